@@ -1,0 +1,5 @@
+"""How the portal is configured and started."""
+
+from .celery import app as celery_app
+
+__all__ = ["celery_app"]

@@ -1,0 +1,203 @@
+"""All settings, read from the environment or ``.env`` (DESIGN section 6)."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+from csp.constants import NONE, SELF
+
+ROOT = Path(__file__).resolve().parent.parent
+env = environ.Env()
+if (ROOT / ".env").is_file():
+    env.read_env(str(ROOT / ".env"))
+
+
+def stop(message: str) -> Any:
+    """End with one clear line instead of a stack trace."""
+    sys.exit(f"settings: {message}")
+
+
+def number(name: str, default: int) -> int:
+    """A whole number of at least 1."""
+    text = env.str(name, default=str(default))
+    if not text.isdigit() or int(text) < 1:
+        stop(f"{name} is {text!r}; it must be a whole number of at least 1.")
+    return int(text)
+
+
+DEBUG = env.bool("DEBUG", default=False)
+DATA_DIR = Path(env.str("DATA_DIR", default=str(ROOT / "var"))).absolute()
+
+# Database: SQLite is one file under var/; with several processes only IMMEDIATE transactions over WAL are safe.
+try:
+    database: dict[str, Any] = dict(env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'portal.sqlite3'}"))
+except (environ.ImproperlyConfigured, ValueError) as error:
+    stop(f"DATABASE_URL is not understood ({error}). Write postgres://user:password@host:5432/name.")
+ON_SQLITE = database["ENGINE"].endswith("sqlite3")
+if ON_SQLITE:
+    if database["NAME"] != ":memory:":
+        database["NAME"] = str((ROOT / database["NAME"]).absolute())
+    database["OPTIONS"] = {
+        **database.get("OPTIONS", {}),
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+else:
+    database["CONN_MAX_AGE"] = 60
+    database["CONN_HEALTH_CHECKS"] = True
+DATABASES = {"default": database}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+
+def secret_key() -> str:
+    """From the environment; else made once under var/, but never beside a production database."""
+    given = env.str("SECRET_KEY", default="")
+    if given:
+        return given
+    if not ON_SQLITE:
+        stop("SECRET_KEY is not set. Set it to 50 random characters: production needs one that all hosts share.")
+    path = DATA_DIR / "secret_key"
+    try:
+        DATA_DIR.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_urlsafe(50))
+        return path.read_text().strip()
+    except OSError as error:
+        return str(stop(f"{path} can't be written ({error.strerror}). Make {DATA_DIR} a writable folder."))
+
+
+SECRET_KEY = secret_key()
+PORTAL_URL = env.str("PORTAL_URL", default="http://localhost:8000").rstrip("/")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = [PORTAL_URL]
+
+# GitLab
+GITLAB_URL = env.str("GITLAB_URL", default="").rstrip("/")
+GITLAB_TOKEN = env.str("GITLAB_TOKEN", default="")
+GITLAB_WEBHOOK_SECRET = env.str("GITLAB_WEBHOOK_SECRET", default="")
+GITLAB_WEBHOOK_SIGNING_TOKEN = env.str("GITLAB_WEBHOOK_SIGNING_TOKEN", default="")
+GITLAB_WRITES = env.str("GITLAB_WRITES", default="off")
+if GITLAB_WRITES not in ("off", "issues", "flags"):
+    stop(f"GITLAB_WRITES is {GITLAB_WRITES!r}; it must be off, issues or flags.")
+if GITLAB_URL and urlsplit(GITLAB_URL).scheme not in ("http", "https"):
+    stop(f"GITLAB_URL is {GITLAB_URL!r}; it must begin with https:// or http://.")
+SYNC_INTERVAL_SECONDS = number("SYNC_INTERVAL_SECONDS", 60)
+FRESHNESS_SECONDS = number("FRESHNESS_SECONDS", 300)
+
+INSTALLED_APPS = [
+    "rollouts.apps.RolloutsConfig",  # before the admin, so that our templates win
+    "whitenoise.runserver_nostatic",
+    "rollouts.admin.site.PortalAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_filters",
+    "django_htmx",
+    "csp",
+    "axes",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "rollouts.audit.middleware.RequestSource",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [ROOT / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "rollouts.portal.context.chrome",
+            ]
+        },
+    }
+]
+
+# Who signs in
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "login"
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = 0.25  # hours
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_VERBOSE = False
+
+# What the browser may do
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "base-uri": [NONE],
+        "object-src": [NONE],
+        "frame-ancestors": [NONE],
+        "form-action": [SELF],
+    }
+}
+OVER_HTTPS = PORTAL_URL.startswith("https://")
+SECURE_SSL_REDIRECT = OVER_HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 31_536_000 if OVER_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = OVER_HTTPS
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = OVER_HTTPS
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+if env.bool("TRUST_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+
+# Words and files
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [ROOT / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+# Outside services
+CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://")}
+EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
+vars().update(EMAIL_CONFIG)
+
+# Jobs
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="embedded://")
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_TIME_LIMIT = 600
+CELERY_TIMEZONE = "UTC"
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat")
+CELERY_BEAT_SCHEDULE = {"sync": {"task": "rollouts.tasks.sync_due", "schedule": SYNC_INTERVAL_SECONDS}}

@@ -1,0 +1,31 @@
+"""The one Django app of the portal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+def _ensure_what_comes_with_the_portal(**kwargs: Any) -> None:
+    """Roles, built-in templates and the history's triggers are there after each ``migrate`` and ``flush``."""
+    from django.contrib.auth.models import Group
+    from django.db import connections
+
+    from .audit import walls
+    from .models import roles
+    from .services import templates
+
+    walls.build(connections[kwargs["using"]])
+    roles.ensure(Group)
+    templates.ensure_builtin()
+
+
+class RolloutsConfig(AppConfig):
+    name = "rollouts"
+    default_auto_field = "django.db.models.BigAutoField"
+    verbose_name = "Model rollouts"
+
+    def ready(self) -> None:
+        post_migrate.connect(_ensure_what_comes_with_the_portal, sender=self)

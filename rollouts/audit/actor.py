@@ -1,0 +1,49 @@
+"""Who does something: a person, the operating system's user, a job."""
+
+from __future__ import annotations
+
+import getpass
+from dataclasses import dataclass
+from typing import Any
+
+from ..models import AuditEvent, roles
+from ..rules.facts import Person
+from ..rules.machine import Role
+
+Kind = AuditEvent.ActorKind
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """``name`` is what history keeps and what four eyes tell people apart by."""
+
+    kind: str
+    name: str
+    roles: frozenset[Role]
+
+    @classmethod
+    def of(cls, user: Any) -> Actor:
+        """A signed-in person with the roles of their groups."""
+        return cls(Kind.PERSON, user.get_username(), roles.of(user))
+
+    @classmethod
+    def job(cls, name: str) -> Actor:
+        """A periodic job: it reads and reconciles, it has no role."""
+        return cls(Kind.JOB, name, frozenset())
+
+    @classmethod
+    def system_user(cls) -> Actor:
+        """Who runs ``manage.py``: owns the database anyway, so an admin; recorded as such."""
+        try:
+            name = getpass.getuser()
+        except (KeyError, OSError):
+            name = "unknown"
+        return cls(Kind.SYSTEM_USER, f"os:{name}", frozenset({Role.ADMIN}))
+
+    @property
+    def person(self) -> Person:
+        return Person(self.name, self.name, self.roles)
+
+    @property
+    def sees_confidential(self) -> bool:
+        return bool(self.roles & roles.SEE_CONFIDENTIAL)

@@ -1,0 +1,101 @@
+"""A deed: one transaction, one ledger of changes, one event. Nothing audited changes outside one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import models, transaction
+from django.utils import timezone
+
+from ..models import AuditEvent, Rollout
+from ..models.ledger import AuditedModel, Change, Ledger, opened, plain
+from . import source
+from .actor import Actor
+
+
+@dataclass(slots=True)
+class Deed:
+    """What the event will say; the block may complete it while it works."""
+
+    verb: str
+    by: Actor
+    about: models.Model | None = None
+    rollout: Rollout | None = None
+    reason: str = ""
+    notes: dict[str, Any] = field(default_factory=dict)
+    ledger: Ledger = field(default_factory=Ledger)
+
+    def note(self, thing: models.Model, before: dict[str, Any], after: dict[str, Any]) -> None:
+        """Note a change of something that is not ours to track (a Django user, a group)."""
+        if before != after:
+            self.ledger.note(Change(thing._meta.label, thing.pk, str(thing)[:200], before, after))
+
+
+@contextmanager
+def deed(
+    verb: str, *, by: Actor, about: models.Model | None = None, rollout: Rollout | None = None, reason: str = ""
+) -> Iterator[Deed]:
+    """Do something in this block: all of it happens with one audit event, or nothing does.
+
+    No event is written when nothing changed.
+    """
+    with transaction.atomic(), opened() as ledger:
+        doing = Deed(verb, by, about, rollout, reason, ledger=ledger)
+        yield doing
+        if ledger.changes or doing.notes:
+            _event(doing).save(force_insert=True)
+
+
+def _event(doing: Deed) -> AuditEvent:
+    about = doing.about
+    changes = doing.ledger.changes
+    first = next((c for c in changes if about is not None and (c.label, c.pk) == (about._meta.label, about.pk)), None)
+    if about is None and changes:
+        first = changes[0]
+    others = [change for change in changes if change is not first]
+    came = source.current()
+    label = about._meta.label if about is not None else (first.label if first else "portal")
+    return AuditEvent(
+        at=timezone.now(),
+        actor_kind=doing.by.kind,
+        actor=doing.by.name,
+        verb=doing.verb,
+        object_type=label.rpartition(".")[2],
+        object_id=str(about.pk if about is not None else first.pk if first else ""),
+        object_name=_name(about) if about is not None else (first.title if first else ""),
+        rollout=doing.rollout,
+        chain=f"rollout:{doing.rollout.slug}" if doing.rollout else "portal",
+        reason=doing.reason,
+        source=came.name,
+        request_id=came.request_id,
+        before={**(first.before if first else {}), **_others(others, "before")},
+        after={**(first.after if first else {}), **_others(others, "after"), **doing.notes},
+        confidential={_key(change): change.confidential for change in changes if change.confidential},
+        snapshot=_snapshot(about),
+    )
+
+
+def _key(change: Change) -> str:
+    return f"{change.label.rpartition('.')[2]} {change.pk}: {change.title}"
+
+
+def _others(changes: list[Change], side: str) -> dict[str, Any]:
+    return {_key(change): values for change in changes if (values := getattr(change, side))}
+
+
+def _name(thing: models.Model) -> str:
+    return thing.public_name() if isinstance(thing, AuditedModel) else str(thing)[:200]
+
+
+def _snapshot(thing: models.Model | None) -> dict[str, Any]:
+    """All fields of the object as it is now, but those that need a role to see."""
+    if not isinstance(thing, AuditedModel) or thing.pk is None:
+        return {}
+    return {
+        name: plain(value)
+        for name, value in thing.as_it_is().items()
+        if name not in thing.confidential_fields
+    }

@@ -1,0 +1,60 @@
+"""Looking history up: filters and keyset pages. What needs a role to see is neither shown nor searched without it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q
+
+from ..models import AuditEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What to look for; empty means any. ``before`` is the id below which the page begins (keyset)."""
+
+    rollout: str = ""
+    actor: str = ""
+    verb: str = ""
+    source: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    text: str = ""
+    before: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Events, newest first; ``next`` is the ``before`` of the next page, None on the last."""
+
+    events: list[AuditEvent]
+    next: int | None
+
+
+def find(question: Question, *, limit: int = 50) -> Page:
+    """One page of events, newest first. ``verb`` may be a whole verb or its first part (``phase``)."""
+    events = AuditEvent.objects.newest_first()
+    if question.rollout:
+        events = events.filter(rollout__slug=question.rollout)
+    if question.actor:
+        events = events.filter(actor=question.actor)
+    if question.verb:
+        exact = Q(verb=question.verb)
+        events = events.filter(exact if "." in question.verb else exact | Q(verb__startswith=f"{question.verb}."))
+    if question.source:
+        events = events.filter(source=question.source)
+    if question.since:
+        events = events.filter(at__gte=question.since)
+    if question.until:
+        events = events.filter(at__lt=question.until)
+    if question.text:
+        text = question.text
+        events = events.filter(
+            Q(object_name__icontains=text) | Q(reason__icontains=text) | Q(actor__icontains=text)
+            | Q(rollout__title__icontains=text)
+        )
+    if question.before:
+        events = events.filter(pk__lt=question.before)
+    found = list(events[: limit + 1])
+    return Page(found[:limit], found[limit - 1].pk if len(found) > limit else None)

@@ -1,0 +1,26 @@
+"""Gives each request an id that history and logs share, and says whether it came from the admin or a page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+
+from .source import coming_from
+
+#: A proxy's own request id is taken over if it looks like one.
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+class RequestSource:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        offered = request.headers.get("X-Request-Id", "")
+        name = "admin" if request.path.startswith("/admin/") else "page"
+        with coming_from(name, offered if REQUEST_ID.fullmatch(offered) else "") as source:
+            response = self.get_response(request)
+        response["X-Request-Id"] = source.request_id
+        return response

@@ -1,0 +1,123 @@
+"""What can go wrong at the door, in few kinds, each with a sentence that says what to do.
+
+``kind`` is a stable word for JSON and the sync page; ``words`` is for the person. Neither ever holds a token.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar, Literal
+
+Kind = Literal[
+    "not_found",
+    "unauthorized",
+    "forbidden",
+    "rate_limited",
+    "server_error",
+    "timeout",
+    "connection_refused",
+    "bad_answer",
+]
+
+
+class GitLabProblem(Exception):
+    """GitLab did not give what was asked for. Catch this to catch all that the door can raise."""
+
+    kind: Kind
+    words: str
+
+    def __init__(self, words: str) -> None:
+        super().__init__(words)
+        self.words = words
+
+
+class Unreachable(GitLabProblem):
+    """No answer came: a timeout, or a connection that was refused, reset, not found (DNS) or not trusted (TLS)."""
+
+    def __init__(self, words: str, *, kind: Literal["timeout", "connection_refused"] = "connection_refused") -> None:
+        super().__init__(words)
+        self.kind = kind
+
+
+class RateLimited(GitLabProblem):
+    """429. ``until`` is the moment from which GitLab will listen again (aware, UTC), or None where it did not say."""
+
+    kind = "rate_limited"
+
+    def __init__(self, until: datetime | None = None) -> None:
+        when = f"until {until:%Y-%m-%d %H:%M:%S} UTC" if until else "and does not say for how long"
+        super().__init__(f"GitLab asks us to slow down {when}: the portal asks again later by itself.")
+        self.until = until
+
+
+class Unauthorized(GitLabProblem):
+    """401: no token, or one that GitLab does not know, has revoked or let expire."""
+
+    kind = "unauthorized"
+
+    def __init__(
+        self,
+        words: str = "GitLab does not accept the token: it is missing, wrong, revoked or expired. Set a fresh one.",
+    ) -> None:
+        super().__init__(words)
+
+
+class Forbidden(GitLabProblem):
+    """403: the token is known but may not do this. ``needs`` names the right that is missing."""
+
+    kind = "forbidden"
+    FEATURES: ClassVar[str] = (
+        "an administrator's token with scope api or read_api, plus admin_mode when Admin Mode is on"
+    )
+    PROJECT: ClassVar[str] = (
+        "a token with scope api or read_api whose user is at least Reporter of the project (Developer for flags)"
+    )
+    ANY: ClassVar[str] = "a token with scope api or read_api"
+
+    def __init__(self, needs: str = ANY) -> None:
+        super().__init__(f"GitLab refuses this to our token. It takes {needs}.")
+        self.needs = needs
+
+
+class Gone(GitLabProblem):
+    """404: not there, deleted, or not visible to our token (GitLab does not tell which)."""
+
+    kind = "not_found"
+
+    def __init__(self, what: str = "") -> None:
+        super().__init__(
+            f"GitLab finds no {what or 'such thing'}: it was moved or deleted, or our token may not see it. "
+            "Check the address and the token's rights."
+        )
+        self.what = what
+
+
+class ServerError(GitLabProblem):
+    """5xx (also after being asked again), or a status that nobody expects. ``status`` is the HTTP status."""
+
+    kind = "server_error"
+
+    def __init__(self, status: int) -> None:
+        super().__init__(
+            f"GitLab answered {status}, also when asked again: it has a problem of its own. "
+            "The portal tries at the next sync; see GitLab's status page or log if it lasts."
+        )
+        self.status = status
+
+
+class BadAnswer(GitLabProblem):
+    """An answer that is not what GitLab's API documents. ``field`` is where, such as ``gates[2].value``."""
+
+    kind = "bad_answer"
+
+    def __init__(self, field: str, why: str = "has a value that GitLab's API does not document") -> None:
+        super().__init__(
+            f"GitLab's answer is not usable: {field} {why}. "
+            "Check that the URL is that of a GitLab, and that no sign-in page stands before it."
+        )
+        self.field = field
+        self.why = why
+
+    def within(self, place: str) -> BadAnswer:
+        """The same problem, seen from one level further out: ``value`` within ``gates[2]`` is ``gates[2].value``."""
+        return BadAnswer(f"{place}.{self.field}", self.why)

@@ -1,0 +1,75 @@
+"""Read the address of a GitLab issue. Pure: whether the host is one of ours is for the caller to judge."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+_SEGMENT = r"[A-Za-z0-9_][A-Za-z0-9_.\-]*"
+_TAIL = re.compile(rf"^/(?P<path>{_SEGMENT}(?:/{_SEGMENT})+?)(?:/-)?/(?:issues|work_items)/(?P<iid>[0-9]{{1,18}})/?$")
+_EXAMPLE = "It looks like https://gitlab.example.com/group/project/-/issues/42"
+
+
+@dataclass(frozen=True, slots=True)
+class IssueRef:
+    """One issue: ``base_url`` has no slash at its end, ``project_path`` is ``group/…/project``, ``iid`` its number."""
+
+    base_url: str
+    project_path: str
+    iid: int
+
+
+def parse_issue_url(url: str, base_url: str | None = None) -> IssueRef:
+    """Read ``…/-/issues/N``, ``…/-/work_items/N`` or the older ``…/issues/N``, with groups of any depth.
+
+    A GitLab under a path prefix (``https://example.com/gitlab``) can only be told from a group of that name by its
+    ``base_url``: where given and where the URL starts with it, the prefix is taken off. Query and fragment are ignored.
+    Raises ValueError with a sentence for the person.
+    """
+    written = url.strip() if isinstance(url, str) else ""
+    if not written or len(written) > 2_048:
+        raise ValueError(f"An issue's URL is needed. {_EXAMPLE}.")
+    try:
+        parts = urlsplit(written)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError(f"“{written[:200]}” is not a URL. {_EXAMPLE}.") from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise ValueError(f"“{written[:200]}” is not a URL that begins with https:// or http://. {_EXAMPLE}.")
+    if parts.username or parts.password:
+        raise ValueError("An issue's URL must not hold a user name or password. Take the part before @ away.")
+    origin = _origin(parts.scheme, host, port)
+    prefix = _prefix(base_url, origin)
+    path = unquote(parts.path)
+    if prefix and path.startswith(f"{prefix}/"):
+        path = path[len(prefix) :]
+    else:
+        prefix = ""
+    found = _TAIL.match(path)
+    if not found:
+        raise ValueError(f"“{written[:200]}” is not the URL of a GitLab issue. {_EXAMPLE}.")
+    iid = int(found["iid"])
+    if iid == 0:
+        raise ValueError("Issues are numbered from 1: there is no issue 0.")
+    return IssueRef(origin + prefix, found["path"], iid)
+
+
+def _origin(scheme: str, host: str, port: int | None) -> str:
+    """As browsers write it: lower case, without the port that the scheme implies."""
+    host = f"[{host}]" if ":" in host else host
+    implied = {"http": 80, "https": 443}[scheme]
+    return f"{scheme}://{host}" if port in (None, implied) else f"{scheme}://{host}:{port}"
+
+
+def _prefix(base_url: str | None, origin: str) -> str:
+    if not base_url:
+        return ""
+    try:
+        parts = urlsplit(base_url.strip())
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            return ""
+        same = _origin(parts.scheme, parts.hostname, parts.port) == origin
+    except ValueError:
+        return ""
+    return parts.path.rstrip("/") if same else ""

@@ -1,0 +1,79 @@
+"""``manage.py transition``: what the buttons do."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from rollouts.audit.source import coming_from
+from rollouts.management.actors import actor_named
+from rollouts.models import Phase, Rollout
+from rollouts.rules.machine import PHASE_VERBS, ROLLOUT_VERBS
+from rollouts.services import facts, transitions
+from rollouts.services.refusals import Refused
+
+
+class Command(BaseCommand):
+    help = (
+        "Take a transition of a phase (or of the rollout itself: PHASE is then the word rollout). "
+        "Exit 0: done; 1: refused, with every blocker; 2: wrong use."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("slug", metavar="SLUG")
+        parser.add_argument("phase", metavar="PHASE", help="team, company, everyone …, or rollout")
+        parser.add_argument("verb", metavar="VERB", help=", ".join([*PHASE_VERBS, *ROLLOUT_VERBS]))
+        parser.add_argument("--as", dest="user", metavar="USER", help="the portal user who does it")
+        parser.add_argument("--reason", default="", metavar="TEXT")
+        parser.add_argument("--override", action="store_true", help="pass blockers of start and advance (admin, reason)")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        verb = options["verb"].replace("-", "_")
+        by = actor_named(options["user"])
+        rollout = Rollout.objects.filter(slug=options["slug"]).first()
+        if rollout is None:
+            raise CommandError(f"There is no rollout {options['slug']}.", returncode=2)
+        if not transitions.is_known(verb, options["phase"]):
+            known = ROLLOUT_VERBS if options["phase"] == "rollout" else PHASE_VERBS
+            raise CommandError(f"There is no verb {options['verb']} here. There are: {', '.join(known)}.", returncode=2)
+        try:
+            with coming_from("command"):
+                state = self._perform(rollout, options["phase"], verb, by, options)
+        except Refused as refused:
+            self._refuse(refused, rollout, options)
+            raise SystemExit(1) from None
+        if options["json"]:
+            answer = {"ok": True, "rollout": rollout.slug, "phase": options["phase"], "state": state, "blockers": []}
+            self.stdout.write(json.dumps(answer))
+        else:
+            self.stdout.write(f"{rollout.slug}: {options['phase']} is {state.replace('_', ' ')}.")
+
+    def _perform(self, rollout: Rollout, name: str, verb: str, by: Any, options: dict[str, Any]) -> str:
+        if name == "rollout":
+            return str(transitions.perform_on_rollout(verb, rollout, by=by, reason=options["reason"]).state)
+        phase = self._phase(rollout, name)
+        done = transitions.perform(verb, phase, by=by, reason=options["reason"], override=options["override"])
+        return str(done.state)
+
+    def _phase(self, rollout: Rollout, name: str) -> Phase:
+        phases = facts.newest_attempts(rollout)
+        for phase in phases:
+            if phase.name == name:
+                return phase
+        names = ", ".join(phase.name for phase in phases)
+        raise CommandError(f"{rollout.slug} has no phase {name}. There are: {names}.", returncode=2)
+
+    def _refuse(self, refused: Refused, rollout: Rollout, options: dict[str, Any]) -> None:
+        if options["json"]:
+            blockers = [
+                {"code": b.code, "message": b.message, "url": transitions.url_of(b, rollout)} for b in refused.blockers
+            ]
+            answer = {"ok": False, "rollout": rollout.slug, "phase": options["phase"], "blockers": blockers}
+            self.stdout.write(json.dumps(answer))
+            return
+        self.stderr.write(f"Refused: {options['verb']} of {options['phase']} in {rollout.slug}.")
+        for blocker in refused.blockers:
+            self.stderr.write(f"  - {blocker.message}")

@@ -1,0 +1,79 @@
+"""What is rolled out, and after which pattern: AI models and plan templates."""
+
+from __future__ import annotations
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+
+from ..rules.document import DocumentRefused
+from ..rules.template import Template, parse_template
+from .ledger import AuditedModel
+
+
+class AIModel(AuditedModel):
+    """An AI model: provider, the provider's id, host, capability, quota."""
+
+    slug = models.SlugField(max_length=120, unique=True, help_text="Short name in plans and addresses.")
+    name = models.CharField(max_length=200)
+    provider = models.CharField(max_length=100, blank=True, help_text="Who makes or sells it: Anthropic, Mistral.")
+    provider_model_id = models.CharField("provider's id", max_length=200, blank=True, help_text="The provider's id for it.")
+    host = models.CharField(max_length=100, blank=True, help_text="Where it runs: Vertex AI, Bedrock, Fireworks.")
+    capability = models.CharField(max_length=100, blank=True, help_text="code_completion, code_generation …")
+    description = models.TextField(blank=True)
+    quota_requests_per_minute = models.PositiveIntegerField(
+        "quota", null=True, blank=True, help_text="Requests a minute that the provider grants. Empty: not known."
+    )
+    deprecated_on = models.DateField(null=True, blank=True, help_text="The provider's deprecation date.")
+    removal_version = models.CharField(max_length=20, blank=True, help_text="The release that removes it.")
+    default_for = models.JSONField(default=list, blank=True, help_text="Features that use it by default.")
+    selectable_for = models.JSONField(default=list, blank=True, help_text="Features where it can be chosen.")
+    catalogue_identifier = models.CharField(
+        max_length=200, blank=True, help_text="Its identifier in the AI Gateway's catalogue, if it came from there."
+    )
+
+    class Meta:
+        ordering = ("name", "host")
+        verbose_name = "AI model"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(quota_requests_per_minute__isnull=True) | Q(quota_requests_per_minute__gt=0),
+                name="quota_is_positive",
+            ),
+            models.UniqueConstraint(
+                fields=("catalogue_identifier",), condition=~Q(catalogue_identifier=""), name="catalogue_identifier_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} on {self.host}" if self.host and self.host.lower() not in self.name.lower() else self.name
+
+
+class PlanTemplate(AuditedModel):
+    """A pattern of phases and checklist items that new rollouts take; the guide is the built-in one."""
+
+    slug = models.SlugField(max_length=100, unique=True)
+    title = models.CharField(max_length=200)
+    document = models.TextField(help_text="Phases and checklist items as YAML.")
+    builtin = models.BooleanField(
+        default=False, editable=False, help_text="Comes with the portal and follows its releases. Copy it to change it."
+    )
+
+    class Meta:
+        ordering = ("title",)
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def template(self) -> Template:
+        """The document as the rules take it. Raises ``DocumentRefused``."""
+        return parse_template(self.document, source=self.slug)
+
+    def clean(self) -> None:
+        try:
+            parsed = parse_template(self.document, source=self.slug or "template")
+        except DocumentRefused as refused:
+            raise ValidationError({"document": [str(fault) for fault in refused.faults]}) from None
+        if parsed.slug != self.slug:
+            raise ValidationError({"document": f"Its template is named {parsed.slug}; the slug says {self.slug}."})

@@ -1,0 +1,129 @@
+"""Feature flags and what was read of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+
+from ..rules.expected import FlagReading as Reading
+from ..rules.expected import Presence
+from ..rules.exposure import EVERYONE, NOBODY, Exposure
+from .gitlab import GitLabInstance, GitLabProject
+from .ledger import AuditedModel, AuditedQuerySet
+
+FLAG_NAME = RegexValidator(r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", "Letters, digits, _, - and . only: no space, no slash.")
+PRESENCES = [(presence.value, presence.words) for presence in Presence]
+
+
+class FeatureFlagQuerySet(AuditedQuerySet):
+    def for_list(self) -> FeatureFlagQuerySet:
+        """Flags with all that the list shows; two queries."""
+        return self.select_related("instance", "project", "reading").prefetch_related("rollouts")
+
+
+class FeatureFlag(AuditedModel):
+    """A GitLab feature flag: of an instance, or of a project for one environment."""
+
+    instance = models.ForeignKey(GitLabInstance, on_delete=models.PROTECT, related_name="flags")
+    project = models.ForeignKey(
+        GitLabProject, on_delete=models.PROTECT, null=True, blank=True, related_name="flags",
+        help_text="Empty for a flag of the whole instance.",
+    )
+    environment = models.CharField(max_length=255, blank=True, help_text="Only for a project's flag: production.")
+    name = models.CharField(max_length=255, validators=[FLAG_NAME])
+    description = models.TextField(blank=True)
+    type = models.CharField(max_length=40, blank=True, help_text="gitlab_com_derisk, wip, beta, ops, experiment …")
+    group = models.CharField(max_length=100, blank=True, help_text="The group that owns it: group::ai coding.")
+    milestone = models.CharField(max_length=20, blank=True, help_text="The release that brought it.")
+    default_enabled = models.BooleanField(null=True, blank=True, help_text="Its default where no gate was ever set.")
+    introduced_by_url = models.URLField(max_length=500, blank=True)
+    rollout_issue_url = models.URLField(max_length=500, blank=True)
+    feature_issue_url = models.URLField(max_length=500, blank=True)
+    presence = models.CharField(
+        max_length=20, choices=PRESENCES, default=Presence.UNREAD.value, help_text="What GitLab says of it."
+    )
+    reading = models.ForeignKey(
+        "FlagReading", on_delete=models.PROTECT, null=True, blank=True, related_name="+", help_text="The newest reading."
+    )
+
+    objects = FeatureFlagQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("name", "environment")
+        constraints = [
+            models.UniqueConstraint(
+                fields=("instance", "name"), condition=Q(project__isnull=True), name="instance_flag_once"
+            ),
+            models.UniqueConstraint(
+                fields=("project", "name", "environment"),
+                condition=Q(project__isnull=False),
+                name="project_flag_once_per_environment",
+            ),
+            models.CheckConstraint(
+                condition=Q(project__isnull=True, environment="") | (Q(project__isnull=False) & ~Q(environment="")),
+                name="environment_only_with_project",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.project.path}: {self.name} ({self.environment})" if self.project else self.name
+
+    @property
+    def scope_read_at(self) -> datetime | None:
+        return self.project.flags_read_at if self.project else self.instance.flags_read_at
+
+    @property
+    def latest(self) -> Reading:
+        """The newest reading as the rules take it. A reading by hand counts until GitLab is read again."""
+        presence = Presence(self.presence)
+        if presence is Presence.UNREAD or self.reading is None:
+            return Reading(Presence.UNREAD, None, None, None)
+        read_at = max(filter(None, (self.reading.read_at, self.scope_read_at)))
+        exposure = {
+            Presence.SET: self.reading.exposure,
+            Presence.UNSET_OFF: NOBODY,
+            Presence.UNSET_ON: EVERYONE,
+        }.get(presence)
+        return Reading(presence, exposure, self.reading.read_at, read_at)
+
+
+class FlagReading(AuditedModel):
+    """The exposure that was read from GitLab at a moment; kept when it differs from the one before."""
+
+    class Source(models.TextChoices):
+        SYNC = "sync", "read from GitLab"
+        BY_HAND = "by_hand", "entered by hand"
+
+    flag = models.ForeignKey(FeatureFlag, on_delete=models.PROTECT, related_name="readings")
+    read_at = models.DateTimeField(help_text="When GitLab was first read so.")
+    presence = models.CharField(max_length=20, choices=PRESENCES)
+    gates = models.JSONField(default=dict, help_text="The exposure: boolean, percentages, groups, actors.")
+    raw = models.JSONField(default=list, blank=True, help_text="Gates or strategies as GitLab sent them.")
+    source = models.CharField(max_length=20, choices=Source.choices, default=Source.SYNC)
+    entered_by = models.CharField(max_length=150, blank=True, help_text="Who entered it, if it was entered by hand.")
+    evidence = models.CharField(max_length=500, blank=True, help_text="Link or note that proves it.")
+
+    class Meta:
+        ordering = ("-read_at", "-pk")
+        indexes = [models.Index(fields=("flag", "-read_at"), name="reading_by_flag_and_time")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(source="sync") | (~Q(entered_by="") & ~Q(evidence="")), name="by_hand_needs_evidence"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.flag} at {self.read_at:%Y-%m-%d %H:%M:%S}"
+
+    @property
+    def exposure(self) -> Exposure:
+        return Exposure.from_json(self.gates)
+
+    @property
+    def strategies(self) -> list[dict[str, Any]]:
+        """A project flag's strategies as GitLab sent them; empty for an instance flag."""
+        return [entry for entry in self.raw if isinstance(entry, dict) and "parameters" in entry]

@@ -1,0 +1,222 @@
+"""What is known of GitLab: instances, projects, people, issues, passes of reading."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+
+from .ledger import AuditedModel
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class Outcome(models.TextChoices):
+    """How asking GitLab for something ended."""
+
+    UNREAD = "unread", "not read yet"
+    OK = "ok", "read"
+    NOT_FOUND = "not_found", "not found (404)"
+    UNAUTHORIZED = "unauthorized", "token refused (401)"
+    FORBIDDEN = "forbidden", "forbidden (403)"
+    RATE_LIMITED = "rate_limited", "rate limit (429)"
+    SERVER_ERROR = "server_error", "GitLab failed (5xx)"
+    TIMEOUT = "timeout", "no answer in time"
+    CONNECTION_REFUSED = "connection_refused", "not reachable"
+    BAD_ANSWER = "bad_answer", "answer not understood"
+
+
+class GitLabInstance(AuditedModel):
+    """A GitLab that the portal reads. Its token stays in the environment: only the variable's name is kept."""
+
+    unaudited_fields = frozenset({"flags_read_at", "flags_outcome", "flags_words", "retry_at"})
+
+    name = models.SlugField(unique=True, help_text="Short name, used in commands and addresses: gitlab, staging.")
+    url = models.URLField(
+        blank=True, help_text="Base address without /api/v4, for example https://gitlab.example.com. Empty: not connected."
+    )
+    token_variable = models.CharField(
+        max_length=100,
+        default="GITLAB_TOKEN",
+        validators=[RegexValidator(r"^[A-Z][A-Z0-9_]*$", "Name an environment variable: capitals, digits, underscores.")],
+        help_text="Environment variable that holds the token. The token itself is never stored here.",
+    )
+    flags_read_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When the instance's flags were last read."
+    )
+    flags_outcome = models.CharField(
+        max_length=20, choices=Outcome.choices, default=Outcome.UNREAD, editable=False, help_text="How that ended."
+    )
+    flags_words = models.CharField(max_length=500, blank=True, editable=False, help_text="What went wrong, and the cure.")
+    retry_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Not asked for flags before this time (GitLab's Retry-After)."
+    )
+
+    class Meta:
+        ordering = ("name",)
+        verbose_name = "GitLab instance"
+        verbose_name_plural = "GitLab instances"
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def token(self) -> str:
+        """The token from the environment (or ``.env``), empty if there is none."""
+        if self.token_variable == "GITLAB_TOKEN":
+            return str(settings.GITLAB_TOKEN)
+        return os.environ.get(self.token_variable, "")
+
+    @property
+    def api_url(self) -> str:
+        return f"{self.url.rstrip('/')}/api/v4"
+
+
+class GitLabProject(AuditedModel):
+    """A project whose issues or flags are followed, and how reading it last ended."""
+
+    unaudited_fields = frozenset(
+        {"issues_read_at", "issues_outcome", "issues_words", "flags_read_at", "flags_outcome", "flags_words", "retry_at"}
+    )
+
+    instance = models.ForeignKey(GitLabInstance, on_delete=models.PROTECT, related_name="projects")
+    path = models.CharField(max_length=255, help_text="Full path: group/subgroup/project.")
+    issues_read_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When issues were last read.")
+    issues_outcome = models.CharField(max_length=20, choices=Outcome.choices, default=Outcome.UNREAD, editable=False)
+    issues_words = models.CharField(max_length=500, blank=True, editable=False)
+    flags_read_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When flags were last read.")
+    flags_outcome = models.CharField(max_length=20, choices=Outcome.choices, default=Outcome.UNREAD, editable=False)
+    flags_words = models.CharField(max_length=500, blank=True, editable=False)
+    retry_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Not asked before this time.")
+
+    class Meta:
+        ordering = ("instance", "path")
+        verbose_name = "GitLab project"
+        verbose_name_plural = "GitLab projects"
+        constraints = [models.UniqueConstraint(fields=("instance", "path"), name="project_once_per_instance")]
+
+    def __str__(self) -> str:
+        return self.path
+
+
+class GitLabActor(AuditedModel):
+    """An actor named in a plan (``user:alice``) and what GitLab calls it (``User:42``): resolved once and kept."""
+
+    unaudited_fields = frozenset({"asked_at"})
+
+    instance = models.ForeignKey(GitLabInstance, on_delete=models.PROTECT, related_name="actors")
+    name = models.CharField(max_length=300, help_text="As the plan names it: user:alice, group:acme/code, project:a/b.")
+    gitlab_id = models.CharField(
+        max_length=100, blank=True, help_text="As GitLab's gates name it: User:42. Empty: GitLab does not know it (yet)."
+    )
+    asked_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When GitLab was last asked.")
+
+    class Meta:
+        ordering = ("instance", "name")
+        verbose_name = "GitLab actor"
+        verbose_name_plural = "GitLab actors"
+        constraints = [models.UniqueConstraint(fields=("instance", "name"), name="actor_once_per_instance")]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.gitlab_id or 'unknown'})"
+
+
+class TrackedIssue(AuditedModel):
+    """A GitLab issue that the portal follows. Title, labels and people of a confidential one need a role to see."""
+
+    confidential_fields = frozenset({"title", "labels", "assignees", "author"})
+
+    project = models.ForeignKey(GitLabProject, on_delete=models.PROTECT, related_name="issues")
+    iid = models.PositiveIntegerField("number", help_text="The number in the issue's address.")
+    title = models.CharField(max_length=1024, blank=True)
+    state = models.CharField(max_length=20, blank=True, help_text="opened or closed, as GitLab says.")
+    confidential = models.BooleanField(default=True, help_text="Confidential until GitLab says otherwise.")
+    labels = models.JSONField(default=list, blank=True)
+    assignees = models.JSONField(default=list, blank=True, help_text="User names in GitLab.")
+    author = models.CharField(max_length=255, blank=True)
+    task_count = models.PositiveIntegerField(default=0)
+    task_done = models.PositiveIntegerField(default=0)
+    notes_count = models.PositiveIntegerField(default=0)
+    opened_at = models.DateTimeField(null=True, blank=True)
+    changed_at = models.DateTimeField(null=True, blank=True, help_text="When the issue last changed in GitLab.")
+    closed_at = models.DateTimeField(null=True, blank=True)
+    moved_to_id = models.PositiveBigIntegerField(null=True, blank=True)
+    found = models.BooleanField(default=False, help_text="GitLab showed it when it was last asked.")
+    first_read_at = models.DateTimeField(null=True, blank=True, help_text="When GitLab first answered for this issue.")
+
+    class Meta:
+        ordering = ("project", "iid")
+        constraints = [
+            models.UniqueConstraint(fields=("project", "iid"), name="issue_once_per_project"),
+            models.CheckConstraint(condition=Q(task_done__lte=models.F("task_count")), name="tasks_done_within_count"),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+    @property
+    def reference(self) -> str:
+        """``group/project#12``: says where, not what."""
+        return f"{self.project.path}#{self.iid}"
+
+    @property
+    def url(self) -> str:
+        return f"{self.project.instance.url.rstrip('/')}/{self.project.path}/-/issues/{self.iid}"
+
+    @property
+    def read_at(self) -> datetime | None:
+        """When GitLab was last asked for it and answered, whatever it said."""
+        return self.project.issues_read_at if self.first_read_at else None
+
+    def title_for(self, *, sees_confidential: bool) -> str:
+        """The title, or that it is confidential."""
+        if self.confidential and not sees_confidential:
+            return "confidential issue" if self.first_read_at else "issue not read yet"
+        return self.title
+
+
+class SyncRun(models.Model):
+    """One pass of reading one GitLab: what was asked, what was found, how long it took, what failed."""
+
+    class Result(models.TextChoices):
+        RUNNING = "running"
+        OK = "ok"
+        PARTIAL = "partial"
+        FAILED = "failed"
+        INTERRUPTED = "interrupted"
+
+    instance = models.ForeignKey(GitLabInstance, on_delete=models.CASCADE, related_name="sync_runs")
+    trigger = models.CharField(max_length=20, help_text="Who rang: beat, command, page.")
+    started_at = models.DateTimeField(db_index=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=20, choices=Result.choices, default=Result.RUNNING)
+    calls = models.PositiveIntegerField(default=0, help_text="HTTP requests to GitLab.")
+    flags_seen = models.PositiveIntegerField(default=0)
+    flags_changed = models.PositiveIntegerField(default=0)
+    flags_missing = models.PositiveIntegerField(default=0)
+    issues_tracked = models.PositiveIntegerField(default=0)
+    issues_changed = models.PositiveIntegerField(default=0)
+    issues_missing = models.PositiveIntegerField(default=0)
+    problems = models.JSONField(default=list, blank=True, help_text="What could not be read: scope, kind, words.")
+
+    class Meta:
+        ordering = ("-started_at", "-pk")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(outcome="running", finished_at__isnull=True)
+                | (~Q(outcome="running") & Q(finished_at__isnull=False)),
+                name="finished_runs_have_an_end",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.instance} {self.started_at:%Y-%m-%d %H:%M:%S}"
+
+    @property
+    def seconds(self) -> float:
+        return (self.finished_at - self.started_at).total_seconds() if self.finished_at else 0.0

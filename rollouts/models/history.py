@@ -1,0 +1,97 @@
+"""The history: one append-only row per change (DESIGN section 7)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+
+from .rollouts import Rollout
+
+
+class HistoryIsAppendOnly(RuntimeError):
+    """Somebody tried to change or delete history."""
+
+
+class AuditEventQuerySet(models.QuerySet):
+    def update(self, **values: Any) -> int:
+        raise HistoryIsAppendOnly("history can't be changed")
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        raise HistoryIsAppendOnly("history can't be deleted")
+
+    def bulk_update(self, *args: Any, **kwargs: Any) -> int:
+        raise HistoryIsAppendOnly("history can't be changed")
+
+    def newest_first(self) -> AuditEventQuerySet:
+        return self.select_related("rollout").order_by("-pk")
+
+
+class AuditEvent(models.Model):
+    """Who, what, when, from where, why, before and after. Triggers in the database refuse UPDATE and DELETE.
+
+    ``confidential`` holds what only people with a role may see (text of GitLab issues); the actor is text, so that
+    history outlives the person. A hash chain per ``chain`` can be laid over the rows in the order of their ids.
+    """
+
+    class ActorKind(models.TextChoices):
+        PERSON = "person"
+        SYSTEM_USER = "system_user", "operating system's user"
+        JOB = "job"
+
+    at = models.DateTimeField(db_index=True)
+    actor_kind = models.CharField(max_length=20, choices=ActorKind.choices)
+    actor = models.CharField(max_length=150)
+    verb = models.CharField(max_length=50, help_text="phase.start, plan.apply, flag.read …")
+    object_type = models.CharField(max_length=50)
+    object_id = models.CharField(max_length=50)
+    object_name = models.CharField(max_length=200)
+    rollout = models.ForeignKey(Rollout, on_delete=models.PROTECT, null=True, blank=True, related_name="events")
+    chain = models.CharField(max_length=120, help_text="rollout:<slug>, or portal for what belongs to no rollout.")
+    reason = models.TextField(blank=True)
+    source = models.CharField(max_length=20, help_text="page, admin, command, sync …")
+    request_id = models.CharField(max_length=64, blank=True)
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+    confidential = models.JSONField(default=dict)
+    snapshot = models.JSONField(default=dict, help_text="The object as it was after the change.")
+
+    objects = AuditEventQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-pk",)
+        indexes = [
+            models.Index(fields=("rollout", "-id"), name="event_by_rollout"),
+            models.Index(fields=("actor", "-id"), name="event_by_actor"),
+            models.Index(fields=("verb", "-id"), name="event_by_verb"),
+            models.Index(fields=("chain", "id"), name="event_by_chain"),
+            models.Index(fields=("object_type", "object_id", "-id"), name="event_by_object"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.actor} {self.verb} {self.object_name}"
+
+    def as_json(self, *, sees_confidential: bool) -> dict[str, Any]:
+        """The event as commands and the API give it; what needs a role is left out without it."""
+        told = {
+            "id": self.pk,
+            "at": self.at.isoformat(),
+            "actor": {"kind": self.actor_kind, "name": self.actor},
+            "verb": self.verb,
+            "object": {"type": self.object_type, "id": self.object_id, "name": self.object_name},
+            "rollout": self.rollout.slug if self.rollout else None,
+            "reason": self.reason,
+            "source": self.source,
+            "request_id": self.request_id,
+            "before": self.before,
+            "after": self.after,
+        }
+        return {**told, "confidential": self.confidential} if sees_confidential else told
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise HistoryIsAppendOnly("history can't be changed")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        raise HistoryIsAppendOnly("history can't be deleted")

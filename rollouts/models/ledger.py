@@ -1,0 +1,192 @@
+"""What a deed changed: models write their changes here while they are saved, the audit room reads it out.
+
+A model that is audited refuses to be saved, deleted or bulk-changed outside a deed, so that no door can
+change anything without an audit event in the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, ClassVar, Self
+
+from django.db import models
+
+
+class Unaudited(RuntimeError):
+    """Something would have changed without an audit event."""
+
+
+@dataclass(slots=True)
+class Change:
+    """One object as it was before and after a deed: plain values of the fields that changed."""
+
+    label: str
+    pk: Any
+    title: str
+    before: dict[str, Any]
+    after: dict[str, Any]
+    confidential: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Ledger:
+    """All changes of one deed, in order; one object changed twice is one entry."""
+
+    changes: list[Change] = field(default_factory=list)
+
+    def note(self, change: Change) -> None:
+        for known in self.changes:
+            if (known.label, known.pk) == (change.label, change.pk):
+                known.before = {**change.before, **known.before}
+                known.after = {**known.after, **change.after}
+                return
+        self.changes.append(change)
+
+
+_open: ContextVar[Ledger | None] = ContextVar("ledger", default=None)
+
+
+def current() -> Ledger | None:
+    """The ledger of the deed that is being done, if any."""
+    return _open.get()
+
+
+@contextmanager
+def opened() -> Iterator[Ledger]:
+    """A ledger for the deed in this block. Deeds do not nest: one deed, one event."""
+    if _open.get() is not None:
+        raise Unaudited("a deed is being done already: one deed writes one event")
+    token = _open.set(Ledger())
+    try:
+        ledger = _open.get()
+        assert ledger is not None
+        yield ledger
+    finally:
+        _open.reset(token)
+
+
+def plain(value: Any) -> Any:
+    """A field's value as JSON can hold it."""
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, Decimal):
+        return str(value)
+    return value
+
+
+class AuditedQuerySet(models.QuerySet):
+    """Refuses what would pass by ``save``; bulk writes are allowed inside a deed and noted row by row."""
+
+    def update(self, **values: Any) -> int:
+        raise Unaudited(f"{self.model.__name__}: update() writes no history. Save each object inside a deed.")
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        raise Unaudited(f"{self.model.__name__}: delete() writes no history. Delete each object inside a deed.")
+
+    def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
+        if kwargs.get("update_conflicts") or kwargs.get("ignore_conflicts"):
+            raise Unaudited("conflicts would hide what really changed")
+        created = super().bulk_create(objs, *args, **kwargs)
+        for obj in created:
+            obj.note_change({})
+        return created
+
+    def bulk_update(self, objs: Iterable[Any], fields: Sequence[str], *args: Any, **kwargs: Any) -> int:
+        objs = list(objs)
+        for obj in objs:
+            obj.refuse_shortcuts(fields)
+            obj.note_change(obj.loaded)
+        return super().bulk_update(objs, fields, *args, **kwargs)
+
+
+class AuditedModel(models.Model):
+    """A model whose every change is noted in the ledger of the deed that makes it."""
+
+    #: Bookkeeping that is no history: when something was last read, counters.
+    unaudited_fields: ClassVar[frozenset[str]] = frozenset()
+    #: What only people with a role may see in the history (text of GitLab issues, which may be confidential).
+    confidential_fields: ClassVar[frozenset[str]] = frozenset()
+
+    objects = AuditedQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.loaded: dict[str, Any] = {}
+
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Any, values: Any) -> Self:
+        instance = super().from_db(db, field_names, values)
+        instance.loaded = instance.as_it_is()
+        return instance
+
+    def as_it_is(self) -> dict[str, Any]:
+        """Plain values of all audited fields that are loaded."""
+        return {
+            each.attname: plain(self.__dict__[each.attname])
+            for each in self._meta.concrete_fields
+            if each.attname in self.__dict__ and each.name not in self.unaudited_fields
+        }
+
+    def refuse_shortcuts(self, fields: Iterable[str] | None = None) -> None:
+        """A place for models whose state may only change through a transition."""
+
+    def note_change(self, before: dict[str, Any]) -> None:
+        """Write what differs from ``before`` into the open ledger. Raises ``Unaudited`` if none is open."""
+        now = self.as_it_is()
+        changed = {name for name, value in now.items() if name not in before or before[name] != value}
+        self.loaded = now
+        if not changed:
+            return
+        self._note({n: before[n] for n in changed if n in before}, {n: now[n] for n in changed})
+
+    def _note(self, before: dict[str, Any], after: dict[str, Any]) -> None:
+        ledger = current()
+        if ledger is None:
+            raise Unaudited(f"{self._meta.label} changed outside a deed: {', '.join(sorted({*before, *after}))}")
+        secret = self.confidential_fields
+
+        def split(values: dict[str, Any], hidden: bool) -> dict[str, Any]:
+            return {name: value for name, value in values.items() if (name in secret) is hidden}
+
+        confidential = {"before": split(before, True), "after": split(after, True)}
+        ledger.note(
+            Change(
+                label=self._meta.label,
+                pk=self.pk,
+                title=self.public_name(),
+                before=split(before, False),
+                after=split(after, False),
+                confidential=confidential if any(confidential.values()) else {},
+            )
+        )
+
+    def public_name(self) -> str:
+        """What the history calls this object: nothing confidential."""
+        return str(self)[:200]
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.refuse_shortcuts(kwargs.get("update_fields"))
+        before = {} if self._state.adding else self.loaded
+        if not self._state.adding and not before:
+            raise Unaudited(f"{self._meta.label} {self.pk} was not loaded from the database")
+        super().save(*args, **kwargs)
+        self.note_change(before)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        before = self.as_it_is()
+        self._note(before, {})
+        return super().delete(*args, **kwargs)
+
+    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
+        super().refresh_from_db(*args, **kwargs)
+        self.loaded = self.as_it_is()

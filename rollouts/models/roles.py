@@ -1,0 +1,27 @@
+"""Roles are Django groups: viewer, manager, approver, admin (DESIGN section 6)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..rules.machine import Role
+
+#: Roles that may see what comes from confidential issues.
+SEE_CONFIDENTIAL = frozenset({Role.MANAGER, Role.APPROVER, Role.ADMIN})
+
+
+def ensure(group_model: Any) -> None:
+    """Make the groups that are missing; called by a migration and after each ``migrate`` or ``flush``."""
+    for role in Role:
+        group_model.objects.get_or_create(name=role.value)
+
+
+def of(user: Any) -> frozenset[Role]:
+    """A person's roles. A superuser is an admin; a signed-in person without a group is a viewer."""
+    if not user.is_authenticated or not user.is_active:
+        return frozenset()
+    if user.is_superuser:
+        return frozenset({Role.ADMIN, Role.VIEWER})
+    if not hasattr(user, "_role_names"):
+        user._role_names = frozenset(user.groups.values_list("name", flat=True))
+    return frozenset(role for role in Role if role.value in user._role_names) | {Role.VIEWER}

@@ -1,0 +1,144 @@
+"""A rollout: one AI model going live behind one feature flag, according to a plan."""
+
+from __future__ import annotations
+
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Prefetch, Q
+from django.urls import reverse
+from django_fsm import FSMField, transition
+
+from ..rules.expected import Drift
+from ..rules.machine import RolloutState
+from .catalogue import AIModel, PlanTemplate
+from .flags import FeatureFlag
+from .gitlab import TrackedIssue
+from .guarded import GuardedModel, GuardedQuerySet
+from .ledger import AuditedModel
+
+R = RolloutState
+SLUG = RegexValidator(r"^[a-z0-9]+(?:[-_][a-z0-9]+)*$", "Lower-case letters, digits, single - and _ between them.")
+STATES = [(state.value, state.value.replace("_", " ")) for state in RolloutState]
+DRIFTS = [(kind.value, kind.value) for kind in Drift]
+
+
+class RolloutQuerySet(GuardedQuerySet):
+    def whole(self) -> RolloutQuerySet:
+        """Rollouts with all that facts, health and pages need; the number of queries does not grow with the rows."""
+        from .phases import ChecklistItem, Phase, RampStep
+
+        newest = Phase.objects.order_by("position", "attempt").select_related("current_step")
+        return self.select_related(
+            "ai_model", "baseline", "template", "flag__instance", "flag__project", "flag__reading"
+        ).prefetch_related(
+            Prefetch("phases", newest),
+            Prefetch("phases__steps", RampStep.objects.order_by("percentage")),
+            Prefetch("items", ChecklistItem.objects.order_by("position", "pk")),
+            Prefetch("issue_links", RolloutIssue.objects.select_related("issue__project__instance").order_by("role")),
+            "flag__instance__actors",
+            Prefetch("flag__rollouts", Rollout.objects.prefetch_related("phases")),
+        )
+
+    def open(self) -> RolloutQuerySet:
+        """Everything that still concerns somebody: not closed, not abandoned."""
+        return self.exclude(state__in=(R.CLOSED, R.ABANDONED))
+
+
+class Rollout(GuardedModel):
+    """One AI model going live behind one feature flag, according to a plan."""
+
+    first_state = R.DRAFT
+
+    slug = models.CharField(max_length=100, unique=True, validators=[SLUG], help_text="Its name in addresses and commands.")
+    title = models.CharField(max_length=200)
+    state = FSMField(choices=STATES, default=R.DRAFT, protected=True, db_index=True)
+    ai_model = models.ForeignKey(AIModel, on_delete=models.PROTECT, related_name="rollouts", verbose_name="AI model")
+    baseline = models.ForeignKey(
+        AIModel, on_delete=models.PROTECT, null=True, blank=True, related_name="replaced_by",
+        help_text="The AI model that it is compared with and replaces.",
+    )
+    flag = models.ForeignKey(FeatureFlag, on_delete=models.PROTECT, related_name="rollouts")
+    template = models.ForeignKey(PlanTemplate, on_delete=models.PROTECT, related_name="rollouts")
+    owners = models.JSONField(default=list, blank=True, help_text="User names of those who drive it.")
+    peak_requests_per_minute = models.PositiveIntegerField(
+        "peak requests per minute", null=True, blank=True, help_text="What all users together ask at peak."
+    )
+    criteria = models.JSONField(default=dict, blank=True, help_text="When to continue, pause, roll back (the plan's words).")
+    timeline = models.JSONField(default=dict, blank=True, help_text="Planned dates per audience.")
+    mitigation = models.TextField(blank=True, help_text="What to do when it goes wrong.")
+    drift = models.CharField(max_length=20, choices=DRIFTS, default=Drift.NONE.value, editable=False)
+    drift_since = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField()
+    created_by = models.CharField(max_length=150)
+    completed_at = models.DateTimeField(null=True, blank=True)
+    abandoned_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = RolloutQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("title",)
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=[state.value for state in R]), name="rollout_state_known"),
+            models.CheckConstraint(
+                condition=(Q(drift="none") & Q(drift_since__isnull=True))
+                | (~Q(drift="none") & Q(drift_since__isnull=False)),
+                name="drift_has_a_beginning",
+            ),
+            models.CheckConstraint(condition=~Q(state="closed") | Q(closed_at__isnull=False), name="closed_has_a_time"),
+            models.CheckConstraint(
+                condition=~Q(state="abandoned") | Q(abandoned_at__isnull=False), name="abandoned_has_a_time"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="completed") | Q(completed_at__isnull=False), name="completed_has_a_time"
+            ),
+            models.CheckConstraint(condition=~Q(slug="new") & ~Q(slug__contains="/"), name="slug_fits_an_address"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def get_absolute_url(self) -> str:
+        return reverse("portal:rollout", args=[self.slug])
+
+    # What follows from the phases (rules.machine.rollout_state), and the two ends of its own.
+
+    @transition(state, source=[R.UNDERWAY, R.COMPLETED, R.ROLLED_BACK], target=R.DRAFT)
+    def back_to_draft(self) -> None:
+        self.passed()
+
+    @transition(state, source=[R.DRAFT, R.ROLLED_BACK, R.COMPLETED], target=R.UNDERWAY)
+    def go_underway(self) -> None:
+        self.passed()
+
+    @transition(state, source=[R.DRAFT, R.UNDERWAY, R.ROLLED_BACK], target=R.COMPLETED)
+    def finish(self) -> None:
+        self.passed()
+
+    @transition(state, source=[R.UNDERWAY, R.COMPLETED], target=R.ROLLED_BACK)
+    def fall_back(self) -> None:
+        self.passed()
+
+    @transition(state, source=[R.DRAFT, R.UNDERWAY, R.ROLLED_BACK], target=R.ABANDONED)
+    def abandon(self) -> None:
+        self.passed()
+
+    @transition(state, source=[R.COMPLETED], target=R.CLOSED)
+    def close(self) -> None:
+        self.passed()
+
+
+class RolloutIssue(AuditedModel):
+    """Which tracked issue plays which role (``rollout_plan``, ``internal_feedback`` …) for a rollout or one phase."""
+
+    rollout = models.ForeignKey(Rollout, on_delete=models.PROTECT, related_name="issue_links")
+    phase_name = models.CharField(max_length=50, blank=True, help_text="Empty: for the whole rollout.")
+    role = models.CharField(max_length=50, help_text="rollout_plan, flag_rollout, internal_rollout, internal_feedback.")
+    issue = models.ForeignKey(TrackedIssue, on_delete=models.PROTECT, related_name="links")
+
+    class Meta:
+        ordering = ("rollout", "phase_name", "role")
+        constraints = [models.UniqueConstraint(fields=("rollout", "phase_name", "role"), name="one_issue_per_role")]
+
+    def __str__(self) -> str:
+        return f"{self.role}: {self.issue}"

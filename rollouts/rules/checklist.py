@@ -1,0 +1,107 @@
+"""Checklist items judge themselves: each kind looks at synced facts, or at who confirmed it with what evidence.
+
+Source: guide, rules G1 to G12 (DESIGN section 1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from .capacity import Capacity
+from .expected import Presence
+
+
+class ItemKind(StrEnum):
+    ISSUE = "issue"
+    ISSUE_CLOSED = "issue_closed"
+    TASKS_DONE = "tasks_done"
+    FLAG = "flag"
+    CAPACITY = "capacity"
+    MANUAL = "manual"
+    DECISION = "decision"
+    ANNOUNCEMENT = "announcement"
+
+
+#: Kinds that check themselves from synced state and can't be ticked by hand.
+AUTOMATIC = frozenset({ItemKind.ISSUE, ItemKind.ISSUE_CLOSED, ItemKind.TASKS_DONE, ItemKind.FLAG, ItemKind.CAPACITY})
+ABOUT_AN_ISSUE = frozenset({ItemKind.ISSUE, ItemKind.ISSUE_CLOSED, ItemKind.TASKS_DONE})
+
+
+class Gate(StrEnum):
+    """When an item must be satisfied: before a phase starts, or before it completes."""
+
+    START = "start"
+    COMPLETE = "complete"
+
+
+@dataclass(frozen=True, slots=True)
+class IssueFacts:
+    """What is known of a tracked issue. ``read_at`` is None until GitLab was asked; ``found`` is GitLab's answer."""
+
+    reference: str
+    state: str
+    found: bool
+    task_count: int
+    task_done: int
+    read_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """Who confirmed a manual item, when, with what evidence."""
+
+    by: str
+    at: datetime
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether an item is satisfied, and the fact behind it in words."""
+
+    satisfied: bool
+    words: str
+
+
+def judge(
+    kind: ItemKind,
+    *,
+    issue: IssueFacts | None = None,
+    presence: Presence = Presence.UNREAD,
+    capacity: Capacity | None = None,
+    reach: float = 0.0,
+    confirmation: Confirmation | None = None,
+) -> Verdict:
+    """Whether an item of this kind is satisfied by these facts; ``reach`` is what starts or advances next (0 to 1)."""
+    if kind in ABOUT_AN_ISSUE:
+        return _judge_issue(kind, issue)
+    if kind is ItemKind.FLAG:
+        return Verdict(presence not in (Presence.UNREAD, Presence.UNKNOWN), presence.words)
+    if kind is ItemKind.CAPACITY:
+        known = capacity or Capacity(None, None)
+        return Verdict(known.carries_reach(reach), known.words)
+    if confirmation is None:
+        asked = {
+            ItemKind.DECISION: "not decided yet",
+            ItemKind.ANNOUNCEMENT: "not announced yet",
+        }.get(kind, "not confirmed yet")
+        return Verdict(False, asked)
+    return Verdict(True, confirmation.evidence)
+
+
+def _judge_issue(kind: ItemKind, issue: IssueFacts | None) -> Verdict:
+    if issue is None:
+        return Verdict(False, "no issue is linked")
+    if not issue.found:
+        said = "not read yet" if issue.read_at is None else "GitLab does not show it: deleted, moved, or hidden"
+        return Verdict(False, said)
+    if kind is ItemKind.ISSUE_CLOSED:
+        return Verdict(issue.state == "closed", issue.state)
+    tasks = f"{issue.task_done} of {issue.task_count} tasks"
+    if kind is ItemKind.TASKS_DONE:
+        if not issue.task_count:
+            return Verdict(False, "it has no task list")
+        return Verdict(issue.task_done >= issue.task_count, tasks)
+    return Verdict(True, f"{issue.state}, {tasks}" if issue.task_count else issue.state)

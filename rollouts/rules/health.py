@@ -1,0 +1,78 @@
+"""A rollout's health in one word and one sentence: what the portfolio says of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from .expected import Drift, drift, drift_in_words
+from .facts import RolloutFacts
+from .machine import PhaseState, RolloutState
+
+
+class Health(StrEnum):
+    """From what needs eyes most to what needs none."""
+
+    DRIFTING = "drifting"
+    STALE = "stale"
+    WAITING = "waiting"
+    AS_PLANNED = "as_planned"
+    OVERDUE = "overdue"
+    OVER = "over"
+
+    @property
+    def words(self) -> str:
+        return {
+            "drifting": "drifting",
+            "stale": "not known",
+            "waiting": "waiting for GitLab",
+            "as_planned": "as planned",
+            "overdue": "overdue for clean-up",
+            "over": "over",
+        }[self.value]
+
+
+#: Months that a flag of a type may live (GitLab doc/development/feature_flags/_index.md); ``ops`` is reviewed yearly.
+LIFETIME_MONTHS = {"gitlab_com_derisk": 2, "wip": 4, "beta": 6, "experiment": 6, "ops": 12}
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Health, the drift behind it, and a sentence."""
+
+    health: Health
+    drift: Drift
+    words: str
+
+
+def judge(facts: RolloutFacts, *, is_overdue: bool = False) -> State:
+    """The health of a rollout by these facts.
+
+    Between an intent (start, advance) and the reading that confirms it the flag stands behind: that is waiting,
+    not drift. More people than expected is drift whatever the portal waits for.
+    """
+    kind = drift(facts.expected, facts.reading)
+    sentence = drift_in_words(kind, facts.expected, facts.reading)
+    if facts.state in (RolloutState.ABANDONED, RolloutState.CLOSED):
+        return State(Health.OVER, Drift.NONE, f"The rollout is {facts.state}.")
+    waits = any(phase.state == PhaseState.ACTIVE and phase.confirmed_at is None for phase in facts.phases)
+    if kind is Drift.BEHIND and waits:
+        return State(Health.WAITING, kind, sentence)
+    if kind is not Drift.NONE:
+        return State(Health.DRIFTING, kind, sentence)
+    if facts.is_stale:
+        return State(Health.STALE, kind, "The newest reading is too old: the portal does not know.")
+    if is_overdue:
+        return State(Health.OVERDUE, kind, "The flag has outlived its type.")
+    return State(Health.AS_PLANNED, kind, f"GitLab: {facts.reading.words}.")
+
+
+def overdue_since(flag_type: str, born: datetime | None, now: datetime) -> date | None:
+    """The day on which a flag of this type outlived its lifetime, or None while it has not."""
+    months = LIFETIME_MONTHS.get(flag_type)
+    if months is None or born is None:
+        return None
+    year, month = divmod(born.year * 12 + born.month - 1 + months, 12)
+    end = date(year, month + 1, min(born.day, 28))
+    return end if now.date() > end else None

@@ -1,0 +1,157 @@
+"""What names in a document may look like; each check says which part is wrong, and how to write it.
+
+Sources: GitLab doc/api/features.md and lib/feature.rb (instance flags), app/models/operations/feature_flag.rb
+(project flags), lib/gitlab/path_regex.rb (paths).
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from .document import shorten
+
+SLUG = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*\Z")
+LONGEST_SLUG = 100
+RESERVED_SLUGS = frozenset({"new"})
+OPT_OUT = ":opt_out"
+_FLAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,254}\Z")
+_PROJECT_FLAG = re.compile(r"[a-z](?:[-_a-z0-9]{0,61}[a-z0-9])?\Z")
+_FEATURE_GROUP = re.compile(r"[a-z0-9_]{1,255}\Z")
+_PATH_PART = re.compile(r"[a-zA-Z0-9_.][a-zA-Z0-9_.-]{0,254}\Z")
+_PERSON = re.compile(r"[\w.@+-]{1,150}\Z")
+_GITLAB_ACTOR = re.compile(r"(User|Group|Project):([1-9][0-9]{0,18})\Z")
+
+
+def slug(value: str) -> str:
+    """A name for addresses: ``haiku-code-completion``."""
+    if value in RESERVED_SLUGS:
+        raise ValueError(f"«{value}» is taken by the portal's own page. Choose another name.")
+    if len(value) > LONGEST_SLUG:
+        raise ValueError(f"a slug may have {LONGEST_SLUG} characters, this one has {len(value)}. Shorten it.")
+    if not SLUG.match(value):
+        raise ValueError(
+            f"«{shorten(value)}» is not a slug{_wrong_part(value, 'abcdefghijklmnopqrstuvwxyz0123456789-_')}. "
+            "Use small letters and digits, with single hyphens or underscores between them."
+        )
+    return value
+
+
+def flag_name(value: str) -> str:
+    """The name of a feature flag of a GitLab instance."""
+    if not _FLAG.match(value):
+        if value[:1] in (".", "-"):
+            raise ValueError(f"a flag's name cannot begin with «{value[0]}». Begin with a letter.")
+        if len(value) > 255:
+            raise ValueError(f"a flag's name may have 255 characters, this one has {len(value)}. Shorten it.")
+        wrong = next((character for character in value if not re.match(r"[a-zA-Z0-9_.-]", character)), "")
+        named = {" ": "a space", "/": "a slash (/)", "": "nothing"}.get(wrong, f"«{wrong}»")
+        raise ValueError(
+            f"the flag name «{shorten(value)}» has {named} in it. Use letters, digits, underscores, points and hyphens."
+        )
+    return value
+
+
+def project_flag_name(value: str) -> str:
+    """The name of a feature flag of a project: GitLab is stricter here."""
+    if not _PROJECT_FLAG.match(value):
+        raise ValueError(
+            f"«{shorten(value)}» cannot be a project's flag. GitLab wants a small letter first, then small letters, "
+            "digits, - and _, a letter or digit last, and 63 characters at most."
+        )
+    return value
+
+
+def feature_group(value: str) -> str:
+    """The name of a feature group, such as ``gitlab_team_members``."""
+    if not _FEATURE_GROUP.match(value):
+        raise ValueError(
+            f"«{shorten(value)}» is not a feature group. Use its name in code: small letters, digits and underscores. "
+            "(A group of GitLab's is an actor: `actors: [group:path]`.)"
+        )
+    return value
+
+
+def project_path(value: str) -> str:
+    """The full path of a project: ``group/app``."""
+    if "://" in value:
+        raise ValueError(f"write the project's path only, as in group/app, not its address «{shorten(value)}».")
+    if "/" not in value.strip("/"):
+        raise ValueError(f"«{shorten(value)}» is not a project's full path. Write its groups too, as in group/app.")
+    return _path(value, "project")
+
+
+def person(value: str) -> str:
+    """The user name of a person in the portal."""
+    if not _PERSON.match(value):
+        raise ValueError(f"«{shorten(value)}» is not a user name. Write the name that the person signs in with.")
+    return value
+
+
+def actor(value: str) -> str:
+    """One who sees the model: by name (``user:alice``) or by GitLab's own id (``User:42``)."""
+    named = value.removesuffix(OPT_OUT)
+    if _GITLAB_ACTOR.match(named):
+        return value
+    kind, colon, name = named.partition(":")
+    if not colon or not name:
+        raise ValueError(
+            f"«{shorten(value)}» does not say what it is. Write user:{shorten(named, 20) or 'NAME'}, group:PATH or project:PATH."
+        )
+    match kind:
+        case "user":
+            if not _PATH_PART.match(name):
+                raise ValueError(f"«{shorten(name)}» is not a GitLab user name. Write it as in user:alice, without @.")
+        case "group":
+            _path(name, "group")
+        case "project":
+            project_path(name)
+        case "User" | "Group" | "Project":
+            raise ValueError(
+                f"{kind}: takes GitLab's number, as in {kind}:42. For a name write {kind.lower()}:{shorten(name)}."
+            )
+        case _:
+            raise ValueError(
+                f"«{shorten(kind)}:» is no kind of actor. Write user:NAME, group:PATH or project:PATH, "
+                "or GitLab's own User:42, Group:9 or Project:3."
+            )
+    return value
+
+
+def web_address(value: str) -> str:
+    """An address that begins with http:// or https://."""
+    said = f"«{shorten(value)}» is not a web address"
+    if re.search(r"[\s\\<>\"]", value):
+        raise ValueError(f"{said}: it has a space or a character that no address has. Copy it from the browser.")
+    if len(value) > 2000:
+        raise ValueError("an address may have 2,000 characters. Copy the plain address of the page.")
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError(f"{said}. Copy it from the browser.") from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise ValueError(f"{said}. It begins with https://: copy it from the browser.")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("the address holds a user name or password. Leave out what stands before the @.")
+    return value
+
+
+def _path(value: str, what: str) -> str:
+    parts = value.split("/")
+    if len(value) > 1024 or not all(_PATH_PART.match(part) and part.strip(".") for part in parts):
+        raise ValueError(
+            f"«{shorten(value)}» is not a {what}'s path{_wrong_part(value)}. Write it as in the address bar, as in group/app."
+        )
+    if parts[-1].endswith((".git", ".atom")):
+        raise ValueError(f"a {what}'s path does not end in .git or .atom. Write «{value.rsplit('.', 1)[0]}».")
+    return value
+
+
+def _wrong_part(value: str, allowed: str = "") -> str:
+    if not value:
+        return " (it is empty)"
+    wrong = next(
+        (one for one in value if (one not in allowed if allowed else not re.match(r"[a-zA-Z0-9_./-]", one))), None
+    )
+    return "" if wrong is None else f" («{wrong}» is not allowed)" if wrong != " " else " (a space is not allowed)"

@@ -1,0 +1,65 @@
+"""The ramp: rising percentages of actors, each with its soak.
+
+Source: guide, "Rollout to all users"; GitLab doc/development/feature_flags/controls.md, "Process"
+(at least 15 minutes between steps; 1, 10, 25, 50, 75, 100 where nobody knows better).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+SAFE_STEPS = (1, 10, 25, 50, 75, 100)
+SAFE_SOAK = timedelta(minutes=15)
+SAFE_FINAL_SOAK = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """``percentage`` of actors, 1 to 100; ``soak`` is how long it must have stood in GitLab, as read."""
+
+    percentage: int
+    soak: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Ramp:
+    """Steps in rising order. Raises ``ValueError`` for a ramp that is empty, falls, or leaves 1 to 100."""
+
+    steps: tuple[Step, ...]
+
+    def __post_init__(self) -> None:
+        percentages = [step.percentage for step in self.steps]
+        if not percentages or not all(1 <= percentage <= 100 for percentage in percentages):
+            raise ValueError("a ramp has steps of 1 to 100 %")
+        if percentages != sorted(set(percentages)):
+            raise ValueError("a ramp's steps rise")
+
+    @property
+    def first(self) -> Step:
+        return self.steps[0]
+
+    def at(self, percentage: int) -> Step:
+        """The step with this percentage. Raises ``KeyError``."""
+        for step in self.steps:
+            if step.percentage == percentage:
+                return step
+        raise KeyError(percentage)
+
+    def after(self, percentage: int | None) -> Step | None:
+        """The step that follows; the first one after None, None after the last."""
+        return next((step for step in self.steps if percentage is None or step.percentage > percentage), None)
+
+    def number(self, percentage: int | None) -> int:
+        """Which step this is, from 1; 0 before the first."""
+        return sum(1 for step in self.steps if percentage is not None and step.percentage <= percentage)
+
+
+def soak_left(confirmed_at: datetime | None, soak: timedelta, now: datetime) -> timedelta | None:
+    """How long a step must still stand. None while GitLab was not read at it; zero when the soak is over.
+
+    Soak counts from when GitLab was *read* at the step, not from when it was asked for.
+    """
+    if confirmed_at is None:
+        return None
+    return max(timedelta(0), soak - (now - confirmed_at))

@@ -1,0 +1,167 @@
+"""From pydantic's errors to faults that a person can act on: the line, what is wrong, the nearest right key."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from typing import Annotated, Any, TypeVar, get_args
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from .document import Document, Fault, Path, kind_of
+
+
+class Written(BaseModel):
+    """A mapping as a person wrote it: no key too many, no type bent."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+Shape = TypeVar("Shape", bound=Written)
+
+
+def checked(check: Callable[[Any], Any]) -> AfterValidator:
+    """A pydantic check from a function that raises ``ValueError`` with the words for the person."""
+
+    def run(value: Any) -> Any:
+        try:
+            return check(value)
+        except ValueError as wrong:
+            raise words(str(wrong)) from None
+
+    return AfterValidator(run)
+
+
+def words(message: str) -> PydanticCustomError:
+    """An error whose message is shown as it is."""
+    return PydanticCustomError("words", "{message}", {"message": message})
+
+
+def _stripped(text: str) -> str:
+    return text.strip()
+
+
+def _not_empty(text: str) -> str:
+    if not text:
+        raise ValueError("it is empty. Write something, or leave the key out.")
+    return text
+
+
+def text(most: int) -> Any:
+    """Text of 1 to ``most`` characters without blanks around it."""
+
+    def not_longer(value: str) -> str:
+        if len(value) > most:
+            raise ValueError(f"it may have {most:,} characters, it has {len(value):,}. Shorten it.")
+        return value
+
+    return Annotated[str, AfterValidator(_stripped), checked(_not_empty), checked(not_longer)]
+
+
+def fit(document: Document, shape: type[Shape]) -> tuple[Shape | None, list[Fault]]:
+    """The document in this shape, or None; and the faults that stood in the way."""
+    try:
+        return shape.model_validate(without_empty(document.tree)), []
+    except ValidationError as wrong:
+        return None, [_fault(document, shape, error) for error in wrong.errors(include_url=False)]
+
+
+def without_empty(value: Any) -> Any:
+    """The tree without keys that have no value: `baseline:` says as much as no baseline at all."""
+    if isinstance(value, dict):
+        return {key: without_empty(one) for key, one in value.items() if one is not None}
+    return [without_empty(one) for one in value] if isinstance(value, list) else value
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """«Did you mean …?», or the list of what there is."""
+    choices = sorted(known)
+    close = get_close_matches(word, choices, n=1, cutoff=0.6)
+    if close:
+        return f"Did you mean `{close[0]}`?"
+    return f"There are: {', '.join(choices)}." if choices else "There are none."
+
+
+def _fault(document: Document, shape: type[Written], error: ErrorDetails) -> Fault:
+    path, last = _path_in(document.tree, error["loc"])
+    around = path[:-1] if last else path
+    key = _key_name(path)
+    match error["type"]:
+        case "extra_forbidden":
+            known = _shape_at(shape, error["loc"][:-1]).model_fields
+            return document.fault(path, f"`{key}` is not a key {_inside(around)}. {nearest(key, known)}")
+        case "missing":
+            return document.fault(around, f"`{key}` is missing {_inside(around)}. Add `{key}: …`.")
+        case "words":
+            return document.fault(path, f"{key}: {error['msg']}" if not error["msg"].startswith(key) else error["msg"])
+    return document.fault(path, f"{key} {_type_words(error)}")
+
+
+def _type_words(error: ErrorDetails) -> str:
+    given, limits = kind_of(error["input"]), error.get("ctx", {})
+    match error["type"]:
+        case "string_type":
+            quote = f" Put it in quotes: '{error['input']}'." if isinstance(error["input"], int | float) else ""
+            return f"must be text, not {given}.{quote or ' Write one text.'}"
+        case "int_type" | "int_parsing" | "int_from_float":
+            return f"must be a whole number, not {given}. Write digits only, without quotes and units."
+        case "bool_type":
+            return f"must be true or false, not {given}."
+        case "list_type":
+            return f"must be a list, not {given}. Write [one, two], or one `- entry` a line."
+        case "dict_type" | "model_type" | "model_attributes_type":
+            return f"must be a mapping of keys to values, not {given}. Write `key: value` below it."
+        case "greater_than_equal":
+            return f"must be at least {limits.get('ge')}, not {error['input']}."
+        case "less_than_equal":
+            return f"must be at most {limits.get('le'):,}, not {error['input']:,}."
+        case "too_long":
+            return f"may have {limits.get('max_length')} entries, it has {limits.get('actual_length')}. Shorten it."
+        case "too_short":
+            return "needs at least one entry."
+        case "literal_error" | "enum":
+            return f"is {given}. Write {str(limits.get('expected', '')).replace(chr(39), '')}."
+    return f"is {given}, which does not fit here: {error['msg'].lower()}."
+
+
+def _path_in(tree: Any, loc: Iterable[int | str]) -> tuple[Path, bool]:
+    """The part of pydantic's location that exists in the document; the last step always counts.
+
+    Pydantic names union branches in its locations: a step that the tree does not have is such a name. The second
+    value says whether the last step is a key of a mapping.
+    """
+    steps, path, here = list(loc), [], tree
+    for number, step in enumerate(steps):
+        is_last = number == len(steps) - 1
+        if isinstance(here, dict) and (step in here or is_last):
+            path.append(step)
+            here = here.get(step)
+        elif isinstance(here, list) and isinstance(step, int) and step < len(here):
+            path.append(step)
+            here = here[step]
+    return tuple(path), bool(path) and isinstance(path[-1], str)
+
+
+def _key_name(path: Path) -> str:
+    return next((step for step in reversed(path) if isinstance(step, str)), "the document")
+
+
+def _inside(path: Path) -> str:
+    names = [step for step in path if isinstance(step, str)]
+    return f"of {'.'.join(names)}" if names else "of the document"
+
+
+def _shape_at(shape: type[Written], loc: Iterable[int | str]) -> type[Written]:
+    """The shape of the mapping at a location."""
+    for step in loc:
+        if step in shape.model_fields:
+            shape = _shape_in(shape.model_fields[str(step)].annotation) or shape
+    return shape
+
+
+def _shape_in(annotation: Any) -> type[Written] | None:
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias) and issubclass(annotation, Written):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _shape_in(part))), None)

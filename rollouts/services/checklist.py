@@ -1,0 +1,76 @@
+"""Confirm a checklist item by hand, with evidence; automatic kinds check themselves and can't be ticked."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from ..audit.actor import Actor
+from ..audit.deeds import Deed, deed
+from ..models import ChecklistItem, Rollout
+from ..rules.blockers import Blocker
+from ..rules.checklist import ItemKind
+from ..rules.machine import PhaseState, Role, RolloutState
+from .refusals import refuse_if
+
+LONGEST_EVIDENCE = 5_000
+OVER = (RolloutState.ABANDONED, RolloutState.CLOSED)
+PAST = (PhaseState.COMPLETED, PhaseState.SKIPPED, PhaseState.ROLLED_BACK)
+
+
+def confirm(item: ChecklistItem, *, by: Actor, evidence: str, channel: str = "") -> ChecklistItem:
+    """Say that an item is done: who, when, with what evidence (a link or a note; for a decision, what was decided).
+
+    Raises ``Refused``; then nothing changed.
+    """
+    evidence, channel = evidence.strip(), channel.strip()
+    with deed("item.confirm", by=by) as doing:
+        item = _locked(item, doing)
+        found = _blockers(item, by)
+        if item.is_automatic:
+            found.append(Blocker("automatic", f"{item.title} checks itself from GitLab: it can't be ticked by hand."))
+        if item.confirmed_at is not None:
+            found.append(Blocker("confirmed", f"{item.confirmed_by} has confirmed it already. Undo that first."))
+        if not evidence:
+            found.append(Blocker("evidence_missing", "Evidence is missing: give a link or a note."))
+        if len(evidence) > LONGEST_EVIDENCE:
+            found.append(Blocker("evidence_long", f"Evidence is limited to {LONGEST_EVIDENCE:,} characters: link to it."))
+        if item.kind == ItemKind.ANNOUNCEMENT and not channel:
+            found.append(Blocker("channel_missing", "Say in which channel it was announced."))
+        refuse_if(found)
+        item.confirmed_by, item.confirmed_at, item.evidence, item.channel = by.name, timezone.now(), evidence, channel[:200]
+        item.save()
+    return item
+
+
+def unconfirm(item: ChecklistItem, *, by: Actor, reason: str) -> ChecklistItem:
+    """Take a confirmation back, with a reason. Raises ``Refused``; then nothing changed."""
+    with deed("item.unconfirm", by=by, reason=reason.strip()) as doing:
+        item = _locked(item, doing)
+        found = _blockers(item, by)
+        if item.confirmed_at is None:
+            found.append(Blocker("not_confirmed", f"{item.title} is not confirmed."))
+        if not reason.strip():
+            found.append(Blocker("reason_missing", "Taking a confirmation back needs a reason."))
+        refuse_if(found)
+        item.confirmed_by, item.confirmed_at, item.evidence, item.channel = "", None, "", ""
+        item.save()
+    return item
+
+
+def _locked(item: ChecklistItem, doing: Deed) -> ChecklistItem:
+    doing.rollout = Rollout.objects.lock(item.rollout_id)
+    item = ChecklistItem.objects.select_related("phase", "rollout").get(pk=item.pk)
+    doing.about = item
+    return item
+
+
+def _blockers(item: ChecklistItem, by: Actor) -> list[Blocker]:
+    found = []
+    if not by.person.has(Role.MANAGER):
+        found.append(Blocker("role", f"Confirming takes the role manager; {by.name} has not got it."))
+    if item.rollout.state in OVER:
+        found.append(Blocker("rollout_over", f"The rollout is {item.rollout.state}."))
+    if item.phase is not None and item.phase.state in PAST:
+        state = item.phase.state.replace("_", " ")
+        found.append(Blocker("phase_past", f"{item.phase.title} is {state}: its checklist is history."))
+    return found

@@ -1,0 +1,86 @@
+"""After every transition and every sync: is the flag where the plan says, and since when?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..audit.actor import Actor
+from ..audit.deeds import deed
+from ..models import Phase, Rollout
+from ..rules import health
+from ..rules.expected import Drift
+from ..rules.facts import RolloutFacts
+from ..rules.machine import PhaseState
+from . import facts as facts_of
+
+MOVING = (PhaseState.ACTIVE, PhaseState.PAUSED)
+
+
+@dataclass(slots=True)
+class Findings:
+    """What the newest reading says of a rollout, as far as it differs from what is stored."""
+
+    facts: RolloutFacts
+    confirmed: list[tuple[Phase, datetime | None]]
+    drift: Drift | None
+
+    def __bool__(self) -> bool:
+        return bool(self.confirmed) or self.drift is not None
+
+
+def look(rollout: Rollout, now: datetime) -> Findings:
+    """Compare what is stored with what follows from the facts. Changes nothing.
+
+    ``rollout`` comes from ``Rollout.objects.whole()``. A phase is confirmed from when GitLab was first read as
+    expected after the step was asked for, and no longer when a reading departs from it.
+    """
+    facts = facts_of.for_rollout(rollout, now)
+    confirmed = []
+    for phase in facts_of.newest_attempts(rollout):
+        if phase.state not in MOVING:
+            continue
+        if facts.is_confirmed and phase.confirmed_at is None:
+            if since := _confirmed_since(facts, phase.stepped_at):
+                confirmed.append((phase, since))
+        elif not facts.is_confirmed and phase.confirmed_at is not None:
+            confirmed.append((phase, None))
+    kind = health.judge(facts).drift
+    return Findings(facts, confirmed, kind if kind != rollout.drift else None)
+
+
+def reconcile(rollout: Rollout, now: datetime) -> Findings:
+    """Store what ``look`` finds, inside the deed that is being done."""
+    findings = look(rollout, now)
+    for phase, confirmed_at in findings.confirmed:
+        phase.confirmed_at = confirmed_at
+        phase.save()
+    if findings.drift is not None:
+        rollout.drift = findings.drift
+        rollout.drift_since = None if findings.drift is Drift.NONE else (findings.facts.reading.since or now)
+        rollout.save()
+    return findings
+
+
+def reconcile_alone(pk: int, *, by: Actor, now: datetime) -> None:
+    """The same after a sync: a deed of its own, named after what was found."""
+    with deed("rollout.reconcile", by=by) as doing:
+        Rollout.objects.lock(pk)
+        rollout = Rollout.objects.whole().get(pk=pk)
+        findings = reconcile(rollout, now)
+        if not findings:
+            return
+        doing.rollout = doing.about = rollout
+        if findings.confirmed:
+            doing.about, since = findings.confirmed[0]
+            doing.verb = "phase.confirmed" if since else "phase.unconfirmed"
+        else:
+            doing.verb = "drift.ended" if findings.drift is Drift.NONE else "drift.began"
+        doing.notes = {"gitlab": findings.facts.reading.words, "plan": findings.facts.expected.words}
+
+
+def _confirmed_since(facts: RolloutFacts, stepped_at: datetime | None) -> datetime | None:
+    since, read_at = facts.reading.since, facts.reading.read_at
+    if since is None or read_at is None or stepped_at is None or read_at < stepped_at:
+        return None
+    return since if since >= stepped_at else read_at

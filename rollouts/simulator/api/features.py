@@ -1,0 +1,30 @@
+"""``/features``: instance flags, for administrators alone (GitLab lib/api/features.rb)."""
+
+from __future__ import annotations
+
+from rollouts.simulator.api.exchange import Answer, Asked
+from rollouts.simulator.instance_flags import TARGETS
+
+
+def listed(asked: Asked) -> Answer:
+    asked.administer()
+    return Answer(asked.state.features())  # not paginated
+
+
+def definitions(asked: Asked) -> Answer:
+    asked.administer()
+    return Answer(asked.state.flag_definitions())
+
+
+def setting(asked: Asked, name: str) -> Answer:
+    asked.administer()
+    value = asked.required("value")
+    targets = asked.given(*TARGETS)
+    force = asked.flag("force") or False
+    return Answer(asked.state.set_feature(name, value, asked.get("key"), force=force, **targets), 201)
+
+
+def deletion(asked: Asked, name: str) -> Answer:
+    asked.administer()
+    asked.state.delete_feature(name)
+    return Answer(status=204)

@@ -1,0 +1,246 @@
+"""``/projects/:id/issues`` and their notes (GitLab lib/api/issues.rb, lib/api/notes.rb)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from rollouts.simulator.api.exchange import Answer, Asked
+from rollouts.simulator.api.people import person
+from rollouts.simulator.issues import notes_count, tasks_of
+from rollouts.simulator.store import Refused
+
+ORDERS = ("created_at", "updated_at", "due_date", "title", "id", "relative_position", "priority", "weight")
+
+
+def listed(asked: Asked, project: str) -> Answer:
+    found = asked.visit(project)
+    asked.choice("scope", ("created_by_me", "assigned_to_me", "all", "created-by-me", "assigned-to-me"), "all")
+    rows = [issue for issue in _candidates(asked, found["id"]) if _visible(asked, issue)]
+    for keep in _filters(asked):
+        rows = [issue for issue in rows if keep(issue)]
+    order = asked.choice("order_by", ORDERS, "created_at")
+    order = order if order in ("created_at", "updated_at", "due_date", "title", "id") else "created_at"
+    backwards = asked.choice("sort", ("asc", "desc"), "desc") == "desc"
+    rows.sort(key=lambda issue: (str(issue[order] or ""), issue["id"]), reverse=backwards)
+    return asked.page_of(rows, lambda issue: shown(asked, found, issue))
+
+
+def one(asked: Asked, project: str, iid: str) -> Answer:
+    found, issue = _issue(asked, project, iid)
+    return Answer(shown(asked, found, issue) | {"subscribed": False})
+
+
+def creation(asked: Asked, project: str) -> Answer:
+    found = asked.visit(project)
+    title = str(asked.required("title"))
+    if len(title) > 255:
+        raise Refused.message(400, {"title": ["is too long (maximum is 255 characters)"]})
+    user = asked.caller.user or {}
+    iid = asked.number("iid", 0) if asked.caller.is_admin else 0
+    number = asked.state.add_issue(found["id"], title, iid or None, author=user["username"], **_changes(asked))
+    return Answer(shown(asked, found, asked.state.issue(found["id"], number)) | {"subscribed": True}, 201)
+
+
+def change(asked: Asked, project: str, iid: str) -> Answer:
+    found, issue = _issue(asked, project, iid)
+    if not asked.caller.develops:
+        raise Refused.message(403, "403 Forbidden")
+    changes = _changes(asked)
+    if asked.get("title"):
+        changes["title"] = str(asked.get("title"))
+    labels = set(issue["labels"])
+    if asked.listed("add_labels") or asked.listed("remove_labels"):
+        kept = [label for label in issue["labels"] if label not in asked.listed("remove_labels")]
+        changes["labels"] = kept + [label for label in asked.listed("add_labels") if label not in labels]
+    event = asked.choice("state_event", ("close", "reopen"), "")
+    if event:
+        changes["state"] = "closed" if event == "close" else "opened"
+    if not changes:
+        raise Refused.error("at least one parameter must be provided")
+    changed = asked.state.set_issue(found["id"], issue["iid"], by=(asked.caller.user or {})["username"], **changes)
+    return Answer(shown(asked, found, changed) | {"subscribed": True})
+
+
+def deletion(asked: Asked, project: str, iid: str) -> Answer:
+    found, issue = _issue(asked, project, iid)
+    if not asked.caller.is_admin:
+        raise Refused.message(403, "403 Forbidden")
+    asked.state.delete_issue(found["id"], issue["iid"])
+    return Answer(status=204)
+
+
+def notes(asked: Asked, project: str, iid: str) -> Answer:
+    found, issue = _issue(asked, project, iid)
+    kind = asked.choice("activity_filter", ("all_notes", "only_comments", "only_activity"), "all_notes")
+    rows = [
+        note
+        for note in issue["notes"]
+        if (not note["internal"] or asked.caller.sees_confidential)
+        and (kind == "all_notes" or note["system"] == (kind == "only_activity"))
+    ]
+    order = asked.choice("order_by", ("created_at", "updated_at"), "created_at")
+    backwards = asked.choice("sort", ("asc", "desc"), "desc") == "desc"
+    rows.sort(key=lambda note: (note[order], note["id"]), reverse=backwards)
+    return asked.page_of(rows, lambda note: _note(asked, found, issue, note))
+
+
+def comment(asked: Asked, project: str, iid: str) -> Answer:
+    found, issue = _issue(asked, project, iid)
+    body = str(asked.required("body"))
+    if len(body) > 1_000_000:
+        raise Refused.message(400, {"note": ["is too long (maximum is 1000000 characters)"]})
+    internal = bool(asked.flag("internal") or asked.flag("confidential"))
+    author = (asked.caller.user or {})["username"]
+    note = asked.state.add_note(found["id"], issue["iid"], body, author=author, internal=internal)
+    return Answer(_note(asked, found, issue, note), 201)
+
+
+def shown(asked: Asked, project: dict[str, Any], issue: dict[str, Any]) -> dict[str, Any]:
+    """An issue as the API shows it (lib/api/entities/issue.rb)."""
+    state, iid, path = asked.state, issue["iid"], project["path_with_namespace"]
+    assignees = [person(asked, state.user_named(name)) for name in issue["assignees"]]
+    tasks = tasks_of(issue)
+    done = sum(ticked for ticked, _ in tasks)
+    api = f"{asked.base_url}/api/v4/projects/{issue['project_id']}"
+    seconds = {"time_estimate": 0, "total_time_spent": 0, "human_time_estimate": None, "human_total_time_spent": None}
+    body = {
+        "id": issue["id"],
+        "iid": iid,
+        "project_id": issue["project_id"],
+        "title": issue["title"],
+        "description": issue["description"],
+        "state": issue["state"],
+        "created_at": issue["created_at"],
+        "updated_at": issue["updated_at"],
+        "closed_at": issue["closed_at"],
+        "closed_by": person(asked, state.user_named(issue["closed_by"])) if issue["closed_by"] else None,
+        "labels": sorted(issue["labels"]),
+        "milestone": None,
+        "assignees": assignees,
+        "author": person(asked, state.user_named(issue["author"])),
+        "type": issue["issue_type"].upper(),
+        "assignee": assignees[0] if assignees else None,
+        "user_notes_count": notes_count(issue),
+        "merge_requests_count": 0,
+        "upvotes": 0,
+        "downvotes": 0,
+        "start_date": None,
+        "due_date": issue["due_date"],
+        "confidential": issue["confidential"],
+        "discussion_locked": None,
+        "issue_type": issue["issue_type"],
+        "web_url": f"{asked.base_url}/{path}/-/issues/{iid}",
+        "time_stats": seconds,
+        "task_completion_status": {"count": len(tasks), "completed_count": done},
+        "has_tasks": not tasks,  # inverted in GitLab's code, so here as well
+        "references": {"short": f"#{iid}", "relative": f"#{iid}", "full": f"{path}#{iid}"},
+        "severity": "UNKNOWN",
+        "moved_to_id": issue["moved_to_id"],
+        "imported": False,
+        "imported_from": "none",
+        "_links": {
+            "self": f"{api}/issues/{iid}",
+            "notes": f"{api}/issues/{iid}/notes",
+            "award_emoji": f"{api}/issues/{iid}/award_emoji",
+            "project": api,
+            "closed_as_duplicate_of": None,
+        },
+    }
+    if not tasks:
+        body["task_status"] = "0 of 0 checklist items completed"
+    return body
+
+
+def _candidates(asked: Asked, project_id: int) -> list[dict[str, Any]]:
+    """By number straight from the table where ``iids[]`` is given: the usual question, and a quick one."""
+    table = asked.state.table("issues", project_id)
+    if "iids" not in asked.query and "iids" not in asked.body:
+        return list(table.values())
+    iids = asked.listed("iids")
+    if any(not iid.isdigit() for iid in iids):
+        raise Refused.error("iids is invalid")
+    return [table[str(int(iid))] for iid in dict.fromkeys(iids) if str(int(iid)) in table]
+
+
+def _filters(asked: Asked) -> list[Callable[[dict[str, Any]], bool]]:
+    filters: list[Callable[[dict[str, Any]], bool]] = []
+    state = asked.choice("state", ("opened", "closed", "all"), "all")
+    if state != "all":
+        filters.append(lambda issue: issue["state"] == state)
+    labels = set(asked.listed("labels"))
+    if labels in ({"None"}, {"Any"}):
+        filters.append(lambda issue: bool(issue["labels"]) == (labels == {"Any"}))
+    elif labels:
+        filters.append(lambda issue: labels <= set(issue["labels"]))
+    confidential = asked.flag("confidential")
+    if confidential is not None:
+        filters.append(lambda issue: issue["confidential"] == confidential)
+    if asked.get("search"):
+        wanted = str(asked.get("search")).lower()
+        filters.append(lambda issue: wanted in f"{issue['title']}\n{issue['description'] or ''}".lower())
+    if asked.get("author_username"):
+        filters.append(lambda issue: issue["author"] == asked.get("author_username"))
+    if asked.listed("assignee_username"):
+        filters.append(lambda issue: set(asked.listed("assignee_username")) <= set(issue["assignees"]))
+    for field in ("updated", "created"):
+        filters += _between(asked, field)
+    return filters
+
+
+def _between(asked: Asked, field: str) -> list[Callable[[dict[str, Any]], bool]]:
+    after, before = asked.moment(f"{field}_after"), asked.moment(f"{field}_before")
+    filters: list[Callable[[dict[str, Any]], bool]] = []
+    if after is not None:  # "on or after"
+        filters.append(lambda issue: datetime.fromisoformat(issue[f"{field}_at"]) >= after)
+    if before is not None:
+        filters.append(lambda issue: datetime.fromisoformat(issue[f"{field}_at"]) <= before)
+    return filters
+
+
+def _issue(asked: Asked, project: str, iid: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    found = asked.visit(project)
+    issue = asked.state.issue(found["id"], iid)
+    if not _visible(asked, issue):
+        raise Refused.message(404, "404 Not found")  # not 403: that would tell that it is there
+    return found, issue
+
+
+def _visible(asked: Asked, issue: dict[str, Any]) -> bool:
+    user = (asked.caller.user or {}).get("username")
+    return not issue["confidential"] or asked.caller.sees_confidential or user in (issue["author"], *issue["assignees"])
+
+
+def _changes(asked: Asked) -> dict[str, Any]:
+    changes: dict[str, Any] = asked.given("description", "due_date", "issue_type")
+    if asked.flag("confidential") is not None:
+        changes["confidential"] = asked.flag("confidential")
+    if "labels" in asked.body or "labels" in asked.query:
+        changes["labels"] = asked.listed("labels")
+    if "assignee_ids" in asked.body or "assignee_ids" in asked.query:
+        users = asked.state.table("users")
+        changes["assignees"] = [users[one]["username"] for one in asked.listed("assignee_ids") if one in users]
+    return changes
+
+
+def _note(asked: Asked, project: dict[str, Any], issue: dict[str, Any], note: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": note["id"],
+        "type": None,
+        "body": note["body"],
+        "author": person(asked, asked.state.user_named(note["author"])),
+        "created_at": note["created_at"],
+        "updated_at": note["updated_at"],
+        "system": note["system"],
+        "noteable_id": issue["id"],
+        "noteable_type": "Issue",
+        "project_id": project["id"],
+        "resolvable": False,
+        "confidential": note["internal"],
+        "internal": note["internal"],
+        "imported": False,
+        "imported_from": "none",
+        "noteable_iid": issue["iid"],
+        "commands_changes": {},
+    }

@@ -1,0 +1,142 @@
+"""Users, groups, projects and tokens of the simulated GitLab."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from rollouts.simulator.store import Refused, Store, now
+
+ADMIN_TOKEN = "simulator-admin-token"  # noqa: S105  both are printed at the start: they open nothing but a toy
+READER_TOKEN = "simulator-reader-token"  # noqa: S105
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks. ``sees_confidential`` and ``develops`` stand for Reporter and Developer in every project."""
+
+    user: dict[str, Any] | None = None
+    scopes: tuple[str, ...] = ()
+    token_id: int = 0
+
+    @property
+    def is_admin(self) -> bool:
+        return bool(self.user and self.user["access"] == "admin")
+
+    @property
+    def sees_confidential(self) -> bool:
+        return bool(self.user and self.user["access"] in ("admin", "developer"))
+
+    develops = sees_confidential
+
+    @property
+    def writes(self) -> bool:
+        return "api" in self.scopes
+
+
+class Directory(Store):
+    """The part of the state that names things."""
+
+    def seed(self) -> None:
+        """Two people and their tokens: an administrator, and one who may read but sees nothing confidential."""
+        self.add_user("root", name="Administrator", access="admin")
+        self.add_user("reader", name="Reader", access="guest")
+        self.add_token(ADMIN_TOKEN, "root", scopes=("api", "admin_mode"))
+        self.add_token(READER_TOKEN, "reader", scopes=("read_api",))
+
+    def add_user(self, username: str, *, name: str = "", access: str = "guest", id: int | None = None) -> int:
+        """Add a user, or find the one of that name. ``access``: guest, developer (sees confidential issues), admin."""
+        with self.change():
+            known = self.user_named(username)
+            if known:
+                return int(known["id"])
+            user_id = id or self.next_id("user")
+            self.document["counters"]["user"] = max(self.document["counters"].get("user", 0), user_id)
+            self.table("users")[str(user_id)] = {
+                "id": user_id,
+                "username": username,
+                "name": name or username.replace("_", " ").replace(".", " ").title(),
+                "access": access,
+                "created_at": now(),
+            }
+            return user_id
+
+    def add_token(self, token: str, username: str, *, scopes: tuple[str, ...] = ("api",)) -> None:
+        """Let ``token`` stand for a user, with these scopes (api, read_api, admin_mode, …)."""
+        with self.change():
+            self.table("tokens")[token] = {
+                "id": self.next_id("token"),
+                "username": username,
+                "scopes": list(scopes),
+                "created_at": now(),
+            }
+
+    def add_group(self, path: str, *, name: str = "") -> int:
+        """Add a group by its full path, or find it."""
+        with self.change():
+            known = self.group_at(path)
+            if known:
+                return int(known["id"])
+            # Groups and projects do not share ids in GitLab, but a test that mixes them up should notice.
+            group_id = self.next_id("group", at_least=101)
+            self.table("groups")[str(group_id)] = {
+                "id": group_id,
+                "full_path": path,
+                "name": name or path.rsplit("/", 1)[-1],
+                "created_at": now(),
+            }
+            return group_id
+
+    def add_project(self, path: str, *, name: str = "") -> int:
+        """Add a project by its full path, or find it."""
+        with self.change():
+            known = self.project_at(path)
+            if known:
+                return int(known["id"])
+            project_id = self.next_id("project", at_least=1001)
+            self.table("projects")[str(project_id)] = {
+                "id": project_id,
+                "path_with_namespace": path,
+                "name": name or path.rsplit("/", 1)[-1],
+                "created_at": now(),
+            }
+            return project_id
+
+    def delete_project(self, reference: str | int) -> None:
+        with self.change():
+            key = str(self.project(reference)["id"])
+            for table in ("issues", "project_flags", "user_lists", "projects"):
+                self.table(table).pop(key, None)
+
+    def user_named(self, username: str) -> dict[str, Any] | None:
+        """GitLab ignores upper and lower case in user names and paths."""
+        return _first(self.table("users"), "username", username)
+
+    def group_at(self, reference: str | int) -> dict[str, Any] | None:
+        return self.table("groups").get(str(reference)) or _first(self.table("groups"), "full_path", str(reference))
+
+    def project_at(self, reference: str | int) -> dict[str, Any] | None:
+        found = self.table("projects").get(str(reference))
+        return found or _first(self.table("projects"), "path_with_namespace", str(reference))
+
+    def project(self, reference: str | int) -> dict[str, Any]:
+        """A project by id or path. Raises Refused 404 as GitLab does."""
+        found = self.project_at(reference)
+        if found is None:
+            raise Refused.message(404, "404 Project Not Found")
+        return found
+
+    def caller(self, token: str | None) -> Caller:
+        """Whom a token stands for. No token: nobody. Raises Refused 401 for an unknown one."""
+        if not token:
+            return Caller()
+        known = self.table("tokens").get(token)
+        user = self.user_named(known["username"]) if known else None
+        if known is None or user is None:
+            raise Refused.message(401, "401 Unauthorized")
+        return Caller(user, tuple(known["scopes"]), known["id"])
+
+
+def _first(table: dict[str, Any], field: str, value: str) -> dict[str, Any] | None:
+    wanted = value.lower()
+    return next((row for row in table.values() if row[field].lower() == wanted), None)

@@ -1,0 +1,156 @@
+"""Issues and notes of the simulated GitLab (doc/api/issues.md, doc/api/notes.md)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from rollouts.simulator.directory import Directory
+from rollouts.simulator.store import Refused, now
+
+# A task is a list item that begins with a box; [~] does not apply and is not counted.
+TASK = re.compile(r"^(?P<lead>[ \t>]*(?:[-*+]|\d+[.)])[ \t]+)\[(?P<box>[ xX~])\](?=[ \t])", re.MULTILINE)
+FIELDS = frozenset(
+    "title description state labels assignees author confidential created_at updated_at closed_at due_date issue_type "
+    "notes_count moved_to_id".split()
+)
+
+
+class Issues(Directory):
+    """Issues by project and number."""
+
+    def add_issue(
+        self, project: str | int, title: str, iid: int | None = None, *, state: str = "opened", **fields: Any
+    ) -> int:
+        """Add an issue, return its iid. ``fields``: description, labels, assignees and author (user names, added when
+        unknown), confidential, notes_count, due_date, issue_type, created_at, updated_at, closed_at, moved_to_id.
+        """
+        with self.change():
+            project_id = int(self.project(project)["id"])
+            issues = self.table("issues", project_id)
+            number = self.next_id(f"issue of {project_id}") if iid is None else iid
+            if str(number) in issues:
+                raise Refused.message(409, "Duplicated issue")
+            counters = self.document["counters"]
+            counters[f"issue of {project_id}"] = max(counters.get(f"issue of {project_id}", 0), number)
+            at = fields.get("created_at") or now()
+            issues[str(number)] = {
+                "id": self.next_id("issue"),
+                "iid": number,
+                "project_id": project_id,
+                "title": title,
+                "description": None,
+                "state": "opened",
+                "labels": [],
+                "assignees": [],
+                "author": "root",
+                "confidential": False,
+                "created_at": at,
+                "updated_at": at,
+                "closed_at": None,
+                "closed_by": None,
+                "due_date": None,
+                "issue_type": "issue",
+                "notes_count": 0,
+                "moved_to_id": None,
+                "notes": [],
+            }
+            if fields or state != "opened":
+                self.set_issue(project_id, number, state=state, **{"updated_at": at, **fields})
+            return number
+
+    def set_issue(self, project: str | int, iid: int, *, by: str = "root", **fields: Any) -> dict[str, Any]:
+        """Change an issue, whatever it is about. ``updated_at`` moves unless given. Raises Refused 404."""
+        unknown = set(fields) - FIELDS
+        if unknown:
+            raise TypeError(f"an issue has no {', '.join(sorted(unknown))}")
+        if fields.get("state", "opened") not in ("opened", "closed"):
+            raise ValueError("state is opened or closed")
+        with self.change():
+            issue = self.issue(project, iid)
+            for person in [*fields.get("assignees", ()), *([fields["author"]] if "author" in fields else [])]:
+                self.add_user(person)
+            at = fields.get("updated_at") or now()
+            if fields.get("state", issue["state"]) != issue["state"]:
+                closing = fields["state"] == "closed"
+                issue |= {"closed_at": at if closing else None, "closed_by": by if closing else None}
+                issue["notes"].append(self._note(issue, "closed" if closing else "reopened", by, at, system=True))
+            for listed in ("labels", "assignees"):
+                if listed in fields:
+                    fields[listed] = list(dict.fromkeys(fields[listed]))
+            issue |= fields | {"updated_at": at}
+            self.table("issues", issue["project_id"])[str(iid)] = issue
+            return issue
+
+    def delete_issue(self, project: str | int, iid: int) -> None:
+        with self.change():
+            issue = self.issue(project, iid)
+            del self.table("issues", issue["project_id"])[str(iid)]
+
+    def add_note(
+        self, project: str | int, iid: int, body: str, *, author: str = "root", internal: bool = False
+    ) -> dict[str, Any]:
+        """Comment on an issue."""
+        with self.change():
+            issue = self.issue(project, iid)
+            self.add_user(author)
+            note = self._note(issue, body, author, now(), internal=internal)
+            issue["notes"].append(note)
+            issue["updated_at"] = note["created_at"]
+            return note
+
+    def tick_task(self, project: str | int, iid: int, index: int, done: bool | None = None) -> None:
+        """Tick, untick or (None) turn over the box of a task, counted from 0."""
+        with self.change():
+            description = self.issue(project, iid)["description"] or ""
+            boxes = [found for found in TASK.finditer(description) if found["box"] != "~"]
+            if not 0 <= index < len(boxes):
+                raise Refused.message(404, "404 Task Not Found")
+            box = boxes[index]
+            tick = box["box"] == " " if done is None else done
+            changed = description[: box.start("box")] + ("x" if tick else " ") + description[box.end("box") :]
+            self.set_issue(project, iid, description=changed)
+
+    def issue(self, project: str | int, iid: int | str) -> dict[str, Any]:
+        """An issue by project and number. Raises Refused 404 as GitLab does."""
+        found = self.table("issues", self.project(project)["id"]).get(str(iid))
+        if found is None:
+            raise Refused.message(404, "404 Not found")
+        issue: dict[str, Any] = found
+        return issue
+
+    def issues_of(self, project: str | int) -> list[dict[str, Any]]:
+        """All issues of a project, the oldest number first."""
+        return [issue for _, issue in sorted(self.table("issues", self.project(project)["id"]).items(), key=_by_number)]
+
+    def _note(
+        self, issue: dict[str, Any], body: str, author: str, at: str, *, system: bool = False, internal: bool = False
+    ) -> dict[str, Any]:
+        return {
+            "id": self.next_id("note"),
+            "body": body,
+            "author": author,
+            "created_at": at,
+            "updated_at": at,
+            "system": system,
+            "internal": internal,
+        }
+
+
+def tasks_of(issue: dict[str, Any]) -> list[tuple[bool, str]]:
+    """The task list in an issue's description: done or not, and the words."""
+    description = issue["description"] or ""
+    return [
+        (found["box"] in "xX", description[found.end() :].split("\n", 1)[0].strip())
+        for found in TASK.finditer(description)
+        if found["box"] != "~"
+    ]
+
+
+def notes_count(issue: dict[str, Any]) -> int:
+    """Comments: those that the issue was made with, and those written since."""
+    return int(issue["notes_count"]) + sum(not note["system"] for note in issue["notes"])
+
+
+def _by_number(item: tuple[str, Any]) -> int:
+    return int(item[0])

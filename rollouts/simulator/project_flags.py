@@ -1,0 +1,190 @@
+"""Project flags and their user lists (GitLab doc/api/feature_flags.md, feature_flag_user_lists.md)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from rollouts.simulator.directory import Directory
+from rollouts.simulator.store import Refused, now
+
+NAME = re.compile(r"^[a-z]([a-z0-9_\-]{0,61}[a-z0-9])?$")
+GROUP_ID = re.compile(r"^[a-z]{1,32}$")
+STICKINESS = ("default", "userId", "sessionId", "random")
+# app/models/operations/feature_flags/strategy.rb: the exact parameters of each strategy
+STRATEGIES = {
+    "default": set(),
+    "gradualRolloutUserId": {"groupId", "percentage"},
+    "flexibleRollout": {"groupId", "rollout", "stickiness"},
+    "userWithId": {"userIds"},
+    "gitlabUserList": set(),
+}
+
+
+class ProjectFlags(Directory):
+    """Flags of one project, with strategies for environments."""
+
+    def add_project_flag(self, project: str | int, name: str, **fields: Any) -> dict[str, Any]:
+        """``POST``: ``fields`` are description, active, strategies [{name, parameters, scopes, user_list_id}]."""
+        with self.change():
+            project_id = self.project(project)["id"]
+            flags = self.table("project_flags", project_id)
+            if not NAME.match(name):
+                raise Refused.message(
+                    400,
+                    [
+                        "Name can contain only lowercase letters, digits, '_' and '-'. Must start with a letter, "
+                        "and cannot end with '-' or '_'"
+                    ],
+                )
+            if name in flags:
+                raise Refused.message(400, ["Name has already been taken"])
+            at = now()
+            flag: dict[str, Any] = {
+                "name": name,
+                "description": None,
+                "active": True,
+                "version": "new_version_flag",
+                "created_at": at,
+                "updated_at": at,
+                "strategies": [],
+            }
+            flags[name] = flag
+            try:
+                self._change_flag(project_id, flag, fields)
+            except Refused:
+                del flags[name]
+                raise
+            return flag
+
+    def set_project_flag(self, project: str | int, flag_name: str, **fields: Any) -> dict[str, Any]:
+        """``PUT``: description, active, name, strategies (nested changes by id, ``_destroy``)."""
+        with self.change():
+            project_id = self.project(project)["id"]
+            flag = self.project_flag(project, flag_name)
+            changed = {**flag, "strategies": [dict(strategy) for strategy in flag["strategies"]]}
+            self._change_flag(project_id, changed, fields)
+            flags = self.table("project_flags", project_id)
+            del flags[flag_name]
+            flags[changed["name"]] = changed | {"updated_at": now()}
+            return flags[changed["name"]]  # type: ignore[no-any-return]
+
+    def delete_project_flag(self, project: str | int, name: str) -> dict[str, Any]:
+        with self.change():
+            flag = self.project_flag(project, name)
+            del self.table("project_flags", self.project(project)["id"])[name]
+            return flag
+
+    def project_flag(self, project: str | int, name: str) -> dict[str, Any]:
+        """A flag by name. Raises Refused 404."""
+        found = self.table("project_flags", self.project(project)["id"]).get(name)
+        if found is None:
+            raise Refused.message(404, "404 Not found")
+        flag: dict[str, Any] = found
+        return flag
+
+    def project_flags_of(self, project: str | int) -> list[dict[str, Any]]:
+        flags = self.table("project_flags", self.project(project)["id"])
+        return [flags[name] for name in sorted(flags)]
+
+    def add_user_list(self, project: str | int, name: str, user_xids: str) -> dict[str, Any]:
+        """A list of users for the strategy gitlabUserList; ``user_xids`` is a comma list."""
+        with self.change():
+            project_id = self.project(project)["id"]
+            lists = self.table("user_lists", project_id)
+            if any(other["name"] == name for other in lists.values()):
+                raise Refused.message(400, ["Name has already been taken"])
+            iid, at = self.next_id(f"user list of {project_id}"), now()
+            lists[str(iid)] = {
+                "id": self.next_id("user list"),
+                "iid": iid,
+                "project_id": project_id,
+                "name": name,
+                "user_xids": user_xids,
+                "created_at": at,
+                "updated_at": at,
+            }
+            return lists[str(iid)]  # type: ignore[no-any-return]
+
+    def user_list(self, project: str | int, iid: int | str) -> dict[str, Any]:
+        found = self.table("user_lists", self.project(project)["id"]).get(str(iid))
+        if found is None:
+            raise Refused.message(404, "404 Not found")
+        user_list: dict[str, Any] = found
+        return user_list
+
+    def set_user_list(self, project: str | int, iid: int | str, **fields: Any) -> dict[str, Any]:
+        with self.change():
+            user_list = self.user_list(project, iid)
+            user_list |= {key: value for key, value in fields.items() if key in ("name", "user_xids")}
+            user_list["updated_at"] = now()
+            self.table("user_lists", user_list["project_id"])[str(iid)] = user_list
+            return user_list
+
+    def delete_user_list(self, project: str | int, iid: int | str) -> None:
+        with self.change():
+            user_list = self.user_list(project, iid)
+            for flag in self.project_flags_of(project):
+                if any(strategy["user_list_id"] == user_list["id"] for strategy in flag["strategies"]):
+                    raise Refused.message(409, ["User list is associated with a strategy"])
+            del self.table("user_lists", user_list["project_id"])[str(iid)]
+
+    def _change_flag(self, project_id: int, flag: dict[str, Any], fields: dict[str, Any]) -> None:
+        if fields.get("description") is not None and len(fields["description"]) > 255:
+            raise Refused.message(400, ["Description is too long (maximum is 255 characters)"])
+        if fields.get("name") not in (None, flag["name"]) and not NAME.match(fields["name"]):
+            raise Refused.message(400, ["Name is invalid"])
+        flag |= {key: fields[key] for key in ("name", "description", "active") if fields.get(key) is not None}
+        for given in fields.get("strategies") or ():
+            known = next((one for one in flag["strategies"] if one["id"] == given.get("id")), None)
+            if given.get("id") is not None and known is None:
+                raise Refused.message(404, "404 Not found")
+            if known is not None and given.get("_destroy"):
+                flag["strategies"].remove(known)
+                continue
+            strategy = known or {"id": self.next_id("strategy"), "parameters": {}, "scopes": [], "user_list_id": None}
+            strategy |= {key: given[key] for key in ("name", "parameters", "user_list_id") if key in given}
+            _check(strategy)
+            self._link_user_list(project_id, strategy)
+            self._change_scopes(strategy, given.get("scopes") or ())
+            if known is None:
+                flag["strategies"].append(strategy)
+
+    def _link_user_list(self, project_id: int, strategy: dict[str, Any]) -> None:
+        lists = self.table("user_lists", project_id).values()
+        if strategy["name"] == "gitlabUserList" and strategy["user_list_id"] not in [one["id"] for one in lists]:
+            raise Refused.message(400, ["Strategies user list must belong to the same project"])
+
+    def _change_scopes(self, strategy: dict[str, Any], scopes: Any) -> None:
+        strategy["scopes"] = [dict(scope) for scope in strategy["scopes"]]
+        for scope in scopes:
+            given = {"environment_scope": scope} if isinstance(scope, str) else scope
+            known = next((one for one in strategy["scopes"] if one["id"] == given.get("id")), None)
+            if known is not None and given.get("_destroy"):
+                strategy["scopes"].remove(known)
+            elif known is not None:
+                known["environment_scope"] = given.get("environment_scope", known["environment_scope"])
+            else:
+                strategy["scopes"].append(
+                    {"id": self.next_id("scope"), "environment_scope": given["environment_scope"]}
+                )
+
+
+def _check(strategy: dict[str, Any]) -> None:
+    name, parameters = strategy.get("name"), strategy["parameters"]
+    if name not in STRATEGIES:
+        raise Refused.message(400, ["Strategies name is invalid"])
+    percentage = (
+        str(parameters.get("percentage", parameters.get("rollout", "0"))) if isinstance(parameters, dict) else ""
+    )
+    right = (
+        isinstance(parameters, dict)
+        and set(parameters) == STRATEGIES[name]
+        and all(isinstance(value, str) for value in parameters.values())
+        and bool(re.fullmatch(r"100|[0-9]{1,2}", percentage))
+        and bool(GROUP_ID.match(parameters.get("groupId", "default")))
+        and parameters.get("stickiness", "default") in STICKINESS
+        and all(len(user) <= 256 for user in parameters.get("userIds", "").split(","))
+    )
+    if not right:
+        raise Refused.message(400, ["Strategies parameters are invalid"])

@@ -1,0 +1,20 @@
+"""The simulated GitLab's whole state: seed it, change it, look at it. The server and the page do no more than this."""
+
+from __future__ import annotations
+
+import os
+
+from rollouts.simulator.instance_flags import InstanceFlags
+from rollouts.simulator.issues import Issues
+from rollouts.simulator.project_flags import ProjectFlags
+
+
+class State(InstanceFlags, Issues, ProjectFlags):
+    """``State()`` lives in memory, ``State(path)`` in a file. Wrap many changes in ``with state.change():``."""
+
+    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+        super().__init__(path)
+        with self.read():
+            if not self.document["users"]:
+                with self.change():
+                    self.seed()
