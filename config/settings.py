@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 import environ
 from csp.constants import NONE, SELF
 
+from . import broker
+
 ROOT = Path(__file__).resolve().parent.parent
 env = environ.Env()
 if (ROOT / ".env").is_file():
@@ -195,6 +197,9 @@ vars().update(EMAIL_CONFIG)
 
 # Jobs
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="embedded://")
+if CELERY_BROKER_URL.startswith("embedded:"):
+    broker.register()
+    CELERY_BROKER_TRANSPORT_OPTIONS = broker.options(DATA_DIR / "broker")
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_TIME_LIMIT = 600
 CELERY_TIMEZONE = "UTC"

@@ -1,0 +1,59 @@
+# The portal's commands. `make help` lists them.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+
+.PHONY: help run test test-postgres lint format drills bench screenshots requirements clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+# Installed when the hash of the requirements differs from the last time.
+.venv/run.stamp: requirements.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+.venv/test.stamp: requirements-dev.txt .venv/run.stamp
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+run: .venv/run.stamp ## start the portal at http://localhost:8000 (PORT=…)
+	@exec $(BIN)/python -m config.run
+
+test: .venv/test.stamp ## all tests but drills
+	@$(BIN)/python -m tests.tools chromium redis-server
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not drill and not benchmark"
+
+test-postgres: .venv/test.stamp ## the tests of models, services, sync and history on a throw-away PostgreSQL
+	@$(BIN)/python -m tests.tools postgresql
+	@$(BIN)/python -m tests.on_postgres -n 2 -m "not drill and not browser" tests/models tests/services tests/sync tests/audit
+
+lint: .venv/test.stamp ## ruff, djlint, import-linter, mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/djlint templates --lint --quiet
+	@$(BIN)/lint-imports
+	@$(BIN)/mypy
+
+format: .venv/test.stamp ## let ruff format
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+drills: .venv/test.stamp ## slow fault drills: kill workers, drop connections
+	@$(BIN)/python -m pytest -m drill
+
+bench: .venv/test.stamp ## benchmarks, with their figures
+	@$(BIN)/python -m pytest -m benchmark -s tests/benchmarks
+
+screenshots: .venv/test.stamp ## pictures of all pages into docs/screenshots
+	@$(BIN)/python -m tests.tools chromium
+	@$(BIN)/python -m pytest -q -m screenshots tests/browser
+
+requirements: .venv/test.stamp ## make the pinned requirements anew from *.in
+	@for name in requirements requirements-dev; do \
+	  $(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-emit-index-url --no-header $$name.in -o $$name.txt; done
+
+clean: ## remove what was installed and made, but not the data in var/
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

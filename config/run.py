@@ -1,0 +1,205 @@
+"""``make run``: prepare, then start web, worker, beat and (where no GitLab is named) the simulator as one group.
+
+All of them stop together: on Ctrl-C, on SIGTERM, when one of them dies, and when this process is killed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PYTHON = sys.executable
+SIGN_INS = "mia (manager), alice (approver), vic (viewer), root (admin), password rollout"
+PATIENCE_SECONDS = 60
+GRACE_SECONDS = 10
+PR_SET_PDEATHSIG = 1
+
+
+class Failed(Exception):
+    """One clear line for the person at the terminal."""
+
+
+@dataclass(slots=True)
+class Group:
+    """Processes that live and die together."""
+
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    stopping: bool = False
+
+    def start(self, name: str, *command: str, environment: dict[str, str]) -> None:
+        self.processes[name] = subprocess.Popen(
+            command, cwd=ROOT, env=environment, start_new_session=True, preexec_fn=_die_with_parent
+        )
+
+    def dead(self) -> str | None:
+        """The name of a process that has ended, if one has."""
+        return next((name for name, process in self.processes.items() if process.poll() is not None), None)
+
+    def stop(self) -> None:
+        """Ask all to end, wait, then make them; each has a process group of its own, so its children go too."""
+        for ask, patience in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGKILL, 2)):
+            for process in self.processes.values():
+                _signal_group(process.pid, ask)
+            end = time.monotonic() + patience
+            while time.monotonic() < end and any(_group_is_alive(p) for p in self.processes.values()):
+                time.sleep(0.05)
+
+
+def main() -> int:
+    group = Group()
+
+    def ask_to_stop(number: int, frame: object) -> None:
+        group.stopping = True
+
+    signal.signal(signal.SIGTERM, ask_to_stop)
+    signal.signal(signal.SIGINT, ask_to_stop)
+    try:
+        return _run(group)
+    except Failed as failed:
+        print(f"portal: {failed}", file=sys.stderr, flush=True)
+        return 1
+    finally:
+        group.stop()
+
+
+def _run(group: Group) -> int:
+    environment = dict(os.environ)
+    port = _port(environment.get("PORT", "8000"), "PORT")
+    _must_be_free(port, "PORT")
+    url = f"http://localhost:{port}"
+    environment.setdefault("PORTAL_URL", url)
+    with_simulator = not _configured("GITLAB_URL", environment)
+    if with_simulator:
+        simulator_port = _port(environment.get("SIMULATOR_PORT", str(port + 1)), "SIMULATOR_PORT")
+        _must_be_free(simulator_port, "SIMULATOR_PORT")
+        environment["GITLAB_URL"] = f"http://127.0.0.1:{simulator_port}"
+        environment["GITLAB_TOKEN"] = "simulator-admin-token"
+    _manage(environment, "migrate", "--verbosity", "0")
+    _collect_static(environment)
+    if with_simulator:
+        group.start("simulator", *_manage_command("gitlab_simulator", "--port", str(simulator_port)), environment=environment)
+        _wait_for(f"{environment['GITLAB_URL']}/", group)
+        _manage(environment, "demo", "--if-empty")
+    group.start("worker", PYTHON, "-m", "celery", "-A", "config", "worker", "-P", "threads", "-c", "4", "-l", "WARNING",
+                "--without-gossip", "--without-mingle", environment=environment)
+    group.start("beat", PYTHON, "-m", "celery", "-A", "config", "beat", "-l", "WARNING", "--pidfile=",
+                environment=environment)
+    group.start("web", PYTHON, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4",
+                "--log-level", "warning", "--graceful-timeout", "5", environment=environment)
+    _wait_for(f"http://127.0.0.1:{port}/healthz", group)
+    if not group.stopping:
+        beside = f" GitLab simulator: {environment['GITLAB_URL']}." if with_simulator else ""
+        who = f" Sign in as {SIGN_INS}." if with_simulator else ""
+        print(f"The portal runs at {url}.{who}{beside} Ctrl-C stops it.", flush=True)
+    while not group.stopping:
+        if name := group.dead():
+            raise Failed(f"{name} has ended (exit {group.processes[name].returncode}): everything else is stopped too.")
+        time.sleep(0.2)
+    return 0
+
+
+def _manage_command(*arguments: str) -> tuple[str, ...]:
+    return (PYTHON, str(ROOT / "manage.py"), *arguments)
+
+
+def _manage(environment: dict[str, str], *arguments: str) -> None:
+    done = subprocess.run(_manage_command(*arguments), cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip().splitlines()
+        raise Failed(_in_one_line(arguments[0], said[-1] if said else f"exit {done.returncode}"))
+    if done.stdout.strip():
+        print(done.stdout.strip(), flush=True)
+
+
+def _in_one_line(command: str, said: str) -> str:
+    if any(words in said for words in ("unable to open database file", "readonly database", "disk I/O error")):
+        return f"the database can't be written ({said}). Check DATABASE_URL, the folder var/ and the space on the disk."
+    if any(words in said for words in ("connection failed", "could not connect", "Connection refused")):
+        return f"the database does not answer ({said}). Check DATABASE_URL."
+    return f"{command} failed: {said}"
+
+
+def _collect_static(environment: dict[str, str]) -> None:
+    """Once per change of our own files or of what is installed; it takes seconds."""
+    sources = [*(ROOT / "static").rglob("*"), ROOT / "requirements.txt"]
+    newest = max((path.stat().st_mtime_ns for path in sources if path.exists()), default=0)
+    stamp = Path(environment.get("DATA_DIR", str(ROOT / "var"))) / "static.stamp"
+    if stamp.exists() and stamp.read_text() == str(newest):
+        return
+    _manage(environment, "collectstatic", "--noinput", "--verbosity", "0")
+    stamp.write_text(str(newest))
+
+
+def _configured(name: str, environment: dict[str, str]) -> bool:
+    if environment.get(name):
+        return True
+    dotenv = ROOT / ".env"
+    lines = dotenv.read_text().splitlines() if dotenv.is_file() else []
+    return any(line.strip().startswith(f"{name}=") and line.split("=", 1)[1].strip(" '\"") for line in lines)
+
+
+def _port(text: str, name: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 65_535:
+        raise Failed(f"{name} is {text!r}; it must be a number from 1 to 65535.")
+    return int(text)
+
+
+def _must_be_free(port: int, name: str) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise Failed(f"port {port} can't be used ({error.strerror}). Stop what uses it, or choose another by {name}.") from None
+
+
+def _wait_for(url: str, group: Group) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < end and not group.stopping:
+        if name := group.dead():
+            raise Failed(f"{name} did not start (exit {group.processes[name].returncode}).")
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            time.sleep(0.1)
+    if not group.stopping:
+        raise Failed(f"{url} did not answer within {PATIENCE_SECONDS} s.")
+
+
+def _die_with_parent() -> None:
+    """Linux: the kernel ends the child when this process is killed, even by SIGKILL."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _signal_group(pid: int, number: int) -> None:
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
+        pass
+
+
+def _group_is_alive(process: subprocess.Popen[bytes]) -> bool:
+    process.poll()
+    try:
+        os.killpg(process.pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

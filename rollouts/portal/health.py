@@ -1,0 +1,69 @@
+"""``/healthz``: the process answers. ``/readyz``: database, broker and freshness do too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from celery import current_app
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from kombu.exceptions import OperationalError
+
+from ..models import GitLabInstance, SyncRun
+
+
+@login_not_required
+@never_cache
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@login_not_required
+@never_cache
+@require_safe
+def readyz(request: HttpRequest) -> HttpResponse:
+    checks = {name: check() for name, check in CHECKS.items()}
+    ready = all(words == "ok" for words in checks.values())
+    return JsonResponse({"ready": ready, "checks": checks}, status=200 if ready else 503)
+
+
+def _database() -> str:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return "the database does not answer"
+    return "ok"
+
+
+def _broker() -> str:
+    try:
+        with current_app.connection_for_read(connect_timeout=2) as broker:
+            broker.ensure_connection(max_retries=1, timeout=2)
+    except (OperationalError, OSError):
+        return "the broker does not answer"
+    return "ok"
+
+
+def _freshness() -> str:
+    """Whether GitLab was read lately, as far as one is connected."""
+    try:
+        if not GitLabInstance.objects.exclude(url="").exists():
+            return "ok"
+        limit = timezone.now() - timedelta(seconds=settings.FRESHNESS_SECONDS)
+        read = SyncRun.objects.filter(
+            outcome__in=(SyncRun.Result.OK, SyncRun.Result.PARTIAL), finished_at__gte=limit
+        )
+        return "ok" if read.exists() else f"no GitLab was read within {settings.FRESHNESS_SECONDS} s"
+    except DatabaseError:
+        return "the database does not answer"
+
+
+CHECKS: dict[str, Callable[[], str]] = {"database": _database, "broker": _broker, "freshness": _freshness}

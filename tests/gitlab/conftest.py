@@ -1,0 +1,21 @@
+"""The client against the simulator, over real HTTP. No database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from rollouts.gitlab import GitLab
+from rollouts.simulator import Simulator
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    with Simulator() as started:
+        yield started
+
+
+@pytest.fixture
+def gitlab(simulator: Simulator) -> GitLab:
+    return GitLab(simulator.url, simulator.token)
