@@ -14,7 +14,6 @@ from rollouts.gitlab.errors import (
     Unauthorized,
     Unreachable,
 )
-from rollouts.gitlab.issue_url import IssueRef, parse_issue_url
 from rollouts.gitlab.records import (
     DefinitionRecord,
     FeatureRecord,
@@ -34,12 +33,10 @@ __all__ = [
     "GitLabProblem",
     "Gone",
     "IssueRecord",
-    "IssueRef",
     "ProjectFlagRecord",
     "RateLimited",
     "ServerError",
     "StrategyRecord",
     "Unauthorized",
     "Unreachable",
-    "parse_issue_url",
 ]

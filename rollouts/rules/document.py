@@ -194,7 +194,8 @@ class _Reader:
         if event.anchor is not None:
             mark = "*" if isinstance(event, AliasEvent) else "&"
             self._fault(
-                _line(event), f"anchors and aliases ({mark}{event.anchor}) are not read. Write the value out in each place."
+                _line(event),
+                f"anchors and aliases ({mark}{event.anchor}) are not read. Write the value out in each place.",
             )
         if getattr(event, "tag", None) is not None:
             self._fault(_line(event), f"tags ({_shown_tag(event.tag)}) are not read. Write the plain value.")

@@ -15,7 +15,9 @@ def parse_duration(value: object) -> timedelta:
     if value == 0 and not isinstance(value, bool) or value == "0":
         return timedelta(0)
     if isinstance(value, int) and not isinstance(value, bool):
-        raise ValueError(f"{value} of what? Write the unit: {value}m for minutes, {value}h for hours, {value}d for days.")
+        raise ValueError(
+            f"{value} of what? Write the unit: {value}m for minutes, {value}h for hours, {value}d for days."
+        )
     found = _PATTERN.match(value) if isinstance(value, str) and value else None
     if not found:
         raise ValueError("write a duration such as 15m, 24h, 1d12h or 2w.")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from .document import Document, Fault, Path, kind_of
@@ -17,6 +17,14 @@ class Written(BaseModel):
     """A mapping as a person wrote it: no key too many, no type bent."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_empty(cls, tree: Any) -> Any:
+        """`baseline:` without a value says as much as no baseline at all."""
+        if not isinstance(tree, dict):
+            return tree
+        return {key: value for key, value in tree.items() if value is not None or key not in cls.model_fields}
 
 
 Shape = TypeVar("Shape", bound=Written)
@@ -37,6 +45,14 @@ def checked(check: Callable[[Any], Any]) -> AfterValidator:
 def words(message: str) -> PydanticCustomError:
     """An error whose message is shown as it is."""
     return PydanticCustomError("words", "{message}", {"message": message})
+
+
+def _without_empty(value: Any) -> Any:
+    return {key: one for key, one in value.items() if one is not None} if isinstance(value, dict) else value
+
+
+#: For a mapping with keys of its own (roles, phases): keys without a value are left out.
+filled = BeforeValidator(_without_empty)
 
 
 def _stripped(text: str) -> str:
@@ -63,16 +79,9 @@ def text(most: int) -> Any:
 def fit(document: Document, shape: type[Shape]) -> tuple[Shape | None, list[Fault]]:
     """The document in this shape, or None; and the faults that stood in the way."""
     try:
-        return shape.model_validate(without_empty(document.tree)), []
+        return shape.model_validate(document.tree), []
     except ValidationError as wrong:
         return None, [_fault(document, shape, error) for error in wrong.errors(include_url=False)]
-
-
-def without_empty(value: Any) -> Any:
-    """The tree without keys that have no value: `baseline:` says as much as no baseline at all."""
-    if isinstance(value, dict):
-        return {key: without_empty(one) for key, one in value.items() if one is not None}
-    return [without_empty(one) for one in value] if isinstance(value, list) else value
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -93,7 +102,7 @@ def _fault(document: Document, shape: type[Written], error: ErrorDetails) -> Fau
             known = _shape_at(shape, error["loc"][:-1]).model_fields
             return document.fault(path, f"`{key}` is not a key {_inside(around)}. {nearest(key, known)}")
         case "missing":
-            return document.fault(around, f"`{key}` is missing {_inside(around)}. Add `{key}: …`.")
+            return document.fault(around, f"`{key}` is missing{_within(around)}. Add `{key}: …`.")
         case "words":
             return document.fault(path, f"{key}: {error['msg']}" if not error["msg"].startswith(key) else error["msg"])
     return document.fault(path, f"{key} {_type_words(error)}")
@@ -153,6 +162,11 @@ def _inside(path: Path) -> str:
     return f"of {'.'.join(names)}" if names else "of the document"
 
 
+def _within(path: Path) -> str:
+    names = [step for step in path if isinstance(step, str)]
+    return f" in {'.'.join(names)}" if names else ""
+
+
 def _shape_at(shape: type[Written], loc: Iterable[int | str]) -> type[Written]:
     """The shape of the mapping at a location."""
     for step in loc:
@@ -162,6 +176,10 @@ def _shape_at(shape: type[Written], loc: Iterable[int | str]) -> type[Written]:
 
 
 def _shape_in(annotation: Any) -> type[Written] | None:
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias) and issubclass(annotation, Written):
+    if (
+        isinstance(annotation, type)
+        and not isinstance(annotation, types.GenericAlias)
+        and issubclass(annotation, Written)
+    ):
         return annotation
     return next((found for part in get_args(annotation) if (found := _shape_in(part))), None)

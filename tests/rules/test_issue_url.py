@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollouts.gitlab import IssueRef, parse_issue_url
+from rollouts.rules.issue_url import IssueRef, parse_issue_url
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,7 @@
+"""The portal's admin site."""
+
+from django.contrib.admin.apps import AdminConfig
+
+
+class PortalAdminConfig(AdminConfig):
+    pass

@@ -1,0 +1,90 @@
+"""``manage.py plan``: plan documents in and out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from rollouts.audit.source import coming_from
+from rollouts.management.actors import actor_named
+from rollouts.models import Rollout
+from rollouts.rules.document import LIMIT, DocumentRefused
+from rollouts.services import plans
+from rollouts.services.refusals import Refused
+
+
+class Command(BaseCommand):
+    help = "Apply, check or export plan documents. Exit 0: done; 1: refused, with line and cure; 2: wrong use."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        verbs = parser.add_subparsers(dest="action", required=True)
+        apply = verbs.add_parser("apply", help="make rollouts what the documents say; again: nothing changes")
+        apply.add_argument("files", nargs="+", metavar="FILE")
+        apply.add_argument("--dry-run", action="store_true", help="say what would change, change nothing")
+        apply.add_argument("--as", dest="user", metavar="USER", help="the portal user who plans")
+        apply.add_argument("--json", action="store_true", help="print one JSON object")
+        check = verbs.add_parser("check", help="read the documents and say what is wrong")
+        check.add_argument("files", nargs="+", metavar="FILE")
+        check.add_argument("--json", action="store_true", help="print one JSON object")
+        export = verbs.add_parser("export", help="print the plan of a rollout")
+        export.add_argument("slug", metavar="SLUG")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["action"] == "export":
+            self._export(options["slug"])
+            return
+        by = actor_named(options.get("user"))
+        results = [self._one(name, by, options) for name in options["files"]]
+        ok = all(result["ok"] for result in results)
+        if options["json"]:
+            self.stdout.write(json.dumps({"ok": ok, "plans": results}))
+        if not ok:
+            raise SystemExit(1)
+
+    def _one(self, name: str, by: Any, options: dict[str, Any]) -> dict[str, Any]:
+        """Read, apply and tell one file; a refused one does not stop the others."""
+        result: dict[str, Any] = {"file": name, "ok": False, "rollout": None, "changes": [], "faults": []}
+        try:
+            text = _read(name)
+            if options["action"] == "check":
+                result |= {"ok": True, "rollout": plans.check(text, source=name).rollout}
+                self._tell(options, f"{name}: good.")
+                return result
+            with coming_from("command"):
+                applied = plans.apply(text, by=by, source=name, dry_run=options["dry_run"])
+        except DocumentRefused as refused:
+            result["faults"] = [str(fault) for fault in refused.faults]
+        except Refused as refused:
+            result["faults"] = [f"{name}: {blocker.message}" for blocker in refused.blockers]
+        else:
+            result |= {"ok": True, "rollout": applied.slug, "created": applied.created, "changes": applied.changes}
+            would = "would change" if options["dry_run"] else "changed"
+            self._tell(options, f"{applied.slug}: {len(applied.changes)} {would}." if applied.changes else f"{applied.slug}: nothing changed.")
+            for change in applied.changes:
+                self._tell(options, f"  {change}")
+        for fault in result["faults"]:
+            if not options["json"]:
+                self.stderr.write(fault)
+        return result
+
+    def _tell(self, options: dict[str, Any], line: str) -> None:
+        if not options["json"]:
+            self.stdout.write(line)
+
+    def _export(self, slug: str) -> None:
+        rollout = Rollout.objects.whole().filter(slug=slug).first()
+        if rollout is None:
+            raise CommandError(f"There is no rollout {slug}.", returncode=2)
+        self.stdout.write(plans.export(rollout), ending="")
+
+
+def _read(name: str) -> bytes:
+    """The file's bytes; a file far over the limit is not read whole. Raises ``CommandError`` (exit 2)."""
+    try:
+        with Path(name).open("rb") as file:
+            return file.read(LIMIT + 1)
+    except OSError as error:
+        raise CommandError(f"{name} can't be read: {error.strerror}.", returncode=2) from None

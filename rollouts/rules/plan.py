@@ -1,0 +1,209 @@
+"""From text to a plan: the document in its shape, then what it means with its template."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from . import names
+from .document import Document, DocumentRefused, Fault, Path, read, shorten
+from .expected import Audience
+from .plan_document import Criteria, FlagPlan, ModelPlan, PhasePlan, PlanDocument
+from .plan_schema import FlagWritten, ModelWritten, PhasePlanWritten, PlanWritten
+from .schema import fit, nearest
+from .template import Template, TemplatePhase
+
+#: The keys of a phase, by what its audience may be.
+_KEYS = {
+    "actors": ("actors",),
+    "groups": ("groups",),
+    "everyone": ("method", "steps", "soak", "final_soak"),
+}
+_RIGHT = {
+    "actors": "people by name: write `actors: [user:NAME, group:PATH]`",
+    "groups": "feature groups: write `groups: [NAME]`",
+    "everyone": "all users: write `method: percentage` with steps, or `method: all_at_once`",
+}
+
+
+def parse_plan(text: str | bytes, *, source: str = "plan.yaml", templates: Mapping[str, Template]) -> PlanDocument:
+    """Read a plan document against the templates that there are. Raises ``DocumentRefused`` with every fault."""
+    document = read(text, source=source)
+    written, faults = fit(document, PlanWritten)
+    template = _template(document, templates, faults)
+    faults += _flag_faults(document)
+    if template:
+        faults += _name_faults(document, template)
+        faults += [fault for phase in template.phases for fault in _phase_faults(document, phase)]
+    if faults or written is None or template is None:
+        raise DocumentRefused(faults)
+    return _plan(written, template)
+
+
+def _template(document: Document, templates: Mapping[str, Template], faults: list[Fault]) -> Template | None:
+    slug = document.tree.get("template")
+    slug = PlanWritten.model_fields["template"].default if slug is None else slug
+    if not isinstance(slug, str):
+        return None
+    if slug not in templates:
+        there_are = f"There are: {', '.join(sorted(templates))}." if templates else "There are none yet."
+        faults.append(document.fault(("template",), f"there is no template «{shorten(slug)}». {there_are}"))
+    return templates.get(slug)
+
+
+def _flag_faults(document: Document) -> list[Fault]:
+    """The flag's name, which GitLab judges otherwise in a project than in the instance."""
+    flag = document.tree.get("flag")
+    if not isinstance(flag, dict):
+        return []
+    faults, name = [], flag.get("name")
+    if isinstance(name, str) and name:
+        try:
+            (names.project_flag_name if flag.get("project") else names.flag_name)(name)
+        except ValueError as wrong:
+            faults.append(document.fault(("flag", "name"), str(wrong)))
+    if flag.get("environment") is not None and not flag.get("project"):
+        message = "`environment` belongs to a project's flag. Add `project: group/app`, or take the environment out."
+        faults.append(document.fault(("flag", "environment"), message))
+    return faults
+
+
+def _name_faults(document: Document, template: Template) -> list[Fault]:
+    """Phases and roles that the template does not have."""
+    phases = _keys_at(document, ("phases",))
+    known = template.phase_names
+    unknown = [
+        document.fault(path, f"«{shorten(path[-1])}» is no phase of {template.slug}. {_there_are(path[-1], known)}")
+        for path in [*phases, *_keys_at(document, ("timeline",))]
+        if path[-1] not in known
+    ]
+    roles = [_keys_at(document, ("issues",)), *(_keys_at(document, (*path, "issues")) for path in phases)]
+    return unknown + [
+        document.fault(
+            path, f"«{shorten(path[-1])}» is no role of {template.slug}. {_there_are(path[-1], template.roles)}"
+        )
+        for paths in roles
+        for path in paths
+        if path[-1] not in template.roles
+    ]
+
+
+def _there_are(word: str, known: Iterable[str]) -> str:
+    choices = list(known)
+    close = nearest(word, choices)
+    everything = f"There are: {', '.join(choices)}." if choices else "There are none."
+    return f"{close} {everything}" if close.startswith("Did") else everything
+
+
+def _phase_faults(document: Document, phase: TemplatePhase) -> list[Fault]:
+    """Whether what the plan says of a phase fits its audience in the template, and lets somebody in."""
+    path: Path = ("phases", phase.name)
+    given = _at(document, path)
+    said = {key: value for key, value in given.items() if value is not None} if isinstance(given, dict) else {}
+    fitting = _KEYS[_audience(phase, said, is_project=_is_project_flag(document))]
+    strange = [key for keys in _KEYS.values() for key in keys if key in said and key not in fitting]
+    faults = [
+        document.fault(
+            (*path, key), f"`{key}` does not fit the phase {phase.name}, which is for {_RIGHT[phase.audience]}."
+        )
+        for key in strange
+    ]
+    if said.get("method") == "all_at_once":
+        faults += [
+            document.fault(
+                (*path, key), f"`{key}` has no meaning all at once. Take it out, or write `method: percentage`."
+            )
+            for key in ("steps", "soak")
+            if key in said
+        ]
+    if not faults and phase.audience in ("actors", "groups") and not phase.optional:
+        by_default = phase.actors if phase.audience == "actors" else phase.groups
+        lets_in = any(said.get(key) for key in fitting) if any(key in said for key in fitting) else by_default
+        if not lets_in:
+            message = f"the phase {phase.name} lets nobody in. It is for {_RIGHT[phase.audience]}."
+            faults.append(document.fault(path, message))
+    return faults
+
+
+def _audience(phase: TemplatePhase, said: Mapping[str, Any], *, is_project: bool) -> str:
+    """A project's flag knows no feature groups: there a phase for groups may name actors instead."""
+    if is_project and phase.audience == "groups" and "actors" in said and "groups" not in said:
+        return "actors"
+    return phase.audience
+
+
+def _is_project_flag(document: Document) -> bool:
+    return bool(_at(document, ("flag", "project")))
+
+
+def _plan(written: PlanWritten, template: Template) -> PlanDocument:
+    model = written.model
+    return PlanDocument(
+        rollout=written.rollout,
+        title=written.title,
+        model=_model(model) if isinstance(model, ModelWritten) else model,
+        baseline=written.baseline,
+        flag=_flag(written.flag),
+        template=template.slug,
+        peak_requests_per_minute=written.workload.peak_requests_per_minute,
+        owners=tuple(written.owners),
+        issues=written.issues,
+        phases=tuple(_phase(written.phases.get(phase.name), phase, written) for phase in template.phases),
+        criteria=Criteria(**{key: tuple(sentences) for key, sentences in written.criteria}),
+        timeline=written.timeline,
+        mitigation=written.mitigation,
+    )
+
+
+def _model(written: ModelWritten) -> ModelPlan:
+    return ModelPlan(
+        provider=written.provider,
+        id=written.id,
+        capability=written.capability,
+        host=written.host,
+        name=written.name,
+        requests_per_minute=written.quota.requests_per_minute,
+    )
+
+
+def _flag(written: FlagWritten) -> FlagPlan:
+    environment = (written.environment or "production") if written.project else None
+    return FlagPlan(name=written.name, project=written.project, environment=environment)
+
+
+def _phase(written: PhasePlanWritten | None, phase: TemplatePhase, plan: PlanWritten) -> PhasePlan:
+    """A phase as the plan says, with the template's word where the plan is silent."""
+    said = written or PhasePlanWritten()
+    chosen = {key: value for key, value in said if value is not None}
+    match _audience(phase, chosen, is_project=bool(plan.flag.project)):
+        case "actors":
+            actors = phase.actors if said.actors is None else tuple(said.actors)
+            return PhasePlan(phase.name, Audience.ACTORS, actors=actors, issues=said.issues)
+        case "groups":
+            groups = phase.groups if said.groups is None else tuple(said.groups)
+            return PhasePlan(phase.name, Audience.GROUPS, groups=groups, issues=said.issues)
+    final_soak = phase.final_soak if said.final_soak is None else said.final_soak
+    by_percentage = (said.method or ("percentage" if said.steps else phase.method)) == "percentage"
+    if not by_percentage:
+        return PhasePlan(phase.name, Audience.ALL_AT_ONCE, final_soak=final_soak, issues=said.issues)
+    return PhasePlan(
+        phase.name,
+        Audience.PERCENTAGE,
+        steps=tuple(said.steps or phase.steps),
+        soak=phase.soak if said.soak is None else said.soak,
+        final_soak=final_soak,
+        issues=said.issues,
+    )
+
+
+def _at(document: Document, path: Path) -> Any:
+    here: Any = document.tree
+    for step in path:
+        here = here.get(step) if isinstance(here, dict) else None
+    return here
+
+
+def _keys_at(document: Document, path: Path) -> list[tuple[Any, ...]]:
+    """The paths of the keys of a mapping; none where there is no mapping."""
+    here = _at(document, path)
+    return [(*path, key) for key in here] if isinstance(here, dict) else []

@@ -1,0 +1,173 @@
+"""The plan document: all that a rollout is, the same in the portal, the command and the API (DESIGN section 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import yaml
+
+from . import durations
+from .expected import Audience
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPlan:
+    """The AI model that is rolled out; ``requests_per_minute`` is its quota, None where the plan does not say."""
+
+    provider: str
+    id: str
+    capability: str = ""
+    host: str = ""
+    name: str = ""
+    requests_per_minute: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FlagPlan:
+    """A flag of the instance, or with ``project`` (a path) of a project for one environment."""
+
+    name: str
+    project: str | None = None
+    environment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PhasePlan:
+    """Whom a phase lets in. ``steps`` are percentages, empty unless the audience is a percentage."""
+
+    name: str
+    audience: Audience
+    actors: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    steps: tuple[int, ...] = ()
+    soak: timedelta = timedelta(0)
+    final_soak: timedelta = timedelta(0)
+    issues: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """When to call it a success, continue, pause, roll back (guide, G14): sentences."""
+
+    success: tuple[str, ...] = ()
+    continue_: tuple[str, ...] = ()
+    pause: tuple[str, ...] = ()
+    roll_back: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, list[str]]:
+        """By the plan's own keys, without those that say nothing."""
+        named = {"success": self.success, "continue": self.continue_, "pause": self.pause, "roll_back": self.roll_back}
+        return {key: list(sentences) for key, sentences in named.items() if sentences}
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, list[str]]) -> Criteria:
+        """The inverse of ``as_dict``."""
+        return cls(**{"continue_" if key == "continue" else key: tuple(value) for key, value in stored.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class PlanDocument:
+    """A plan that was read and found good. ``model`` is a slug where the plan names a model that the portal knows."""
+
+    rollout: str
+    title: str
+    model: ModelPlan | str
+    flag: FlagPlan
+    template: str
+    phases: tuple[PhasePlan, ...]
+    baseline: str | None = None
+    peak_requests_per_minute: int | None = None
+    owners: tuple[str, ...] = ()
+    issues: Mapping[str, str] = field(default_factory=dict)
+    criteria: Criteria = Criteria()
+    timeline: Mapping[str, str] = field(default_factory=dict)
+    mitigation: str = ""
+
+    def phase(self, name: str) -> PhasePlan:
+        """The phase of this name. Raises ``KeyError``."""
+        for phase in self.phases:
+            if phase.name == name:
+                return phase
+        raise KeyError(name)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The document as plain data, keys in the order of the guide's example; what is empty is left out."""
+        return _without_empty(
+            {
+                "rollout": self.rollout,
+                "title": self.title,
+                "model": self.model if isinstance(self.model, str) else _model(self.model),
+                "baseline": self.baseline,
+                "flag": _without_empty(
+                    {"project": self.flag.project, "name": self.flag.name, "environment": self.flag.environment}
+                ),
+                "template": self.template,
+                "workload": _without_empty({"peak_requests_per_minute": self.peak_requests_per_minute}),
+                "owners": list(self.owners),
+                "issues": dict(self.issues),
+                "phases": _without_empty({phase.name: _phase(phase) for phase in self.phases}),
+                "criteria": self.criteria.as_dict(),
+                "timeline": dict(self.timeline),
+                "mitigation": self.mitigation,
+            }
+        )
+
+
+def dump_plan(plan: PlanDocument) -> str:
+    """The plan as YAML that reads back to the same plan."""
+    return str(yaml.dump(plan.as_dict(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110))
+
+
+class _Dumper(yaml.SafeDumper):
+    """Block style, lists of numbers in one line, never an anchor, and quotes where a reader could see no text."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _sequence(dumper: yaml.SafeDumper, values: list[Any]) -> yaml.Node:
+    in_one_line = all(isinstance(value, int) for value in values)
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", values, flow_style=in_one_line)
+
+
+_Dumper.add_representer(list, _sequence)
+
+
+def _model(model: ModelPlan) -> dict[str, Any]:
+    return _without_empty(
+        {
+            "provider": model.provider,
+            "id": model.id,
+            "name": model.name,
+            "host": model.host,
+            "capability": model.capability,
+            "quota": _without_empty({"requests_per_minute": model.requests_per_minute}),
+        }
+    )
+
+
+def _phase(phase: PhasePlan) -> dict[str, Any]:
+    whole: dict[str, Any] = {}
+    match phase.audience:
+        case Audience.ACTORS:
+            whole["actors"] = list(phase.actors)
+        case Audience.GROUPS:
+            whole["groups"] = list(phase.groups)
+        case Audience.ALL_AT_ONCE:
+            whole = {"method": "all_at_once", "final_soak": durations.short(phase.final_soak)}
+        case Audience.PERCENTAGE:
+            whole = {
+                "method": "percentage",
+                "steps": list(phase.steps),
+                "soak": durations.short(phase.soak),
+                "final_soak": durations.short(phase.final_soak),
+            }
+    return _without_empty({**whole, "issues": dict(phase.issues)})
+
+
+def _without_empty(values: dict[str, Any]) -> dict[str, Any]:
+    """Without keys that say nothing; 0 says something."""
+    return {name: value for name, value in values.items() if value is not None and value != "" and value != [] and value != {}}

@@ -1,0 +1,238 @@
+"""A plan template: the phases and checklist of a practice, as data. The built-in one carries GitLab's guide.
+
+Source: guide, rules G1 to G14 (DESIGN section 1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from . import names
+from .checklist import ABOUT_AN_ISSUE, Gate, ItemKind
+from .document import Document, DocumentRefused, Fault, read
+from .durations import parse_duration
+from .ramp import SAFE_FINAL_SOAK, SAFE_SOAK, SAFE_STEPS
+from .schema import Written, checked, filled, fit, nearest, text, words
+
+ZERO = timedelta(0)
+
+AudienceKind = Literal["actors", "groups", "everyone"]
+Method = Literal["percentage", "all_at_once"]
+
+
+@dataclass(frozen=True, slots=True)
+class TemplatePhase:
+    """One audience in order, with what a plan gets that says nothing else. ``recommended`` is advice in a sentence.
+
+    Method, steps and soaks speak for phases with audience ``everyone`` only.
+    """
+
+    name: str
+    title: str
+    audience: AudienceKind
+    optional: bool = False
+    recommended: str = ""
+    actors: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    method: Method = "percentage"
+    steps: tuple[int, ...] = SAFE_STEPS
+    soak: timedelta = SAFE_SOAK
+    final_soak: timedelta = SAFE_FINAL_SOAK
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateItem:
+    """One prerequisite. ``phase`` None is the whole rollout; ``guide`` is the rule that it comes from («G7»)."""
+
+    key: str
+    title: str
+    kind: ItemKind
+    gate: Gate = Gate.START
+    help: str = ""
+    role: str = ""
+    phase: str | None = None
+    required: bool = True
+    guide: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Phases in order and their checklist."""
+
+    slug: str
+    title: str
+    phases: tuple[TemplatePhase, ...]
+    items: tuple[TemplateItem, ...] = ()
+    description: str = ""
+
+    def phase(self, name: str) -> TemplatePhase:
+        """The phase of this name. Raises ``KeyError``."""
+        for phase in self.phases:
+            if phase.name == name:
+                return phase
+        raise KeyError(name)
+
+    @property
+    def phase_names(self) -> tuple[str, ...]:
+        return tuple(phase.name for phase in self.phases)
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles that issues play in this template, in its order."""
+        return tuple(dict.fromkeys(item.role for item in self.items if item.role))
+
+    def items_of(self, phase: str | None) -> tuple[TemplateItem, ...]:
+        """The items of a phase, or of the rollout (None)."""
+        return tuple(item for item in self.items if item.phase == phase)
+
+
+def rising_steps(steps: list[int]) -> list[int]:
+    """Percentages of a ramp: 1 to 100, rising, the last one 100. Raises ``ValueError`` with the words for the person."""
+    if not steps:
+        raise ValueError("steps are empty. Write at least one, the last one 100, as in [1, 10, 25, 50, 75, 100].")
+    if len(steps) > 50:
+        raise ValueError(f"steps may be 50 at most, here are {len(steps)}. Take fewer, larger steps.")
+    for step in steps:
+        if not 1 <= step <= 100:
+            raise ValueError(f"steps are whole percentages from 1 to 100: {step} is not. Take it out, or correct it.")
+    for one, two in zip(steps, steps[1:], strict=False):
+        if two == one:
+            raise ValueError(f"steps must rise: {two} is there twice. Take one of them out.")
+        if two < one:
+            raise ValueError(f"steps must rise: {two} comes after {one}. Put them in order, or start a second ramp.")
+    if steps[-1] != 100:
+        raise ValueError(f"steps must end at 100: the last one is {steps[-1]}. Add 100.")
+    return steps
+
+
+def _duration(value: Any) -> timedelta:
+    try:
+        return parse_duration(value)
+    except ValueError as wrong:
+        raise words(str(wrong)) from None
+
+
+def _no_twins(entries: list[str]) -> list[str]:
+    for position, entry in enumerate(entries):
+        if entry in entries[:position]:
+            raise ValueError(f"«{entry}» is in the list twice. Keep one.")
+    return entries
+
+
+Slug = Annotated[str, checked(names.slug)]
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Steps = Annotated[list[int], checked(rising_steps)]
+Actors = Annotated[list[Annotated[str, checked(names.actor)]], Field(max_length=500), checked(_no_twins)]
+Groups = Annotated[list[Annotated[str, checked(names.feature_group)]], Field(max_length=100), checked(_no_twins)]
+People = Annotated[list[Annotated[str, checked(names.person)]], Field(max_length=100), checked(_no_twins)]
+Addresses = Annotated[dict[str, Annotated[str, checked(names.web_address)]], filled]
+
+
+class PhaseWritten(Written):
+    """A phase of a template as written."""
+
+    name: Slug
+    title: text(200)  # type: ignore[valid-type]
+    audience: AudienceKind
+    optional: bool = False
+    recommended: text(2000) = ""  # type: ignore[valid-type]
+    actors: Actors = []
+    groups: Groups = []
+    method: Method = "percentage"
+    steps: Steps = list(SAFE_STEPS)
+    soak: Duration = SAFE_SOAK
+    final_soak: Duration = SAFE_FINAL_SOAK
+
+
+class ItemWritten(Written):
+    """An item of a template as written."""
+
+    key: Slug
+    title: text(200)  # type: ignore[valid-type]
+    kind: Literal["issue", "issue_closed", "tasks_done", "flag", "capacity", "manual", "decision", "announcement"]
+    gate: Literal["start", "complete"] = "start"
+    help: text(2000) = ""  # type: ignore[valid-type]
+    role: Slug | None = None
+    phase: str | None = None
+    required: bool = True
+    guide: text(20) = ""  # type: ignore[valid-type]
+
+
+class TemplateWritten(Written):
+    """A template document."""
+
+    template: Slug
+    title: text(200)  # type: ignore[valid-type]
+    description: text(5000) = ""  # type: ignore[valid-type]
+    phases: Annotated[list[PhaseWritten], Field(min_length=1, max_length=20)]
+    items: Annotated[list[ItemWritten], Field(max_length=200)] = []
+
+
+def parse_template(text: str | bytes, *, source: str = "template.yaml") -> Template:
+    """Read a template document. Raises ``DocumentRefused`` with every fault."""
+    document = read(text, source=source)
+    written, faults = fit(document, TemplateWritten)
+    if written is not None:
+        faults = [*_phase_faults(document, written), *_item_faults(document, written)]
+    if faults or written is None:
+        raise DocumentRefused(faults)
+    return Template(
+        slug=written.template,
+        title=written.title,
+        description=written.description,
+        phases=tuple(_phase(phase) for phase in written.phases),
+        items=tuple(_item(item) for item in written.items),
+    )
+
+
+def _phase(written: PhaseWritten) -> TemplatePhase:
+    fields = written.model_dump()
+    return TemplatePhase(**{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()})
+
+
+def _item(written: ItemWritten) -> TemplateItem:
+    fields = written.model_dump()
+    return TemplateItem(
+        **{**fields, "kind": ItemKind(written.kind), "gate": Gate(written.gate), "role": written.role or ""}
+    )
+
+
+def _phase_faults(document: Document, written: TemplateWritten) -> list[Fault]:
+    faults, seen = [], set[str]()
+    fitting = {"actors": {"actors"}, "groups": {"groups"}, "everyone": {"method", "steps", "soak", "final_soak"}}
+    for position, phase in enumerate(written.phases):
+        path = ("phases", position)
+        if phase.name in seen:
+            message = f"a phase «{phase.name}» is there already. Give each phase a name of its own."
+            faults.append(document.fault((*path, "name"), message))
+        seen.add(phase.name)
+        for key in set().union(*fitting.values()) - fitting[phase.audience]:
+            if key in phase.model_fields_set:
+                message = f"`{key}` does not fit the audience {phase.audience}. Take it out."
+                faults.append(document.fault((*path, key), message))
+    return faults
+
+
+def _item_faults(document: Document, written: TemplateWritten) -> list[Fault]:
+    faults, seen = [], set[str]()
+    phases = [phase.name for phase in written.phases]
+    for position, item in enumerate(written.items):
+        path = ("items", position)
+        if item.key in seen:
+            message = f"an item «{item.key}» is there already. Give each item a key of its own."
+            faults.append(document.fault((*path, "key"), message))
+        seen.add(item.key)
+        if item.phase is not None and item.phase not in phases:
+            message = f"«{item.phase}» is no phase of this template. {nearest(item.phase, phases)}"
+            faults.append(document.fault((*path, "phase"), message))
+        if item.kind in ABOUT_AN_ISSUE and not item.role:
+            message = f"an item of kind {item.kind} needs the role of its issue. Add `role: …`."
+            faults.append(document.fault((*path, "kind"), message))
+        if item.kind not in ABOUT_AN_ISSUE and item.role:
+            message = f"only items about an issue have a role, this one is of kind {item.kind}. Take the role out."
+            faults.append(document.fault((*path, "role"), message))
+    return faults

@@ -1,0 +1,388 @@
+"""Plan documents in and out: the whole of a rollout as YAML, the same in the portal and the command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from django.utils import timezone
+from django.utils.text import slugify
+
+from ..audit.actor import Actor
+from ..audit.deeds import Deed, deed
+from ..models import (
+    AIModel,
+    ChecklistItem,
+    FeatureFlag,
+    GitLabActor,
+    GitLabInstance,
+    GitLabProject,
+    Phase,
+    PlanTemplate,
+    RampStep,
+    Rollout,
+    RolloutIssue,
+    TrackedIssue,
+)
+from ..models.ledger import Change
+from ..rules import document
+from ..rules.blockers import Blocker
+from ..rules.document import DocumentRefused
+from ..rules.expected import Audience
+from ..rules.issue_url import IssueRef, parse_issue_url
+from ..rules.machine import PhaseState, Role, RolloutState
+from ..rules.plan import parse_plan
+from ..rules.plan_document import Criteria, FlagPlan, ModelPlan, PhasePlan, PlanDocument, dump_plan
+from ..rules.template import Template
+from . import facts as facts_of
+from .instances import all_instances, default_instance
+from .reconcile import reconcile
+from .refusals import Refused, refuse_if
+from .templates import all_templates
+
+#: A phase may be planned anew until it has started; a request for it turns stale by its digest.
+EDITABLE = (PhaseState.PLANNED, PhaseState.REQUESTED, PhaseState.APPROVED)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What applying a plan did, or with ``dry_run`` would do. ``changes`` are sentences; none: nothing changed."""
+
+    slug: str
+    title: str
+    created: bool
+    changes: list[str] = field(default_factory=list)
+
+
+class _OnlyLooking(Exception):
+    """Ends a dry run: everything is taken back."""
+
+
+def check(text: str | bytes, *, source: str) -> PlanDocument:
+    """Read a plan and check what can be checked without applying it. Raises ``DocumentRefused``."""
+    plan = parse_plan(text, source=source, templates=all_templates())
+    _issue_refs(plan, text, source)
+    return plan
+
+
+def apply(text: str | bytes, *, by: Actor, source: str, dry_run: bool = False) -> Applied:
+    """Make the rollout what the plan says; the same plan again changes nothing.
+
+    Raises ``DocumentRefused`` (with lines) or ``Refused`` (a phase that has started would change); then nothing
+    changed.
+    """
+    refuse_if(_role_blockers(by))
+    plan = parse_plan(text, source=source, templates=all_templates())
+    refs = _issue_refs(plan, text, source)
+    applied = Applied(plan.rollout, plan.title, False)
+    try:
+        with deed("plan.apply", by=by) as doing:
+            rollout, created = _apply(plan, refs, doing, by)
+            applied = Applied(rollout.slug, rollout.title, created, [_sentence(c) for c in doing.ledger.changes])
+            if dry_run:
+                raise _OnlyLooking
+    except _OnlyLooking:
+        pass
+    return applied
+
+
+def export(rollout: Rollout) -> str:
+    """The plan document of a rollout as it stands; applying it changes nothing."""
+    return dump_plan(document_of(rollout))
+
+
+def document_of(rollout: Rollout) -> PlanDocument:
+    """The plan of a rollout loaded with ``Rollout.objects.whole()``."""
+    model, flag = rollout.ai_model, rollout.flag
+    described = bool(model.provider and model.provider_model_id)
+    links = list(rollout.issue_links.all())
+    return PlanDocument(
+        rollout=rollout.slug,
+        title=rollout.title,
+        model=ModelPlan(
+            provider=model.provider,
+            id=model.provider_model_id,
+            host=model.host,
+            capability=model.capability,
+            name="" if model.name == model.provider_model_id else model.name,
+            requests_per_minute=model.quota_requests_per_minute,
+        )
+        if described
+        else model.slug,
+        baseline=rollout.baseline.slug if rollout.baseline else None,
+        flag=FlagPlan(flag.name, flag.project.path if flag.project else None, flag.environment or None),
+        template=rollout.template.slug,
+        peak_requests_per_minute=rollout.peak_requests_per_minute,
+        owners=tuple(rollout.owners),
+        issues={link.role: link.issue.url for link in links if not link.phase_name},
+        phases=tuple(
+            PhasePlan(
+                name=phase.name,
+                audience=Audience(phase.audience),
+                actors=tuple(phase.actors),
+                groups=tuple(phase.groups),
+                steps=tuple(step.percentage for step in phase.steps.all()),
+                soak=next((step.soak for step in phase.steps.all()), timedelta(0)),
+                final_soak=phase.final_soak,
+                issues={link.role: link.issue.url for link in links if link.phase_name == phase.name},
+            )
+            for phase in facts_of.newest_attempts(rollout)
+        ),
+        criteria=Criteria.from_dict(rollout.criteria),
+        timeline=rollout.timeline,
+        mitigation=rollout.mitigation,
+    )
+
+
+def _role_blockers(by: Actor) -> list[Blocker]:
+    if by.person.has(Role.MANAGER):
+        return []
+    return [Blocker("role", f"Planning takes the role manager; {by.name} has not got it.")]
+
+
+def _issue_refs(plan: PlanDocument, text: str | bytes, source: str) -> dict[tuple[str, str], tuple[GitLabInstance, IssueRef]]:
+    """(phase name, role) to the issue; raises ``DocumentRefused`` for an address on no GitLab that we know."""
+    instances = [instance for instance in all_instances() if instance.url]
+    written = {("", role): url for role, url in plan.issues.items()}
+    for phase in plan.phases:
+        written |= {(phase.name, role): url for role, url in phase.issues.items()}
+    refs, faults = {}, []
+    places = document.read(text, source=source) if written else None
+    for (phase_name, role), url in written.items():
+        path = ("phases", phase_name, "issues", role) if phase_name else ("issues", role)
+        try:
+            refs[phase_name, role] = _issue_ref(url, instances)
+        except ValueError as error:
+            assert places is not None
+            faults.append(places.fault(path, str(error)))
+    if faults:
+        raise DocumentRefused(faults)
+    return refs
+
+
+def _issue_ref(url: str, instances: list[GitLabInstance]) -> tuple[GitLabInstance, IssueRef]:
+    ref = parse_issue_url(url)
+    for instance in instances:
+        ref = parse_issue_url(url, base_url=instance.url)
+        if ref.base_url == instance.url.rstrip("/").lower() or ref.base_url == instance.url.rstrip("/"):
+            return instance, ref
+    known = ", ".join(instance.url for instance in instances) or "none: set GITLAB_URL"
+    raise ValueError(
+        f"{ref.base_url} is no GitLab that the portal knows ({known}). "
+        "Correct the address, or have an admin add the instance."
+    )
+
+
+def _apply(
+    plan: PlanDocument, refs: Mapping[tuple[str, str], tuple[GitLabInstance, IssueRef]], doing: Deed, by: Actor
+) -> tuple[Rollout, bool]:
+    template_row = PlanTemplate.objects.get(slug=plan.template)
+    found = Rollout.objects.select_for_update().filter(slug=plan.rollout).first()
+    if found is not None:
+        _refuse_if_over(found)
+    flag = _flag(plan)
+    values = {
+        "title": plan.title,
+        "ai_model": _ai_model(plan),
+        "baseline": _baseline(plan.baseline),
+        "flag": flag,
+        "template": template_row,
+        "owners": list(plan.owners),
+        "peak_requests_per_minute": plan.peak_requests_per_minute,
+        "criteria": plan.criteria.as_dict(),
+        "timeline": dict(plan.timeline),
+        "mitigation": plan.mitigation,
+    }
+    if found is None:
+        rollout = Rollout(slug=plan.rollout, created_at=timezone.now(), created_by=by.name, **values)
+        rollout.save()
+    else:
+        rollout = found
+        _refuse_if_started(rollout, flag, template_row)
+        for name, value in values.items():
+            setattr(rollout, name, value)
+        rollout.save()
+    doing.about = doing.rollout = rollout
+    template = template_row.template
+    if found is None:
+        _make_items(rollout, template, None)
+    for position, pattern in enumerate(template.phases, start=1):
+        _apply_phase(rollout, template, pattern.name, position, plan.phase(pattern.name))
+    _link_issues(rollout, refs)
+    _know_actors(flag.instance, plan)
+    reconcile(Rollout.objects.whole().get(pk=rollout.pk), timezone.now())
+    return rollout, found is None
+
+
+def _refuse_if_over(rollout: Rollout) -> None:
+    if rollout.state in (RolloutState.ABANDONED, RolloutState.CLOSED):
+        said = f"{rollout.slug} is {rollout.state}: it can't be planned anew. Choose another slug for a new rollout."
+        raise Refused([Blocker("rollout_over", said)])
+
+
+def _refuse_if_started(rollout: Rollout, flag: FeatureFlag, template: PlanTemplate) -> None:
+    """The flag decides who sees the model: it stays as it is once any phase has left the plan."""
+    touched = [phase for phase in rollout.phases.all() if phase.state != PhaseState.PLANNED]
+    found = []
+    if touched and rollout.flag_id != flag.pk:
+        said = f"The flag is {rollout.flag.name} and phases were asked for on it: it can't become {flag.name} any more."
+        found.append(Blocker("flag_in_use", said, "#exposure"))
+    if rollout.template_id != template.pk:
+        said = f"The rollout was made from the template {rollout.template.slug}: make a new rollout for another one."
+        found.append(Blocker("template_in_use", said))
+    refuse_if(found)
+
+
+def _flag(plan: PlanDocument) -> FeatureFlag:
+    instance = default_instance()
+    project = None
+    if plan.flag.project:
+        project, _ = GitLabProject.objects.get_or_create(instance=instance, path=plan.flag.project)
+    flag, _ = FeatureFlag.objects.get_or_create(
+        instance=instance, project=project, environment=plan.flag.environment or "", name=plan.flag.name
+    )
+    return flag
+
+
+def _ai_model(plan: PlanDocument) -> AIModel:
+    """The model that the plan describes, found by provider, id and host; made or brought up to date as needed."""
+    wanted = plan.model
+    if isinstance(wanted, str):
+        return _model_by_slug(wanted)
+    model = AIModel.objects.filter(
+        provider__iexact=wanted.provider, provider_model_id=wanted.id, host__iexact=wanted.host
+    ).first()
+    if model is None:
+        model = AIModel(
+            slug=_free_slug(f"{wanted.id} {wanted.host}".strip() if _is_taken(slugify(wanted.id)) else wanted.id),
+            name=wanted.name or wanted.id,
+            provider=wanted.provider,
+            provider_model_id=wanted.id,
+            host=wanted.host,
+        )
+    if wanted.name:
+        model.name = wanted.name
+    if wanted.capability:
+        model.capability = wanted.capability
+    if wanted.requests_per_minute is not None:
+        model.quota_requests_per_minute = wanted.requests_per_minute
+    model.save()
+    return model
+
+
+def _baseline(slug: str | None) -> AIModel | None:
+    return _model_by_slug(slug) if slug else None
+
+
+def _model_by_slug(slug: str) -> AIModel:
+    """A model that the portal knows, or one that has only its name yet: plans may come before the catalogue."""
+    model, _ = AIModel.objects.get_or_create(slug=slug, defaults={"name": slug})
+    return model
+
+
+def _is_taken(slug: str) -> bool:
+    return AIModel.objects.filter(slug=slug).exists()
+
+
+def _free_slug(text: str) -> str:
+    base = slugify(text)[:110] or "model"
+    slug, number = base, 2
+    while _is_taken(slug):
+        slug, number = f"{base}-{number}", number + 1
+    return slug
+
+
+def _make_items(rollout: Rollout, template: Template, phase: Phase | None) -> None:
+    for position, item in enumerate(template.items):
+        if item.phase == (phase.name if phase else None):
+            ChecklistItem.objects.create(
+                rollout=rollout,
+                phase=phase,
+                key=item.key,
+                title=item.title,
+                help=item.help,
+                kind=item.kind,
+                role=item.role,
+                gate=item.gate,
+                required=item.required,
+                guide=item.guide,
+                position=position,
+            )
+
+
+def _apply_phase(rollout: Rollout, template: Template, name: str, position: int, plan: PhasePlan) -> None:
+    pattern = template.phase(name)
+    phase = rollout.phases.filter(name=name).order_by("-attempt").first()
+    values = {
+        "audience": plan.audience.value,
+        "actors": list(plan.actors),
+        "groups": list(plan.groups),
+        "final_soak": plan.final_soak,
+    }
+    wanted = {percentage: plan.soak for percentage in plan.steps}
+    if phase is None:
+        phase = Phase(
+            rollout=rollout, name=name, title=pattern.title, position=position, optional=pattern.optional, **values
+        )
+        phase.save()
+        _make_items(rollout, template, phase)
+    stands = {step.percentage: step.soak for step in phase.steps.all()}
+    differs = [key for key, value in values.items() if getattr(phase, key) != value]
+    if stands != wanted:
+        differs.append("steps")
+    if differs and phase.state not in EDITABLE:
+        state = phase.state.replace("_", " ")
+        said = (
+            f"{phase.title} is {state}: its {', '.join(differs)} can't change any more. "
+            "Roll it back and try again with another plan, or take the change out of the plan."
+        )
+        raise Refused([Blocker("phase_in_flight", said, f"#phase-{name}")])
+    for key, value in values.items():
+        setattr(phase, key, value)
+    phase.save()
+    for step in phase.steps.all():
+        if step.percentage not in wanted:
+            step.delete()
+        elif step.soak != wanted[step.percentage]:
+            step.soak = wanted[step.percentage]
+            step.save()
+    for percentage, soak in wanted.items():
+        if percentage not in stands:
+            RampStep.objects.create(phase=phase, percentage=percentage, soak=soak)
+
+
+def _link_issues(rollout: Rollout, refs: Mapping[tuple[str, str], tuple[GitLabInstance, IssueRef]]) -> None:
+    links = {(link.phase_name, link.role): link for link in rollout.issue_links.select_related("issue__project")}
+    for key, link in links.items():
+        if key not in refs:
+            link.delete()
+    for (phase_name, role), (instance, ref) in refs.items():
+        project, _ = GitLabProject.objects.get_or_create(instance=instance, path=ref.project_path)
+        issue, _ = TrackedIssue.objects.get_or_create(project=project, iid=ref.iid)
+        known = links.get((phase_name, role))
+        if known is None:
+            RolloutIssue.objects.create(rollout=rollout, phase_name=phase_name, role=role, issue=issue)
+        elif known.issue_id != issue.pk:
+            known.issue = issue
+            known.save()
+
+
+def _know_actors(instance: GitLabInstance, plan: PlanDocument) -> None:
+    """Actors named in the plan are resolved by the next sync; GitLab's own ids need no resolving."""
+    for phase in plan.phases:
+        for name in phase.actors:
+            bare = name.removesuffix(":opt_out")
+            if not bare[:1].isupper():
+                GitLabActor.objects.get_or_create(instance=instance, name=bare)
+
+
+def _sentence(change: Change) -> str:
+    """A change as the command and the page tell it."""
+    kind = change.label.rpartition(".")[2]
+    if not change.before:
+        return f"{kind} {change.title}: new"
+    if not change.after:
+        return f"{kind} {change.title}: removed"
+    told = ", ".join(f"{name} {change.before.get(name)!r} → {value!r}" for name, value in sorted(change.after.items()))
+    return f"{kind} {change.title}: {told}"
