@@ -66,3 +66,22 @@ def _history_can_be_emptied_between_tests():
 def shared() -> Path:
     """The real GitLab data; only for tests marked ``shared``."""
     return SHARED
+
+
+@pytest.fixture
+def gitlab(settings):
+    """A simulated GitLab over real HTTP, and the portal's settings pointed at it."""
+    from rollouts.simulator import Simulator
+
+    with Simulator() as simulator:
+        settings.GITLAB_URL = simulator.url
+        settings.GITLAB_TOKEN = simulator.token
+        yield simulator
+
+
+@pytest.fixture
+def world(db, gitlab):
+    """GitLab, people and rollouts that walk legal paths (tests.walk)."""
+    from tests.walk import World
+
+    return World.build(gitlab)

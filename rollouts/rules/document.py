@@ -99,13 +99,13 @@ def _clean(text: str | bytes, source: str, limit: int) -> str:
         try:
             text = text.decode("utf-8")
         except UnicodeDecodeError as wrong:
-            line = text.count(b"\n", 0, wrong.start) + 1
+            line = wrong.object[: wrong.start].count(b"\n") + 1
             raise refused(line, "this is not UTF-8 text. Save the file with the encoding UTF-8.") from None
     elif len(text.encode("utf-8", "replace")) > limit:
         raise refused(0, too_large)
     text = text.removeprefix("\ufeff")
     if found := _NOT_TEXT.search(text):
-        line = text.count("\n", 0, found.start()) + 1
+        line = text[: found.start()].count("\n") + 1
         raise refused(line, f"a control character (U+{ord(found[0]):04X}) is not text. Delete it.")
     return text
 
@@ -252,7 +252,7 @@ class _Open:
 
 
 def _line(event: Event) -> int:
-    return int(event.start_mark.line) + 1
+    return event.start_mark.line + 1 if event.start_mark else 0
 
 
 def _scalar(event: ScalarEvent) -> Any:

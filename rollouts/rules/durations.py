@@ -12,7 +12,7 @@ _PATTERN = re.compile("".join(f"(?:([0-9]{{1,8}}){unit})?" for unit, _ in _UNITS
 
 def parse_duration(value: object) -> timedelta:
     """Read a duration. Raises ``ValueError`` that says how to write it."""
-    if value == 0 and not isinstance(value, bool) or value == "0":
+    if value == "0" or (isinstance(value, int) and value == 0 and value is not False):
         return timedelta(0)
     if isinstance(value, int) and not isinstance(value, bool):
         raise ValueError(

@@ -15,6 +15,7 @@ SLUG = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*\Z")
 LONGEST_SLUG = 100
 RESERVED_SLUGS = frozenset({"new"})
 OPT_OUT = ":opt_out"
+_MODEL_SLUG = re.compile(r"[-a-zA-Z0-9_]{1,120}\Z")
 _FLAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,254}\Z")
 _PROJECT_FLAG = re.compile(r"[a-z](?:[-_a-z0-9]{0,61}[a-z0-9])?\Z")
 _FEATURE_GROUP = re.compile(r"[a-z0-9_]{1,255}\Z")
@@ -33,6 +34,16 @@ def slug(value: str) -> str:
         raise ValueError(
             f"«{shorten(value)}» is not a slug{_wrong_part(value, 'abcdefghijklmnopqrstuvwxyz0123456789-_')}. "
             "Use small letters and digits, with single hyphens or underscores between them."
+        )
+    return value
+
+
+def model_slug(value: str) -> str:
+    """The short name of an AI model that the portal has."""
+    if not _MODEL_SLUG.match(value):
+        raise ValueError(
+            f"«{shorten(value)}» is not the short name of an AI model{_wrong_part(value)}. "
+            "Copy it from the address of its page."
         )
     return value
 
@@ -96,7 +107,8 @@ def actor(value: str) -> str:
     kind, colon, name = named.partition(":")
     if not colon or not name:
         raise ValueError(
-            f"«{shorten(value)}» does not say what it is. Write user:{shorten(named, 20) or 'NAME'}, group:PATH or project:PATH."
+            f"«{shorten(value)}» does not say what it is. "
+            f"Write user:{shorten(named, 20) or 'NAME'}, group:PATH or project:PATH."
         )
     match kind:
         case "user":
@@ -141,7 +153,8 @@ def _path(value: str, what: str) -> str:
     parts = value.split("/")
     if len(value) > 1024 or not all(_PATH_PART.match(part) and part.strip(".") for part in parts):
         raise ValueError(
-            f"«{shorten(value)}» is not a {what}'s path{_wrong_part(value)}. Write it as in the address bar, as in group/app."
+            f"«{shorten(value)}» is not a {what}'s path{_wrong_part(value)}. "
+            "Write it as in the address bar, as in group/app."
         )
     if parts[-1].endswith((".git", ".atom")):
         raise ValueError(f"a {what}'s path does not end in .git or .atom. Write «{value.rsplit('.', 1)[0]}».")

@@ -1,4 +1,4 @@
-"""From text to a plan: the document in its shape, then what it means with its template."""
+"""Plan documents in and out. Reading judges the document's shape first, then what it means with its template."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Any
 from . import names
 from .document import Document, DocumentRefused, Fault, Path, read, shorten
 from .expected import Audience
-from .plan_document import Criteria, FlagPlan, ModelPlan, PhasePlan, PlanDocument
+from .plan_document import Criteria, FlagPlan, ModelPlan, PhasePlan, PlanDocument, dump_plan
 from .plan_schema import FlagWritten, ModelWritten, PhasePlanWritten, PlanWritten
 from .schema import fit, nearest
 from .template import Template, TemplatePhase
+
+__all__ = ["Criteria", "FlagPlan", "ModelPlan", "PhasePlan", "PlanDocument", "dump_plan", "parse_plan"]
 
 #: The keys of a phase, by what its audience may be.
 _KEYS = {
@@ -46,8 +48,8 @@ def _template(document: Document, templates: Mapping[str, Template], faults: lis
     if not isinstance(slug, str):
         return None
     if slug not in templates:
-        there_are = f"There are: {', '.join(sorted(templates))}." if templates else "There are none yet."
-        faults.append(document.fault(("template",), f"there is no template «{shorten(slug)}». {there_are}"))
+        message = f"there is no template «{shorten(slug)}». {_there_are(slug, sorted(templates))}"
+        faults.append(document.fault(("template",), message))
     return templates.get(slug)
 
 
@@ -57,7 +59,7 @@ def _flag_faults(document: Document) -> list[Fault]:
     if not isinstance(flag, dict):
         return []
     faults, name = [], flag.get("name")
-    if isinstance(name, str) and name:
+    if isinstance(name, str) and name.strip():
         try:
             (names.project_flag_name if flag.get("project") else names.flag_name)(name)
         except ValueError as wrong:
@@ -71,20 +73,13 @@ def _flag_faults(document: Document) -> list[Fault]:
 def _name_faults(document: Document, template: Template) -> list[Fault]:
     """Phases and roles that the template does not have."""
     phases = _keys_at(document, ("phases",))
-    known = template.phase_names
-    unknown = [
-        document.fault(path, f"«{shorten(path[-1])}» is no phase of {template.slug}. {_there_are(path[-1], known)}")
-        for path in [*phases, *_keys_at(document, ("timeline",))]
+    of_issues = [_keys_at(document, ("issues",)), *(_keys_at(document, (*path, "issues")) for path in phases)]
+    judged = [(path, "phase", template.phase_names) for path in [*phases, *_keys_at(document, ("timeline",))]]
+    judged += [(path, "role", template.roles) for paths in of_issues for path in paths]
+    return [
+        document.fault(path, f"«{shorten(path[-1])}» is no {what} of {template.slug}. {_there_are(path[-1], known)}")
+        for path, what, known in judged
         if path[-1] not in known
-    ]
-    roles = [_keys_at(document, ("issues",)), *(_keys_at(document, (*path, "issues")) for path in phases)]
-    return unknown + [
-        document.fault(
-            path, f"«{shorten(path[-1])}» is no role of {template.slug}. {_there_are(path[-1], template.roles)}"
-        )
-        for paths in roles
-        for path in paths
-        if path[-1] not in template.roles
     ]
 
 
@@ -100,29 +95,32 @@ def _phase_faults(document: Document, phase: TemplatePhase) -> list[Fault]:
     path: Path = ("phases", phase.name)
     given = _at(document, path)
     said = {key: value for key, value in given.items() if value is not None} if isinstance(given, dict) else {}
-    fitting = _KEYS[_audience(phase, said, is_project=_is_project_flag(document))]
-    strange = [key for keys in _KEYS.values() for key in keys if key in said and key not in fitting]
+    is_project = bool(_at(document, ("flag", "project")))
+    fitting = _KEYS[_audience(phase, said, is_project=is_project)]
     faults = [
-        document.fault(
-            (*path, key), f"`{key}` does not fit the phase {phase.name}, which is for {_RIGHT[phase.audience]}."
-        )
-        for key in strange
+        document.fault((*path, key), f"`{key}` does not fit {phase.name}. This phase is for {_RIGHT[phase.audience]}.")
+        for keys in _KEYS.values()
+        for key in keys
+        if key in said and key not in fitting
     ]
     if said.get("method") == "all_at_once":
         faults += [
-            document.fault(
-                (*path, key), f"`{key}` has no meaning all at once. Take it out, or write `method: percentage`."
-            )
+            document.fault((*path, key), f"`{key}` means nothing all at once. Take it out, or write `percentage`.")
             for key in ("steps", "soak")
             if key in said
         ]
-    if not faults and phase.audience in ("actors", "groups") and not phase.optional:
-        by_default = phase.actors if phase.audience == "actors" else phase.groups
-        lets_in = any(said.get(key) for key in fitting) if any(key in said for key in fitting) else by_default
-        if not lets_in:
-            message = f"the phase {phase.name} lets nobody in. It is for {_RIGHT[phase.audience]}."
-            faults.append(document.fault(path, message))
+    if not faults and not phase.optional and _lets_nobody_in(said, phase, fitting):
+        message = f"the phase {phase.name} lets nobody in. It is for {_RIGHT[phase.audience]}."
+        faults.append(document.fault(path, message))
     return faults
+
+
+def _lets_nobody_in(said: Mapping[str, Any], phase: TemplatePhase, fitting: tuple[str, ...]) -> bool:
+    """Whether a phase for actors or groups names none, here or in the template."""
+    if phase.audience == "everyone":
+        return False
+    (key,) = fitting
+    return not said.get(key, getattr(phase, key))
 
 
 def _audience(phase: TemplatePhase, said: Mapping[str, Any], *, is_project: bool) -> str:
@@ -130,10 +128,6 @@ def _audience(phase: TemplatePhase, said: Mapping[str, Any], *, is_project: bool
     if is_project and phase.audience == "groups" and "actors" in said and "groups" not in said:
         return "actors"
     return phase.audience
-
-
-def _is_project_flag(document: Document) -> bool:
-    return bool(_at(document, ("flag", "project")))
 
 
 def _plan(written: PlanWritten, template: Template) -> PlanDocument:
@@ -183,8 +177,7 @@ def _phase(written: PhasePlanWritten | None, phase: TemplatePhase, plan: PlanWri
             groups = phase.groups if said.groups is None else tuple(said.groups)
             return PhasePlan(phase.name, Audience.GROUPS, groups=groups, issues=said.issues)
     final_soak = phase.final_soak if said.final_soak is None else said.final_soak
-    by_percentage = (said.method or ("percentage" if said.steps else phase.method)) == "percentage"
-    if not by_percentage:
+    if (said.method or ("percentage" if said.steps else phase.method)) == "all_at_once":
         return PhasePlan(phase.name, Audience.ALL_AT_ONCE, final_soak=final_soak, issues=said.issues)
     return PhasePlan(
         phase.name,

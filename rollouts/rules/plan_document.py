@@ -45,7 +45,7 @@ class PhasePlan:
     steps: tuple[int, ...] = ()
     soak: timedelta = timedelta(0)
     final_soak: timedelta = timedelta(0)
-    issues: Mapping[str, str] = field(default_factory=dict)
+    issues: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,9 @@ class PlanDocument:
     baseline: str | None = None
     peak_requests_per_minute: int | None = None
     owners: tuple[str, ...] = ()
-    issues: Mapping[str, str] = field(default_factory=dict)
+    issues: Mapping[str, str] = field(default_factory=dict, hash=False)
     criteria: Criteria = Criteria()
-    timeline: Mapping[str, str] = field(default_factory=dict)
+    timeline: Mapping[str, str] = field(default_factory=dict, hash=False)
     mitigation: str = ""
 
     def phase(self, name: str) -> PhasePlan:
@@ -108,7 +108,7 @@ class PlanDocument:
                 "workload": _without_empty({"peak_requests_per_minute": self.peak_requests_per_minute}),
                 "owners": list(self.owners),
                 "issues": dict(self.issues),
-                "phases": _without_empty({phase.name: _phase(phase) for phase in self.phases}),
+                "phases": {phase.name: _phase(phase) for phase in self.phases},
                 "criteria": self.criteria.as_dict(),
                 "timeline": dict(self.timeline),
                 "mitigation": self.mitigation,
@@ -122,7 +122,7 @@ def dump_plan(plan: PlanDocument) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Block style, lists of numbers in one line, never an anchor, and quotes where a reader could see no text."""
+    """Block style, lists of numbers in one line, several lines of text as several lines, never an anchor."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -133,7 +133,14 @@ def _sequence(dumper: yaml.SafeDumper, values: list[Any]) -> yaml.Node:
     return dumper.represent_sequence("tag:yaml.org,2002:seq", values, flow_style=in_one_line)
 
 
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    lines = text.split("\n")
+    is_prose = len(lines) > 1 and all(line.isprintable() and line == line.strip() for line in lines)
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if is_prose else None)
+
+
 _Dumper.add_representer(list, _sequence)
+_Dumper.add_representer(str, _text)
 
 
 def _model(model: ModelPlan) -> dict[str, Any]:
@@ -141,9 +148,9 @@ def _model(model: ModelPlan) -> dict[str, Any]:
         {
             "provider": model.provider,
             "id": model.id,
-            "name": model.name,
             "host": model.host,
             "capability": model.capability,
+            "name": model.name,
             "quota": _without_empty({"requests_per_minute": model.requests_per_minute}),
         }
     )
@@ -165,9 +172,9 @@ def _phase(phase: PhasePlan) -> dict[str, Any]:
                 "soak": durations.short(phase.soak),
                 "final_soak": durations.short(phase.final_soak),
             }
-    return _without_empty({**whole, "issues": dict(phase.issues)})
+    return whole | _without_empty({"issues": dict(phase.issues)})
 
 
 def _without_empty(values: dict[str, Any]) -> dict[str, Any]:
     """Without keys that say nothing; 0 says something."""
-    return {name: value for name, value in values.items() if value is not None and value != "" and value != [] and value != {}}
+    return {name: value for name, value in values.items() if value is not None and value not in ("", [], {})}

@@ -12,6 +12,7 @@ from .template import Actors, Addresses, Duration, Groups, Method, People, Slug,
 
 #: What a database holds in one integer.
 MOST_REQUESTS = 2_000_000_000
+ModelSlug = Annotated[str, checked(names.model_slug)]
 Requests = Annotated[int, Field(ge=0, le=MOST_REQUESTS)]
 
 
@@ -23,26 +24,26 @@ def _full_or_slug(value: Any) -> str:
     return "slug" if isinstance(value, str) else "full"
 
 
-Sentences = Annotated[list[text(2000)], BeforeValidator(_as_list), Field(max_length=50)]  # type: ignore[misc]
+Sentences = Annotated[list[Annotated[str, text(2000)]], BeforeValidator(_as_list), Field(max_length=50)]
 
 
 class QuotaWritten(Written):
-    requests_per_minute: Requests | None = None
+    requests_per_minute: Annotated[int, Field(ge=1, le=MOST_REQUESTS)] | None = None
 
 
 class ModelWritten(Written):
-    provider: text(100)  # type: ignore[valid-type]
-    id: text(200)  # type: ignore[valid-type]
-    host: text(100) = ""  # type: ignore[valid-type]
-    capability: Slug
-    name: text(200) = ""  # type: ignore[valid-type]
+    provider: Annotated[str, text(100)]
+    id: Annotated[str, text(200)]
+    host: Annotated[str, text(100)] = ""
+    capability: Slug = ""
+    name: Annotated[str, text(200)] = ""
     quota: QuotaWritten = QuotaWritten()
 
 
 class FlagWritten(Written):
-    name: text(300)  # type: ignore[valid-type]
+    name: Annotated[str, text(300)]
     project: Annotated[str, checked(names.project_path)] | None = None
-    environment: text(255) | None = None  # type: ignore[valid-type]
+    environment: Annotated[str, text(255)] | None = None
 
 
 class WorkloadWritten(Written):
@@ -68,9 +69,9 @@ class CriteriaWritten(Written):
 
 class PlanWritten(Written):
     rollout: Slug
-    title: text(200)  # type: ignore[valid-type]
-    model: Annotated[Annotated[Slug, Tag("slug")] | Annotated[ModelWritten, Tag("full")], Discriminator(_full_or_slug)]
-    baseline: Slug | None = None
+    title: Annotated[str, text(200)]
+    model: Annotated[Annotated[ModelSlug, Tag("slug")] | Annotated[ModelWritten, Tag("full")], Discriminator(_full_or_slug)]
+    baseline: ModelSlug | None = None
     flag: FlagWritten
     template: str = "code_suggestions"
     workload: WorkloadWritten = WorkloadWritten()
@@ -78,5 +79,5 @@ class PlanWritten(Written):
     issues: Addresses = {}
     phases: Annotated[dict[str, PhasePlanWritten], filled] = {}
     criteria: CriteriaWritten = CriteriaWritten()
-    timeline: Annotated[dict[str, text(500)], filled] = {}  # type: ignore[valid-type]
-    mitigation: text(10_000) = ""  # type: ignore[valid-type]
+    timeline: Annotated[dict[str, Annotated[str, text(500)]], filled] = {}
+    mitigation: Annotated[str, text(10_000)] = ""

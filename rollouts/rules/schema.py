@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -25,6 +25,12 @@ class Written(BaseModel):
         if not isinstance(tree, dict):
             return tree
         return {key: value for key, value in tree.items() if value is not None or key not in cls.model_fields}
+
+
+class Foreign(Written):
+    """A mapping of a file that others own and extend: keys that are not known here are left alone."""
+
+    model_config = ConfigDict(extra="ignore")
 
 
 Shape = TypeVar("Shape", bound=Written)
@@ -55,25 +61,18 @@ def _without_empty(value: Any) -> Any:
 filled = BeforeValidator(_without_empty)
 
 
-def _stripped(text: str) -> str:
-    return text.strip()
+def text(most: int) -> AfterValidator:
+    """For text of 1 to ``most`` characters; blanks around it are taken off."""
 
-
-def _not_empty(text: str) -> str:
-    if not text:
-        raise ValueError("it is empty. Write something, or leave the key out.")
-    return text
-
-
-def text(most: int) -> Any:
-    """Text of 1 to ``most`` characters without blanks around it."""
-
-    def not_longer(value: str) -> str:
+    def within(value: str) -> str:
+        value = value.strip()
+        if not value:
+            raise ValueError("it is empty. Write something, or leave the key out.")
         if len(value) > most:
             raise ValueError(f"it may have {most:,} characters, it has {len(value):,}. Shorten it.")
         return value
 
-    return Annotated[str, AfterValidator(_stripped), checked(_not_empty), checked(not_longer)]
+    return checked(within)
 
 
 def fit(document: Document, shape: type[Shape]) -> tuple[Shape | None, list[Fault]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
@@ -17,8 +18,6 @@ from .document import Document, DocumentRefused, Fault, read
 from .durations import parse_duration
 from .ramp import SAFE_FINAL_SOAK, SAFE_SOAK, SAFE_STEPS
 from .schema import Written, checked, filled, fit, nearest, text, words
-
-ZERO = timedelta(0)
 
 AudienceKind = Literal["actors", "groups", "everyone"]
 Method = Literal["percentage", "all_at_once"]
@@ -91,7 +90,7 @@ class Template:
 
 
 def rising_steps(steps: list[int]) -> list[int]:
-    """Percentages of a ramp: 1 to 100, rising, the last one 100. Raises ``ValueError`` with the words for the person."""
+    """Percentages of a ramp: 1 to 100, rising, the last one 100. Raises ``ValueError`` with the cure."""
     if not steps:
         raise ValueError("steps are empty. Write at least one, the last one 100, as in [1, 10, 25, 50, 75, 100].")
     if len(steps) > 50:
@@ -99,7 +98,7 @@ def rising_steps(steps: list[int]) -> list[int]:
     for step in steps:
         if not 1 <= step <= 100:
             raise ValueError(f"steps are whole percentages from 1 to 100: {step} is not. Take it out, or correct it.")
-    for one, two in zip(steps, steps[1:], strict=False):
+    for one, two in pairwise(steps):
         if two == one:
             raise ValueError(f"steps must rise: {two} is there twice. Take one of them out.")
         if two < one:
@@ -124,6 +123,8 @@ def _no_twins(entries: list[str]) -> list[str]:
 
 
 Slug = Annotated[str, checked(names.slug)]
+Title = Annotated[str, text(200)]
+Prose = Annotated[str, text(5000)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Steps = Annotated[list[int], checked(rising_steps)]
 Actors = Annotated[list[Annotated[str, checked(names.actor)]], Field(max_length=500), checked(_no_twins)]
@@ -136,10 +137,10 @@ class PhaseWritten(Written):
     """A phase of a template as written."""
 
     name: Slug
-    title: text(200)  # type: ignore[valid-type]
+    title: Title
     audience: AudienceKind
     optional: bool = False
-    recommended: text(2000) = ""  # type: ignore[valid-type]
+    recommended: Prose = ""
     actors: Actors = []
     groups: Groups = []
     method: Method = "percentage"
@@ -152,22 +153,22 @@ class ItemWritten(Written):
     """An item of a template as written."""
 
     key: Slug
-    title: text(200)  # type: ignore[valid-type]
+    title: Title
     kind: Literal["issue", "issue_closed", "tasks_done", "flag", "capacity", "manual", "decision", "announcement"]
     gate: Literal["start", "complete"] = "start"
-    help: text(2000) = ""  # type: ignore[valid-type]
+    help: Prose = ""
     role: Slug | None = None
     phase: str | None = None
     required: bool = True
-    guide: text(20) = ""  # type: ignore[valid-type]
+    guide: Title = ""
 
 
 class TemplateWritten(Written):
     """A template document."""
 
     template: Slug
-    title: text(200)  # type: ignore[valid-type]
-    description: text(5000) = ""  # type: ignore[valid-type]
+    title: Title
+    description: Prose = ""
     phases: Annotated[list[PhaseWritten], Field(min_length=1, max_length=20)]
     items: Annotated[list[ItemWritten], Field(max_length=200)] = []
 
@@ -190,14 +191,32 @@ def parse_template(text: str | bytes, *, source: str = "template.yaml") -> Templ
 
 
 def _phase(written: PhaseWritten) -> TemplatePhase:
-    fields = written.model_dump()
-    return TemplatePhase(**{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()})
+    return TemplatePhase(
+        name=written.name,
+        title=written.title,
+        audience=written.audience,
+        optional=written.optional,
+        recommended=written.recommended,
+        actors=tuple(written.actors),
+        groups=tuple(written.groups),
+        method=written.method,
+        steps=tuple(written.steps),
+        soak=written.soak,
+        final_soak=written.final_soak,
+    )
 
 
 def _item(written: ItemWritten) -> TemplateItem:
-    fields = written.model_dump()
     return TemplateItem(
-        **{**fields, "kind": ItemKind(written.kind), "gate": Gate(written.gate), "role": written.role or ""}
+        key=written.key,
+        title=written.title,
+        kind=ItemKind(written.kind),
+        gate=Gate(written.gate),
+        help=written.help,
+        role=written.role or "",
+        phase=written.phase,
+        required=written.required,
+        guide=written.guide,
     )
 
 

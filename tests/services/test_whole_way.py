@@ -1,0 +1,173 @@
+"""One rollout from plan to all users, the flag moved in GitLab by hand at each step."""
+
+from datetime import timedelta
+
+import pytest
+
+from rollouts.models import AuditEvent, FlagReading
+from rollouts.services.refusals import Refused
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_rollout_goes_from_plan_through_all_phases_to_all_users(world):
+    world.up_to("everyone", "completed")
+    rollout = world.rollout()
+    assert rollout.state == "completed"
+    assert rollout.drift == "none"
+    assert [phase.state for phase in rollout.phases.all()] == ["completed"] * 3
+    told = list(AuditEvent.objects.filter(rollout=rollout, verb__startswith="phase.").order_by("pk").values_list("verb", "actor"))
+    assert told == [
+        *[("phase.request", "mia"), ("phase.approve", "alice"), ("phase.start", "mia"), ("phase.confirmed", "sync"),
+          ("phase.complete", "mia")] * 2,
+        ("phase.request", "mia"), ("phase.approve", "alice"), ("phase.start", "mia"), ("phase.confirmed", "sync"),
+        ("phase.advance", "mia"), ("phase.confirmed", "sync"), ("phase.advance", "mia"), ("phase.confirmed", "sync"),
+        ("phase.complete", "mia"),
+    ]
+    assert FlagReading.objects.filter(flag=rollout.flag).count() == 6
+
+
+def test_the_company_phase_is_never_skipped(world):
+    world.up_to("team", "completed")
+    with pytest.raises(Refused) as refused:
+        world.do("skip", "company", "root", reason="in a hurry")
+    assert refused.value.codes == {"not_optional"}
+
+
+def test_the_team_phase_may_be_skipped_with_a_reason(world):
+    world.apply()
+    with pytest.raises(Refused) as refused:
+        world.do("skip", "team", "mia")
+    assert refused.value.codes == {"reason_missing"}
+    assert world.do("skip", "team", "mia", reason="small change").state == "skipped"
+
+
+def test_nobody_approves_what_they_asked_for(world):
+    world.up_to("team", "planned")
+    world.do("request", "team", "root")
+    with pytest.raises(Refused) as refused:
+        world.do("approve", "team", "root")
+    assert refused.value.codes == {"four_eyes"}
+
+
+def test_advance_waits_for_gitlab_and_for_the_soak(world):
+    world.plan["soak"] = "15m"
+    world.up_to("everyone", "approved")
+    world.do("start", "everyone", "mia")
+    with pytest.raises(Refused) as refused:
+        world.do("advance", "everyone", "mia")
+    assert refused.value.codes == {"not_confirmed", "soak"}
+    world.obey()
+    with pytest.raises(Refused) as refused:
+        world.do("advance", "everyone", "mia")
+    assert refused.value.codes == {"soak"}
+    assert "1 % must stand 1" in str(refused.value)
+
+
+def test_soak_counts_from_when_gitlab_was_read_there(world, time_machine):
+    world.plan["soak"] = "15m"
+    world.up_to("everyone", "approved")
+    world.do("start", "everyone", "mia")
+    asked_at = world.now()
+    time_machine.move_to(asked_at + timedelta(minutes=20))
+    world.obey()
+    with pytest.raises(Refused) as refused:
+        world.do("advance", "everyone", "mia")
+    assert refused.value.codes == {"soak"}
+    time_machine.move_to(asked_at + timedelta(minutes=36))
+    with pytest.raises(Refused) as refused:
+        world.do("advance", "everyone", "mia")
+    assert refused.value.codes == {"reading_stale"}
+    world.sync()
+    assert world.do("advance", "everyone", "mia").percentage == 25
+
+
+def test_a_phase_cannot_start_before_its_feedback_issue_exists(world):
+    world.up_to("team", "approved")
+    world.gitlab.state.delete_issue("acme/app", 14)
+    world.sync()
+    with pytest.raises(Refused) as refused:
+        world.do("start", "team", "mia")
+    assert refused.value.codes == {"item_open", "request_stale"}
+
+
+def test_drift_appears_is_told_and_heals(world):
+    world.up_to("everyone", "active")
+    world.gitlab.state.set_feature("use_haiku", "50", key="percentage_of_actors")
+    world.sync()
+    rollout = world.rollout()
+    assert rollout.drift == "ahead"
+    assert rollout.drift_since is not None
+    assert world.phase("everyone").confirmed_at is None
+    world.gitlab.state.set_feature("use_haiku", "1", key="percentage_of_actors")
+    world.sync()
+    assert world.rollout().drift == "none"
+    assert world.phase("everyone").confirmed_at is not None
+    verbs = list(AuditEvent.objects.filter(rollout=rollout).order_by("-pk").values_list("verb", flat=True)[:4])
+    assert verbs == ["phase.confirmed", "flag.read", "phase.unconfirmed", "flag.read"]
+
+
+def test_roll_back_works_with_gitlab_down_and_takes_the_later_phases_along(world):
+    world.up_to("everyone", "active")
+    world.gitlab.stop()
+    done = world.do("roll_back", "company", "mia", reason="latency doubled")
+    assert done.state == "rolled_back"
+    assert world.phase("everyone").state == "rolled_back"
+    assert world.phase("team").state == "completed"
+    rollout = world.rollout()
+    assert (rollout.state, rollout.drift) == ("underway", "ahead")
+    again = world.do("retry", "company", "mia")
+    assert (again.attempt, again.state) == (2, "planned")
+
+
+def test_the_plan_changed_since_so_the_approval_is_refused(world):
+    world.up_to("everyone", "requested")
+    world.apply(steps=[5, 100])
+    with pytest.raises(Refused) as refused:
+        world.do("approve", "everyone", "alice")
+    assert refused.value.codes == {"request_stale"}
+    world.do("withdraw", "everyone", "mia")
+    world.do("request", "everyone", "mia")
+    assert world.do("approve", "everyone", "alice").state == "approved"
+
+
+def test_a_running_phase_is_not_planned_anew(world):
+    world.up_to("everyone", "active")
+    with pytest.raises(Refused) as refused:
+        world.apply(steps=[1, 99, 100])
+    assert refused.value.codes == {"phase_in_flight"}
+    assert [step.percentage for step in world.phase("everyone").steps.all()] == [1, 25, 100]
+
+
+def test_an_override_is_loud(world):
+    world.plan["soak"] = "15m"
+    world.up_to("everyone", "active")
+    done = world.do("advance", "everyone", "root", reason="incident 1", override=True)
+    assert done.percentage == 25
+    assert done.overrides[0]["by"] == "root"
+    event = AuditEvent.objects.filter(verb="phase.advance").latest("pk")
+    assert event.reason == "incident 1"
+    assert "must stand" in event.after["overridden"][0]
+
+
+def test_who_was_slower_is_told_so(world):
+    phase = world.up_to("team", "planned")
+    seen = phase.version
+    world.do("request", "team", "mia", seen=seen)
+    with pytest.raises(Refused) as refused:
+        world.do("request", "team", "mia", seen=seen)
+    assert refused.value.codes == {"changed_meanwhile"}
+    assert AuditEvent.objects.filter(verb="phase.request").count() == 1
+
+
+def test_close_waits_until_the_flag_is_gone(world):
+    from rollouts.services import transitions
+
+    world.up_to("everyone", "completed")
+    with pytest.raises(Refused) as refused:
+        transitions.perform_on_rollout("close", world.rollout(), by=world.actor("mia"))
+    assert refused.value.codes == {"flag_still_set"}
+    world.gitlab.state.delete_feature("use_haiku")
+    world.gitlab.state.remove_flag_definition("use_haiku")
+    world.sync()
+    assert transitions.perform_on_rollout("close", world.rollout(), by=world.actor("mia")).state == "closed"

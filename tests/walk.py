@@ -1,0 +1,165 @@
+"""A world for tests: a simulated GitLab over real HTTP, people with roles, and rollouts that walk legal paths.
+
+No test writes a state: ``world.up_to("team", "approved")`` goes there through plans, GitLab, syncs and transitions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+
+from rollouts.audit.actor import Actor
+from rollouts.models import ChecklistItem, Phase, Rollout
+from rollouts.rules.machine import PhaseState
+from rollouts.services import checklist, facts, plans, transitions
+from rollouts.services.instances import all_instances
+from rollouts.simulator import Simulator
+from rollouts.sync import passes
+
+FLAG = "use_haiku"
+ROLES = {"mia": "manager", "alice": "approver", "vic": "viewer", "root": "admin", "sam": "approver"}
+SECRET_TITLE = "Haiku beats the others, secretly"
+ISSUES = {"rollout_plan": 11, "flag_rollout": 12, "internal_rollout": 13, "internal_feedback": 14}
+
+PLAN = """
+rollout: {slug}
+title: {title}
+model: {{provider: anthropic, id: claude-haiku, host: Vertex AI, capability: code_completion,
+        quota: {{requests_per_minute: 60000}}}}
+baseline: codestral-2501
+flag: {{name: {flag}}}
+workload: {{peak_requests_per_minute: 42000}}
+owners: [mia]
+issues:
+  rollout_plan: {url}/acme/app/-/issues/11
+  flag_rollout: {url}/acme/app/-/issues/12
+  internal_rollout: {url}/acme/app/-/issues/13
+  internal_feedback: {url}/acme/app/-/issues/14
+phases:
+  team: {{actors: ["user:ann", "group:acme/code"]}}
+  company: {{groups: [acme_team_members]}}
+  everyone: {{method: percentage, steps: {steps}, soak: {soak}, final_soak: {soak}}}
+"""
+
+
+@dataclass
+class World:
+    """One GitLab, one portal, and what people do in it."""
+
+    gitlab: Simulator
+    people: dict[str, Any] = field(default_factory=dict)
+    plan: dict[str, Any] = field(
+        default_factory=lambda: {"slug": "haiku", "title": "Claude Haiku", "flag": FLAG, "steps": [1, 25, 100], "soak": "0"}
+    )
+
+    @classmethod
+    def build(cls, gitlab: Simulator) -> World:
+        """Seed GitLab with a project, its four issues (the plan is confidential), a flag; and people for each role."""
+        world = cls(gitlab)
+        state = gitlab.state
+        state.add_project("acme/app")
+        state.add_group("acme/code")
+        state.add_user("ann")
+        state.add_flag_definition(FLAG, type="beta", group="group::ai coding", milestone="19.3", default_enabled=False)
+        for role, iid in ISSUES.items():
+            confidential = role == "rollout_plan"
+            title = SECRET_TITLE if confidential else role.replace("_", " ")
+            state.add_issue("acme/app", title, iid=iid, confidential=confidential)
+        for name, role in ROLES.items():
+            user = get_user_model().objects.create_user(name, password="rollout")
+            user.groups.add(Group.objects.get(name=role))
+            world.people[name] = user
+        return world
+
+    def actor(self, name: str) -> Actor:
+        return Actor.of(get_user_model().objects.get(username=name))
+
+    def document(self, **changes: Any) -> str:
+        return PLAN.format(url=self.gitlab.url, **{**self.plan, **changes})
+
+    def apply(self, **changes: Any) -> Rollout:
+        applied = plans.apply(self.document(**changes), by=self.actor("mia"), source="plan.yaml")
+        return self.rollout(applied.slug)
+
+    def rollout(self, slug: str | None = None) -> Rollout:
+        return Rollout.objects.whole().get(slug=slug or self.plan["slug"])
+
+    def phase(self, name: str, slug: str | None = None) -> Phase:
+        return next(phase for phase in facts.newest_attempts(self.rollout(slug)) if phase.name == name)
+
+    def sync(self) -> list[Any]:
+        return [passes.sync_instance(instance, trigger="command") for instance in all_instances()]
+
+    def do(self, verb: str, phase: str, by: str, **more: Any) -> Phase:
+        return transitions.perform(verb, self.phase(phase), by=self.actor(by), **more)
+
+    def confirm(self, phase: str | None = None) -> None:
+        """Confirm every manual item of the rollout, or of one phase, with evidence."""
+        rollout = self.rollout()
+        for item in ChecklistItem.objects.filter(rollout=rollout, confirmed_at=None):
+            if not item.is_automatic and (item.phase.name if item.phase else None) == phase:
+                checklist.confirm(item, by=self.actor("mia"), evidence="https://gitlab.example.com/x", channel="#ai")
+
+    def obey(self) -> None:
+        """Set GitLab's flag to what the portal expects now, as the person at the chat would, and read it."""
+        expected = facts.for_rollout(self.rollout(), self.now()).expected
+        state = self.gitlab.state
+        if expected.is_everyone:
+            state.set_feature(FLAG, "true")
+        else:
+            names = {actor.gitlab_id: actor.name for actor in self.rollout().flag.instance.actors.all()}
+            for gitlab_id in expected.actors:
+                kind, _, name = names[gitlab_id].partition(":")
+                state.set_feature(FLAG, "true", **{kind: name})
+            for group in expected.groups:
+                state.set_feature(FLAG, "true", feature_group=group)
+            if expected.percentage_of_actors:
+                state.set_feature(FLAG, str(expected.percentage_of_actors), key="percentage_of_actors")
+        self.sync()
+
+    @staticmethod
+    def now() -> Any:
+        from django.utils import timezone
+
+        return timezone.now()
+
+    def up_to(self, name: str, state: str) -> Phase:
+        """Walk from nothing to this phase in this state, through every door in between."""
+        if not Rollout.objects.filter(slug=self.plan["slug"]).exists():
+            self.apply()
+            self.sync()
+            self.confirm()
+        for phase in ("team", "company", "everyone"):
+            goal = state if phase == name else PhaseState.COMPLETED
+            self._walk(phase, goal)
+            if phase == name:
+                return self.phase(phase)
+        raise KeyError(name)
+
+    def _walk(self, name: str, goal: str) -> None:
+        for step, (verb, by) in (
+            (PhaseState.REQUESTED, ("request", "mia")),
+            (PhaseState.APPROVED, ("approve", "alice")),
+            (PhaseState.ACTIVE, ("start", "mia")),
+            (PhaseState.COMPLETED, ("complete", "mia")),
+        ):
+            now = self.phase(name).state
+            if now == goal or now in (PhaseState.COMPLETED, PhaseState.SKIPPED):
+                return
+            if step == PhaseState.REQUESTED:
+                self.confirm(name)
+            if verb == "complete":
+                self.climb(name)
+            if now != step:
+                self.do(verb, name, by)
+            if verb == "start":
+                self.obey()
+
+    def climb(self, name: str) -> None:
+        """Advance through all steps that are left, GitLab following each."""
+        while self.phase(name).percentage not in (None, 100):
+            self.do("advance", name, "mia")
+            self.obey()
