@@ -87,9 +87,9 @@ def _run(group: Group) -> int:
     _manage(environment, "migrate", "--verbosity", "0")
     _collect_static(environment)
     if with_simulator:
+        _manage(environment, "demo", "--if-empty")
         group.start("simulator", *_manage_command("gitlab_simulator", "--port", str(simulator_port)), environment=environment)
         _wait_for(f"{environment['GITLAB_URL']}/", group)
-        _manage(environment, "demo", "--if-empty")
     group.start("worker", PYTHON, "-m", "celery", "-A", "config", "worker", "-P", "threads", "-c", "4", "-l", "WARNING",
                 "--without-gossip", "--without-mingle", environment=environment)
     group.start("beat", PYTHON, "-m", "celery", "-A", "config", "beat", "-l", "WARNING", "--pidfile=",

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import models, transaction
-from django.utils import timezone
 
+from ..models import clock
 from ..models import AuditEvent, Rollout
 from ..models.ledger import AuditedModel, Change, Ledger, opened, plain
 from . import source
@@ -59,7 +59,7 @@ def _event(doing: Deed) -> AuditEvent:
     came = source.current()
     label = about._meta.label if about is not None else (first.label if first else "portal")
     return AuditEvent(
-        at=timezone.now(),
+        at=clock.now(),
         actor_kind=doing.by.kind,
         actor=doing.by.name,
         verb=doing.verb,

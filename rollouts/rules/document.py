@@ -23,6 +23,8 @@ from yaml.events import (
     SequenceStartEvent,
 )
 
+from .wording import kind_of, shorten
+
 LIMIT = 262_144
 MOST_NODES = 10_000
 DEEPEST = 20
@@ -292,26 +294,3 @@ def _syntax_words(wrong: yaml.MarkedYAMLError) -> str:
     )
     cure = next((cure for sign, cure in cures if sign in problem), "Check indentation, quotes and brackets.")
     return f"this is not YAML ({shorten(problem, 80)}). {cure}"
-
-
-def shorten(text: str, most: int = 60) -> str:
-    """Text for a message: on one line, not longer than a person reads."""
-    line = " ".join(text.split())
-    return line if len(line) <= most else line[: most - 1] + "…"
-
-
-def kind_of(value: Any) -> str:
-    """What a value is, in a person's words."""
-    match value:
-        case None:
-            return "empty"
-        case bool():
-            return f"`{str(value).lower()}`"
-        case int() | float():
-            return f"the number {shorten(str(value))}"
-        case str():
-            return f"the text «{shorten(value)}»"
-        case list():
-            return "a list"
-        case _:
-            return "a mapping of keys to values"

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from . import names
-from .document import Document, DocumentRefused, Fault, Path, read, shorten
+from .document import Document, DocumentRefused, Fault, Path, read
 from .expected import Audience
 from .plan_document import Criteria, FlagPlan, ModelPlan, PhasePlan, PlanDocument, dump_plan
 from .plan_schema import FlagWritten, ModelWritten, PhasePlanWritten, PlanWritten
 from .schema import fit, nearest
 from .template import Template, TemplatePhase
+from .wording import shorten
 
 __all__ = ["Criteria", "FlagPlan", "ModelPlan", "PhasePlan", "PlanDocument", "dump_plan", "parse_plan"]
 

@@ -67,10 +67,15 @@ class CriteriaWritten(Written):
     roll_back: Sentences = []
 
 
+Model = Annotated[
+    Annotated[ModelSlug, Tag("slug")] | Annotated[ModelWritten, Tag("full")], Discriminator(_full_or_slug)
+]
+
+
 class PlanWritten(Written):
     rollout: Slug
     title: Annotated[str, text(200)]
-    model: Annotated[Annotated[ModelSlug, Tag("slug")] | Annotated[ModelWritten, Tag("full")], Discriminator(_full_or_slug)]
+    model: Model
     baseline: ModelSlug | None = None
     flag: FlagWritten
     template: str = "code_suggestions"

@@ -10,7 +10,8 @@ from typing import Any, TypeVar, get_args
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from .document import Document, Fault, Path, kind_of
+from .document import Document, Fault, Path
+from .wording import kind_of, shorten
 
 
 class Written(BaseModel):
@@ -21,10 +22,11 @@ class Written(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _leave_out_empty(cls, tree: Any) -> Any:
-        """`baseline:` without a value says as much as no baseline at all."""
+        """`baseline:` without a value, or with empty text, says as much as no baseline at all."""
         if not isinstance(tree, dict):
             return tree
-        return {key: value for key, value in tree.items() if value is not None or key not in cls.model_fields}
+        known = {field.alias or name for name, field in cls.model_fields.items()}
+        return {key: value for key, value in tree.items() if key not in known or not (value is None or value == "")}
 
 
 class Foreign(Written):
@@ -98,8 +100,9 @@ def _fault(document: Document, shape: type[Written], error: ErrorDetails) -> Fau
     key = _key_name(path)
     match error["type"]:
         case "extra_forbidden":
-            known = _shape_at(shape, error["loc"][:-1]).model_fields
-            return document.fault(path, f"`{key}` is not a key {_inside(around)}. {nearest(key, known)}")
+            fields = _shape_at(shape, error["loc"][:-1]).model_fields
+            known = [field.alias or name for name, field in fields.items()]
+            return document.fault(path, f"`{shorten(key)}` is not a key {_inside(around)}. {nearest(key, known)}")
         case "missing":
             return document.fault(around, f"`{key}` is missing{_within(around)}. Add `{key}: …`.")
         case "words":
@@ -169,8 +172,8 @@ def _within(path: Path) -> str:
 def _shape_at(shape: type[Written], loc: Iterable[int | str]) -> type[Written]:
     """The shape of the mapping at a location."""
     for step in loc:
-        if step in shape.model_fields:
-            shape = _shape_in(shape.model_fields[str(step)].annotation) or shape
+        field = shape.model_fields.get(str(step))
+        shape = (_shape_in(field.annotation) if field else None) or shape
     return shape
 
 

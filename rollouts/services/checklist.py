@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from django.utils import timezone
 
 from ..audit.actor import Actor
 from ..audit.deeds import Deed, deed
+from ..models import clock
 from ..models import ChecklistItem, Rollout
 from ..rules.blockers import Blocker
 from ..rules.checklist import ItemKind
@@ -37,7 +37,7 @@ def confirm(item: ChecklistItem, *, by: Actor, evidence: str, channel: str = "")
         if item.kind == ItemKind.ANNOUNCEMENT and not channel:
             found.append(Blocker("channel_missing", "Say in which channel it was announced."))
         refuse_if(found)
-        item.confirmed_by, item.confirmed_at, item.evidence, item.channel = by.name, timezone.now(), evidence, channel[:200]
+        item.confirmed_by, item.confirmed_at, item.evidence, item.channel = by.name, clock.now(), evidence, channel[:200]
         item.save()
     return item
 

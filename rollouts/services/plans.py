@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from django.utils import timezone
 from django.utils.text import slugify
 
 from ..audit.actor import Actor
 from ..audit.deeds import Deed, deed
+from ..models import clock
 from ..models import (
     AIModel,
     ChecklistItem,
@@ -195,7 +195,7 @@ def _apply(
         "mitigation": plan.mitigation,
     }
     if found is None:
-        rollout = Rollout(slug=plan.rollout, created_at=timezone.now(), created_by=by.name, **values)
+        rollout = Rollout(slug=plan.rollout, created_at=clock.now(), created_by=by.name, **values)
         rollout.save()
     else:
         rollout = found
@@ -211,7 +211,7 @@ def _apply(
         _apply_phase(rollout, template, pattern.name, position, plan.phase(pattern.name))
     _link_issues(rollout, refs)
     _know_actors(flag.instance, plan)
-    reconcile(Rollout.objects.whole().get(pk=rollout.pk), timezone.now())
+    reconcile(Rollout.objects.whole().get(pk=rollout.pk), clock.now())
     return rollout, found is None
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.utils import timezone
 
 from ..audit.actor import Actor
 from ..audit.deeds import deed
+from ..models import clock
 from ..models import ChecklistItem, Phase, RampStep, Rollout
 from ..rules import guards
 from ..rules.blockers import Blocker
@@ -36,7 +36,7 @@ def perform(
     """
     with deed(f"phase.{verb}", by=by, reason=reason.strip()) as doing:
         Rollout.objects.lock(phase.rollout_id)
-        now = timezone.now()
+        now = clock.now()
         rollout = Rollout.objects.whole().get(pk=phase.rollout_id)
         current = next(p for p in facts_of.newest_attempts(rollout) if p.name == phase.name)
         facts = facts_of.for_rollout(rollout, now)
@@ -58,7 +58,7 @@ def perform_on_rollout(verb: str, rollout: Rollout, *, by: Actor, reason: str = 
     """``abandon`` or ``close`` a rollout. Raises ``Refused``."""
     with deed(f"rollout.{verb}", by=by, reason=reason.strip()) as doing:
         Rollout.objects.lock(rollout.pk)
-        now = timezone.now()
+        now = clock.now()
         rollout = Rollout.objects.whole().get(pk=rollout.pk)
         facts = facts_of.for_rollout(rollout, now)
         refuse_if(guards.rollout_blockers(verb, facts, by.person, reason=reason))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.db.models import Q
-from django.utils import timezone
 
 from ..audit.actor import Actor
 from ..audit.deeds import deed
 from ..gitlab import GitLab, GitLabProblem
+from ..models import clock
 from ..models import GitLabActor, GitLabInstance
 from .outcome import Problem, Report
 
@@ -20,7 +20,7 @@ ASK_AGAIN = timedelta(minutes=10)
 
 def resolve_actors(gitlab: GitLab, instance: GitLabInstance, report: Report, *, full: bool = False) -> None:
     """One call for each actor that is not resolved yet and was not asked for lately (``full``: asked anyway)."""
-    now = timezone.now()
+    now = clock.now()
     unresolved = GitLabActor.objects.filter(instance=instance, gitlab_id="")
     if not full:
         unresolved = unresolved.filter(Q(asked_at=None) | Q(asked_at__lt=now - ASK_AGAIN))

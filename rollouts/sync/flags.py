@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from django.utils import timezone
 
 from ..audit.actor import Actor
 from ..audit.deeds import deed
 from ..gitlab import DefinitionRecord, FeatureRecord, GitLab, GitLabProblem, ProjectFlagRecord, StrategyRecord
+from ..models import clock
 from ..models import FeatureFlag, FlagReading, GitLabInstance, GitLabProject, Outcome
 from ..rules.expected import Presence
 from ..rules.exposure import NOBODY, Exposure
@@ -31,7 +31,7 @@ DEFINED = (
 
 def sync_instance_flags(gitlab: GitLab, instance: GitLabInstance, report: Report) -> None:
     """One ``GET /features``; the definitions only when a flag of ours is not listed."""
-    read_at = timezone.now()
+    read_at = clock.now()
     if must_wait(instance, read_at, report, "flags"):
         return
     try:
@@ -69,7 +69,7 @@ def sync_instance_flags(gitlab: GitLab, instance: GitLabInstance, report: Report
 
 def sync_project_flags(gitlab: GitLab, project: GitLabProject, flags: Iterable[FeatureFlag], report: Report) -> None:
     """``GET /projects/:id/feature_flags`` once, for all environments that plans name."""
-    read_at = timezone.now()
+    read_at = clock.now()
     try:
         listed = {record.name: record for record in gitlab.project_flags(project.path)}
     except GitLabProblem as problem:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.utils import timezone
 
 from ..audit.actor import Actor
 from ..audit.deeds import deed
 from ..gitlab import GitLab, GitLabProblem, IssueRecord
+from ..models import clock
 from ..models import GitLabProject, Outcome, TrackedIssue
 from .outcome import Report
 from .scopes import keep_problem, keep_success
@@ -23,7 +23,7 @@ def sync_project_issues(gitlab: GitLab, project: GitLabProject, issues: list[Tra
     from our token (GitLab answers the same for all three).
     """
     report.issues.tracked += len(issues)
-    read_at = timezone.now()
+    read_at = clock.now()
     try:
         records = {record.iid: record for record in gitlab.issues(project.path, [issue.iid for issue in issues])}
     except GitLabProblem as problem:

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from django.utils import timezone
 
 from ..audit.actor import Actor
 from ..gitlab import GitLab, GitLabProblem
+from ..models import clock
 from ..models import FeatureFlag, GitLabInstance, GitLabProject, Outcome, Rollout, SyncRun, TrackedIssue
 from ..rules.expected import Drift
 from ..services.facts import for_rollout
@@ -35,7 +35,7 @@ def sync_instance(instance: GitLabInstance, *, trigger: str, full: bool = False)
     """
     _bury_the_lost(instance)
     report = Report(instance.name)
-    run = SyncRun.objects.create(instance=instance, trigger=trigger, started_at=timezone.now())
+    run = SyncRun.objects.create(instance=instance, trigger=trigger, started_at=clock.now())
     begun = time.monotonic()
     try:
         _read(instance, report, full=full)
@@ -51,7 +51,7 @@ def sync_instance(instance: GitLabInstance, *, trigger: str, full: bool = False)
 
 def drifting(instances: Iterable[GitLabInstance] | None = None) -> list[dict[str, Any]]:
     """Each open rollout whose flag does not stand as expected: ``{"rollout", "kind", "expected", "read"}``."""
-    now = timezone.now()
+    now = clock.now()
     rollouts = Rollout.objects.whole().open().exclude(drift=Drift.NONE)
     if instances is not None:
         rollouts = rollouts.filter(flag__instance__in=instances)
@@ -83,7 +83,7 @@ def _read(instance: GitLabInstance, report: Report, *, full: bool) -> None:
         tracked, carried = _tracked_issues(instance), _project_flags(instance)
         for project in GitLabProject.objects.filter(instance=instance).order_by("pk"):
             wanted = tracked.get(project.pk), carried.get(project.pk)
-            if not any(wanted) or must_wait(project, timezone.now(), report, project.path):
+            if not any(wanted) or must_wait(project, clock.now(), report, project.path):
                 continue
             if wanted[0]:
                 issues.sync_project_issues(gitlab, project, wanted[0], report)
@@ -93,7 +93,7 @@ def _read(instance: GitLabInstance, report: Report, *, full: bool) -> None:
         report.problems.append(Problem(instance.name, problem.kind, problem.words))
     finally:
         report.calls = gitlab.calls
-    now = timezone.now()
+    now = clock.now()
     for rollout in Rollout.objects.whole().open().filter(flag__instance=instance):
         if look(rollout, now):
             reconcile_alone(rollout.pk, by=JOB, now=now)
@@ -115,13 +115,13 @@ def _project_flags(instance: GitLabInstance) -> dict[int, list[FeatureFlag]]:
 
 
 def _bury_the_lost(instance: GitLabInstance) -> None:
-    now = timezone.now()
+    now = clock.now()
     lost = SyncRun.objects.filter(instance=instance, outcome=SyncRun.Result.RUNNING, started_at__lt=now - LOST_AFTER)
     lost.update(outcome=SyncRun.Result.INTERRUPTED, finished_at=now)
 
 
 def _close(run: SyncRun, report: Report) -> None:
-    run.finished_at = timezone.now()
+    run.finished_at = clock.now()
     run.calls = report.calls
     run.flags_seen, run.flags_changed, run.flags_missing = report.flags.seen, report.flags.changed, report.flags.missing
     run.issues_tracked, run.issues_changed = report.issues.tracked, report.issues.changed

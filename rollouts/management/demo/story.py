@@ -1,0 +1,192 @@
+"""What happened so far, told through the same services and the same sync that everybody uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.db import transaction
+
+from rollouts.audit.actor import Actor
+from rollouts.audit.deeds import deed
+from rollouts.models import AIModel, ChecklistItem, Phase, Rollout, clock
+from rollouts.rules.catalogue import parse_models, parse_unit_primitives
+from rollouts.services import checklist, facts, imports, plans, transitions
+from rollouts.services.instances import default_instance
+from rollouts.simulator import Simulator
+from rollouts.sync import passes
+
+from . import seeds
+
+PEOPLE = {"mia": "manager", "alice": "approver", "vic": "viewer", "root": "admin"}
+PASSWORD = "rollout"  # noqa: S105 - the demo's, said in the line that make run prints
+QUOTAS = {"claude-haiku-4-5-20251001-vertex": 60_000, "codestral-2508-vertex": 120_000, "claude-sonnet-4-6-vertex": 40_000,
+          "gemini-2-5-flash-vertex": 30_000, "gpt-5": 25_000}
+
+
+def people() -> None:
+    """One person for each role."""
+    User = get_user_model()
+    with transaction.atomic():
+        for name, role in PEOPLE.items():
+            user, created = User.objects.get_or_create(username=name)
+            if created:
+                user.set_password(PASSWORD)
+                user.save()
+                user.groups.add(Group.objects.get(name=role))
+
+
+class Story:
+    """Tells what happened, day by day; ``gitlab`` is the simulated GitLab that people turn their flags in."""
+
+    def __init__(self, gitlab: Simulator, now: datetime) -> None:
+        self.gitlab, self.now = gitlab, now
+        self.admin = Actor.system_user()
+
+    def ago(self, what: Callable[[], object], **span: float) -> None:
+        with clock.told_at(self.now - timedelta(**span)):
+            what()
+
+    def tell(self) -> None:
+        self.ago(self.before, days=21)
+        self.ago(lambda: self.finished("gpt-5-agentic-chat"), days=20)
+        self.ago(lambda: self.whole_phase("haiku-code-completion", "team"), days=15)
+        self.ago(lambda: self.whole_phase("codestral-2508-v4", "team"), days=14)
+        self.ago(lambda: self.whole_phase("haiku-code-completion", "company"), days=9)
+        self.ago(lambda: self.whole_phase("codestral-2508-v4", "company"), days=8)
+        self.ago(lambda: self.whole_phase("sonnet-default-models", "team"), days=6)
+        self.climb("haiku-code-completion", {1: 5.0, 10: 3.5, 25: 1.6})
+        self.climb("codestral-2508-v4", {1: 4.0, 10: 2.6, 25: 1.2})
+        self.ago(lambda: self.begin("sonnet-default-models", "company"), days=2)
+        self.ago(lambda: self.decide("sonnet-default-models", 2), days=1)
+        self.ago(lambda: self.do("sonnet-code-review", "team", "skip", "mia", reason="The team uses it every day."), days=1)
+        self.ago(lambda: self.ask("gemini-fail-over", "team"), hours=3)
+        self.ago(lambda: self.elsewhere("code_completion_v4_endpoint", 50), hours=2)
+        self.ago(lambda: self.begin("sonnet-code-review", "company", obeyed=False), minutes=2)
+        self.read()
+
+    def before(self) -> None:
+        imports.import_flags(seeds.definitions(), by=self.admin)
+        models = parse_models((seeds.HERE / "models.yml").read_bytes(), source="models.yml")
+        features = parse_unit_primitives((seeds.HERE / "features.yml").read_bytes(), source="features.yml")
+        imports.import_models(models, features, by=self.admin)
+        for model in AIModel.objects.filter(slug__in=QUOTAS):
+            with deed("model.quota", by=self.admin) as doing:
+                model.quota_requests_per_minute = QUOTAS[model.slug]
+                model.save()
+                doing.about = model
+        for slug, text in seeds.plans().items():
+            plans.apply(text.replace("GITLAB", default_instance().url), by=self.person("mia"), source=f"{slug}.yaml")
+        self.read()
+        for slug in seeds.plans():
+            if slug != "haiku-fail-over":
+                self.confirm(slug, None)
+
+    def finished(self, slug: str) -> None:
+        """All phases, one day each."""
+        for phase in ("team", "company"):
+            self.whole_phase(slug, phase)
+        self.begin(slug, "everyone")
+        begun = clock.now()
+        for day, percentage in enumerate((50, 100), start=1):
+            with clock.told_at(begun + timedelta(days=1.1 * day)):
+                self.step(slug, percentage)
+        with clock.told_at(begun + timedelta(days=4)):
+            self.read()
+            self.do(slug, "everyone", "complete", "mia")
+
+    def whole_phase(self, slug: str, phase: str) -> None:
+        """Begin it, and a day later complete it."""
+        self.begin(slug, phase)
+        self.decide(slug, 4)
+        with clock.told_at(clock.now() + timedelta(days=1)):
+            self.read()
+            self.do(slug, phase, "complete", "mia")
+
+    def begin(self, slug: str, phase: str, *, obeyed: bool = True) -> None:
+        self.read()
+        self.ask(slug, phase)
+        self.do(slug, phase, "approve", "alice")
+        self.do(slug, phase, "start", "mia")
+        if obeyed:
+            self.obey(slug)
+
+    def ask(self, slug: str, phase: str) -> None:
+        self.read()
+        self.confirm(slug, phase)
+        self.do(slug, phase, "request", "mia")
+
+    def climb(self, slug: str, days_ago: dict[int, float]) -> None:
+        for percentage, days in days_ago.items():
+            if percentage == 1:
+                self.ago(lambda: self.begin(slug, "everyone"), days=days)
+            else:
+                self.ago(lambda to=percentage: self.step(slug, to), days=days)  # type: ignore[misc]
+
+    def step(self, slug: str, percentage: int) -> None:
+        self.read()
+        self.do(slug, "everyone", "advance", "mia")
+        assert self.phase(slug, "everyone").percentage == percentage
+        self.obey(slug)
+
+    def elsewhere(self, flag: str, percentage: int) -> None:
+        """Somebody turns the flag past the plan."""
+        self.gitlab.state.set_feature(flag, percentage, key="percentage_of_actors")
+        self.read()
+
+    def decide(self, slug: str, count: int) -> None:
+        """Confirm the open items that gate the completion of the phases, up to so many."""
+        said = ("No: the quota carries twice the peak.", "No: answers are trimmed enough.", "None found.", "Nothing else.")
+        items = [i for i in self.items(slug) if i.gate == "complete" and i.phase and i.phase.state == "active"]
+        for item, words in list(zip(items, said, strict=False))[:count]:
+            checklist.confirm(item, by=self.person("mia"), evidence=words)
+
+    def confirm(self, slug: str, phase: str | None) -> None:
+        """Confirm the items by hand that gate a start."""
+        for item in self.items(slug):
+            named = item.phase.name if item.phase else None
+            if named == phase and item.gate == "start" and not item.is_automatic and item.required:
+                checklist.confirm(
+                    item, by=self.person("mia"), channel="#announcements",
+                    evidence=f"{default_instance().url}/{seeds.PROJECT}/-/issues/11",
+                )
+
+    def items(self, slug: str) -> list[ChecklistItem]:
+        unconfirmed = ChecklistItem.objects.filter(rollout__slug=slug, confirmed_at=None).select_related("phase")
+        return [item for item in unconfirmed if not item.is_automatic]
+
+    def obey(self, slug: str) -> None:
+        """Turn the flag in GitLab to what the portal expects, as the person at the chat would, and read it."""
+        rollout = self.rollout(slug)
+        expected, flag = facts.for_rollout(rollout, clock.now()).expected, rollout.flag.name
+        names = facts.actor_names(rollout)
+        state = self.gitlab.state
+        with state.change():
+            if expected.is_everyone:
+                state.set_feature(flag, True)
+            else:
+                for actor in sorted(expected.actors):
+                    kind, _, name = names[actor].partition(":")
+                    state.set_feature(flag, True, **{kind: name})
+                for group in sorted(expected.groups):
+                    state.set_feature(flag, True, feature_group=group)
+                if expected.percentage_of_actors:
+                    state.set_feature(flag, int(expected.percentage_of_actors), key="percentage_of_actors")
+        self.read()
+
+    def read(self) -> None:
+        passes.sync_instance(default_instance(), trigger="demo")
+
+    def do(self, slug: str, phase: str, verb: str, by: str, *, reason: str = "") -> None:
+        transitions.perform(verb, self.phase(slug, phase), by=self.person(by), reason=reason)
+
+    def person(self, name: str) -> Actor:
+        return Actor.of(get_user_model()._default_manager.get(username=name))
+
+    def phase(self, slug: str, name: str) -> Phase:
+        return next(phase for phase in facts.newest_attempts(self.rollout(slug)) if phase.name == name)
+
+    def rollout(self, slug: str) -> Rollout:
+        return Rollout.objects.whole().get(slug=slug)

@@ -1,0 +1,53 @@
+"""What the two import commands share: options, telling what came in, naming what was left out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from rollouts.management.actors import actor_named
+from rollouts.rules.document import Fault
+from rollouts.services.imports import Imported
+from rollouts.services.refusals import Refused
+
+
+class ImportCommand(BaseCommand):
+    """``COMMAND import PATH…``; exit 1 if anything was malformed and skipped, or if the role is lacking."""
+
+    what: str
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        verbs = parser.add_subparsers(dest="action", required=True)
+        taken = verbs.add_parser("import", help=self.help)
+        taken.add_argument("paths", nargs="+", metavar="PATH", help="a YAML file, or a folder with such files")
+        taken.add_argument("--as", dest="user", metavar="USER", help="the portal user who imports")
+        taken.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            imported, faults = self.take(options["paths"], actor_named(options["user"]))
+        except Refused as refused:
+            self.stderr.write(str(refused))
+            raise SystemExit(1) from None
+        if options["json"]:
+            answer = {
+                "ok": not faults,
+                "new": imported.new,
+                "changed": imported.changed,
+                "same": imported.same,
+                "faults": [str(fault) for fault in faults],
+            }
+            self.stdout.write(json.dumps(answer))
+        else:
+            self.stdout.write(
+                f"{imported.new} {self.what} new, {imported.changed} changed, {imported.same} as they were."
+            )
+            for fault in faults:
+                self.stderr.write(f"skipped: {fault}")
+        if faults:
+            raise SystemExit(1)
+
+    def take(self, paths: list[str], by: Any) -> tuple[Imported, list[Fault]]:
+        raise NotImplementedError

@@ -1,0 +1,27 @@
+"""The portal's clock: now, unless a demo is told as if it had happened earlier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime
+
+from django.utils import timezone
+
+_told_at: ContextVar[datetime | None] = ContextVar("told_at", default=None)
+
+
+def now() -> datetime:
+    """The present moment, aware, in UTC."""
+    return _told_at.get() or timezone.now()
+
+
+@contextmanager
+def told_at(moment: datetime) -> Iterator[None]:
+    """Everything in this block is told as if it happened at ``moment``. For the demo only."""
+    token = _told_at.set(moment)
+    try:
+        yield
+    finally:
+        _told_at.reset(token)
