@@ -19,7 +19,7 @@ from kombu.utils.json import dumps
 
 
 class Channel(filesystem.Channel):
-    def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:
+    def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:  # type: ignore[override]
         folder = Path(self.data_folder_out)
         # Names sort by time across processes and restarts, so messages are taken in the order they were sent.
         name = f"{time_ns():020d}_{uuid.uuid4().hex}.{queue}.msg"

@@ -5,6 +5,7 @@ All of them stop together: on Ctrl-C, on SIGTERM, when one of them dies, and whe
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -88,14 +89,49 @@ def _run(group: Group) -> int:
     _collect_static(environment)
     if with_simulator:
         _manage(environment, "demo", "--if-empty")
-        group.start("simulator", *_manage_command("gitlab_simulator", "--port", str(simulator_port)), environment=environment)
+        group.start(
+            "simulator", *_manage_command("gitlab_simulator", "--port", str(simulator_port)), environment=environment
+        )
         _wait_for(f"{environment['GITLAB_URL']}/", group)
-    group.start("worker", PYTHON, "-m", "celery", "-A", "config", "worker", "-P", "threads", "-c", "4", "-l", "WARNING",
-                "--without-gossip", "--without-mingle", environment=environment)
-    group.start("beat", PYTHON, "-m", "celery", "-A", "config", "beat", "-l", "WARNING", "--pidfile=",
-                environment=environment)
-    group.start("web", PYTHON, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4",
-                "--log-level", "warning", "--graceful-timeout", "5", environment=environment)
+    group.start(
+        "worker",
+        PYTHON,
+        "-m",
+        "celery",
+        "-A",
+        "config",
+        "worker",
+        "-P",
+        "threads",
+        "-c",
+        "4",
+        "-l",
+        "WARNING",
+        "--without-gossip",
+        "--without-mingle",
+        environment=environment,
+    )
+    group.start(
+        "beat", PYTHON, "-m", "celery", "-A", "config", "beat", "-l", "WARNING", "--pidfile=", environment=environment
+    )
+    group.start(
+        "web",
+        PYTHON,
+        "-m",
+        "gunicorn",
+        "config.wsgi",
+        "--bind",
+        f"127.0.0.1:{port}",
+        "--workers",
+        "2",
+        "--threads",
+        "4",
+        "--log-level",
+        "warning",
+        "--graceful-timeout",
+        "5",
+        environment=environment,
+    )
     _wait_for(f"http://127.0.0.1:{port}/healthz", group)
     if not group.stopping:
         beside = f" GitLab simulator: {environment['GITLAB_URL']}." if with_simulator else ""
@@ -113,7 +149,9 @@ def _manage_command(*arguments: str) -> tuple[str, ...]:
 
 
 def _manage(environment: dict[str, str], *arguments: str) -> None:
-    done = subprocess.run(_manage_command(*arguments), cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        _manage_command(*arguments), cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines()
         raise Failed(_in_one_line(arguments[0], said[-1] if said else f"exit {done.returncode}"))
@@ -160,7 +198,9 @@ def _must_be_free(port: int, name: str) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise Failed(f"port {port} can't be used ({error.strerror}). Stop what uses it, or choose another by {name}.") from None
+            raise Failed(
+                f"port {port} can't be used ({error.strerror}). Stop what uses it, or choose another by {name}."
+            ) from None
 
 
 def _wait_for(url: str, group: Group) -> None:
@@ -186,10 +226,8 @@ def _die_with_parent() -> None:
 
 
 def _signal_group(pid: int, number: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, number)
-    except ProcessLookupError:
-        pass
 
 
 def _group_is_alive(process: subprocess.Popen[bytes]) -> bool:

@@ -18,7 +18,7 @@ if "DATABASE_URL" not in os.environ or os.environ["DATABASE_URL"].startswith("sq
     os.environ["DATABASE_URL"] = f"sqlite:///{os.environ['DATA_DIR']}/tests.sqlite3"
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright runs an event loop beside the database
 
-import pytest
+import pytest  # noqa: E402
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

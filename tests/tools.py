@@ -31,7 +31,9 @@ def main(names: list[str]) -> int:
     subprocess.run(["apt-get", "update", "-qq"], check=True, env=quiet)
     subprocess.run(
         ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing],
-        check=True, env=quiet, stdout=subprocess.DEVNULL,
+        check=True,
+        env=quiet,
+        stdout=subprocess.DEVNULL,
     )
     still = [name for name in missing if not is_there(name)]
     if still:

@@ -52,7 +52,13 @@ class World:
     gitlab: Simulator
     people: dict[str, Any] = field(default_factory=dict)
     plan: dict[str, Any] = field(
-        default_factory=lambda: {"slug": "haiku", "title": "Claude Haiku", "flag": FLAG, "steps": [1, 25, 100], "soak": "0"}
+        default_factory=lambda: {
+            "slug": "haiku",
+            "title": "Claude Haiku",
+            "flag": FLAG,
+            "steps": [1, 25, 100],
+            "soak": "0",
+        }
     )
 
     @classmethod

@@ -9,8 +9,7 @@ from typing import Any
 
 from django.db import models, transaction
 
-from ..models import clock
-from ..models import AuditEvent, Rollout
+from ..models import AuditEvent, Rollout, clock
 from ..models.ledger import AuditedModel, Change, Ledger, opened, plain
 from . import source
 from .actor import Actor
@@ -94,8 +93,4 @@ def _snapshot(thing: models.Model | None) -> dict[str, Any]:
     """All fields of the object as it is now, but those that need a role to see."""
     if not isinstance(thing, AuditedModel) or thing.pk is None:
         return {}
-    return {
-        name: plain(value)
-        for name, value in thing.as_it_is().items()
-        if name not in thing.confidential_fields
-    }
+    return {name: plain(value) for name, value in thing.as_it_is().items() if name not in thing.confidential_fields}

@@ -51,7 +51,9 @@ def find(question: Question, *, limit: int = 50) -> Page:
     if question.text:
         text = question.text
         events = events.filter(
-            Q(object_name__icontains=text) | Q(reason__icontains=text) | Q(actor__icontains=text)
+            Q(object_name__icontains=text)
+            | Q(reason__icontains=text)
+            | Q(actor__icontains=text)
             | Q(rollout__title__icontains=text)
         )
     if question.before:

@@ -15,7 +15,7 @@ class Source:
     request_id: str = ""
 
 
-_source: ContextVar[Source] = ContextVar("source", default=Source("shell"))
+_source: ContextVar[Source] = ContextVar("source", default=Source("shell"))  # noqa: B039 - frozen
 
 
 def current() -> Source:

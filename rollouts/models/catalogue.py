@@ -17,7 +17,9 @@ class AIModel(AuditedModel):
     slug = models.SlugField(max_length=120, unique=True, help_text="Short name in plans and addresses.")
     name = models.CharField(max_length=200)
     provider = models.CharField(max_length=100, blank=True, help_text="Who makes or sells it: Anthropic, Mistral.")
-    provider_model_id = models.CharField("provider's id", max_length=200, blank=True, help_text="The provider's id for it.")
+    provider_model_id = models.CharField(
+        "provider's id", max_length=200, blank=True, help_text="The provider's id for it."
+    )
     host = models.CharField(max_length=100, blank=True, help_text="Where it runs: Vertex AI, Bedrock, Fireworks.")
     capability = models.CharField(max_length=100, blank=True, help_text="code_completion, code_generation …")
     description = models.TextField(blank=True)
@@ -41,7 +43,9 @@ class AIModel(AuditedModel):
                 name="quota_is_positive",
             ),
             models.UniqueConstraint(
-                fields=("catalogue_identifier",), condition=~Q(catalogue_identifier=""), name="catalogue_identifier_once"
+                fields=("catalogue_identifier",),
+                condition=~Q(catalogue_identifier=""),
+                name="catalogue_identifier_once",
             ),
         ]
 

@@ -30,7 +30,11 @@ class FeatureFlag(AuditedModel):
 
     instance = models.ForeignKey(GitLabInstance, on_delete=models.PROTECT, related_name="flags")
     project = models.ForeignKey(
-        GitLabProject, on_delete=models.PROTECT, null=True, blank=True, related_name="flags",
+        GitLabProject,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="flags",
         help_text="Empty for a flag of the whole instance.",
     )
     environment = models.CharField(max_length=255, blank=True, help_text="Only for a project's flag: production.")
@@ -47,10 +51,15 @@ class FeatureFlag(AuditedModel):
         max_length=20, choices=PRESENCES, default=Presence.UNREAD.value, help_text="What GitLab says of it."
     )
     reading = models.ForeignKey(
-        "FlagReading", on_delete=models.PROTECT, null=True, blank=True, related_name="+", help_text="The newest reading."
+        "FlagReading",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="The newest reading.",
     )
 
-    objects = FeatureFlagQuerySet.as_manager()
+    objects = FeatureFlagQuerySet.as_manager()  # type: ignore[misc]
 
     class Meta:
         ordering = ("name", "environment")

@@ -38,12 +38,15 @@ class GitLabInstance(AuditedModel):
 
     name = models.SlugField(unique=True, help_text="Short name, used in commands and addresses: gitlab, staging.")
     url = models.URLField(
-        blank=True, help_text="Base address without /api/v4, for example https://gitlab.example.com. Empty: not connected."
+        blank=True,
+        help_text="Base address without /api/v4, for example https://gitlab.example.com. Empty: not connected.",
     )
     token_variable = models.CharField(
         max_length=100,
         default="GITLAB_TOKEN",
-        validators=[RegexValidator(r"^[A-Z][A-Z0-9_]*$", "Name an environment variable: capitals, digits, underscores.")],
+        validators=[
+            RegexValidator(r"^[A-Z][A-Z0-9_]*$", "Name an environment variable: capitals, digits, underscores.")
+        ],
         help_text="Environment variable that holds the token. The token itself is never stored here.",
     )
     flags_read_at = models.DateTimeField(
@@ -52,7 +55,9 @@ class GitLabInstance(AuditedModel):
     flags_outcome = models.CharField(
         max_length=20, choices=Outcome.choices, default=Outcome.UNREAD, editable=False, help_text="How that ended."
     )
-    flags_words = models.CharField(max_length=500, blank=True, editable=False, help_text="What went wrong, and the cure.")
+    flags_words = models.CharField(
+        max_length=500, blank=True, editable=False, help_text="What went wrong, and the cure."
+    )
     retry_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="Not asked for flags before this time (GitLab's Retry-After)."
     )
@@ -81,12 +86,22 @@ class GitLabProject(AuditedModel):
     """A project whose issues or flags are followed, and how reading it last ended."""
 
     unaudited_fields = frozenset(
-        {"issues_read_at", "issues_outcome", "issues_words", "flags_read_at", "flags_outcome", "flags_words", "retry_at"}
+        {
+            "issues_read_at",
+            "issues_outcome",
+            "issues_words",
+            "flags_read_at",
+            "flags_outcome",
+            "flags_words",
+            "retry_at",
+        }
     )
 
     instance = models.ForeignKey(GitLabInstance, on_delete=models.PROTECT, related_name="projects")
     path = models.CharField(max_length=255, help_text="Full path: group/subgroup/project.")
-    issues_read_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When issues were last read.")
+    issues_read_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When issues were last read."
+    )
     issues_outcome = models.CharField(max_length=20, choices=Outcome.choices, default=Outcome.UNREAD, editable=False)
     issues_words = models.CharField(max_length=500, blank=True, editable=False)
     flags_read_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When flags were last read.")
@@ -112,7 +127,9 @@ class GitLabActor(AuditedModel):
     instance = models.ForeignKey(GitLabInstance, on_delete=models.PROTECT, related_name="actors")
     name = models.CharField(max_length=300, help_text="As the plan names it: user:alice, group:acme/code, project:a/b.")
     gitlab_id = models.CharField(
-        max_length=100, blank=True, help_text="As GitLab's gates name it: User:42. Empty: GitLab does not know it (yet)."
+        max_length=100,
+        blank=True,
+        help_text="As GitLab's gates name it: User:42. Empty: GitLab does not know it (yet).",
     )
     asked_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When GitLab was last asked.")
 

@@ -38,7 +38,7 @@ class GuardedModel(AuditedModel):
         default=0, editable=False, help_text="Counts transitions, so that two people pressing at once are told apart."
     )
 
-    objects = GuardedQuerySet.as_manager()
+    objects = GuardedQuerySet.as_manager()  # type: ignore[misc]
 
     class Meta:
         abstract = True

@@ -6,7 +6,7 @@ change anything without an audit event in the same transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -81,7 +81,7 @@ def plain(value: Any) -> Any:
     return value
 
 
-class AuditedQuerySet(models.QuerySet):
+class AuditedQuerySet(models.QuerySet[Any]):
     """Refuses what would pass by ``save``; bulk writes are allowed inside a deed and noted row by row."""
 
     def update(self, **values: Any) -> int:
@@ -98,8 +98,8 @@ class AuditedQuerySet(models.QuerySet):
             obj.note_change({})
         return created
 
-    def bulk_update(self, objs: Iterable[Any], fields: Sequence[str], *args: Any, **kwargs: Any) -> int:
-        objs = list(objs)
+    def bulk_update(self, objs: Iterable[Any], fields: Iterable[str], *args: Any, **kwargs: Any) -> int:
+        objs, fields = list(objs), list(fields)
         for obj in objs:
             obj.refuse_shortcuts(fields)
             obj.note_change(obj.loaded)
@@ -124,8 +124,8 @@ class AuditedModel(models.Model):
         self.loaded: dict[str, Any] = {}
 
     @classmethod
-    def from_db(cls, db: str | None, field_names: Any, values: Any) -> Self:
-        instance = super().from_db(db, field_names, values)
+    def from_db(cls, db: str | None, field_names: Any, values: Any, **more: Any) -> Self:
+        instance = super().from_db(db, field_names, values, **more)
         instance.loaded = instance.as_it_is()
         return instance
 

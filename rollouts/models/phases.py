@@ -38,7 +38,9 @@ class Phase(GuardedModel):
     attempt = models.PositiveSmallIntegerField(default=1)
     optional = models.BooleanField(default=False, help_text="May be skipped, with a reason.")
     audience = models.CharField(
-        max_length=20, choices=[(a.value, a.value.replace("_", " ")) for a in Audience], help_text="How it lets people in."
+        max_length=20,
+        choices=[(a.value, a.value.replace("_", " ")) for a in Audience],
+        help_text="How it lets people in.",
     )
     actors = models.JSONField(default=list, blank=True, help_text="Users, groups, projects by name: user:alice.")
     groups = models.JSONField(default=list, blank=True, help_text="Feature groups: acme_team_members.")
@@ -61,7 +63,7 @@ class Phase(GuardedModel):
     reason = models.TextField(blank=True, help_text="Why it was skipped, rejected, paused or rolled back.")
     overrides = models.JSONField(default=list, blank=True, help_text="Blockers that an admin passed: who, when, why.")
 
-    objects = GuardedQuerySet.as_manager()
+    objects = GuardedQuerySet.as_manager()  # type: ignore[misc]
 
     class Meta:
         ordering = ("rollout", "position", "attempt")
@@ -81,12 +83,9 @@ class Phase(GuardedModel):
                 condition=~Q(state="approved") | (~Q(approved_by="") & Q(approved_at__isnull=False)),
                 name="approved_by_somebody",
             ),
+            models.CheckConstraint(condition=Q(approved_by="") | ~Q(approved_by=F("requested_by")), name="four_eyes"),
             models.CheckConstraint(
-                condition=Q(approved_by="") | ~Q(approved_by=F("requested_by")), name="four_eyes"
-            ),
-            models.CheckConstraint(
-                condition=~Q(state__in=[s.value for s in STARTED])
-                | (Q(started_at__isnull=False) & ~Q(approved_by="")),
+                condition=~Q(state__in=[s.value for s in STARTED]) | (Q(started_at__isnull=False) & ~Q(approved_by="")),
                 name="started_phases_have_a_start_and_an_approval",
             ),
             models.CheckConstraint(
@@ -204,13 +203,20 @@ class ChecklistItem(AuditedModel):
 
     rollout = models.ForeignKey(Rollout, on_delete=models.PROTECT, related_name="items")
     phase = models.ForeignKey(
-        Phase, on_delete=models.PROTECT, null=True, blank=True, related_name="items", help_text="Empty: the whole rollout's."
+        Phase,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="items",
+        help_text="Empty: the whole rollout's.",
     )
     key = models.CharField(max_length=50)
     title = models.CharField(max_length=200)
     help = models.TextField(blank=True)
     kind = models.CharField(max_length=20, choices=[(k.value, k.value.replace("_", " ")) for k in ItemKind])
-    role = models.CharField(max_length=50, blank=True, help_text="For kinds about an issue: which of the plan's issues.")
+    role = models.CharField(
+        max_length=50, blank=True, help_text="For kinds about an issue: which of the plan's issues."
+    )
     gate = models.CharField(
         max_length=20, choices=[(g.value, f"before {g.value}") for g in Gate], default=Gate.START.value
     )

@@ -49,12 +49,18 @@ class Rollout(GuardedModel):
 
     first_state = R.DRAFT
 
-    slug = models.CharField(max_length=100, unique=True, validators=[SLUG], help_text="Its name in addresses and commands.")
+    slug = models.CharField(
+        max_length=100, unique=True, validators=[SLUG], help_text="Its name in addresses and commands."
+    )
     title = models.CharField(max_length=200)
     state = FSMField(choices=STATES, default=R.DRAFT, protected=True, db_index=True)
     ai_model = models.ForeignKey(AIModel, on_delete=models.PROTECT, related_name="rollouts", verbose_name="AI model")
     baseline = models.ForeignKey(
-        AIModel, on_delete=models.PROTECT, null=True, blank=True, related_name="replaced_by",
+        AIModel,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="replaced_by",
         help_text="The AI model that it is compared with and replaces.",
     )
     flag = models.ForeignKey(FeatureFlag, on_delete=models.PROTECT, related_name="rollouts")
@@ -63,7 +69,9 @@ class Rollout(GuardedModel):
     peak_requests_per_minute = models.PositiveIntegerField(
         "peak requests per minute", null=True, blank=True, help_text="What all users together ask at peak."
     )
-    criteria = models.JSONField(default=dict, blank=True, help_text="When to continue, pause, roll back (the plan's words).")
+    criteria = models.JSONField(
+        default=dict, blank=True, help_text="When to continue, pause, roll back (the plan's words)."
+    )
     timeline = models.JSONField(default=dict, blank=True, help_text="Planned dates per audience.")
     mitigation = models.TextField(blank=True, help_text="What to do when it goes wrong.")
     drift = models.CharField(max_length=20, choices=DRIFTS, default=Drift.NONE.value, editable=False)
@@ -74,7 +82,7 @@ class Rollout(GuardedModel):
     abandoned_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
 
-    objects = RolloutQuerySet.as_manager()
+    objects = RolloutQuerySet.as_manager()  # type: ignore[misc]
 
     class Meta:
         ordering = ("title",)

@@ -58,9 +58,7 @@ def _freshness() -> str:
         if not GitLabInstance.objects.exclude(url="").exists():
             return "ok"
         limit = timezone.now() - timedelta(seconds=settings.FRESHNESS_SECONDS)
-        read = SyncRun.objects.filter(
-            outcome__in=(SyncRun.Result.OK, SyncRun.Result.PARTIAL), finished_at__gte=limit
-        )
+        read = SyncRun.objects.filter(outcome__in=(SyncRun.Result.OK, SyncRun.Result.PARTIAL), finished_at__gte=limit)
         return "ok" if read.exists() else f"no GitLab was read within {settings.FRESHNESS_SECONDS} s"
     except DatabaseError:
         return "the database does not answer"

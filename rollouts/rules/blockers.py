@@ -36,7 +36,7 @@ OVERRIDABLE = frozenset(
 def in_words(span: timedelta) -> str:
     """A duration as people say it, two units at most: «1 d 4 h», «12 min», «40 s»."""
     left = max(0, int(span.total_seconds()))
-    parts = []
+    parts: list[str] = []
     for name, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
         if left >= size and len(parts) < 2:
             parts.append(f"{left // size} {name}")

@@ -65,7 +65,7 @@ def for_instance_flag(
 def for_project_flag(
     flag: str, *, project: str, environment: str, wanted: Exposure, strategies: list[Mapping[str, Any]], api_url: str
 ) -> tuple[Command, ...]:
-    """One PUT that replaces a project flag's strategies for an environment. ``strategies`` are GitLab's present ones."""
+    """One PUT that replaces a project flag's strategies for an environment; ``strategies`` are the present ones."""
     scope = [{"environment_scope": environment}]
     new: list[dict[str, Any]] = [
         {"id": strategy["id"], "_destroy": True}

@@ -61,7 +61,7 @@ class PhaseFacts:
 
 @dataclass(frozen=True, slots=True)
 class RolloutFacts:
-    """Everything that a rule may look at. ``others_live`` are titles of other rollouts that are live on the same flag."""
+    """Everything that a rule may look at. ``others_live`` are titles of other rollouts live on the flag."""
 
     state: str
     phases: tuple[PhaseFacts, ...]

@@ -32,7 +32,7 @@ def blockers(
     rule, phase = PHASE_VERBS[verb], facts.phase(phase_name)
     found = role_blockers(rule, person, phase.title)
     if phase.state not in rule.sources:
-        return found + [_wrong_state(rule, phase.title, phase.state)]
+        return [*found, _wrong_state(rule, phase.title, phase.state)]
     found += _reason(rule, reason)
     if facts.state in OVER and verb != "roll_back":
         found.append(Blocker("rollout_over", f"The rollout is {facts.state}."))
@@ -45,7 +45,7 @@ def rollout_blockers(verb: str, facts: RolloutFacts, person: Person, *, reason: 
     rule = ROLLOUT_VERBS[verb]
     found = role_blockers(rule, person, "the rollout")
     if facts.state not in rule.sources:
-        return found + [_wrong_state(rule, "The rollout", facts.state)]
+        return [*found, _wrong_state(rule, "The rollout", facts.state)]
     found += _reason(rule, reason)
     if verb == "abandon":
         found += [
@@ -78,7 +78,7 @@ def next_step_blockers(facts: RolloutFacts, phase: PhaseFacts) -> list[Blocker]:
     opening = phase.opening
     following = opening.ramp.after(opening.step) if opening.ramp else None
     if opening.ramp is None or following is None or opening.step is None:
-        return found + [Blocker("last_step", "There is no further step: complete the phase.", f"#phase-{phase.name}")]
+        return [*found, Blocker("last_step", "There is no further step: complete the phase.", f"#phase-{phase.name}")]
     soak = opening.ramp.at(opening.step).soak
     found += _soak_blockers(facts, phase, soak, f"{opening.step} %")
     return found + capacity.blockers(facts.capacity, following.percentage / 100, f"{following.percentage} %")

@@ -127,6 +127,13 @@ class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        """Lists stand further in than their key."""
+        super().increase_indent(flow, False)
+
 
 def _sequence(dumper: yaml.SafeDumper, values: list[Any]) -> yaml.Node:
     in_one_line = all(isinstance(value, int) for value in values)
@@ -136,7 +143,10 @@ def _sequence(dumper: yaml.SafeDumper, values: list[Any]) -> yaml.Node:
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
     lines = text.split("\n")
     is_prose = len(lines) > 1 and all(line.isprintable() and line == line.strip() for line in lines)
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if is_prose else None)
+    breaks_oddly = any(sign in text for sign in "\x85\u2028\u2029")  # PyYAML folds these unless they are escaped
+    return dumper.represent_scalar(
+        "tag:yaml.org,2002:str", text, style="|" if is_prose else '"' if breaks_oddly else None
+    )
 
 
 _Dumper.add_representer(list, _sequence)

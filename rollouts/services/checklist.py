@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-
 from ..audit.actor import Actor
 from ..audit.deeds import Deed, deed
-from ..models import clock
-from ..models import ChecklistItem, Rollout
+from ..models import ChecklistItem, Rollout, clock
 from ..rules.blockers import Blocker
 from ..rules.checklist import ItemKind
 from ..rules.machine import PhaseState, Role, RolloutState
@@ -33,11 +31,18 @@ def confirm(item: ChecklistItem, *, by: Actor, evidence: str, channel: str = "")
         if not evidence:
             found.append(Blocker("evidence_missing", "Evidence is missing: give a link or a note."))
         if len(evidence) > LONGEST_EVIDENCE:
-            found.append(Blocker("evidence_long", f"Evidence is limited to {LONGEST_EVIDENCE:,} characters: link to it."))
+            found.append(
+                Blocker("evidence_long", f"Evidence is limited to {LONGEST_EVIDENCE:,} characters: link to it.")
+            )
         if item.kind == ItemKind.ANNOUNCEMENT and not channel:
             found.append(Blocker("channel_missing", "Say in which channel it was announced."))
         refuse_if(found)
-        item.confirmed_by, item.confirmed_at, item.evidence, item.channel = by.name, clock.now(), evidence, channel[:200]
+        item.confirmed_by, item.confirmed_at, item.evidence, item.channel = (
+            by.name,
+            clock.now(),
+            evidence,
+            channel[:200],
+        )
         item.save()
     return item
 

@@ -1,4 +1,4 @@
-"""Facts for the rules, out of what is stored. Works on a rollout loaded with ``Rollout.objects.whole()``: no queries."""
+"""Facts for the rules, out of what is stored: no queries on a rollout loaded with ``Rollout.objects.whole()``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def newest_attempts(rollout: Rollout) -> list[Phase]:
 
 def issue_for(rollout: Rollout, role: str, phase_name: str = "") -> TrackedIssue | None:
     """The issue that plays a role: the phase's own if it has one, else the rollout's."""
-    links: dict[tuple[str, str], RolloutIssue] = {(link.phase_name, link.role): link for link in rollout.issue_links.all()}
+    links: dict[tuple[str, str], RolloutIssue] = {
+        (link.phase_name, link.role): link for link in rollout.issue_links.all()
+    }
     link = links.get((phase_name, role)) or links.get(("", role))
     return link.issue if link else None
 
@@ -42,7 +44,7 @@ def for_rollout(rollout: Rollout, now: datetime) -> RolloutFacts:
     reach = _next_reach(phases, openings)
     current = {phase.pk: phase.name for phase in phases}
     items = tuple(
-        _item(item, current.get(item.phase_id), rollout, capacity, reach)
+        _item(item, current.get(item.phase_id or 0), rollout, capacity, reach)
         for item in rollout.items.all()
         if item.phase_id is None or item.phase_id in current
     )
@@ -128,9 +130,7 @@ def _next_reach(phases: list[Phase], openings: dict[str, Opening]) -> float:
     return 1.0
 
 
-def _item(
-    item: ChecklistItem, phase_name: str | None, rollout: Rollout, capacity: Capacity, reach: float
-) -> ItemFacts:
+def _item(item: ChecklistItem, phase_name: str | None, rollout: Rollout, capacity: Capacity, reach: float) -> ItemFacts:
     kind = ItemKind(item.kind)
     issue = issue_for(rollout, item.role, phase_name or "") if kind in checklist.ABOUT_AN_ISSUE else None
     confirmation = None

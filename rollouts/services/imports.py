@@ -59,7 +59,7 @@ def import_flags(definitions: Iterable[FlagDefinition], *, by: Actor) -> Importe
     imported = Imported()
     for definition in definitions:
         flag = known.get(definition.name) or FeatureFlag(instance=instance, name=definition.name)
-        values = {name: getattr(definition, name) for name in DEFINED}
+        values: dict[str, object] = {name: getattr(definition, name) for name in DEFINED}
         imported.count(*_take_over(flag, values, "flag.import", by), definition.name)
     return imported
 
@@ -83,7 +83,7 @@ def import_models(models: Iterable[CatalogueModel], features: Iterable[FeatureSe
         model = known.get(entry.identifier) or AIModel(
             catalogue_identifier=entry.identifier, slug=slugify(entry.identifier.replace("_", "-"))[:120]
         )
-        values = {
+        values: dict[str, object] = {
             "name": entry.name,
             "provider": entry.provider,
             "provider_model_id": entry.provider_model_id,

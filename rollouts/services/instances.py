@@ -18,7 +18,9 @@ def default_instance() -> GitLabInstance:
     if known and (known.url == url or not url):
         return known
     with deed("instance.configure", by=Actor.job("settings")) as doing:
-        instance = GitLabInstance.objects.select_for_update().filter(name=DEFAULT).first() or GitLabInstance(name=DEFAULT)
+        instance = GitLabInstance.objects.select_for_update().filter(name=DEFAULT).first() or GitLabInstance(
+            name=DEFAULT
+        )
         instance.url = url
         instance.save()
         doing.about = instance

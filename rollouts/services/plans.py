@@ -10,7 +10,6 @@ from django.utils.text import slugify
 
 from ..audit.actor import Actor
 from ..audit.deeds import Deed, deed
-from ..models import clock
 from ..models import (
     AIModel,
     ChecklistItem,
@@ -24,6 +23,7 @@ from ..models import (
     Rollout,
     RolloutIssue,
     TrackedIssue,
+    clock,
 )
 from ..models.ledger import Change
 from ..rules import document
@@ -141,7 +141,9 @@ def _role_blockers(by: Actor) -> list[Blocker]:
     return [Blocker("role", f"Planning takes the role manager; {by.name} has not got it.")]
 
 
-def _issue_refs(plan: PlanDocument, text: str | bytes, source: str) -> dict[tuple[str, str], tuple[GitLabInstance, IssueRef]]:
+def _issue_refs(
+    plan: PlanDocument, text: str | bytes, source: str
+) -> dict[tuple[str, str], tuple[GitLabInstance, IssueRef]]:
     """(phase name, role) to the issue; raises ``DocumentRefused`` for an address on no GitLab that we know."""
     instances = [instance for instance in all_instances() if instance.url]
     written = {("", role): url for role, url in plan.issues.items()}
@@ -320,14 +322,15 @@ def _apply_phase(rollout: Rollout, template: Template, name: str, position: int,
         "groups": list(plan.groups),
         "final_soak": plan.final_soak,
     }
-    wanted = {percentage: plan.soak for percentage in plan.steps}
+    wanted = dict.fromkeys(plan.steps, plan.soak)
     if phase is None:
         phase = Phase(
             rollout=rollout, name=name, title=pattern.title, position=position, optional=pattern.optional, **values
         )
         phase.save()
         _make_items(rollout, template, phase)
-    stands = {step.percentage: step.soak for step in phase.steps.all()}
+    steps = list(RampStep.objects.filter(phase=phase))
+    stands = {step.percentage: step.soak for step in steps}
     differs = [key for key, value in values.items() if getattr(phase, key) != value]
     if stands != wanted:
         differs.append("steps")
@@ -341,7 +344,7 @@ def _apply_phase(rollout: Rollout, template: Template, name: str, position: int,
     for key, value in values.items():
         setattr(phase, key, value)
     phase.save()
-    for step in phase.steps.all():
+    for step in steps:
         if step.percentage not in wanted:
             step.delete()
         elif step.soak != wanted[step.percentage]:

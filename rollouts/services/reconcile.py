@@ -36,7 +36,7 @@ def look(rollout: Rollout, now: datetime) -> Findings:
     expected after the step was asked for, and no longer when a reading departs from it.
     """
     facts = facts_of.for_rollout(rollout, now)
-    confirmed = []
+    confirmed: list[tuple[Phase, datetime | None]] = []
     for phase in facts_of.newest_attempts(rollout):
         if phase.state not in MOVING:
             continue

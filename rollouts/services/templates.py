@@ -18,7 +18,9 @@ def ensure_builtin() -> None:
         document = path.read_text(encoding="utf-8")
         parsed = parse_template(document, source=path.name)
         with deed("template.load", by=Actor.job("migrate")) as doing:
-            template = PlanTemplate.objects.filter(slug=parsed.slug).first() or PlanTemplate(slug=parsed.slug, builtin=True)
+            template = PlanTemplate.objects.filter(slug=parsed.slug).first() or PlanTemplate(
+                slug=parsed.slug, builtin=True
+            )
             if template.builtin and template.document != document:
                 template.title, template.document = parsed.title, document
                 template.save()

@@ -5,11 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-
 from ..audit.actor import Actor
 from ..audit.deeds import deed
-from ..models import clock
-from ..models import ChecklistItem, Phase, RampStep, Rollout
+from ..models import ChecklistItem, Phase, RampStep, Rollout, clock
 from ..rules import guards
 from ..rules.blockers import Blocker
 from ..rules.expected import Audience
@@ -112,9 +110,7 @@ def _refuse_if_overtaken(current: Phase, phase: Phase, seen: int | None) -> None
         )
 
 
-def _record_override(
-    phase: Phase, verb: str, by: Actor, reason: str, passed: list[Blocker], now: datetime
-) -> None:
+def _record_override(phase: Phase, verb: str, by: Actor, reason: str, passed: list[Blocker], now: datetime) -> None:
     phase.overrides = [
         *phase.overrides,
         {

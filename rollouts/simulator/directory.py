@@ -7,8 +7,8 @@ from typing import Any
 
 from rollouts.simulator.store import Refused, Store, now
 
-ADMIN_TOKEN = "simulator-admin-token"  # noqa: S105  both are printed at the start: they open nothing but a toy
-READER_TOKEN = "simulator-reader-token"  # noqa: S105
+ADMIN_TOKEN = "simulator-admin-token"
+READER_TOKEN = "simulator-reader-token"
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ class ProjectFlags(Directory):
             flags = self.table("project_flags", project_id)
             del flags[flag_name]
             flags[changed["name"]] = changed | {"updated_at": now()}
-            return flags[changed["name"]]  # type: ignore[no-any-return]
+            return flags[changed["name"]]
 
     def delete_project_flag(self, project: str | int, name: str) -> dict[str, Any]:
         with self.change():
@@ -104,7 +104,7 @@ class ProjectFlags(Directory):
                 "created_at": at,
                 "updated_at": at,
             }
-            return lists[str(iid)]  # type: ignore[no-any-return]
+            return lists[str(iid)]
 
     def user_list(self, project: str | int, iid: int | str) -> dict[str, Any]:
         found = self.table("user_lists", self.project(project)["id"]).get(str(iid))

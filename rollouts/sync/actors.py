@@ -9,8 +9,7 @@ from django.db.models import Q
 from ..audit.actor import Actor
 from ..audit.deeds import deed
 from ..gitlab import GitLab, GitLabProblem
-from ..models import clock
-from ..models import GitLabActor, GitLabInstance
+from ..models import GitLabActor, GitLabInstance, clock
 from .outcome import Problem, Report
 
 JOB = Actor.job("sync")

@@ -6,12 +6,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-
 from ..audit.actor import Actor
 from ..audit.deeds import deed
 from ..gitlab import DefinitionRecord, FeatureRecord, GitLab, GitLabProblem, ProjectFlagRecord, StrategyRecord
-from ..models import clock
-from ..models import FeatureFlag, FlagReading, GitLabInstance, GitLabProject, Outcome
+from ..models import FeatureFlag, FlagReading, GitLabInstance, GitLabProject, Outcome, clock
 from ..rules.expected import Presence
 from ..rules.exposure import NOBODY, Exposure
 from .outcome import Problem, Report
@@ -44,7 +42,9 @@ def sync_instance_flags(gitlab: GitLab, instance: GitLabInstance, report: Report
         for flag in FeatureFlag.objects.filter(instance=instance, project=None).select_related("reading")
     }
     carried = set(
-        FeatureFlag.objects.filter(instance=instance, project=None, rollouts__isnull=False).values_list("name", flat=True)
+        FeatureFlag.objects.filter(instance=instance, project=None, rollouts__isnull=False).values_list(
+            "name", flat=True
+        )
     )
     report.flags.seen += len(listed)
     for name, record in listed.items():
@@ -58,7 +58,9 @@ def sync_instance_flags(gitlab: GitLab, instance: GitLabInstance, report: Report
         definitions = _definitions(gitlab, report)
         for flag in absent:
             definition = definitions.get(flag.name) if definitions is not None else None
-            default = definition.default_enabled if definition else flag.default_enabled if definitions is None else None
+            default = (
+                definition.default_enabled if definition else flag.default_enabled if definitions is None else None
+            )
             presence = {True: Presence.UNSET_ON, False: Presence.UNSET_OFF, None: Presence.UNKNOWN}[default]
             if definition and default is None:
                 presence = Presence.UNSET_OFF

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-
 from ..audit.actor import Actor
 from ..audit.deeds import deed
 from ..gitlab import GitLab, GitLabProblem, IssueRecord
-from ..models import clock
-from ..models import GitLabProject, Outcome, TrackedIssue
+from ..models import GitLabProject, Outcome, TrackedIssue, clock
 from .outcome import Report
 from .scopes import keep_problem, keep_success
 
@@ -45,7 +43,9 @@ def _apply(issue: TrackedIssue, record: IssueRecord | None, read_at: Any, report
     if not _differs(issue, values) and issue.first_read_at:
         return
     with deed("issue.read", by=JOB) as doing:
-        issue = TrackedIssue.objects.select_for_update(of=("self",)).select_related("project__instance").get(pk=issue.pk)
+        issue = (
+            TrackedIssue.objects.select_for_update(of=("self",)).select_related("project__instance").get(pk=issue.pk)
+        )
         if record and record.updated_at and issue.changed_at and record.updated_at < issue.changed_at:
             return  # another pass has read something newer
         for name, value in values.items():

@@ -9,11 +9,9 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-
 from ..audit.actor import Actor
 from ..gitlab import GitLab, GitLabProblem
-from ..models import clock
-from ..models import FeatureFlag, GitLabInstance, GitLabProject, Outcome, Rollout, SyncRun, TrackedIssue
+from ..models import FeatureFlag, GitLabInstance, GitLabProject, Outcome, Rollout, SyncRun, TrackedIssue, clock
 from ..rules.expected import Drift
 from ..services.facts import for_rollout
 from ..services.reconcile import look, reconcile_alone
@@ -73,7 +71,9 @@ def drifting(instances: Iterable[GitLabInstance] | None = None) -> list[dict[str
 def _read(instance: GitLabInstance, report: Report, *, full: bool) -> None:
     if not instance.url:
         report.problems.append(
-            Problem(instance.name, Outcome.CONNECTION_REFUSED, "No GitLab is connected: set GITLAB_URL and GITLAB_TOKEN.")
+            Problem(
+                instance.name, Outcome.CONNECTION_REFUSED, "No GitLab is connected: set GITLAB_URL and GITLAB_TOKEN."
+            )
         )
         return
     gitlab = GitLab(instance.url, instance.token)

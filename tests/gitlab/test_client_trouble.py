@@ -202,7 +202,7 @@ def test_the_simulators_own_rate_limit_is_understood(simulator: Simulator, gitla
     assert problem.value.until is not None
 
 
-SECRET = "glpat-do-not-tell-anybody"  # noqa: S105
+SECRET = "glpat-do-not-tell-anybody"
 
 
 @pytest.mark.parametrize("token", [SECRET, f"{SECRET}\nX-Evil: 1", f"{SECRET}é", f" {SECRET} ", f"{SECRET} {SECRET}"])

@@ -122,7 +122,7 @@ def test_an_alias_bomb_is_refused_and_never_built():
 
 
 @pytest.mark.parametrize(
-    "bomb", ["a: " + "[" * 100_000, "{a: " * 60_000, "- " * 100_000, "? " * 100_000, "[[],{}" * 40_000]
+    "bomb", ["a: " + "[" * 100_000, "{a: " * 60_000, "- " * 100_000, "? " * 100_000, "[[]," * 40_000]
 )
 def test_a_nesting_bomb_is_refused_quickly(bomb):
     began = time.perf_counter()

@@ -61,7 +61,8 @@ def test_an_unknown_gate_with_a_value_is_kept_and_told():
 
 
 @pytest.mark.parametrize(
-    "bad", [{"boolean": "perhaps"}, {"percentage_of_actors": 101}, {"percentage_of_actors": True}, {"groups": "company"}]
+    "bad",
+    [{"boolean": "perhaps"}, {"percentage_of_actors": 101}, {"percentage_of_actors": True}, {"groups": "company"}],
 )
 def test_a_gate_that_makes_no_sense_is_named(bad):
     with pytest.raises(ValueError, match=next(iter(bad))):
@@ -151,7 +152,10 @@ def strategy(name, scopes=("production",), user_xids=(), **parameters):
         ([strategy("gitlabUserList", user_xids=("ann", "ben", "cy"))], "3 named actors"),
         ([strategy("default", scopes=("staging",))], "nobody"),
         ([strategy("default", scopes=("*",))], "everyone"),
-        ([strategy("flexibleRollout", rollout="5"), strategy("userWithId", userIds="ann")], "5 % of actors and 1 named actor"),
+        (
+            [strategy("flexibleRollout", rollout="5"), strategy("userWithId", userIds="ann")],
+            "5 % of actors and 1 named actor",
+        ),
         ([strategy("newKind")], "gates that the portal does not know: newKind"),
         ([], "nobody"),
     ],
@@ -166,8 +170,14 @@ def test_an_inactive_project_flag_is_off():
 
 @pytest.mark.parametrize(
     ("scope", "environment", "matches"),
-    [("*", "production", True), ("review/*", "review/feature-1", True), ("review/*", "production", False),
-     ("*/eu/*", "prod/eu/west", True), ("a*a", "a", False), ("production", "production", True)],
+    [
+        ("*", "production", True),
+        ("review/*", "review/feature-1", True),
+        ("review/*", "production", False),
+        ("*/eu/*", "prod/eu/west", True),
+        ("a*a", "a", False),
+        ("production", "production", True),
+    ],
 )
 def test_environment_scopes(scope, environment, matches):
     assert scope_matches(scope, environment) is matches

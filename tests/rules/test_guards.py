@@ -24,8 +24,13 @@ RAMP = Ramp((Step(1, timedelta(minutes=15)), Step(25, timedelta(hours=24)), Step
 
 
 def phase(name, state, opening, **more):
-    return PhaseFacts(name=name, title=name.capitalize(), state=state, opening=replace(opening, state=state),
-                      **{"optional": False, **more})
+    return PhaseFacts(
+        name=name,
+        title=name.capitalize(),
+        state=state,
+        opening=replace(opening, state=state),
+        **{"optional": False, **more},
+    )
 
 
 TEAM = Opening("planned", Audience.ACTORS, actors=frozenset({"User:1"}))
@@ -99,7 +104,9 @@ def test_start_names_every_blocker_at_once():
         phase("team", "planned", TEAM, optional=True),
         phase("company", "approved", COMPANY, unresolved=("user:zed",)),
         items=(
-            ItemFacts("plan", "Rollout plan", ItemKind.ISSUE, None, Gate.START, True, Verdict(False, "no issue is linked")),
+            ItemFacts(
+                "plan", "Rollout plan", ItemKind.ISSUE, None, Gate.START, True, Verdict(False, "no issue is linked")
+            ),
             ItemFacts("note", "A note", ItemKind.MANUAL, "company", Gate.START, False, Verdict(False, "open")),
         ),
         reading=reading(Exposure(boolean=True), age=timedelta(minutes=9)),
@@ -147,7 +154,10 @@ def test_advance_before_the_soak_is_over_says_how_long():
 def test_advance_with_the_flag_elsewhere_says_where_it_is():
     elsewhere = replace(at_25(), reading=reading(Exposure(percentage_of_actors=Decimal(50))))
     (blocker,) = guards.blockers("advance", elsewhere, "everyone", MIA)
-    assert (blocker.code, blocker.message) == ("not_confirmed", "GitLab is at 50 % of actors, the plan at 25 % of actors.")
+    assert (blocker.code, blocker.message) == (
+        "not_confirmed",
+        "GitLab is at 50 % of actors, the plan at 25 % of actors.",
+    )
 
 
 def test_advance_needs_capacity_for_the_next_step():
@@ -164,8 +174,13 @@ def test_percentage_of_time_never_satisfies_a_step():
 
 def test_complete_needs_all_users_for_the_final_soak():
     assert "not_whole" in codes("complete", at_25(), "everyone", MIA)
-    whole = phase("everyone", "active", replace(EVERYONE, step=100), confirmed_at=NOW - timedelta(hours=25),
-                  final_soak=timedelta(days=1))
+    whole = phase(
+        "everyone",
+        "active",
+        replace(EVERYONE, step=100),
+        confirmed_at=NOW - timedelta(hours=25),
+        final_soak=timedelta(days=1),
+    )
     boolean_on = facts(whole, reading=reading(Exposure(boolean=True)))
     assert codes("complete", boolean_on, "everyone", MIA) == set()
     early = facts(replace(whole, confirmed_at=NOW - timedelta(hours=1)), reading=reading(Exposure(boolean=True)))
@@ -173,8 +188,9 @@ def test_complete_needs_all_users_for_the_final_soak():
 
 
 def test_complete_needs_its_decisions():
-    open_decision = ItemFacts("quota", "More quota?", ItemKind.DECISION, "company", Gate.COMPLETE, True,
-                              Verdict(False, "not decided yet"))
+    open_decision = ItemFacts(
+        "quota", "More quota?", ItemKind.DECISION, "company", Gate.COMPLETE, True, Verdict(False, "not decided yet")
+    )
     company = phase("company", "active", COMPANY, confirmed_at=NOW)
     waiting = facts(company, items=(open_decision,), reading=reading(Exposure(groups=frozenset({"staff"}))))
     (blocker,) = guards.blockers("complete", waiting, "company", MIA)

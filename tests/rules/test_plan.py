@@ -153,7 +153,7 @@ BAD = [
     (("title: T", "title: true"), 2, "title must be text, not `true`"),
     (("title: T", "title: ' '"), 2, "it is empty"),
     (("title: T", "title: " + "x" * 201), 2, "200 characters, it has 201"),
-    (("title: T", "titel: T"), 2, "`titel` is not a key of the document. Did you mean `title`?"),
+    (("title: T", "title: T\ntitel: T"), 3, "`titel` is not a key of the document. Did you mean `title`?"),
     (("title: T", "title: T\nzzz:"), 3, "`zzz` is not a key of the document. There are: baseline, criteria"),
     (("{name: f}", "{name: a/b}"), 4, "has a slash (/) in it"),
     (("{name: f}", "{name: a b}"), 4, "has a space in it"),
@@ -241,7 +241,7 @@ BAD = [
     ("phases: {everyone: {steps: [0, 100]}}", 5, "from 1 to 100: 0 is not"),
     ("phases: {everyone: {steps: [50, 150]}}", 5, "from 1 to 100: 150 is not"),
     ("phases: {everyone: {steps: [0.1, 100]}}", 5, "steps must be a whole number, not the number 0.1"),
-    ("phases: {everyone: {steps: [1%, 100%]}}", 5, "steps must be a whole number, not the text «1%»"),
+    ("phases: {everyone: {steps: [1%, 100]}}", 5, "steps must be a whole number, not the text «1%»"),
     ("phases: {everyone: {steps: [" + ", ".join(map(str, range(50, 101))) + "]}}", 5, "50 at most, here are 51"),
     ("phases: {everyone: {steps: 100}}", 5, "steps must be a list, not the number 100"),
     ("phases: {everyone: {method: slowly}}", 5, "method is the text «slowly». Write percentage or all_at_once."),
@@ -314,6 +314,7 @@ def test_a_plan_is_written_in_the_order_of_the_example():
         "issues",
         "phases",
     ]
+    assert "owners:\n  - alice\n" in written
     assert "    steps: [1, 10, 25, 50, 75, 100]\n    soak: 15m\n    final_soak: 1d\n" in written
 
 
@@ -428,7 +429,7 @@ plans = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(plans)
 def test_a_plan_that_is_written_reads_back_the_same(plan):
     written = dump_plan(plan)

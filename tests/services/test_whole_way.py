@@ -16,12 +16,28 @@ def test_a_rollout_goes_from_plan_through_all_phases_to_all_users(world):
     assert rollout.state == "completed"
     assert rollout.drift == "none"
     assert [phase.state for phase in rollout.phases.all()] == ["completed"] * 3
-    told = list(AuditEvent.objects.filter(rollout=rollout, verb__startswith="phase.").order_by("pk").values_list("verb", "actor"))
+    told = list(
+        AuditEvent.objects.filter(rollout=rollout, verb__startswith="phase.")
+        .order_by("pk")
+        .values_list("verb", "actor")
+    )
     assert told == [
-        *[("phase.request", "mia"), ("phase.approve", "alice"), ("phase.start", "mia"), ("phase.confirmed", "sync"),
-          ("phase.complete", "mia")] * 2,
-        ("phase.request", "mia"), ("phase.approve", "alice"), ("phase.start", "mia"), ("phase.confirmed", "sync"),
-        ("phase.advance", "mia"), ("phase.confirmed", "sync"), ("phase.advance", "mia"), ("phase.confirmed", "sync"),
+        *[
+            ("phase.request", "mia"),
+            ("phase.approve", "alice"),
+            ("phase.start", "mia"),
+            ("phase.confirmed", "sync"),
+            ("phase.complete", "mia"),
+        ]
+        * 2,
+        ("phase.request", "mia"),
+        ("phase.approve", "alice"),
+        ("phase.start", "mia"),
+        ("phase.confirmed", "sync"),
+        ("phase.advance", "mia"),
+        ("phase.confirmed", "sync"),
+        ("phase.advance", "mia"),
+        ("phase.confirmed", "sync"),
         ("phase.complete", "mia"),
     ]
     assert FlagReading.objects.filter(flag=rollout.flag).count() == 6

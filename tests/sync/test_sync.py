@@ -25,8 +25,7 @@ def sync_json(*arguments):
 def rows():
     """Everything that a pass may change, as stored."""
     return [
-        list(model.objects.order_by("pk").values())
-        for model in (FeatureFlag, FlagReading, TrackedIssue, AuditEvent)
+        list(model.objects.order_by("pk").values()) for model in (FeatureFlag, FlagReading, TrackedIssue, AuditEvent)
     ]
 
 
@@ -65,7 +64,7 @@ def test_300_issues_in_3_projects_and_the_flags_cost_at_most_12_calls(world):
     for number in range(75):
         project = ("one", "two", "three")[number // 25]
         text = world.document(slug=f"r{number}")
-        for position, role in enumerate(roles):
+        for position in range(len(roles)):
             text = text.replace(
                 f"{world.gitlab.url}/acme/app/-/issues/{11 + position}",
                 f"{world.gitlab.url}/acme/{project}/-/issues/{(number % 25) * 4 + position + 1}",
@@ -235,8 +234,11 @@ def test_a_project_flag_is_read_for_its_environment(world):
         active=True,
         version="new_version_flag",
         strategies=[
-            {"name": "flexibleRollout", "parameters": {"groupId": "default", "rollout": "25", "stickiness": "default"},
-             "scopes": [{"environment_scope": "production"}]},
+            {
+                "name": "flexibleRollout",
+                "parameters": {"groupId": "default", "rollout": "25", "stickiness": "default"},
+                "scopes": [{"environment_scope": "production"}],
+            },
         ],
     )
     text = world.document().replace(f"flag: {{name: {FLAG}}}", "flag: {project: acme/app, name: haiku}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime, time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -54,7 +54,8 @@ class Command(BaseCommand):
         for event in page.events:
             why = f" — {event.reason}" if event.reason else ""
             self.stdout.write(
-                f"{event.at:%Y-%m-%d %H:%M:%S}Z  {event.actor}  {event.verb}  {event.object_name}  ({event.source}){why}"
+                f"{event.at:%Y-%m-%d %H:%M:%S}Z  {event.actor}  {event.verb}  "
+                f"{event.object_name}  ({event.source}){why}"
             )
 
 
@@ -64,7 +65,7 @@ def _moment(text: str | None, option: str) -> datetime | None:
     try:
         moment = parse_datetime(text)
         if moment is None and (day := parse_date(text)):
-            moment = datetime(day.year, day.month, day.day)
+            moment = datetime.combine(day, time.min, tzinfo=UTC)
     except ValueError:
         moment = None
     if moment is None:

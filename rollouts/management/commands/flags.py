@@ -13,7 +13,9 @@ from rollouts.services.imports import Imported, import_flags
 
 
 class Command(ImportCommand):
-    help = "Import GitLab flag definition files (YAML, or folders of them). Malformed ones are named and skipped: exit 1."
+    help = (
+        "Import GitLab flag definition files (YAML, or folders of them). Malformed ones are named and skipped: exit 1."
+    )
     what = "flags"
 
     def take(self, paths: list[str], by: Any) -> tuple[Imported, list[Fault]]:

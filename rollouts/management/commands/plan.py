@@ -62,7 +62,12 @@ class Command(BaseCommand):
         else:
             result |= {"ok": True, "rollout": applied.slug, "created": applied.created, "changes": applied.changes}
             would = "would change" if options["dry_run"] else "changed"
-            self._tell(options, f"{applied.slug}: {len(applied.changes)} {would}." if applied.changes else f"{applied.slug}: nothing changed.")
+            self._tell(
+                options,
+                f"{applied.slug}: {len(applied.changes)} {would}."
+                if applied.changes
+                else f"{applied.slug}: nothing changed.",
+            )
             for change in applied.changes:
                 self._tell(options, f"  {change}")
         for fault in result["faults"]:

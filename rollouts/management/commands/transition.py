@@ -27,7 +27,9 @@ class Command(BaseCommand):
         parser.add_argument("verb", metavar="VERB", help=", ".join([*PHASE_VERBS, *ROLLOUT_VERBS]))
         parser.add_argument("--as", dest="user", metavar="USER", help="the portal user who does it")
         parser.add_argument("--reason", default="", metavar="TEXT")
-        parser.add_argument("--override", action="store_true", help="pass blockers of start and advance (admin, reason)")
+        parser.add_argument(
+            "--override", action="store_true", help="pass blockers of start and advance (admin, reason)"
+        )
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -20,7 +20,9 @@ SUBJECTS = {
     61: "Claude Sonnet 4.6 among the default models",
     71: "GPT-5 for agentic chat",
 }
-TASKS = "- [x] Prompt reviewed\n- [x] Post-processing reviewed\n- [x] Dashboards\n- [ ] Runbook\n- [ ] Announcement text\n"
+TASKS = (
+    "- [x] Prompt reviewed\n- [x] Post-processing reviewed\n- [x] Dashboards\n- [ ] Runbook\n- [ ] Announcement text\n"
+)
 
 
 def definitions() -> list[FlagDefinition]:
@@ -55,12 +57,22 @@ def seed(gitlab: Simulator, now: datetime) -> None:
         for first, subject in SUBJECTS.items():
             is_closed = "closed" if first == 71 else "opened"
             state.add_issue(
-                PROJECT, f"Rollout plan: {subject}", iid=first, confidential=True, description=TASKS,
-                assignees=["mia"], labels=["AI Model Migration"], created_at=opened,
+                PROJECT,
+                f"Rollout plan: {subject}",
+                iid=first,
+                confidential=True,
+                description=TASKS,
+                assignees=["mia"],
+                labels=["AI Model Migration"],
+                created_at=opened,
             )
             state.add_issue(
-                PROJECT, f"[Feature flag] Rollout of {subject}", iid=first + 1, labels=["feature flag"],
-                assignees=["kim"], created_at=opened,
+                PROJECT,
+                f"[Feature flag] Rollout of {subject}",
+                iid=first + 1,
+                labels=["feature flag"],
+                assignees=["kim"],
+                created_at=opened,
             )
             state.add_issue(PROJECT, f"Internal rollout: {subject}", iid=first + 2, state=is_closed, created_at=opened)
             state.add_issue(

@@ -21,9 +21,14 @@ from rollouts.sync import passes
 from . import seeds
 
 PEOPLE = {"mia": "manager", "alice": "approver", "vic": "viewer", "root": "admin"}
-PASSWORD = "rollout"  # noqa: S105 - the demo's, said in the line that make run prints
-QUOTAS = {"claude-haiku-4-5-20251001-vertex": 60_000, "codestral-2508-vertex": 120_000, "claude-sonnet-4-6-vertex": 40_000,
-          "gemini-2-5-flash-vertex": 30_000, "gpt-5": 25_000}
+PASSWORD = "rollout"
+QUOTAS = {
+    "claude-haiku-4-5-20251001-vertex": 60_000,
+    "codestral-2508-vertex": 120_000,
+    "claude-sonnet-4-6-vertex": 40_000,
+    "gemini-2-5-flash-vertex": 30_000,
+    "gpt-5": 25_000,
+}
 
 
 def people() -> None:
@@ -61,7 +66,9 @@ class Story:
         self.climb("codestral-2508-v4", {1: 4.0, 10: 2.6, 25: 1.2})
         self.ago(lambda: self.begin("sonnet-default-models", "company"), days=2)
         self.ago(lambda: self.decide("sonnet-default-models", 2), days=1)
-        self.ago(lambda: self.do("sonnet-code-review", "team", "skip", "mia", reason="The team uses it every day."), days=1)
+        self.ago(
+            lambda: self.do("sonnet-code-review", "team", "skip", "mia", reason="The team uses it every day."), days=1
+        )
         self.ago(lambda: self.ask("gemini-fail-over", "team"), hours=3)
         self.ago(lambda: self.elsewhere("code_completion_v4_endpoint", 50), hours=2)
         self.ago(lambda: self.begin("sonnet-code-review", "company", obeyed=False), minutes=2)
@@ -138,7 +145,12 @@ class Story:
 
     def decide(self, slug: str, count: int) -> None:
         """Confirm the open items that gate the completion of the phases, up to so many."""
-        said = ("No: the quota carries twice the peak.", "No: answers are trimmed enough.", "None found.", "Nothing else.")
+        said = (
+            "No: the quota carries twice the peak.",
+            "No: answers are trimmed enough.",
+            "None found.",
+            "Nothing else.",
+        )
         items = [i for i in self.items(slug) if i.gate == "complete" and i.phase and i.phase.state == "active"]
         for item, words in list(zip(items, said, strict=False))[:count]:
             checklist.confirm(item, by=self.person("mia"), evidence=words)
@@ -149,7 +161,9 @@ class Story:
             named = item.phase.name if item.phase else None
             if named == phase and item.gate == "start" and not item.is_automatic and item.required:
                 checklist.confirm(
-                    item, by=self.person("mia"), channel="#announcements",
+                    item,
+                    by=self.person("mia"),
+                    channel="#announcements",
                     evidence=f"{default_instance().url}/{seeds.PROJECT}/-/issues/11",
                 )
 
@@ -169,7 +183,7 @@ class Story:
             else:
                 for actor in sorted(expected.actors):
                     kind, _, name = names[actor].partition(":")
-                    state.set_feature(flag, True, **{kind: name})
+                    state.set_feature(flag, True, None, **{kind: name})  # type: ignore[arg-type]
                 for group in sorted(expected.groups):
                     state.set_feature(flag, True, feature_group=group)
                 if expected.percentage_of_actors:
