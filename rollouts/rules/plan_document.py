@@ -128,9 +128,6 @@ class _Dumper(yaml.SafeDumper):
         return True
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        super().increase_indent(flow, False)
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         """Lists stand further in than their key."""
         super().increase_indent(flow, False)
 
