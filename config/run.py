@@ -39,7 +39,13 @@ class Group:
 
     def start(self, name: str, *command: str, environment: dict[str, str]) -> None:
         self.processes[name] = subprocess.Popen(
-            command, cwd=ROOT, env=environment, start_new_session=True, preexec_fn=_die_with_parent
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,  # banners; what matters is on stderr
+            start_new_session=True,
+            preexec_fn=_die_with_parent,
         )
 
     def dead(self) -> str | None:
@@ -74,7 +80,7 @@ def main() -> int:
 
 
 def _run(group: Group) -> int:
-    environment = dict(os.environ)
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore:You're running the worker with superuser"}
     port = _port(environment.get("PORT", "8000"), "PORT")
     _must_be_free(port, "PORT")
     url = f"http://localhost:{port}"
@@ -155,8 +161,6 @@ def _manage(environment: dict[str, str], *arguments: str) -> None:
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines()
         raise Failed(_in_one_line(arguments[0], said[-1] if said else f"exit {done.returncode}"))
-    if done.stdout.strip():
-        print(done.stdout.strip(), flush=True)
 
 
 def _in_one_line(command: str, said: str) -> str:

@@ -198,6 +198,7 @@ vars().update(EMAIL_CONFIG)
 # Jobs
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="embedded://")
 if CELERY_BROKER_URL.startswith("embedded:"):
+    CELERY_BROKER_URL = "embedded://localhost//"
     broker.register()
     CELERY_BROKER_TRANSPORT_OPTIONS = broker.options(DATA_DIR / "broker")
 CELERY_TASK_IGNORE_RESULT = True
