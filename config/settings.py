@@ -44,6 +44,7 @@ ON_SQLITE = database["ENGINE"].endswith("sqlite3")
 if ON_SQLITE:
     if database["NAME"] != ":memory:":
         database["NAME"] = str((ROOT / database["NAME"]).absolute())
+    database["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}  # a file, so that tests can race
     database["OPTIONS"] = {
         **database.get("OPTIONS", {}),
         "transaction_mode": "IMMEDIATE",

@@ -143,16 +143,24 @@ class AuditedModel(models.Model):
     def note_change(self, before: dict[str, Any]) -> None:
         """Write what differs from ``before`` into the open ledger. Raises ``Unaudited`` if none is open."""
         now = self.as_it_is()
-        changed = {name for name, value in now.items() if name not in before or before[name] != value}
+        changed = self._changed_since(before)
         self.loaded = now
         if not changed:
             return
         self._note({n: before[n] for n in changed if n in before}, {n: now[n] for n in changed})
 
-    def _note(self, before: dict[str, Any], after: dict[str, Any]) -> None:
+    def _changed_since(self, before: dict[str, Any]) -> set[str]:
+        now = self.as_it_is()
+        return {name for name, value in now.items() if name not in before or before[name] != value}
+
+    def _ledger(self, names: Iterable[str]) -> Ledger:
         ledger = current()
         if ledger is None:
-            raise Unaudited(f"{self._meta.label} changed outside a deed: {', '.join(sorted({*before, *after}))}")
+            raise Unaudited(f"{self._meta.label} changed outside a deed: {', '.join(sorted(names))}")
+        return ledger
+
+    def _note(self, before: dict[str, Any], after: dict[str, Any]) -> None:
+        ledger = self._ledger({*before, *after})
         secret = self.confidential_fields
 
         def split(values: dict[str, Any], hidden: bool) -> dict[str, Any]:
@@ -179,6 +187,8 @@ class AuditedModel(models.Model):
         before = {} if self._state.adding else self.loaded
         if not self._state.adding and not before:
             raise Unaudited(f"{self._meta.label} {self.pk} was not loaded from the database")
+        if changed := self._changed_since(before):
+            self._ledger(changed)
         super().save(*args, **kwargs)
         self.note_change(before)
 

@@ -122,7 +122,7 @@ def _apply(
         return
     with deed("flag.read", by=JOB) as doing:
         if flag.pk:  # look again under the lock: another pass may have been faster
-            flag = FeatureFlag.objects.select_related("reading").select_for_update(of=("self",)).get(pk=flag.pk)
+            flag = FeatureFlag.objects.select_for_update().get(pk=flag.pk)
             if flag.reading and flag.reading.read_at > read_at:
                 return
         redefined = _define(flag, definition)

@@ -1,0 +1,230 @@
+"""What the database and the models refuse, whichever door is tried."""
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+
+from rollouts import models
+from rollouts.audit.actor import Actor
+from rollouts.audit.deeds import deed
+from rollouts.models import AIModel, AuditEvent, ChecklistItem, Phase, RampStep, Rollout
+from rollouts.models.guarded import StateIsProtected
+from rollouts.models.history import HistoryIsAppendOnly
+from rollouts.models.ledger import AuditedModel, Unaudited
+
+pytestmark = pytest.mark.django_db
+BY = Actor.system_user()
+
+
+def refuses(kind, change):
+    with pytest.raises(kind), transaction.atomic():
+        change()
+
+
+def raw(statement, *values):
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        lambda phase: setattr(phase, "state", "active"),
+        lambda phase: Phase(pk=phase.pk, state="active").save(),
+        lambda phase: Phase.objects.filter(pk=phase.pk).update(state="active"),
+        lambda phase: Phase.objects.bulk_update([_with_state(phase)], ["state"]),
+        lambda phase: Phase.objects.bulk_create([Phase(rollout=phase.rollout, name="x", title="x", position=9,
+                                                       audience="groups", final_soak=phase.final_soak, state="active")]),
+        lambda phase: _with_state(phase).save(),
+        lambda phase: Phase.objects.filter(pk=phase.pk).delete(),
+        lambda phase: phase.save(update_fields=["state"]) if _with_state(phase) else None,
+        lambda phase: Rollout.objects.update(state="completed"),
+        lambda phase: phase.rollout.delete(),
+    ],
+)
+def test_no_door_writes_a_state(world, attack):
+    world.apply()
+    phase = world.phase("team")
+    from django.db.models import ProtectedError
+
+    with pytest.raises((AttributeError, StateIsProtected, Unaudited, ProtectedError)), deed("attack", by=BY):
+        attack(phase)
+    assert world.phase("team").state == "planned"
+    assert not AuditEvent.objects.filter(verb="attack").exists()
+
+
+def _with_state(phase):
+    phase.__dict__["state"] = "active"
+    return phase
+
+
+def test_refreshing_keeps_the_state_protected(world):
+    world.apply()
+    phase = world.phase("team")
+    world.do("request", "team", "mia")
+    phase.refresh_from_db()
+    assert phase.state == "requested"
+    with pytest.raises(AttributeError):
+        phase.state = "active"
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("rollouts_phase", "state = 'completed'"),
+        ("rollouts_phase", "state = 'active'"),
+        ("rollouts_phase", "state = 'flying'"),
+        ("rollouts_phase", "requested_by = 'mia', approved_by = 'mia'"),
+        ("rollouts_phase", "attempt = 0"),
+        ("rollouts_rollout", "state = 'closed'"),
+        ("rollouts_rollout", "drift = 'ahead'"),
+        ("rollouts_rollout", "slug = 'new'"),
+        ("rollouts_rampstep", "percentage = 101"),
+        ("rollouts_rampstep", "percentage = 0"),
+        ("rollouts_rampstep", "percentage = 100"),
+        ("rollouts_checklistitem", "confirmed_by = 'mia', evidence = 'x', confirmed_at = CURRENT_TIMESTAMP"),
+        ("rollouts_checklistitem", "confirmed_by = 'mia'"),
+        ("rollouts_trackedissue", "task_done = 5"),
+        ("rollouts_aimodel", "quota_requests_per_minute = 0"),
+    ],
+)
+def test_the_database_itself_refuses(world, table, change):
+    world.apply()
+    refuses(IntegrityError, lambda: raw(f"UPDATE {table} SET {change}"))
+
+
+def test_only_one_attempt_of_a_phase_is_open(world):
+    world.apply()
+    phase = world.phase("team")
+
+    def again():
+        with deed("x", by=BY):
+            Phase.objects.create(rollout=phase.rollout, name="team", title="Team", position=1, attempt=2,
+                                 audience="actors", final_soak=phase.final_soak)
+
+    refuses(IntegrityError, again)
+
+
+def test_only_an_optional_phase_can_be_stored_as_skipped(world):
+    world.apply()
+    refuses(
+        IntegrityError,
+        lambda: raw("UPDATE rollouts_phase SET state='skipped', reason='x', ended_at=CURRENT_TIMESTAMP WHERE name='company'"),
+    )
+
+
+def test_a_percentage_stands_once_in_a_ramp(world):
+    world.apply()
+
+    def twice():
+        with deed("x", by=BY):
+            RampStep.objects.create(phase=world.phase("everyone"), percentage=25, soak=world.phase("everyone").final_soak)
+
+    refuses(IntegrityError, twice)
+
+
+@pytest.mark.parametrize("statement", ["UPDATE rollouts_auditevent SET actor = 'nobody'", "DELETE FROM rollouts_auditevent"])
+def test_history_can_not_be_rewritten_even_by_sql(world, statement):
+    world.apply()
+    count = AuditEvent.objects.count()
+    with pytest.raises(Exception, match="append-only"), transaction.atomic():
+        raw(statement)
+    assert AuditEvent.objects.count() == count
+
+
+def test_history_refuses_the_orm_too(world):
+    world.apply()
+    event = AuditEvent.objects.first()
+    for attack in (event.save, event.delete, AuditEvent.objects.all().delete, lambda: AuditEvent.objects.update(actor="x")):
+        refuses(HistoryIsAppendOnly, attack)
+
+
+AUDITED = [model for model in vars(models).values() if isinstance(model, type) and issubclass(model, AuditedModel)]
+#: Records of passes, and history itself: they are logs, not things that somebody changes.
+LOGS = {"SyncRun", "AuditEvent"}
+
+
+def test_every_model_is_audited_or_a_log():
+    from django.apps import apps
+
+    assert {model.__name__ for model in apps.get_app_config("rollouts").get_models()} == {
+        *(model.__name__ for model in AUDITED), *LOGS
+    }
+
+
+@pytest.mark.parametrize("model", AUDITED, ids=lambda model: model.__name__)
+def test_nothing_changes_outside_a_deed(world, model):
+    world.apply()
+    world.sync()
+    thing = model.objects.first()
+    assert thing is not None
+    field = next(f for f in thing._meta.concrete_fields if f.name not in model.unaudited_fields
+                 and f.get_internal_type() in ("CharField", "TextField", "PositiveSmallIntegerField")
+                 and not f.choices and f.name != "state")
+    value = getattr(thing, field.name)
+    setattr(thing, field.name, value + 1 if isinstance(value, int) else f"{value}x")
+    for attack in (thing.save, thing.delete, lambda: model.objects.bulk_update([thing], [field.name]),
+                   lambda: model.objects.filter(pk=thing.pk).update(**{field.name: value}),
+                   lambda: model.objects.all().delete()):
+        refuses((Unaudited, StateIsProtected), attack)
+    assert getattr(model.objects.get(pk=thing.pk), field.name) == value
+
+
+def test_a_deed_is_one_event_with_before_and_after(db):
+    with deed("model.add", by=BY) as doing:
+        doing.about = model = AIModel.objects.create(slug="m", name="M")
+    with deed("model.change", by=BY, about=model, reason="renamed"):
+        model.name = "N"
+        model.save()
+    first, second = AuditEvent.objects.filter(object_type="AIModel").order_by("pk")
+    assert (first.before, first.after["name"]) == ({}, "M")
+    assert (second.before, second.after, second.reason) == ({"name": "M"}, {"name": "N"}, "renamed")
+    assert second.snapshot["slug"] == "m"
+
+
+def test_a_deed_that_fails_leaves_neither_change_nor_event(db):
+    count = AuditEvent.objects.count()
+
+    def fails():
+        with deed("model.add", by=BY):
+            AIModel.objects.create(slug="m", name="M")
+            raise RuntimeError("the power goes out")
+
+    refuses(RuntimeError, fails)
+    assert not AIModel.objects.filter(slug="m").exists()
+    assert AuditEvent.objects.count() == count
+
+
+def test_a_deed_that_changes_nothing_writes_nothing(db):
+    count = AuditEvent.objects.count()
+    with deed("nothing", by=BY):
+        pass
+    assert AuditEvent.objects.count() == count
+
+
+def test_confirming_by_hand_takes_evidence_and_a_role(world):
+    from rollouts.services import checklist
+    from rollouts.services.refusals import Refused
+
+    world.apply()
+    items = {item.key: item for item in ChecklistItem.objects.filter(rollout=world.rollout())}
+    manual = next(item for item in items.values() if item.kind == "manual")
+    automatic = next(item for item in items.values() if item.kind == "issue")
+    announcement = next(item for item in items.values() if item.kind == "announcement")
+    for item, by, evidence, code in (
+        (automatic, "mia", "I saw it", "automatic"),
+        (manual, "mia", "  ", "evidence_missing"),
+        (manual, "vic", "link", "role"),
+        (announcement, "mia", "link", "channel_missing"),
+    ):
+        with pytest.raises(Refused) as refused:
+            checklist.confirm(item, by=world.actor(by), evidence=evidence)
+        assert code in refused.value.codes
+    done = checklist.confirm(manual, by=world.actor("mia"), evidence="https://example.com/notes")
+    assert (done.confirmed_by, done.evidence) == ("mia", "https://example.com/notes")
+    assert done.confirmed_at <= timezone.now()
+    with pytest.raises(Refused) as refused:
+        checklist.confirm(manual, by=world.actor("mia"), evidence="again")
+    assert refused.value.codes == {"confirmed"}
+    undone = checklist.unconfirm(done, by=world.actor("mia"), reason="wrong link")
+    assert undone.confirmed_at is None

@@ -1,0 +1,74 @@
+"""Two people press the same button at once: one wins, the other is told so, history has one event."""
+
+import threading
+
+import pytest
+from django.db import connection, connections
+
+from rollouts.models import AuditEvent
+from rollouts.services.refusals import Refused
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def at_once(*deeds):
+    """Run all of them at the same moment, each with a connection of its own; their results or refusals."""
+    barrier, results = threading.Barrier(len(deeds)), [None] * len(deeds)
+
+    def run(position, do):
+        barrier.wait(10)
+        try:
+            results[position] = do()
+        except Exception as error:
+            results[position] = error
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=(position, do)) for position, do in enumerate(deeds)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    return results
+
+
+@pytest.mark.parametrize(
+    ("state", "verb", "people"),
+    [("planned", "request", ("mia", "mia")), ("requested", "approve", ("alice", "sam")), ("approved", "start", ("mia", "root"))],
+)
+def test_one_wins_and_history_has_one_event(transactional_db, gitlab, state, verb, people):
+    from tests.walk import World
+
+    world = World.build(gitlab)
+    world.up_to("team", state)
+    results = at_once(*(lambda by=by: world.do(verb, "team", by) for by in people))
+    refused = [result for result in results if isinstance(result, Exception)]
+    assert len(refused) == 1
+    assert isinstance(refused[0], Refused)
+    assert refused[0].codes <= {"state", "changed_meanwhile"}
+    assert AuditEvent.objects.filter(verb=f"phase.{verb}").count() == 1
+
+
+def test_two_advances_take_one_step(transactional_db, gitlab):
+    from tests.walk import World
+
+    world = World.build(gitlab)
+    world.up_to("everyone", "active")
+    results = at_once(*(lambda: world.do("advance", "everyone", "mia") for _ in range(4)))
+    assert sum(not isinstance(result, Exception) for result in results) == 1
+    assert world.phase("everyone").percentage == 25
+    assert AuditEvent.objects.filter(verb="phase.advance").count() == 1
+
+
+def test_passes_at_once_keep_one_reading_and_one_event_of_each_change(transactional_db, gitlab):
+    from tests.walk import FLAG, World
+
+    world = World.build(gitlab)
+    world.apply()
+    world.sync()
+    gitlab.state.set_feature(FLAG, "10", key="percentage_of_actors")
+    gitlab.state.set_issue("acme/app", 12, title="renamed")
+    at_once(*(world.sync for _ in range(4)))
+    assert world.rollout().flag.readings.filter(gates__percentage_of_actors=10).count() == 1
+    assert AuditEvent.objects.filter(verb="issue.read", object_name="acme/app#12").count() == 2
+    assert connection.vendor in ("sqlite", "postgresql")

@@ -1,0 +1,167 @@
+"""``make run``: starts, answers, keeps its data, and leaves nothing behind however it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 90
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Run:
+    """``make run`` in a folder of its own."""
+
+    def __init__(self, folder: Path, **more: str) -> None:
+        self.port, simulator = free_port(), free_port()
+        names = ("GITLAB_URL", "GITLAB_TOKEN", "PORTAL_URL", "DATABASE_URL", "CELERY_BROKER_URL", "CACHE_URL")
+        environment = {name: value for name, value in os.environ.items() if name not in names}
+        environment |= {
+            "DATA_DIR": str(folder), "PORT": str(self.port), "SIMULATOR_PORT": str(simulator), "MAKEFLAGS": "", **more
+        }
+        self.url = f"http://127.0.0.1:{environment['PORT']}"
+        self.log = folder.parent / f"run-{self.port}.log"
+        self.marker = str(folder)
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                ["make", "run"], cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL, start_new_session=True,
+            )
+
+    def said(self) -> str:
+        return self.log.read_text()
+
+    def wait_until_up(self) -> None:
+        end = time.monotonic() + PATIENCE
+        while "The portal runs at" not in self.said():
+            assert self.process.poll() is None, self.said()
+            assert time.monotonic() < end, self.said()
+            time.sleep(0.1)
+
+    def get(self, path: str) -> tuple[int, str]:
+        try:
+            with urllib.request.urlopen(self.url + path, timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def family(self) -> dict[int, str]:
+        """Every living process that was started for this run, by its environment."""
+        found = {}
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit() or int(entry.name) == os.getpid():
+                continue
+            try:
+                if f"DATA_DIR={self.marker}".encode() in (entry / "environ").read_bytes():
+                    found[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            except OSError:
+                continue
+        return found
+
+    def ends(self) -> int:
+        """Wait until nothing of it is left; the exit status of make."""
+        status = self.process.wait(PATIENCE)
+        end = time.monotonic() + PATIENCE
+        while self.family():
+            assert time.monotonic() < end, self.family()
+            time.sleep(0.1)
+        return status
+
+    def pid_of(self, words: str) -> int:
+        return next(pid for pid, command in self.family().items() if words in command)
+
+    def kill(self) -> None:
+        for pid in self.family():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        self.process.wait(PATIENCE)
+
+
+@pytest.fixture
+def run(tmp_path):
+    runs = []
+
+    def start(**more: str) -> Run:
+        runs.append(Run(tmp_path / "var", **more))
+        return runs[-1]
+
+    yield start
+    for started in runs:
+        started.kill()
+
+
+def rollouts_in(folder: Path) -> int:
+    with sqlite3.connect(folder / "portal.sqlite3") as database:
+        return database.execute("SELECT count(*) FROM rollouts_rollout").fetchone()[0]
+
+
+def test_it_starts_answers_says_one_line_and_keeps_its_data(run, tmp_path):
+    first = run()
+    first.wait_until_up()
+    assert first.said().strip().splitlines() == [first.said().strip()]
+    assert "mia (manager)" in first.said()
+    assert first.get("/healthz") == (200, "ok\n")
+    assert first.get("/accounts/login/")[0] == 200
+    assert rollouts_in(tmp_path / "var") == 7
+    os.kill(first.process.pid, signal.SIGTERM)
+    first.ends()
+    second = run()
+    second.wait_until_up()
+    assert rollouts_in(tmp_path / "var") == 7
+    os.kill(second.pid_of("config.run"), signal.SIGINT)  # Ctrl-C reaches the whole group
+    second.ends()
+
+
+@pytest.mark.parametrize("victim", ["celery -A config worker", "gunicorn", "celery -A config beat", "gitlab_simulator"])
+def test_when_one_dies_nothing_is_left_behind(run, victim):
+    started = run()
+    started.wait_until_up()
+    os.kill(started.pid_of(victim), signal.SIGKILL)
+    assert started.ends() != 0
+    assert "has ended" in started.said()
+
+
+def test_when_the_supervisor_is_killed_nothing_is_left_behind(run):
+    started = run()
+    started.wait_until_up()
+    os.kill(started.pid_of("config.run"), signal.SIGKILL)
+    started.ends()
+
+
+def test_a_taken_port_is_said_in_one_line(run):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        started = run(PORT=str(taken.getsockname()[1]))
+        assert started.ends() != 0
+    lines = [line for line in started.said().splitlines() if not line.startswith("make")]
+    assert len(lines) == 1
+    assert "can't be used" in lines[0]
+    assert "PORT" in lines[0]
+
+
+def test_a_database_that_cant_be_written_is_said_in_one_line(run, tmp_path):
+    in_the_way = tmp_path / "file"
+    in_the_way.write_text("a file where a folder is needed")
+    started = run(DATABASE_URL=f"sqlite:///{in_the_way}/portal.sqlite3")
+    assert started.ends() != 0
+    lines = [line for line in started.said().splitlines() if not line.startswith("make")]
+    assert len(lines) == 1
+    assert "the database can't be written" in lines[0]
