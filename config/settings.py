@@ -103,6 +103,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django.contrib.humanize",
     "django_filters",
     "django_htmx",
     "csp",
@@ -136,7 +137,8 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "rollouts.portal.context.chrome",
-            ]
+            ],
+            "libraries": {"portal": "rollouts.portal.templatetags.portal"},
         },
     }
 ]

@@ -231,7 +231,9 @@ def _user_xids(raw: Mapping[str, Any]) -> tuple[str, ...]:
 def _unknown(value: Any) -> GateValue:
     """A gate of a future GitLab: kept, so that an exposure can say that there is one, without trusting its size."""
     match value:
-        case None | "" | [] | {}:
+        case None | "":
+            return None
+        case list() | dict() if not value:
             return None
         case bool():
             return value

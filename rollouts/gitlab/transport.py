@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from time import monotonic
@@ -57,12 +58,19 @@ class _DroppedConnection(Exception):
         self.mid_answer = mid_answer
 
 
+class _Session(requests.Session):
+    """A session that leaves redirects to us: requests would read their whole body, and follow to any host."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
+
+
 class Transport(RequestsBackend):
     """One shared session to one GitLab. ``calls`` counts the HTTP requests that were really sent."""
 
     def __init__(self, base_url: str, *, sendable: bool = True) -> None:
         """``sendable`` says whether the token can stand in a header at all."""
-        super().__init__(requests.Session())
+        super().__init__(_Session())
         self.calls = 0
         self._sendable = sendable
         self._base = urlsplit(base_url)
@@ -105,7 +113,7 @@ class Transport(RequestsBackend):
                 raise BadAnswer(
                     "the answer", "sends a change on to another address. Set the instance's URL to that one"
                 )
-            url, options = urljoin(url, target), {**options, "params": None}
+            url, options = _joined(url, target), {**options, "params": None}
         raise BadAnswer("the answer", "sends us on and on")
 
     def _refuse_other_hosts(self, url: str) -> None:
@@ -160,6 +168,13 @@ class Transport(RequestsBackend):
             self.calls += 1
             return _DroppedConnection(mid_answer=False)
         return Unreachable(_REFUSED.format(host=self._host))
+
+
+def _joined(url: str, target: str) -> str:
+    """Where a redirect leads; nowhere (and so refused as another host) where it is no address."""
+    with suppress(ValueError):
+        return urljoin(url, target)
+    return ""
 
 
 def _read(response: requests.Response) -> bytes:
@@ -223,7 +238,6 @@ def json_of(response: requests.Response) -> Any:
     """The parsed body. Raises BadAnswer for what is not JSON: an HTML page, a cut text, nonsense."""
     if "html" in response.headers.get("Content-Type", "").lower():
         raise BadAnswer("the answer", "is an HTML page instead of JSON")
-    try:
+    with suppress(ValueError, RecursionError):  # raised below: json's own error would carry the whole text along
         return json.loads(response.content)
-    except (ValueError, RecursionError):
-        raise BadAnswer("the answer", "is not JSON") from None
+    raise BadAnswer("the answer", "is not JSON")

@@ -1,5 +1,50 @@
-"""What every page shows."""
+"""What every page shows: who is signed in, what they may open, how fresh GitLab's answers are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from ..audit.actor import Actor
+from ..models import GitLabInstance, clock
+from ..rules.blockers import in_words
+from ..rules.machine import Role
 
 
-def chrome(request):
-    return {}
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """``look`` colours the dot: empty, wait or stop."""
+
+    words: str
+    look: str = ""
+
+
+def chrome(request: HttpRequest) -> dict[str, Any]:
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return {}
+    actor = Actor.of(user)
+    return {
+        "actor": actor,
+        "sees_confidential": actor.sees_confidential,
+        "may_manage": actor.person.has(Role.MANAGER),
+        "may_open_admin": bool(actor.roles - {Role.VIEWER}),
+        "freshness": _freshness(),
+    }
+
+
+def _freshness() -> Freshness:
+    instances = [instance for instance in GitLabInstance.objects.all() if instance.url]
+    if not instances:
+        return Freshness("no GitLab connected", "wait")
+    read = [instance.flags_read_at for instance in instances]
+    if None in read:
+        return Freshness("GitLab not read yet", "wait")
+    age = clock.now() - min(moment for moment in read if moment)
+    is_stale = age > timedelta(seconds=settings.FRESHNESS_SECONDS)
+    return Freshness(f"GitLab read {in_words(age).rsplit(' ', 2)[0] if ' min ' in in_words(age) else in_words(age)} ago",
+                     "stop" if is_stale else "")

@@ -1,7 +1,23 @@
 """The portal's addresses."""
 
-from django.http import HttpResponse
 from django.urls import path
 
+from .views import flags, history, models, plans, portfolio, rollout, sync
+
 app_name = "portal"
-urlpatterns = [path("rollouts/<str:slug>/", lambda request, slug: HttpResponse(slug), name="rollout")]
+urlpatterns = [
+    path("", portfolio.portfolio, name="portfolio"),
+    path("rollouts/new/", plans.new_rollout, name="new_rollout"),
+    path("rollouts/<str:slug>/", rollout.rollout, name="rollout"),
+    path("rollouts/<str:slug>/plan/", plans.plan, name="plan"),
+    path("rollouts/<str:slug>/items/<int:pk>/", rollout.confirm_item, name="confirm_item"),
+    path("rollouts/<str:slug>/phases/<str:phase>/<str:verb>/", rollout.transition, name="transition"),
+    path("rollouts/<str:slug>/do/<str:verb>/", rollout.rollout_verb, name="rollout_verb"),
+    path("models/", models.models, name="models"),
+    path("models/<slug:slug>/", models.model, name="model"),
+    path("flags/", flags.flags, name="flags"),
+    path("flags/<int:pk>/", flags.flag, name="flag"),
+    path("sync/", sync.sync, name="sync"),
+    path("sync/now/", sync.sync_now, name="sync_now"),
+    path("audit/", history.audit, name="audit"),
+]

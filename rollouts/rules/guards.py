@@ -72,6 +72,11 @@ def role_blockers(rule: Verb, person: Person, what: str) -> list[Blocker]:
     return [Blocker("role", f"{rule.label} takes the role {rule.role}; {person.name} has not got it.")]
 
 
+def standing_in_the_way(verb: str, facts: RolloutFacts, phase: PhaseFacts) -> list[Blocker]:
+    """What would block this verb if the phase were in the state for it and the right person pressed: for «Before …»."""
+    return GUARDS.get(verb, _no_more)(facts, phase, Person("", "", frozenset({Role.ADMIN})))
+
+
 def next_step_blockers(facts: RolloutFacts, phase: PhaseFacts) -> list[Blocker]:
     """What stands between a live percentage and its next step: reading, soak, capacity."""
     found = _reading_blockers(facts, phase)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 
 from .expected import Drift, drift, drift_in_words
@@ -76,3 +76,15 @@ def overdue_since(flag_type: str, born: datetime | None, now: datetime) -> date 
     year, month = divmod(born.year * 12 + born.month - 1 + months, 12)
     end = date(year, month + 1, min(born.day, 28))
     return end if now.date() > end else None
+
+
+def release_day(milestone: str) -> datetime | None:
+    """About when a GitLab release came out: monthly since 15.0 in May 2022, twelve to a major version.
+
+    Source: GitLab's release policy (third Thursday of each month); None for what is no release number.
+    """
+    major, _, minor = milestone.partition(".")
+    if not (major.isdigit() and minor.isdigit()) or not 1 <= int(major) <= 99 or int(minor) > 11:
+        return None
+    months = (2022 * 12 + 4) + (int(major) - 15) * 12 + int(minor)
+    return datetime(months // 12, months % 12 + 1, 18, tzinfo=UTC)

@@ -72,7 +72,7 @@ def perform_on_rollout(verb: str, rollout: Rollout, *, by: Actor, reason: str = 
     return rollout
 
 
-def blockers_for(rollout: Rollout, facts: RolloutFacts, by: Actor) -> dict[str, dict[str, list[Blocker]]]:
+def blockers_for(facts: RolloutFacts, by: Actor) -> dict[str, dict[str, list[Blocker]]]:
     """For each phase, each verb that fits its state, with what stands in its way: what pages and answers show."""
     return {
         phase.name: {

@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Literal
 
+Sent = tuple[int, bytes, dict[str, str]]  # status (0: hang up without a word), body, headers
 How = Literal["status", "drop", "truncated", "not_json", "html", "redirect"]
 
 
@@ -38,6 +39,28 @@ class Fault:
         hit = self.seen % self.every == 0
         self.hits += hit
         return hit
+
+    def answer(self) -> Sent:
+        """What the request gets instead of its answer."""
+        match self.how:
+            case "drop":
+                return 0, b"", {}
+            case "truncated":
+                return (
+                    200,
+                    self.body or b'[{"iid": 1, "title": "half an ans',
+                    {"Content-Length": "100000"} | self.headers,
+                )
+            case "not_json":
+                return 200, self.body or b"[{not json", self.headers
+            case "html":
+                page = b"<!doctype html><title>Sign in</title><h1>Sign in to GitLab</h1>"
+                return 200, self.body or page, {"Content-Type": "text/html; charset=utf-8"} | self.headers
+            case "redirect":
+                return self.status if 300 <= self.status < 400 else 302, b"", self.headers
+            case _:
+                words = b'{"message":"%d simulated"}' % self.status
+                return self.status, words if self.body is None else self.body, self.headers
 
 
 class Faults:

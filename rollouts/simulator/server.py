@@ -17,13 +17,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from rollouts.simulator import api, site
 from rollouts.simulator.directory import Caller
-from rollouts.simulator.faults import Fault, Faults
+from rollouts.simulator.faults import Faults, Sent
 from rollouts.simulator.state import State
 from rollouts.simulator.store import Refused
 
 LARGEST_BODY = 5 * 1024 * 1024
 HTML = "text/html; charset=utf-8"
-Sent = tuple[int, bytes, dict[str, str]]  # status, body, headers
 
 
 @dataclass(frozen=True)
@@ -113,22 +112,31 @@ class Handler(BaseHTTPRequestHandler):
         try:
             parts = urlsplit(self.path)
             query = _query(parts.query)
-            body = self._body()
+            host = urlsplit(f"//{self.headers.get('Host', '')}").hostname
         except ValueError:
             self._send(400, b'{"error":"400 Bad Request"}', {})
             return
+        body = self._body()
         delay, fault = self.server.faults.for_request(self.command, self.path)
         if delay:
             time.sleep(delay)
         if body is None:
-            status = self._send(413, b'{"error":"413 Request Entity Too Large"}', {"Connection": "close"})
+            sent: Sent = 413, b'{"error":"413 Request Entity Too Large"}', {"Connection": "close"}
         elif fault is not None:
-            status = self._misbehave(fault)
-        elif not self._host_is_ours():
-            status = self._send(400, b'{"error":"unknown host"}', {})
+            sent = fault.answer()
+        elif host not in ("127.0.0.1", "localhost", "::1"):
+            # A page of another site, with its name bent to this machine, gets nothing.
+            sent = 400, b'{"error":"unknown host"}', {}
         else:
-            status = self._send(*self._answer(parts.path, query, body))
-        self.server.log.append(Logged(self.command, unquote(parts.path), query, status, started, time.time() - started))
+            sent = self._answer(parts.path, query, body)
+        # Logged before it is sent: who has the answer may look at the log at once.
+        self.server.log.append(
+            Logged(self.command, unquote(parts.path), query, sent[0], started, time.time() - started)
+        )
+        if sent[0]:
+            self._send(*sent)
+        if not sent[0] or (fault is not None and fault.how == "truncated"):
+            self._hang_up()
 
     do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
 
@@ -166,36 +174,12 @@ class Handler(BaseHTTPRequestHandler):
             headers["Cache-Control"] = "no-cache"
         return answer.status, content, headers
 
-    def _misbehave(self, fault: Fault) -> int:
-        body = b'{"message":"%d simulated"}' % fault.status if fault.body is None else fault.body
-        match fault.how:
-            case "drop":
-                return self._hang_up()
-            case "truncated":
-                self.send_response(200)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", "1000")
-                self.end_headers()
-                self.wfile.write(b'[{"iid": 1, "title": "half an ans')
-                self.wfile.flush()
-                return self._hang_up()
-            case "not_json":
-                return self._send(200, fault.body or b"[{not json", fault.headers)
-            case "html":
-                page = b"<!doctype html><title>Sign in</title><h1>Sign in to GitLab</h1>"
-                return self._send(200, fault.body or page, {"Content-Type": HTML} | fault.headers)
-            case "redirect":
-                status = fault.status if 300 <= fault.status < 400 else 302
-                return self._send(status, b"", fault.headers)
-            case _:
-                return self._send(fault.status, body, fault.headers)
-
-    def _hang_up(self) -> int:
+    def _hang_up(self) -> None:
         self.close_connection = True
+        self.wfile.flush()
         self.connection.shutdown(socket.SHUT_RDWR)
-        return 0
 
-    def _send(self, status: int, content: bytes, headers: dict[str, str]) -> int:
+    def _send(self, status: int, content: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)
         written = {
             "Content-Type": "application/json",
@@ -208,13 +192,12 @@ class Handler(BaseHTTPRequestHandler):
             content = b""
             written.pop("Content-Type", None)
         else:
-            written["Content-Length"] = str(len(content))
+            written.setdefault("Content-Length", str(len(content)))
         for name, value in written.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content)
-        return status
 
     def _body(self) -> bytes | None:
         """The request's body; None, and no more of this connection, when it is too large."""
@@ -223,11 +206,6 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return None
         return self.rfile.read(int(length)) if length != "0" else b""
-
-    def _host_is_ours(self) -> bool:
-        """A page of another site, with its name bent to 127.0.0.1, gets nothing."""
-        host = urlsplit(f"//{self.headers.get('Host', '')}").hostname
-        return host in ("127.0.0.1", "localhost", "::1")
 
     def _token(self, query: dict[str, list[str]]) -> str | None:
         bearer = self.headers.get("Authorization", "")

@@ -52,7 +52,7 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
         ({"how": "redirect", "headers": {"Location": "/api/v4/features"}}, BadAnswer, "bad_answer", 4),
         ({"how": "redirect", "headers": {"Location": "http://[bad"}}, BadAnswer, "bad_answer", 1),
     ],
-    ids=lambda value: str(value)[:60] if isinstance(value, dict) else "",
+    ids=lambda value: str(value)[:50] if isinstance(value, dict) else None,
 )
 def test_each_failure_has_its_kind_and_its_number_of_calls(
     simulator: Simulator, gitlab: GitLab, fault: dict[str, object], error: type[GitLabProblem], kind: str, calls: int

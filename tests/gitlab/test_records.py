@@ -13,16 +13,13 @@ from hypothesis import strategies as st
 
 from rollouts.gitlab import BadAnswer, DefinitionRecord, FeatureRecord, IssueRecord, ProjectFlagRecord, StrategyRecord
 
-EXAMPLES = Path("/work/shared/gitlab/examples")
-shared = pytest.mark.shared
-needs_examples = pytest.mark.skipif(not EXAMPLES.is_dir(), reason=f"GitLab's examples are not at {EXAMPLES}")
+EXAMPLES = Path(__file__).resolve().parents[3] / "shared" / "gitlab" / "examples"
 
 ISSUE = {"iid": 1, "title": "Rollout plan", "state": "opened"}
 RECORDS = (IssueRecord, FeatureRecord, DefinitionRecord, ProjectFlagRecord, StrategyRecord)
 
 
-@shared
-@needs_examples
+@pytest.mark.shared  # skipped by the conftest where it is absent
 @pytest.mark.parametrize(
     ("file", "record"),
     [
@@ -55,8 +52,7 @@ def test_gitlabs_own_examples_are_read(file: str, record: Any) -> None:
                 assert getattr(found, field) == row[field]
 
 
-@shared
-@needs_examples
+@pytest.mark.shared  # skipped by the conftest where it is absent
 def test_the_constructed_example_has_every_gate() -> None:
     (row,) = json.loads((EXAMPLES / "instance_feature_gates_CONSTRUCTED.json").read_text())
     gates = {gate.key: gate.value for gate in FeatureRecord.from_gitlab(row).gates}
@@ -69,8 +65,7 @@ def test_the_constructed_example_has_every_gate() -> None:
     }
 
 
-@shared
-@needs_examples
+@pytest.mark.shared  # skipped by the conftest where it is absent
 def test_a_user_list_comes_with_its_strategy() -> None:
     rows = json.loads((EXAMPLES / "project_feature_flags_list.json").read_text())
     strategies = [flag.strategies[0] for flag in map(ProjectFlagRecord.from_gitlab, rows)]

@@ -1,0 +1,1 @@
+"""From facts to what a page shows: plain frozen rows, so that templates compute nothing."""

@@ -1,0 +1,375 @@
+"""One rollout on one page: what may be pressed, what blocks it, who sees the model, what is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from ...audit.actor import Actor
+from ...models import AuditEvent, ChecklistItem, Phase, Rollout, TrackedIssue
+from ...rules import commands, guards, health
+from ...rules.blockers import Blocker, in_words
+from ...rules.expected import Drift, Presence
+from ...rules.exposure import NOBODY, leaves_actorless_code_off
+from ...rules.facts import ItemFacts, PhaseFacts, RolloutFacts
+from ...rules.machine import LIVE, PHASE_VERBS, ROLLOUT_VERBS, PhaseState, RolloutState
+from ...rules.next_action import NextAction, next_action
+from ...services import facts as facts_of
+from ...services import transitions
+from .track import Track, track, where
+
+#: The order of buttons: what leads on first, the way back last.
+ORDER = ("approve", "start", "advance", "complete", "request", "resume", "retry", "pause", "reject", "withdraw", "skip")
+LEADS_ON = frozenset({"approve", "start", "advance", "complete", "request", "resume", "retry"})
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A button: ``blockers`` disable it; an admin may override them where ``can_override`` says so."""
+
+    verb: str
+    label: str
+    phase: str
+    version: int
+    blockers: tuple[Blocker, ...]
+    needs_reason: bool
+    is_primary: bool
+    can_override: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of «Before …»: a fact that stands, or a blocker with the place that clears it."""
+
+    ok: bool
+    words: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A checklist item with its verdict, its issue as far as the viewer may see it, and whether it has a form."""
+
+    anchor: str
+    title: str
+    help: str
+    ok: bool
+    required: bool
+    words: str
+    issue_url: str
+    issue_label: str
+    issue_title: str
+    read_at: datetime | None
+    confirmed_by: str
+    confirmed_at: datetime | None
+    channel: str
+    pk: int
+    kind: str
+    may_confirm: bool
+    may_undo: bool
+    guide: str
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """A phase under the track."""
+
+    name: str
+    title: str
+    words: str
+    reason: str
+    steps: tuple[tuple[int, bool], ...]
+    overrides: tuple[dict[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityRow:
+    name: str
+    needed: int | None
+    share: int | None
+    is_short: bool
+    is_now: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutPage:
+    """All that the page shows."""
+
+    rollout: Rollout
+    facts: RolloutFacts
+    health: health.State
+    next: NextAction
+    track: Track
+    stations: tuple[Station, ...]
+    actions: tuple[Action, ...]
+    roll_backs: tuple[Action, ...]
+    rollout_actions: tuple[Action, ...]
+    before_title: str
+    checks: tuple[Check, ...]
+    sections: tuple[tuple[str, tuple[Item, ...]], ...]
+    items_done: int
+    items_all: int
+    commands: tuple[commands.Command, ...]
+    waiting_since: datetime | None
+    confirmed_since: datetime | None
+    actorless: bool
+    capacity: tuple[CapacityRow, ...]
+    history: tuple[AuditEvent, ...]
+    earlier_attempts: tuple[Phase, ...]
+
+
+def build(rollout: Rollout, viewer: Actor, now: datetime, *, is_overdue: bool = False) -> RolloutPage:
+    """``rollout`` comes from ``Rollout.objects.whole()``; one query more, for the history."""
+    facts = facts_of.for_rollout(rollout, now)
+    phases = {phase.name: phase for phase in facts_of.newest_attempts(rollout)}
+    state = health.judge(facts, is_overdue=is_overdue)
+    current = where(facts.phases)
+    row = phases[current.name] if current else None
+    is_over = rollout.state in (RolloutState.CLOSED, RolloutState.ABANDONED)
+    before_title, checks = _before(facts, current, rollout) if current and not is_over else ("", ())
+    sections = _sections(rollout, facts, phases, viewer)
+    required = [item for item in facts.items if item.required]
+    return RolloutPage(
+        rollout=rollout,
+        facts=facts,
+        health=state,
+        next=next_action(facts, viewer.person),
+        track=track(facts, state.drift),
+        stations=tuple(_station(phases[phase.name], phase, now) for phase in facts.phases),
+        actions=_actions(facts, current, row, viewer) if current and row else (),
+        roll_backs=tuple(
+            _action("roll_back", facts, phase, phases[phase.name], viewer)
+            for phase in reversed(facts.phases)
+            if phase.state in LIVE and viewer.person.has(PHASE_VERBS["roll_back"].role)
+        ),
+        rollout_actions=_rollout_actions(facts, rollout, viewer),
+        before_title=before_title,
+        checks=checks,
+        sections=sections,
+        items_done=sum(item.verdict.satisfied for item in required),
+        items_all=len(required),
+        commands=() if is_over else _commands(rollout, facts),
+        waiting_since=row.stepped_at if row and facts_of.is_waiting(row) else None,
+        confirmed_since=row.confirmed_at if row else None,
+        actorless=facts.reading.exposure is not None and leaves_actorless_code_off(facts.reading.exposure),
+        capacity=_capacity(facts),
+        history=tuple(AuditEvent.objects.newest_first().filter(rollout=rollout)[:8]),
+        earlier_attempts=tuple(p for p in rollout.phases.all() if p.pk not in {n.pk for n in phases.values()}),
+    )
+
+
+def _actions(facts: RolloutFacts, phase: PhaseFacts, row: Phase, viewer: Actor) -> tuple[Action, ...]:
+    fitting = [
+        PHASE_VERBS[name]
+        for name in ORDER
+        if phase.state in PHASE_VERBS[name].sources and viewer.person.has(PHASE_VERBS[name].role)
+    ]
+    found = [_action(verb.name, facts, phase, row, viewer) for verb in fitting]
+    opening = phase.opening
+    has_next = bool(opening.ramp and opening.ramp.after(opening.step))
+    if phase.state == PhaseState.ACTIVE:
+        found = [action for action in found if action.verb != ("complete" if has_next else "advance")]
+    if not phase.optional:
+        found = [action for action in found if action.verb != "skip"]
+    return tuple(found)
+
+
+def _action(verb: str, facts: RolloutFacts, phase: PhaseFacts, row: Phase, viewer: Actor) -> Action:
+    rule = PHASE_VERBS[verb]
+    found = guards.blockers(verb, facts, phase.name, viewer.person, reason="-")
+    opening = phase.opening
+    following = opening.ramp.after(opening.step) if opening.ramp else None
+    label = f"Advance to {following.percentage} %" if verb == "advance" and following else f"{rule.label} {phase.title}"
+    if verb == "request":
+        label = f"Ask for {phase.title}"
+    if verb == "retry":
+        label = f"Try {phase.title} again"
+    return Action(
+        verb=verb,
+        label=label,
+        phase=phase.name,
+        version=row.version,
+        blockers=tuple(found),
+        needs_reason=rule.needs_reason or verb == "pause",
+        is_primary=verb in LEADS_ON,
+        can_override=bool(found)
+        and rule.overridable
+        and not guards.blockers(verb, facts, phase.name, viewer.person, reason="-", override=True),
+    )
+
+
+def _rollout_actions(facts: RolloutFacts, rollout: Rollout, viewer: Actor) -> tuple[Action, ...]:
+    return tuple(
+        Action(
+            verb=verb.name,
+            label=f"{verb.label} the rollout",
+            phase="rollout",
+            version=rollout.version,
+            blockers=tuple(guards.rollout_blockers(verb.name, facts, viewer.person, reason="-")),
+            needs_reason=verb.needs_reason,
+            is_primary=verb.name == "close",
+            can_override=False,
+        )
+        for verb in ROLLOUT_VERBS.values()
+        if facts.state in verb.sources and viewer.person.has(verb.role)
+    )
+
+
+def _before(facts: RolloutFacts, phase: PhaseFacts, rollout: Rollout) -> tuple[str, tuple[Check, ...]]:
+    opening = phase.opening
+    following = opening.ramp.after(opening.step) if opening.ramp else None
+    if phase.state in (PhaseState.ACTIVE, PhaseState.PAUSED):
+        verb = "advance" if following else "complete"
+        title = f"Before {following.percentage} %" if following else f"Before {phase.title} is complete"
+    else:
+        verb, title = "start", f"Before {phase.title} starts"
+    found = guards.standing_in_the_way(verb, facts, phase)
+    if phase.state not in (PhaseState.REQUESTED, PhaseState.APPROVED):
+        found = [blocker for blocker in found if blocker.code != "request_stale"]
+    codes = {blocker.code for blocker in found}
+    stands = [
+        Check(True, words)
+        for wanted, words in _facts_that_stand(verb, facts, phase)
+        if not codes & set(wanted)
+    ]
+    return title, tuple(stands + [Check(False, b.message, transitions.url_of(b, rollout)) for b in found])
+
+
+def _facts_that_stand(
+    verb: str, facts: RolloutFacts, phase: PhaseFacts
+) -> list[tuple[tuple[str, ...], str]]:
+    """For each group of blockers the sentence that is true when none of them stands."""
+    age = in_words(facts.now - facts.reading.read_at) if facts.reading.read_at else ""
+    fresh = (("reading_stale",), f"GitLab was read {age} ago")
+    capacity = (("capacity_short", "capacity_unknown"), facts.capacity.words)
+    if verb == "start":
+        return [
+            (("item_open",), "All required items are satisfied"),
+            (("earlier_phase_open",), "Earlier phases are completed or skipped"),
+            (("flag_missing", "flag_ahead"), f"The flag is there and not ahead: {facts.reading.words}"),
+            fresh,
+            capacity,
+        ]
+    stands = [fresh, (("not_confirmed",), f"GitLab stands where the plan says: {facts.reading.words}")]
+    if verb == "complete":
+        stands.append((("item_open",), "All items that gate it are satisfied"))
+        return [*stands, (("soak", "not_whole"), f"It stood for {in_words(phase.final_soak)}")]
+    step = phase.opening.ramp.at(phase.opening.step) if phase.opening.ramp and phase.opening.step else None
+    return [*stands, (("soak",), f"Soak of {in_words(step.soak)} is over" if step else "Soak is over"), capacity]
+
+
+def _sections(
+    rollout: Rollout, facts: RolloutFacts, phases: dict[str, Phase], viewer: Actor
+) -> tuple[tuple[str, tuple[Item, ...]], ...]:
+    stored = {(item.phase_id, item.key): item for item in rollout.items.all()}
+    sections: dict[str, list[Item]] = {}
+    for item in facts.items:
+        phase = phases.get(item.phase or "")
+        title = phase.title if phase else "Whole rollout"
+        row = stored[phase.pk if phase else None, item.key]
+        sections.setdefault(title, []).append(_item(item, row, rollout, phase, viewer))
+    return tuple((title, tuple(items)) for title, items in sections.items())
+
+
+def _item(item: ItemFacts, row: ChecklistItem, rollout: Rollout, phase: Phase | None, viewer: Actor) -> Item:
+    issue: TrackedIssue | None = facts_of.issue_for(rollout, row.role, item.phase or "") if row.role else None
+    is_open = rollout.state not in (RolloutState.ABANDONED, RolloutState.CLOSED) and (
+        phase is None or phase.state not in (PhaseState.COMPLETED, PhaseState.SKIPPED, PhaseState.ROLLED_BACK)
+    )
+    may = is_open and not row.is_automatic and viewer.person.has(PHASE_VERBS["request"].role)
+    return Item(
+        anchor=item.where.removeprefix("#"),
+        title=item.title,
+        help=row.help,
+        ok=item.verdict.satisfied,
+        required=item.required,
+        words=item.verdict.words,
+        issue_url=issue.url if issue else "",
+        issue_label=f"#{issue.iid}" if issue else "",
+        issue_title=issue.title_for(sees_confidential=viewer.sees_confidential) if issue and issue.first_read_at else "",
+        read_at=issue.read_at if issue else None,
+        confirmed_by=row.confirmed_by,
+        confirmed_at=row.confirmed_at,
+        channel=row.channel,
+        pk=row.pk,
+        kind=row.kind,
+        may_confirm=may and row.confirmed_at is None,
+        may_undo=may and row.confirmed_at is not None,
+        guide=row.guide,
+    )
+
+
+def _station(row: Phase, phase: PhaseFacts, now: datetime) -> Station:
+    said = str(phase.state).replace("_", " ")
+    if row.state == PhaseState.COMPLETED and row.completed_at and row.started_at:
+        said = f"completed {row.completed_at:%-d %b} · {in_words(row.completed_at - row.started_at)}"
+    elif row.state in (PhaseState.ACTIVE, PhaseState.PAUSED):
+        since = row.confirmed_at
+        confirmed = f"confirmed by GitLab {since:%-d %b %H:%M}" if since else "waiting for GitLab"
+        said = f"{said} · {confirmed}"
+        if since and phase.opening.ramp and phase.opening.step:
+            soak = phase.opening.ramp.at(phase.opening.step).soak
+            said += f" · stood {in_words(now - since)} of {in_words(soak)}"
+    elif row.state == PhaseState.REQUESTED:
+        said = f"asked for by {row.requested_by}"
+    elif row.state == PhaseState.APPROVED:
+        said = f"approved by {row.approved_by}"
+    if row.attempt > 1:
+        said += f" · attempt {row.attempt}"
+    if phase.state == PhaseState.PLANNED:
+        said += f" · opens for {phase.opening.at(phase.opening.first_step).words}"
+    ramp = phase.opening.ramp
+    return Station(
+        name=phase.name,
+        title=phase.title,
+        words=said,
+        reason=row.reason,
+        steps=tuple((step.percentage, step.percentage == phase.opening.step) for step in ramp.steps) if ramp else (),
+        overrides=tuple(row.overrides),
+    )
+
+
+def _commands(rollout: Rollout, facts: RolloutFacts) -> tuple[commands.Command, ...]:
+    """What to run so that GitLab stands as expected; nothing if it does or was never read."""
+    if facts.is_confirmed or facts.reading.presence in (Presence.UNREAD, Presence.UNKNOWN):
+        return ()
+    if health.judge(facts).drift is Drift.NONE:
+        return ()
+    flag, instance = rollout.flag, rollout.flag.instance
+    is_set = facts.reading.presence is Presence.SET and facts.reading.exposure is not None
+    if flag.project:
+        strategies = flag.reading.strategies if flag.reading else []
+        return commands.for_project_flag(
+            flag.name,
+            project=flag.project.path,
+            environment=flag.environment,
+            wanted=facts.expected,
+            strategies=list(strategies),
+            api_url=instance.api_url,
+        )
+    return commands.for_instance_flag(
+        flag.name,
+        now=facts.reading.exposure if is_set and facts.reading.exposure else NOBODY,
+        wanted=facts.expected,
+        names=facts_of.actor_names(rollout),
+        api_url=instance.api_url,
+    )
+
+
+def _capacity(facts: RolloutFacts) -> tuple[CapacityRow, ...]:
+    ramp = next((phase for phase in facts.phases if phase.opening.ramp), None)
+    if ramp is None or ramp.opening.ramp is None or facts.capacity.peak is None:
+        return ()
+    quota = facts.capacity.quota
+    rows = []
+    for step in ramp.opening.ramp.steps:
+        needed = facts.capacity.needed(step.percentage / 100)
+        share = round(100 * needed / quota) if needed is not None and quota else None
+        rows.append(
+            CapacityRow(
+                f"{step.percentage} %", needed, share,
+                not facts.capacity.carries_reach(step.percentage / 100),
+                ramp.state in (PhaseState.ACTIVE, PhaseState.PAUSED) and step.percentage == ramp.opening.step,
+            )
+        )
+    return tuple(rows)

@@ -1,0 +1,100 @@
+"""One rollout: look at it, take transitions, confirm items."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_POST, require_safe
+
+from ...audit.actor import Actor
+from ...models import ChecklistItem, Rollout, clock
+from ...rules.machine import PHASE_VERBS, ROLLOUT_VERBS
+from ...services import checklist, facts, transitions
+from ...services.refusals import Refused
+from ..presenters import portfolio, rollout_page
+
+
+def _whole(slug: str) -> Rollout:
+    return get_object_or_404(Rollout.objects.whole(), slug=slug)
+
+
+def _page(request: HttpRequest, slug: str, refused: Refused | None = None, what: str = "") -> HttpResponse:
+    whole, viewer, now = _whole(slug), Actor.of(request.user), clock.now()
+    overdue = portfolio.overdue_since(whole, facts.for_rollout(whole, now), now)
+    page = rollout_page.build(whole, viewer, now, is_overdue=overdue is not None)
+    status = 200
+    blockers = []
+    if refused is not None:
+        status = 403 if refused.codes == {"role"} else 409
+        blockers = [(blocker.message, transitions.url_of(blocker, whole)) for blocker in refused.blockers]
+    context = {"page": page, "rollout": whole, "refused": blockers, "refused_what": what, "overdue": overdue}
+    return render(request, "portal/rollout.html", context, status=status)
+
+
+@require_safe
+def rollout(request: HttpRequest, slug: str) -> HttpResponse:
+    return _page(request, slug)
+
+
+@require_POST
+def transition(request: HttpRequest, slug: str, phase: str, verb: str) -> HttpResponse:
+    """What a button does. Refused: the same page with 409 (403 if only the role is lacking), nothing changed."""
+    current = next((p for p in facts.newest_attempts(_whole(slug)) if p.name == phase), None)
+    if current is None or verb not in PHASE_VERBS:
+        raise Http404(f"There is no {verb} of {phase}.")
+    rule, seen = PHASE_VERBS[verb], request.POST.get("seen", "")
+    try:
+        done = transitions.perform(
+            verb,
+            current,
+            by=Actor.of(request.user),
+            reason=request.POST.get("reason", ""),
+            override=request.POST.get("override") == "yes",
+            seen=int(seen) if seen.isdecimal() and len(seen) < 10 else None,
+        )
+    except Refused as refused:
+        return _page(request, slug, refused, f"{rule.label}: {current.title}")
+    messages.success(request, f"You {rule.past} {done}.")
+    return _back(slug)
+
+
+@require_POST
+def rollout_verb(request: HttpRequest, slug: str, verb: str) -> HttpResponse:
+    """Abandon or close the whole rollout."""
+    whole = _whole(slug)
+    if verb not in ROLLOUT_VERBS:
+        raise Http404(f"There is no {verb} of a rollout.")
+    try:
+        transitions.perform_on_rollout(
+            verb, whole, by=Actor.of(request.user), reason=request.POST.get("reason", "")
+        )
+    except Refused as refused:
+        return _page(request, slug, refused, ROLLOUT_VERBS[verb].label)
+    messages.success(request, f"You {ROLLOUT_VERBS[verb].past} {whole.title}.")
+    return _back(slug)
+
+
+@require_POST
+def confirm_item(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """Confirm a checklist item with evidence, or take that back with a reason."""
+    item = get_object_or_404(ChecklistItem, rollout__slug=slug, pk=pk)
+    by = Actor.of(request.user)
+    try:
+        if "undo" in request.POST:
+            checklist.unconfirm(item, by=by, reason=request.POST.get("reason", ""))
+        else:
+            checklist.confirm(
+                item, by=by, evidence=request.POST.get("evidence", ""), channel=request.POST.get("channel", "")
+            )
+    except Refused as refused:
+        return _page(request, slug, refused, item.title)
+    messages.success(request, f"{'Taken back' if 'undo' in request.POST else 'Confirmed'}: {item.title}.")
+    return _back(slug)
+
+
+def _back(slug: str) -> HttpResponse:
+    """After a change look at it by GET, so that a reload repeats nothing."""
+    response = HttpResponseRedirect(_whole(slug).get_absolute_url())
+    response.status_code = 303
+    return response

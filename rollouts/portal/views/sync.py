@@ -1,0 +1,50 @@
+"""Is what the portal shows true to GitLab? Per instance and project: when it was read, and what went wrong."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+from kombu.exceptions import OperationalError
+
+from ... import tasks
+from ...audit.actor import Actor
+from ...models import GitLabProject, SyncRun
+from ...rules.machine import Role
+from ...services.instances import all_instances
+
+
+@require_safe
+def sync(request: HttpRequest) -> HttpResponse:
+    projects: dict[int, list[GitLabProject]] = {}
+    for project in GitLabProject.objects.select_related("instance").order_by("path"):
+        projects.setdefault(project.instance_id, []).append(project)
+    rows = [
+        {
+            "instance": instance,
+            "has_token": bool(instance.token),
+            "projects": projects.get(instance.pk, []),
+        }
+        for instance in all_instances()
+    ]
+    runs = SyncRun.objects.select_related("instance")[:20]
+    return render(request, "portal/sync.html", {"rows": rows, "runs": runs})
+
+
+@require_POST
+def sync_now(request: HttpRequest) -> HttpResponse:
+    """Ring for a pass of each instance; the pages show its result when it is through."""
+    if not Actor.of(request.user).person.has(Role.MANAGER):
+        return render(request, "403.html", {"words": "Reading GitLab at once takes the role manager."}, status=403)
+    try:
+        for instance in all_instances():
+            if instance.url:
+                tasks.sync_instance.delay(instance.pk, "page")
+        messages.success(request, "GitLab is being read. Look again in a few seconds.")
+    except (OperationalError, OSError):
+        messages.error(request, "The broker does not answer, so nothing could be asked of the workers.")
+    response = HttpResponseRedirect(reverse("portal:sync"))
+    response.status_code = 303
+    return response

@@ -1,0 +1,105 @@
+"""What must happen next in a rollout, and who must do it: the portfolio's last column and the page's main button."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from . import guards
+from .checklist import Gate
+from .expected import Drift, Presence, drift
+from .facts import Person, PhaseFacts, RolloutFacts
+from .machine import SETTLED, PhaseState, Role, RolloutState
+
+
+class Turn(StrEnum):
+    """Whose turn it is, seen by one person."""
+
+    YOURS = "yours"
+    OTHERS = "others"
+    NOBODYS = "nobodys"
+
+
+@dataclass(frozen=True, slots=True)
+class NextAction:
+    """``words`` name the deed («Advance to 25 %»), ``detail`` says why; ``verb`` is empty where no button does it."""
+
+    words: str
+    turn: Turn
+    detail: str = ""
+    verb: str = ""
+    phase: str = ""
+
+
+def next_action(facts: RolloutFacts, person: Person) -> NextAction:
+    """The one thing that brings the rollout on, or why nothing does for now."""
+    if facts.state in (RolloutState.ABANDONED, RolloutState.CLOSED):
+        return NextAction("Nothing", Turn.NOBODYS, f"The rollout is {facts.state}.")
+    kind = drift(facts.expected, facts.reading)
+    if kind in (Drift.AHEAD, Drift.DIFFERENT, Drift.MISSING):
+        return NextAction(f"Set the flag back to {facts.expected.words}", _manager(person), f"{kind.words}.")
+    phase = next((phase for phase in facts.phases if phase.state not in SETTLED), None)
+    if phase is None:
+        return _clean_up(facts, person)
+    return _of_phase(facts, phase, person)
+
+
+def _clean_up(facts: RolloutFacts, person: Person) -> NextAction:
+    if facts.reading.presence is Presence.SET:
+        return NextAction("Remove the flag", _manager(person), "from the code, then its record in GitLab")
+    return NextAction("Close the rollout", _manager(person), "the flag is gone", verb="close")
+
+
+def _of_phase(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> NextAction:
+    match phase.state:
+        case PhaseState.PLANNED:
+            return _before_start(facts, phase, person)
+        case PhaseState.REQUESTED:
+            may = person.has(Role.APPROVER) and person.identity != phase.requested_by
+            turn = Turn.YOURS if may else Turn.OTHERS
+            return NextAction(f"Approve {phase.title}", turn, f"asked by {phase.requested_by}", "approve", phase.name)
+        case PhaseState.APPROVED:
+            return _start(facts, phase, person)
+        case PhaseState.ACTIVE:
+            return _go_on(facts, phase, person)
+        case PhaseState.PAUSED:
+            return NextAction(f"Resume {phase.title}", _manager(person), "paused", "resume", phase.name)
+        case _:
+            return NextAction(f"Try {phase.title} again", _manager(person), "rolled back", "retry", phase.name)
+
+
+def _before_start(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> NextAction:
+    missing = facts.open_items(phase, Gate.START)
+    if not missing:
+        return NextAction(f"Ask for {phase.title}", _manager(person), "nothing is missing", "request", phase.name)
+    more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
+    return NextAction(missing[0].title, _manager(person), f"{missing[0].verdict.words}{more}")
+
+
+def _start(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> NextAction:
+    anybody = Person("", "", frozenset({Role.MANAGER}))
+    found = guards.blockers("start", facts, phase.name, anybody)
+    if found:
+        return NextAction(f"Before {phase.title} starts", _manager(person), found[0].message)
+    return NextAction(f"Start {phase.title}", _manager(person), "approved", "start", phase.name)
+
+
+def _go_on(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> NextAction:
+    if not facts.is_confirmed:
+        said = f"GitLab: {facts.reading.words}"
+        return NextAction(f"Set the flag to {facts.expected.words}", _manager(person), said)
+    opening = phase.opening
+    following = opening.ramp.after(opening.step) if opening.ramp else None
+    verb = "advance" if following else "complete"
+    anybody = Person("", "", frozenset({Role.MANAGER}))
+    found = guards.blockers(verb, facts, phase.name, anybody)
+    words = f"Advance to {following.percentage} %" if following else f"Complete {phase.title}"
+    if not found:
+        return NextAction(words, _manager(person), "nothing blocks it", verb, phase.name)
+    if {blocker.code for blocker in found} == {"soak"}:
+        return NextAction(words, Turn.NOBODYS, found[0].message, verb, phase.name)
+    return NextAction(words, _manager(person), found[0].message, verb, phase.name)
+
+
+def _manager(person: Person) -> Turn:
+    return Turn.YOURS if person.has(Role.MANAGER) else Turn.OTHERS
