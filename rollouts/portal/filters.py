@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import django_filters
 from django.db.models import Q
 
@@ -19,9 +17,7 @@ class RolloutFilter(django_filters.FilterSet):
     state = django_filters.ChoiceFilter(
         method="in_state", label="State", empty_label="Open", choices=[("over", "Finished"), ("all", "All")]
     )
-    provider = django_filters.ChoiceFilter(
-        field_name="ai_model__provider", label="Provider", empty_label="Any provider", choices=lambda: providers()
-    )
+    provider = django_filters.CharFilter(field_name="ai_model__provider", label="Provider")
 
     class Meta:
         model = Rollout
@@ -44,6 +40,7 @@ class RolloutFilter(django_filters.FilterSet):
         return queryset.filter(state__in=OVER) if state == "over" else queryset
 
 
-def providers() -> list[tuple[str, str]]:
-    names: Any = AIModel.objects.exclude(provider="").order_by("provider").values_list("provider", flat=True).distinct()
-    return [(name, name) for name in names]
+def providers() -> list[str]:
+    """Providers of the AI models that are rolled out."""
+    rolled_out = AIModel.objects.filter(rollouts__isnull=False).exclude(provider="")
+    return list(rolled_out.order_by("provider").values_list("provider", flat=True).distinct())

@@ -43,7 +43,7 @@ class PlanForm(forms.Form):
     final_soak = forms.CharField(max_length=20, initial="1d", label="Final soak")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
         for role in ISSUES:
             self.fields[role] = forms.CharField(
                 required=False, max_length=1000, label=f"{_words(role)} issue", widget=forms.URLInput()

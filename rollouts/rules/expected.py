@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from .exposure import EVERYONE, NOBODY, Comparison, Exposure, as_percentage, compare
+from .exposure import EVERYONE, NOBODY, Comparison, Exposure, apart, as_percentage, compare
 from .machine import LIVE
 from .ramp import Ramp
 
@@ -143,4 +143,14 @@ def drift(expected: Exposure, reading: FlagReading) -> Drift:
 
 def drift_in_words(kind: Drift, expected: Exposure, reading: FlagReading) -> str:
     """«GitLab: 50 % of actors. Plan: 25 % of actors. More people see the model than approved.»"""
-    return f"GitLab: {reading.words}. Plan: {expected.words}. {kind.words}."
+    read, planned = difference_in_words(expected, reading)
+    return f"GitLab: {read}. Plan: {planned}. {kind.words}."
+
+
+def difference_in_words(expected: Exposure, reading: FlagReading) -> tuple[str, str]:
+    """What GitLab says and what the plan says, without what both say."""
+    if reading.presence is not Presence.SET or reading.exposure is None:
+        return reading.words, expected.words
+    read, planned = apart(reading.exposure, expected)
+    nothing = "nobody else" if not expected.is_nobody and not reading.exposure.is_nobody else "nobody"
+    return (nothing if read.is_nobody else read.words), (nothing if planned.is_nobody else planned.words)

@@ -254,6 +254,22 @@ def compare(first: Exposure, second: Exposure) -> Comparison:
     return Comparison.WIDER if more else Comparison.NARROWER if fewer else Comparison.SAME
 
 
+def apart(one: Exposure, two: Exposure) -> tuple[Exposure, Exposure]:
+    """Both without what they have in common: what is left is what differs, to say in words."""
+
+    def without(mine: Exposure, yours: Exposure) -> Exposure:
+        return replace(
+            mine,
+            percentage_of_actors=NOTHING
+            if mine.percentage_of_actors == yours.percentage_of_actors
+            else mine.percentage_of_actors,
+            groups=mine.groups - yours.groups,
+            actors=mine.actors - yours.actors,
+        )
+
+    return without(one, two), without(two, one)
+
+
 def widens(before: Exposure, after: Exposure) -> bool:
     """Whether anybody could be in afterwards who was not before."""
     return compare(before, after) in (Comparison.WIDER, Comparison.DIFFERENT)

@@ -72,6 +72,7 @@ class RolloutFacts:
     freshness: timedelta
     now: datetime
     others_live: tuple[str, ...] = field(default=())
+    owners: tuple[str, ...] = ()
 
     @property
     def expected(self) -> Exposure:

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from . import guards
 from .checklist import Gate
-from .expected import Drift, Presence, drift
+from .expected import Drift, Presence, difference_in_words, drift
 from .facts import Person, PhaseFacts, RolloutFacts
 from .machine import SETTLED, PhaseState, Role, RolloutState
 
@@ -37,7 +37,8 @@ def next_action(facts: RolloutFacts, person: Person) -> NextAction:
         return NextAction("Nothing", Turn.NOBODYS, f"The rollout is {facts.state}.")
     kind = drift(facts.expected, facts.reading)
     if kind in (Drift.AHEAD, Drift.DIFFERENT, Drift.MISSING):
-        return NextAction(f"Set the flag back to {facts.expected.words}", _manager(person), f"{kind.words}.")
+        planned = difference_in_words(facts.expected, facts.reading)[1]
+        return NextAction(f"Set the flag back to {planned}", _manager(facts, person), f"{kind.words}.")
     phase = next((phase for phase in facts.phases if phase.state not in SETTLED), None)
     if phase is None:
         return _clean_up(facts, person)
@@ -46,8 +47,8 @@ def next_action(facts: RolloutFacts, person: Person) -> NextAction:
 
 def _clean_up(facts: RolloutFacts, person: Person) -> NextAction:
     if facts.reading.presence is Presence.SET:
-        return NextAction("Remove the flag", _manager(person), "from the code, then its record in GitLab")
-    return NextAction("Close the rollout", _manager(person), "the flag is gone", verb="close")
+        return NextAction("Remove the flag", _manager(facts, person), "from the code, then its record in GitLab")
+    return NextAction("Close the rollout", _manager(facts, person), "the flag is gone", verb="close")
 
 
 def _of_phase(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> NextAction:
@@ -63,31 +64,31 @@ def _of_phase(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> NextAct
         case PhaseState.ACTIVE:
             return _go_on(facts, phase, person)
         case PhaseState.PAUSED:
-            return NextAction(f"Resume {phase.title}", _manager(person), "paused", "resume", phase.name)
+            return NextAction(f"Resume {phase.title}", _manager(facts, person), "paused", "resume", phase.name)
         case _:
-            return NextAction(f"Try {phase.title} again", _manager(person), "rolled back", "retry", phase.name)
+            return NextAction(f"Try {phase.title} again", _manager(facts, person), "rolled back", "retry", phase.name)
 
 
 def _before_start(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> NextAction:
     missing = facts.open_items(phase, Gate.START)
     if not missing:
-        return NextAction(f"Ask for {phase.title}", _manager(person), "nothing is missing", "request", phase.name)
+        return NextAction(f"Ask for {phase.title}", _manager(facts, person), "nothing is missing", "request", phase.name)
     more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
-    return NextAction(missing[0].title, _manager(person), f"{missing[0].verdict.words}{more}")
+    return NextAction(missing[0].title, _manager(facts, person), f"{missing[0].verdict.words}{more}")
 
 
 def _start(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> NextAction:
     anybody = Person("", "", frozenset({Role.MANAGER}))
     found = guards.blockers("start", facts, phase.name, anybody)
     if found:
-        return NextAction(f"Before {phase.title} starts", _manager(person), found[0].message)
-    return NextAction(f"Start {phase.title}", _manager(person), "approved", "start", phase.name)
+        return NextAction(f"Before {phase.title} starts", _manager(facts, person), found[0].message)
+    return NextAction(f"Start {phase.title}", _manager(facts, person), "approved", "start", phase.name)
 
 
 def _go_on(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> NextAction:
     if not facts.is_confirmed:
-        said = f"GitLab: {facts.reading.words}"
-        return NextAction(f"Set the flag to {facts.expected.words}", _manager(person), said)
+        read, planned = difference_in_words(facts.expected, facts.reading)
+        return NextAction(f"Set the flag to {planned}", _manager(facts, person), f"GitLab: {read}")
     opening = phase.opening
     following = opening.ramp.after(opening.step) if opening.ramp else None
     verb = "advance" if following else "complete"
@@ -95,11 +96,13 @@ def _go_on(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> NextAction
     found = guards.blockers(verb, facts, phase.name, anybody)
     words = f"Advance to {following.percentage} %" if following else f"Complete {phase.title}"
     if not found:
-        return NextAction(words, _manager(person), "nothing blocks it", verb, phase.name)
+        return NextAction(words, _manager(facts, person), "nothing blocks it", verb, phase.name)
     if {blocker.code for blocker in found} == {"soak"}:
         return NextAction(words, Turn.NOBODYS, found[0].message, verb, phase.name)
-    return NextAction(words, _manager(person), found[0].message, verb, phase.name)
+    return NextAction(words, _manager(facts, person), found[0].message, verb, phase.name)
 
 
-def _manager(person: Person) -> Turn:
-    return Turn.YOURS if person.has(Role.MANAGER) else Turn.OTHERS
+def _manager(facts: RolloutFacts, person: Person) -> Turn:
+    """A manager's turn; where the rollout has owners, theirs."""
+    is_mine = not facts.owners or person.name in facts.owners
+    return Turn.YOURS if person.has(Role.MANAGER) and is_mine else Turn.OTHERS

@@ -13,7 +13,7 @@ from ..rules.capacity import Capacity
 from ..rules.checklist import Confirmation, Gate, IssueFacts, ItemKind
 from ..rules.expected import Audience, Opening
 from ..rules.facts import ItemFacts, PhaseFacts, RolloutFacts
-from ..rules.machine import LIVE, SETTLED, PhaseState, RolloutState
+from ..rules.machine import LIVE, SETTLED, RolloutState
 from ..rules.ramp import Ramp, Step
 
 
@@ -78,6 +78,7 @@ def for_rollout(rollout: Rollout, now: datetime) -> RolloutFacts:
         capacity=capacity,
         freshness=timedelta(seconds=settings.FRESHNESS_SECONDS),
         now=now,
+        owners=tuple(rollout.owners),
         others_live=tuple(
             other.title
             for other in rollout.flag.rollouts.all()
@@ -185,8 +186,3 @@ def _content(rollout: Rollout, phases: list[Phase]) -> dict[str, Any]:
             for phase in phases
         ],
     }
-
-
-def is_waiting(phase: Phase) -> bool:
-    """An intent was stated (start, advance) and GitLab has not been read at it yet."""
-    return phase.state in (PhaseState.ACTIVE, PhaseState.PAUSED) and phase.confirmed_at is None

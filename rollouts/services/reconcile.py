@@ -57,7 +57,7 @@ def reconcile(rollout: Rollout, now: datetime) -> Findings:
         phase.save()
     if findings.drift is not None:
         rollout.drift = findings.drift
-        rollout.drift_since = None if findings.drift is Drift.NONE else (findings.facts.reading.since or now)
+        rollout.drift_since = None if findings.drift is Drift.NONE else _began(rollout, findings.facts, now)
         rollout.save()
     return findings
 
@@ -77,6 +77,13 @@ def reconcile_alone(pk: int, *, by: Actor, now: datetime) -> None:
         else:
             doing.verb = "drift.ended" if findings.drift is Drift.NONE else "drift.began"
         doing.notes = {"gitlab": findings.facts.reading.words, "plan": findings.facts.expected.words}
+
+
+def _began(rollout: Rollout, facts: RolloutFacts, now: datetime) -> datetime:
+    """The later of the last intent and the reading that differs from it."""
+    phases = facts_of.newest_attempts(rollout)
+    intents = [moment for phase in phases for moment in (phase.stepped_at, phase.ended_at) if moment]
+    return max([facts.reading.since or now, *intents])
 
 
 def _confirmed_since(facts: RolloutFacts, stepped_at: datetime | None) -> datetime | None:

@@ -10,7 +10,6 @@ from ...audit.actor import Actor
 from ...models import Rollout
 from ...rules import health
 from ...rules.blockers import in_words
-from ...rules.expected import Drift
 from ...rules.facts import PhaseFacts, RolloutFacts
 from ...rules.health import Health
 from ...rules.machine import PhaseState, RolloutState
@@ -165,8 +164,7 @@ def _tag_words(kind: Health, facts: RolloutFacts) -> str:
 def _exposure(rollout: Rollout, facts: RolloutFacts, state: health.State) -> str:
     if state.health in (Health.DRIFTING, Health.WAITING):
         since = f", since {rollout.drift_since:%H:%M, %-d %b}" if rollout.drift_since else ""
-        kind = state.drift.words if state.drift is not Drift.BEHIND else "Fewer see it than planned"
-        return f"GitLab: {facts.reading.words}. Plan: {facts.expected.words}. {kind}{since}."
+        return f"{state.words.removesuffix('.')}{since}."
     if facts.reading.exposure is not None and facts.reading.exposure.is_nobody:
         return "nobody sees it"
     return facts.reading.words

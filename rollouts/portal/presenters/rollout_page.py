@@ -149,7 +149,7 @@ def build(rollout: Rollout, viewer: Actor, now: datetime, *, is_overdue: bool = 
         items_done=sum(item.verdict.satisfied for item in required),
         items_all=len(required),
         commands=() if is_over else _commands(rollout, facts),
-        waiting_since=row.stepped_at if row and facts_of.is_waiting(row) else None,
+        waiting_since=row.stepped_at if row and state.health is health.Health.WAITING else None,
         confirmed_since=row.confirmed_at if row else None,
         actorless=facts.reading.exposure is not None and leaves_actorless_code_off(facts.reading.exposure),
         capacity=_capacity(facts),
@@ -212,6 +212,7 @@ def _rollout_actions(facts: RolloutFacts, rollout: Rollout, viewer: Actor) -> tu
         )
         for verb in ROLLOUT_VERBS.values()
         if facts.state in verb.sources and viewer.person.has(verb.role)
+        if verb.name != "abandon" or not any(phase.state in LIVE for phase in facts.phases)
     )
 
 

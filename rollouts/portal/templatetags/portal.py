@@ -28,6 +28,17 @@ def age(moment: datetime | None, missing: str = "never") -> SafeString | str:
     )
 
 
+@register.simple_tag
+def lasting(moment: datetime | None) -> SafeString | str:
+    """«4 d»: how long since, with the exact time in reach."""
+    if moment is None:
+        return ""
+    said = " ".join(in_words(clock.now() - moment).split()[:2])
+    return format_html(
+        '<time datetime="{}" title="since {}">{}</time>', moment.isoformat(), f"{moment:%-d %b %Y %H:%M} UTC", said
+    )
+
+
 @register.filter
 def sentence(event: AuditEvent) -> str:
     return history.sentence(event)

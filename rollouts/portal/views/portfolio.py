@@ -10,7 +10,7 @@ from ...audit.actor import Actor
 from ...models import Rollout, clock
 from ...rules.health import Health
 from ...rules.next_action import Turn
-from ..filters import RolloutFilter
+from ..filters import RolloutFilter, providers
 from ..presenters import portfolio as present
 
 #: What the sentence on top links to: just those rows.
@@ -30,6 +30,7 @@ def portfolio(request: HttpRequest) -> HttpResponse:
     shown = [row for row in rows if show(row)] if show else rows
     context = {
         "filter": chosen,
+        "providers": providers(),
         "groups": present.groups(shown),
         "summary": present.summary(rows),
         "shown": len(shown),
