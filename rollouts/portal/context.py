@@ -46,5 +46,5 @@ def _freshness() -> Freshness:
         return Freshness("GitLab not read yet", "wait")
     age = clock.now() - min(moment for moment in read if moment)
     is_stale = age > timedelta(seconds=settings.FRESHNESS_SECONDS)
-    return Freshness(f"GitLab read {in_words(age).rsplit(' ', 2)[0] if ' min ' in in_words(age) else in_words(age)} ago",
-                     "stop" if is_stale else "")
+    said = " ".join(in_words(age).split()[:2])
+    return Freshness(f"GitLab read {said} ago", "stop" if is_stale else "")

@@ -25,7 +25,10 @@ class PlanForm(forms.Form):
     )
     model = forms.CharField(max_length=120, label="AI model", widget=forms.TextInput(attrs={"list": "models"}))
     baseline = forms.CharField(
-        max_length=120, required=False, label="Baseline", help_text="The AI model that it replaces.",
+        max_length=120,
+        required=False,
+        label="Baseline",
+        help_text="The AI model that it replaces.",
         widget=forms.TextInput(attrs={"list": "models"}),
     )
     flag = forms.CharField(max_length=255, label="Feature flag")
@@ -33,10 +36,10 @@ class PlanForm(forms.Form):
     peak = forms.IntegerField(min_value=0, required=False, label="Peak requests a minute")
     owners = forms.CharField(required=False, max_length=500, help_text="User names, separated by blanks.")
     team = forms.CharField(
-        required=False, max_length=2000, label="Team", help_text="Actors, separated by blanks: user:alice group:acme/code"
+        required=False, max_length=2000, label="Team", help_text="Actors: user:alice group:acme/code"
     )
     company = forms.CharField(
-        required=False, max_length=500, label="Company", help_text="Feature groups, separated by blanks: acme_team_members"
+        required=False, max_length=500, label="Company", help_text="Feature groups: acme_team_members"
     )
     steps = forms.CharField(max_length=300, initial="1 10 25 50 75 100", help_text="Percentages, rising to 100.")
     soak = forms.CharField(max_length=20, initial="1d", help_text="How long each step must stand: 15m, 24h, 1d.")

@@ -72,7 +72,8 @@ def _of_phase(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> NextAct
 def _before_start(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> NextAction:
     missing = facts.open_items(phase, Gate.START)
     if not missing:
-        return NextAction(f"Ask for {phase.title}", _manager(facts, person), "nothing is missing", "request", phase.name)
+        turn = _manager(facts, person)
+        return NextAction(f"Ask for {phase.title}", turn, "nothing is missing", "request", phase.name)
     more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
     return NextAction(missing[0].title, _manager(facts, person), f"{missing[0].verdict.words}{more}")
 

@@ -33,8 +33,19 @@ def raw(statement, *values):
         lambda phase: Phase(pk=phase.pk, state="active").save(),
         lambda phase: Phase.objects.filter(pk=phase.pk).update(state="active"),
         lambda phase: Phase.objects.bulk_update([_with_state(phase)], ["state"]),
-        lambda phase: Phase.objects.bulk_create([Phase(rollout=phase.rollout, name="x", title="x", position=9,
-                                                       audience="groups", final_soak=phase.final_soak, state="active")]),
+        lambda phase: Phase.objects.bulk_create(
+            [
+                Phase(
+                    rollout=phase.rollout,
+                    name="x",
+                    title="x",
+                    position=9,
+                    audience="groups",
+                    final_soak=phase.final_soak,
+                    state="active",
+                )
+            ]
+        ),
         lambda phase: _with_state(phase).save(),
         lambda phase: Phase.objects.filter(pk=phase.pk).delete(),
         lambda phase: phase.save(update_fields=["state"]) if _with_state(phase) else None,
@@ -99,8 +110,15 @@ def test_only_one_attempt_of_a_phase_is_open(world):
 
     def again():
         with deed("x", by=BY):
-            Phase.objects.create(rollout=phase.rollout, name="team", title="Team", position=1, attempt=2,
-                                 audience="actors", final_soak=phase.final_soak)
+            Phase.objects.create(
+                rollout=phase.rollout,
+                name="team",
+                title="Team",
+                position=1,
+                attempt=2,
+                audience="actors",
+                final_soak=phase.final_soak,
+            )
 
     refuses(IntegrityError, again)
 
@@ -109,7 +127,9 @@ def test_only_an_optional_phase_can_be_stored_as_skipped(world):
     world.apply()
     refuses(
         IntegrityError,
-        lambda: raw("UPDATE rollouts_phase SET state='skipped', reason='x', ended_at=CURRENT_TIMESTAMP WHERE name='company'"),
+        lambda: raw(
+            "UPDATE rollouts_phase SET state='skipped', reason='x', ended_at=CURRENT_TIMESTAMP WHERE name='company'"
+        ),
     )
 
 
@@ -118,12 +138,16 @@ def test_a_percentage_stands_once_in_a_ramp(world):
 
     def twice():
         with deed("x", by=BY):
-            RampStep.objects.create(phase=world.phase("everyone"), percentage=25, soak=world.phase("everyone").final_soak)
+            RampStep.objects.create(
+                phase=world.phase("everyone"), percentage=25, soak=world.phase("everyone").final_soak
+            )
 
     refuses(IntegrityError, twice)
 
 
-@pytest.mark.parametrize("statement", ["UPDATE rollouts_auditevent SET actor = 'nobody'", "DELETE FROM rollouts_auditevent"])
+@pytest.mark.parametrize(
+    "statement", ["UPDATE rollouts_auditevent SET actor = 'nobody'", "DELETE FROM rollouts_auditevent"]
+)
 def test_history_can_not_be_rewritten_even_by_sql(world, statement):
     world.apply()
     count = AuditEvent.objects.count()
@@ -135,7 +159,12 @@ def test_history_can_not_be_rewritten_even_by_sql(world, statement):
 def test_history_refuses_the_orm_too(world):
     world.apply()
     event = AuditEvent.objects.first()
-    for attack in (event.save, event.delete, AuditEvent.objects.all().delete, lambda: AuditEvent.objects.update(actor="x")):
+    for attack in (
+        event.save,
+        event.delete,
+        AuditEvent.objects.all().delete,
+        lambda: AuditEvent.objects.update(actor="x"),
+    ):
         refuses(HistoryIsAppendOnly, attack)
 
 
@@ -148,7 +177,8 @@ def test_every_model_is_audited_or_a_log():
     from django.apps import apps
 
     assert {model.__name__ for model in apps.get_app_config("rollouts").get_models()} == {
-        *(model.__name__ for model in AUDITED), *LOGS
+        *(model.__name__ for model in AUDITED),
+        *LOGS,
     }
 
 
@@ -158,14 +188,23 @@ def test_nothing_changes_outside_a_deed(world, model):
     world.sync()
     thing = model.objects.first()
     assert thing is not None
-    field = next(f for f in thing._meta.concrete_fields if f.name not in model.unaudited_fields
-                 and f.get_internal_type() in ("CharField", "TextField", "PositiveSmallIntegerField")
-                 and not f.choices and f.name != "state")
+    field = next(
+        f
+        for f in thing._meta.concrete_fields
+        if f.name not in model.unaudited_fields
+        and f.get_internal_type() in ("CharField", "TextField", "PositiveSmallIntegerField")
+        and not f.choices
+        and f.name != "state"
+    )
     value = getattr(thing, field.name)
     setattr(thing, field.name, value + 1 if isinstance(value, int) else f"{value}x")
-    for attack in (thing.save, thing.delete, lambda: model.objects.bulk_update([thing], [field.name]),
-                   lambda: model.objects.filter(pk=thing.pk).update(**{field.name: value}),
-                   lambda: model.objects.all().delete()):
+    for attack in (
+        thing.save,
+        thing.delete,
+        lambda: model.objects.bulk_update([thing], [field.name]),
+        lambda: model.objects.filter(pk=thing.pk).update(**{field.name: value}),
+        lambda: model.objects.all().delete(),
+    ):
         refuses((Unaudited, StateIsProtected), attack)
     assert getattr(model.objects.get(pk=thing.pk), field.name) == value
 

@@ -34,7 +34,11 @@ def at_once(*deeds):
 
 @pytest.mark.parametrize(
     ("state", "verb", "people"),
-    [("planned", "request", ("mia", "mia")), ("requested", "approve", ("alice", "sam")), ("approved", "start", ("mia", "root"))],
+    [
+        ("planned", "request", ("mia", "mia")),
+        ("requested", "approve", ("alice", "sam")),
+        ("approved", "start", ("mia", "root")),
+    ],
 )
 def test_one_wins_and_history_has_one_event(transactional_db, gitlab, state, verb, people):
     from tests.walk import World

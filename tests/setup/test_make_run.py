@@ -32,15 +32,24 @@ class Run:
         names = ("GITLAB_URL", "GITLAB_TOKEN", "PORTAL_URL", "DATABASE_URL", "CELERY_BROKER_URL", "CACHE_URL")
         environment = {name: value for name, value in os.environ.items() if name not in names}
         environment |= {
-            "DATA_DIR": str(folder), "PORT": str(self.port), "SIMULATOR_PORT": str(simulator), "MAKEFLAGS": "", **more
+            "DATA_DIR": str(folder),
+            "PORT": str(self.port),
+            "SIMULATOR_PORT": str(simulator),
+            "MAKEFLAGS": "",
+            **more,
         }
         self.url = f"http://127.0.0.1:{environment['PORT']}"
         self.log = folder.parent / f"run-{self.port}.log"
         self.marker = str(folder)
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                ["make", "run"], cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL, start_new_session=True,
+                ["make", "run"],
+                cwd=ROOT,
+                env=environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
             )
 
     def said(self) -> str:

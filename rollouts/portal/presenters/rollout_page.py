@@ -228,17 +228,11 @@ def _before(facts: RolloutFacts, phase: PhaseFacts, rollout: Rollout) -> tuple[s
     if phase.state not in (PhaseState.REQUESTED, PhaseState.APPROVED):
         found = [blocker for blocker in found if blocker.code != "request_stale"]
     codes = {blocker.code for blocker in found}
-    stands = [
-        Check(True, words)
-        for wanted, words in _facts_that_stand(verb, facts, phase)
-        if not codes & set(wanted)
-    ]
+    stands = [Check(True, words) for wanted, words in _facts_that_stand(verb, facts, phase) if not codes & set(wanted)]
     return title, tuple(stands + [Check(False, b.message, transitions.url_of(b, rollout)) for b in found])
 
 
-def _facts_that_stand(
-    verb: str, facts: RolloutFacts, phase: PhaseFacts
-) -> list[tuple[tuple[str, ...], str]]:
+def _facts_that_stand(verb: str, facts: RolloutFacts, phase: PhaseFacts) -> list[tuple[tuple[str, ...], str]]:
     """For each group of blockers the sentence that is true when none of them stands."""
     age = in_words(facts.now - facts.reading.read_at) if facts.reading.read_at else ""
     fresh = (("reading_stale",), f"GitLab was read {age} ago")
@@ -287,7 +281,7 @@ def _item(item: ItemFacts, row: ChecklistItem, rollout: Rollout, phase: Phase | 
         words=item.verdict.words,
         issue_url=issue.url if issue else "",
         issue_label=f"#{issue.iid}" if issue else "",
-        issue_title=issue.title_for(sees_confidential=viewer.sees_confidential) if issue and issue.first_read_at else "",
+        issue_title=issue.title_for(sees_confidential=viewer.sees_confidential) if issue and issue.read_at else "",
         read_at=issue.read_at if issue else None,
         confirmed_by=row.confirmed_by,
         confirmed_at=row.confirmed_at,
@@ -368,7 +362,9 @@ def _capacity(facts: RolloutFacts) -> tuple[CapacityRow, ...]:
         share = round(100 * needed / quota) if needed is not None and quota else None
         rows.append(
             CapacityRow(
-                f"{step.percentage} %", needed, share,
+                f"{step.percentage} %",
+                needed,
+                share,
                 not facts.capacity.carries_reach(step.percentage / 100),
                 ramp.state in (PhaseState.ACTIVE, PhaseState.PAUSED) and step.percentage == ramp.opening.step,
             )

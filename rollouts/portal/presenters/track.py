@@ -1,4 +1,4 @@
-"""The phase track: the same shape in a row and on the page. Green is done, blue is now, red drifts, hatched is skipped."""
+"""The phase track, the same shape in a row and on the page: done, now, drifting, skipped, still to come."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from ..forms import PlanForm
 EXAMPLE = """# What the keys mean: docs/guide/plans.md
 rollout: my-rollout
 title: My model for code completion
-model: {provider: Anthropic, id: claude-haiku-4-5, host: Vertex AI, capability: code_completion, quota: {requests_per_minute: 60000}}
+model: {provider: Anthropic, id: claude-haiku-4-5, host: Vertex AI, quota: {requests_per_minute: 60000}}
 flag: {name: use_my_model}
 workload: {peak_requests_per_minute: 42000}
 owners: [OWNER]
@@ -55,7 +55,8 @@ def new_rollout(request: HttpRequest) -> HttpResponse:
     faults, applied = _apply(text, by, dry_run=False)
     if applied is None:
         return _new(request, form, text if "by_form" not in request.POST else "", faults, 422)
-    messages.success(request, f"{applied.title} is planned." if applied.created else f"{applied.title} was there already.")
+    said = "is planned" if applied.created else "was there already: its plan was applied"
+    messages.success(request, f"{applied.title} {said}.")
     return _see(applied.slug)
 
 
@@ -80,7 +81,8 @@ def plan(request: HttpRequest, slug: str) -> HttpResponse:
     dry_run = "look" in request.POST
     faults, applied = _apply(written, by, dry_run=dry_run, only=slug)
     if applied is not None and not dry_run:
-        messages.success(request, "The plan was applied." if applied.changes else "The plan says what is: nothing changed.")
+        said = "The plan was applied." if applied.changes else "The plan says what is: nothing changed."
+        messages.success(request, said)
         return _see(applied.slug)
     context = {"rollout": rollout, "text": written[:LIMIT], "faults": faults, "looked": applied}
     return render(request, "portal/plan.html", context, status=422 if faults else 200)

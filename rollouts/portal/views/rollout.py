@@ -66,9 +66,7 @@ def rollout_verb(request: HttpRequest, slug: str, verb: str) -> HttpResponse:
     if verb not in ROLLOUT_VERBS:
         raise Http404(f"There is no {verb} of a rollout.")
     try:
-        transitions.perform_on_rollout(
-            verb, whole, by=Actor.of(request.user), reason=request.POST.get("reason", "")
-        )
+        transitions.perform_on_rollout(verb, whole, by=Actor.of(request.user), reason=request.POST.get("reason", ""))
     except Refused as refused:
         return _page(request, slug, refused, ROLLOUT_VERBS[verb].label)
     messages.success(request, f"You {ROLLOUT_VERBS[verb].past} {whole.title}.")
