@@ -24,7 +24,7 @@ run: .venv/run.stamp ## start the portal at http://localhost:8000 (PORT=…)
 
 test: .venv/test.stamp ## all tests but drills
 	@$(BIN)/python -m tests.tools chromium redis-server
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not drill and not benchmark"
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not drill and not benchmark and not screenshots"
 
 test-postgres: .venv/test.stamp ## the tests of models, services, sync and history on a throw-away PostgreSQL
 	@$(BIN)/python -m tests.tools postgresql

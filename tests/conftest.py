@@ -8,6 +8,7 @@ from pathlib import Path
 
 # Before Django's settings are read: nothing of the developer's own .env or var/ takes part in a test.
 os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="portal-tests-")
+(Path(os.environ["DATA_DIR"]) / "static").mkdir()
 os.environ.setdefault("SECRET_KEY", "tests")
 for name in ("GITLAB_URL", "GITLAB_TOKEN", "PORTAL_URL", "CELERY_BROKER_URL", "CACHE_URL"):
     os.environ[name] = ""

@@ -1,128 +1,241 @@
-"""What every page of the admin shares: roles decide, and each change is one deed with one audit event."""
+"""What all admin pages share: rights by role, and one audit event for each change in its own transaction."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from django.contrib import admin, messages
-from django.db.models import Model, ProtectedError, RestrictedError
+from django.contrib import messages
+from django.contrib.admin import ModelAdmin
+from django.contrib.admin.options import InlineModelAdmin
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
+from django.db import models
+from django.db.models import ProtectedError, RestrictedError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 
 from ..audit.actor import Actor
 from ..audit.deeds import Deed, deed
-from ..models.ledger import current
+from ..models import AuditEvent, Rollout
+from ..models.ledger import AuditedModel
 from ..rules.machine import Role
+from .fields import SpanField
+
+MANY_EVENTS = 100
 
 
 def is_admin(request: HttpRequest) -> bool:
     return Actor.of(request.user).person.has(Role.ADMIN)
 
 
-class ByRole:
-    """Whoever may enter may look; only the role admin may change."""
+def may_look(request: HttpRequest) -> bool:
+    return bool(Actor.of(request.user).roles - {Role.VIEWER})
+
+
+class AuditedAdmin(ModelAdmin):
+    """Managers and approvers look, admins change; whatever changes is one deed with one event.
+
+    Subclasses say with ``may_add``, ``may_change`` and ``may_delete`` what even an admin may not do here.
+    """
+
+    may_add = may_change = may_delete = True
+    show_full_result_count = False
+    list_per_page = 50
+    formfield_overrides = {models.DurationField: {"form_class": SpanField}}
+    object_history_template = "admin/history.html"
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        found = super().get_queryset(request)
+        related = self.list_select_related
+        return found.select_related(*related) if isinstance(related, list | tuple) and related else found
+
+    # Rights, by role
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return bool(Actor.of(request.user).roles - {Role.VIEWER})
+        return may_look(request)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.has_module_permission(request)
+        return may_look(request)
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return is_admin(request)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return is_admin(request)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return is_admin(request)
-
-
-class LookOnly:
-    """For records that nobody makes, changes or deletes by hand."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.may_add and is_admin(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+        return self.may_change and is_admin(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+        return self.may_delete and is_admin(request)
 
+    # One deed for each request that changes something
 
-class AuditedAdmin(ByRole, admin.ModelAdmin):
-    """Saves, inlines, bulk actions and deletions each happen in one deed."""
-
-    list_per_page = 50
-    show_full_result_count = False
+    @contextmanager
+    def doing(self, request: HttpRequest, verb: str) -> Iterator[Deed]:
+        with deed(verb, by=Actor.of(request.user)) as doing:
+            request.deed = doing  # type: ignore[attr-defined]
+            yield doing
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        verb = "admin.change" if object_id else "admin.add"
-        return self._done(request, verb, lambda: super(AuditedAdmin, self).changeform_view(
-            request, object_id, form_url, extra_context
-        ), object_id)
+    ) -> Any:
+        if request.method != "POST":
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        with self.doing(request, "admin.change" if object_id else "admin.add"):
+            if object_id:
+                self.lock(object_id)
+            return super().changeform_view(request, object_id, form_url, extra_context)
 
-    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        return self._done(request, "admin.delete", lambda: super(AuditedAdmin, self).delete_view(
-            request, object_id, extra_context
-        ), object_id)
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
+        if request.method != "POST":
+            return super().delete_view(request, object_id, extra_context)
+        try:
+            with self.doing(request, "admin.delete"):
+                self.lock(object_id)
+                return super().delete_view(request, object_id, extra_context)
+        except (ProtectedError, RestrictedError):
+            return self._still_needed(request)
 
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        return self._done(request, "admin.bulk", lambda: super(AuditedAdmin, self).changelist_view(
-            request, extra_context
-        ))
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        if request.method != "POST":
+            return super().changelist_view(request, extra_context)
+        is_deletion = request.POST.get("action") == "delete_selected"
+        try:
+            with self.doing(request, "admin.delete" if is_deletion else "admin.change"):
+                return super().changelist_view(request, extra_context)
+        except (ProtectedError, RestrictedError):
+            return self._still_needed(request)
+
+    def _still_needed(self, request: HttpRequest) -> HttpResponse:
+        self.message_user(request, "Nothing was deleted: something else still needs it.", messages.ERROR)
+        return HttpResponseRedirect("../" if request.path.endswith("/delete/") else request.get_full_path())
+
+    def lock(self, object_id: str) -> None:
+        """Nothing moves under an edit: the rollout is locked first, as transitions do, then the object itself."""
+        try:
+            pk = self.opts.pk.to_python(unquote(object_id))
+        except (ValidationError, ValueError):
+            return
+        rows = self.model._default_manager.filter(pk=pk)
+        if any(field.name == "rollout" for field in self.opts.fields):
+            rollout_id = rows.values_list("rollout_id", flat=True).first()
+            if rollout_id is not None:
+                Rollout.objects.filter(pk=rollout_id).select_for_update().first()
+        rows.select_for_update().first()
+
+    # What is written
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        doing = request.deed  # type: ignore[attr-defined]
+        doing.about = obj
+        doing.rollout = rollout_of(obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
-        """One by one: a bulk delete would write no history."""
-        for thing in queryset:
-            thing.delete()
+        """One by one, so that each stands in the event."""
+        for obj in queryset:
+            self.delete_model(request, obj)
 
-    def log_addition(self, *args: Any, **kwargs: Any) -> None:
-        """Our own history says more than Django's log."""
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """The portal's own history says more than Django's admin log."""
 
-    log_change = log_deletions = log_addition  # type: ignore[assignment]
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """See ``log_addition``."""
 
-    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        return HttpResponseRedirect("/audit/")
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        """See ``log_addition``."""
 
-    def _done(self, request: HttpRequest, verb: str, view: Any, object_id: str | None = None) -> HttpResponse:
-        if request.method != "POST" or current() is not None:
-            return view()  # type: ignore[no-any-return]
-        try:
-            with deed(verb, by=Actor.of(request.user)) as doing:
-                request.deed = doing  # type: ignore[attr-defined]
-                response = view()
-                self.complete_deed(doing, request)
-                if hasattr(response, "render"):
-                    response = response.render()
-            return response  # type: ignore[no-any-return]
-        except (ProtectedError, RestrictedError) as error:
-            kept = ", ".join(sorted({str(thing)[:80] for thing in list(error.args[1])[:5]}))
-            messages.error(request, f"Nothing was deleted: it is still used by {kept}.")
-            return HttpResponseRedirect(request.get_full_path() if verb == "admin.bulk" else "../")
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
+        obj = self.get_object(request, unquote(object_id))
+        if obj is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined]
+        if not self.has_view_permission(request, obj):
+            raise PermissionDenied
+        events = AuditEvent.objects.newest_first().filter(object_type=self.opts.object_name, object_id=str(obj.pk))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"History: {obj}",
+            "object": obj,
+            "opts": self.opts,
+            "module_name": self.opts.verbose_name_plural,
+            "events": list(events[:MANY_EVENTS]),
+            **(extra_context or {}),
+        }
+        return TemplateResponse(request, self.object_history_template, context)
 
-    def complete_deed(self, doing: Deed, request: HttpRequest) -> None:
-        """A place to say what rollout the deed belongs to."""
 
-    def save_model(self, request: HttpRequest, obj: Model, form: Any, change: bool) -> None:
+class ForeignAdmin(AuditedAdmin):
+    """For Django's own models, which keep no ledger: their changes are noted here, field by field."""
+
+    #: Fields whose values never go into the history.
+    secret_fields: frozenset[str] = frozenset()
+
+    def as_it_is(self, obj: Any) -> dict[str, Any]:
+        """Plain values of all fields, many-to-many by name."""
+        told: dict[str, Any] = {
+            field.name: _plain(getattr(obj, field.attname))
+            for field in self.opts.concrete_fields
+            if field.name not in self.secret_fields
+        }
+        told |= {field.name: sorted(map(str, getattr(obj, field.name).all())) for field in self.opts.many_to_many}
+        return told
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        obj = form.instance
+        super().save_related(request, form, formsets, change)
+        before = request.as_it_was if change else {}  # type: ignore[attr-defined]
+        now = self.as_it_is(obj)
+        changed = {name for name, value in now.items() if before.get(name, ...) != value}
+        request.deed.note(  # type: ignore[attr-defined]
+            obj, {name: before[name] for name in changed if name in before}, {name: now[name] for name in changed}
+        )
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if change:
+            request.as_it_was = self.as_it_is(self.model._default_manager.get(pk=obj.pk))  # type: ignore[attr-defined]
         super().save_model(request, obj, form, change)
-        if (doing := getattr(request, "deed", None)) is not None:
-            doing.about = obj
 
-    def delete_model(self, request: HttpRequest, obj: Model) -> None:
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        request.deed.note(obj, self.as_it_is(obj), {})  # type: ignore[attr-defined]
         super().delete_model(request, obj)
 
 
-class LookOnlyAdmin(LookOnly, AuditedAdmin):
-    """A list and a page to look at."""
+class LookOnly(InlineModelAdmin):
+    """An inline that only shows."""
 
-
-class LookOnlyInline(LookOnly, ByRole, admin.TabularInline):
     extra = 0
     can_delete = False
-    show_change_link = True
+    template = "admin/edit_inline/tabular.html"
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return ByRole.has_module_permission(self, request)
+        return may_look(request)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class RecordsOnly(AuditedAdmin):
+    """Records of what happened: nobody adds, changes or deletes one here."""
+
+    may_add = may_change = may_delete = False
+    actions = None
+
+
+def rollout_of(obj: Any) -> Rollout | None:
+    """The rollout whose history an object belongs to."""
+    if isinstance(obj, Rollout):
+        return obj
+    try:
+        return getattr(obj, "rollout", None) if isinstance(obj, AuditedModel) else None
+    except ObjectDoesNotExist:
+        return None
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, str | int | bool | None) else str(value)

@@ -1,89 +1,199 @@
-"""GitLab instances, and what was read of them."""
+"""What is known of GitLab: where to read, what was read. What was read is never edited."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from ..audit.actor import Actor
-from ..models import FeatureFlag, FlagReading, GitLabActor, GitLabInstance, GitLabProject, SyncRun, TrackedIssue
-from .base import AuditedAdmin, LookOnlyAdmin, LookOnlyInline
+from ..models import FeatureFlag, FlagReading, GitLabInstance, GitLabProject, TrackedIssue
+from ..rules import names
+from .base import AuditedAdmin, LookOnly, RecordsOnly
 
 
-@admin.register(GitLabInstance)
+class GitLabInstanceForm(forms.ModelForm):
+    def clean_token_variable(self) -> str:
+        """Only a variable that is meant for a token: its value is sent to the instance's address."""
+        name: str = self.cleaned_data["token_variable"]
+        if "TOKEN" not in name:
+            raise ValidationError("Its value is sent to GitLab: name a variable that has TOKEN in its name.")
+        return name
+
+
 class GitLabInstanceAdmin(AuditedAdmin):
+    form = GitLabInstanceForm
     list_display = ("name", "url", "token_variable", "has_token", "flags_read_at", "flags_outcome")
     search_fields = ("name", "url")
-    readonly_fields = ("has_token", "flags_read_at", "flags_outcome", "flags_words")
+    readonly_fields = ("has_token", "flags_read_at", "flags_outcome", "flags_words", "retry_at")
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": ("name", "url", "token_variable", "has_token"),
+                "description": "The instance named gitlab follows GITLAB_URL and GITLAB_TOKEN.",
+            },
+        ),
+        ("When it was last read", {"fields": readonly_fields[1:]}),
+    )
 
-    @admin.display(boolean=True, description="token is set")
+    @admin.display(description="token is there", boolean=True)
     def has_token(self, instance: GitLabInstance) -> bool:
         return bool(instance.token)
 
 
-@admin.register(GitLabProject)
-class GitLabProjectAdmin(LookOnlyAdmin):
-    list_display = ("path", "instance", "issues_read_at", "issues_outcome", "flags_read_at", "flags_outcome")
-    list_filter = ("instance", "issues_outcome")
+class GitLabProjectForm(forms.ModelForm):
+    def clean_path(self) -> str:
+        try:
+            return names.project_path(self.cleaned_data["path"])
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
+
+
+class GitLabProjectAdmin(AuditedAdmin):
+    form = GitLabProjectForm
+    list_display = ("path", "instance", "issue_count", "issues_read_at", "issues_outcome", "flags_outcome")
+    list_filter = ("instance", "issues_outcome", "flags_outcome")
     list_select_related = ("instance",)
     search_fields = ("path",)
+    readonly_fields = (
+        "issues_read_at", "issues_outcome", "issues_words",
+        "flags_read_at", "flags_outcome", "flags_words", "retry_at",
+    )  # fmt: skip
+    fieldsets = ((None, {"fields": ("instance", "path")}), ("When it was last read", {"fields": readonly_fields}))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).annotate(issues_known=Count("issues"))
+
+    @admin.display(description="issues", ordering="issues_known")
+    def issue_count(self, project: Any) -> int:
+        return int(project.issues_known)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: GitLabProject | None = None) -> tuple[str, ...]:
+        return ("instance", *self.readonly_fields) if obj else self.readonly_fields
 
 
-@admin.register(GitLabActor)
-class GitLabActorAdmin(LookOnlyAdmin):
+class GitLabActorAdmin(RecordsOnly):
+    """Who an actor is in GitLab decides who sees a model: it comes from GitLab, or is written in a plan as User:42."""
+
     list_display = ("name", "gitlab_id", "instance", "asked_at")
-    list_filter = ("instance",)
+    list_filter = ("instance", ("gitlab_id", admin.EmptyFieldListFilter))
     list_select_related = ("instance",)
     search_fields = ("name", "gitlab_id")
+    fields = ("instance", "name", "gitlab_id", "asked_at")
 
 
-class ReadingInline(LookOnlyInline):
+class ReadingsInline(LookOnly, admin.TabularInline):
     model = FlagReading
     fk_name = "flag"
-    fields = ("read_at", "presence", "gates", "source", "entered_by", "evidence")
+    fields = ("read_at", "presence", "who_sees_it", "source", "entered_by", "evidence")
     readonly_fields = fields
+    max_num = 0
+    verbose_name_plural = "readings, newest first"
+
+    @admin.display(description="who sees it")
+    def who_sees_it(self, reading: FlagReading) -> str:
+        return reading.exposure.words
 
 
-@admin.register(FeatureFlag)
 class FeatureFlagAdmin(AuditedAdmin):
-    list_display = ("name", "project", "environment", "presence", "type", "group", "milestone", "default_enabled")
-    list_filter = ("presence", "type", "instance")
-    list_select_related = ("project", "instance")
-    search_fields = ("name", "group")
-    readonly_fields = ("presence", "reading")
-    inlines = (ReadingInline,)
+    list_display = ("name", "in_gitlab", "type", "group", "milestone", "default_enabled", "project", "rollout_count")
+    list_filter = ("presence", "type", "default_enabled", "instance")
+    list_select_related = ("instance", "project", "reading")
+    search_fields = ("name", "description", "group", "milestone")
+    search_help_text = "Name, description, group or milestone."
+    autocomplete_fields = ("project",)
+    inlines = (ReadingsInline,)
+    which = ("instance", "project", "environment", "name")
+    fieldsets = (
+        (None, {"fields": which}),
+        (
+            "Definition",
+            {
+                "fields": ("description", "type", "group", "milestone", "default_enabled"),
+                "description": "What GitLab's code says. A sync or an import of definitions writes over it.",
+            },
+        ),
+        ("Links", {"fields": ("introduced_by_url", "rollout_issue_url", "feature_issue_url")}),
+        ("In GitLab", {"fields": ("in_gitlab", "presence", "reading"), "description": "Read, never edited."}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).annotate(rollouts_here=Count("rollouts"))
+
+    @admin.display(description="rollouts", ordering="rollouts_here")
+    def rollout_count(self, flag: Any) -> int:
+        return int(flag.rollouts_here)
+
+    @admin.display(description="in GitLab")
+    def in_gitlab(self, flag: FeatureFlag) -> str:
+        return flag.latest.words if flag.pk else "–"
+
+    def get_readonly_fields(self, request: HttpRequest, obj: FeatureFlag | None = None) -> tuple[str, ...]:
+        """Which flag it is stays; its default too, once it says for a rollout what GitLab's silence means."""
+        read = ("in_gitlab", "presence", "reading")
+        if obj is None:
+            return read
+        in_use = ("default_enabled",) if obj.rollouts.exists() else ()
+        return (*self.which, *in_use, *read)
 
 
-@admin.register(FlagReading)
-class FlagReadingAdmin(LookOnlyAdmin):
-    list_display = ("flag", "read_at", "presence", "source", "entered_by")
-    list_filter = ("presence", "source")
-    list_select_related = ("flag__project",)
-    search_fields = ("flag__name",)
+class FlagReadingAdmin(RecordsOnly):
+    list_display = ("flag", "read_at", "presence", "who_sees_it", "source", "entered_by")
+    list_filter = ("source", "presence")
+    list_select_related = ("flag__project", "flag__instance")
+    search_fields = ("flag__name", "evidence", "entered_by")
     date_hierarchy = "read_at"
+    fields = ("flag", "read_at", "presence", "who_sees_it", "gates", "raw", "source", "entered_by", "evidence")
+    readonly_fields = ("who_sees_it",)
+
+    @admin.display(description="who sees it")
+    def who_sees_it(self, reading: FlagReading) -> str:
+        return reading.exposure.words
 
 
-@admin.register(TrackedIssue)
-class TrackedIssueAdmin(LookOnlyAdmin):
-    """Titles, labels and people of confidential issues are for those who may enter here; viewers may not."""
+class TrackedIssueAdmin(AuditedAdmin):
+    """Follow an issue by adding project and number; all else comes from GitLab."""
 
-    list_display = ("reference", "shown_title", "state", "confidential", "task_done", "task_count", "found", "changed_at")
-    list_filter = ("state", "confidential", "found")
+    may_change = False
+    list_display = ("reference", "title_seen", "state", "confidential", "tasks", "notes_count", "found", "changed_at")
+    list_filter = ("state", "confidential", "found", "project__instance")
     list_select_related = ("project__instance",)
     search_fields = ("iid", "project__path")
+    search_help_text = "Number or project."
+    autocomplete_fields = ("project",)
+    public = (
+        "address", "state", "confidential", "task_count", "task_done", "notes_count",
+        "opened_at", "changed_at", "closed_at", "found", "first_read_at",
+    )  # fmt: skip
+    from_the_issue = ("title_seen", "labels", "assignees", "author")
 
-    def get_queryset(self, request: HttpRequest):  # type: ignore[no-untyped-def]
-        self.sees_confidential = Actor.of(request.user).sees_confidential
-        return super().get_queryset(request)
+    def get_fields(self, request: HttpRequest, obj: TrackedIssue | None = None) -> tuple[str, ...]:
+        if obj is None:
+            return ("project", "iid")
+        secret = obj.confidential and not Actor.of(request.user).sees_confidential
+        return ("project", "iid", *self.public, *(() if secret else self.from_the_issue))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: TrackedIssue | None = None) -> tuple[str, ...]:
+        return (*self.public, *self.from_the_issue)
 
     @admin.display(description="title")
-    def shown_title(self, issue: TrackedIssue) -> str:
-        return issue.title_for(sees_confidential=self.sees_confidential)
+    def title_seen(self, issue: TrackedIssue) -> str:
+        """Whoever enters the admin may see it; the rule is asked all the same."""
+        return issue.title_for(sees_confidential=self._sees)
 
+    @admin.display(description="tasks")
+    def tasks(self, issue: TrackedIssue) -> str:
+        return f"{issue.task_done} of {issue.task_count}" if issue.task_count else "–"
 
-@admin.register(SyncRun)
-class SyncRunAdmin(LookOnlyAdmin):
-    list_display = ("started_at", "instance", "trigger", "outcome", "calls", "flags_changed", "issues_changed")
-    list_filter = ("outcome", "trigger", "instance")
-    list_select_related = ("instance",)
-    date_hierarchy = "started_at"
+    @admin.display(description="address")
+    def address(self, issue: TrackedIssue) -> SafeString:
+        return format_html('<a href="{0}" rel="noreferrer">{0}</a>', issue.url)
+
+    _sees = True  # has_view_permission lets nobody in who does not see confidential issues

@@ -1,24 +1,84 @@
-"""The history, to look at."""
+"""Records of what happened: passes of reading GitLab, and history itself. Nobody changes either."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from ..audit.actor import Actor
-from ..models import AuditEvent
-from .base import LookOnlyAdmin
+from ..models import AuditEvent, SyncRun
+from .base import RecordsOnly
 
 
-@admin.register(AuditEvent)
-class AuditEventAdmin(LookOnlyAdmin):
-    list_display = ("at", "actor", "verb", "object_type", "object_name", "rollout", "source", "reason")
-    list_filter = ("source", "object_type", "verb")
+class SyncRunAdmin(RecordsOnly):
+    list_display = ("started_at", "instance", "trigger", "outcome", "took", "calls", "flags_changed", "issues_changed")
+    list_filter = ("outcome", "instance", "trigger")
+    list_select_related = ("instance",)
+    date_hierarchy = "started_at"
+    search_fields = ("instance__name", "problems")
+
+    @admin.display(description="seconds")
+    def took(self, run: SyncRun) -> str:
+        return f"{run.seconds:.1f}" if run.finished_at else "running"
+
+
+class SubjectFilter(admin.SimpleListFilter):
+    """By the first part of the verb; a fixed list, so that it asks nothing of a long history."""
+
+    title, parameter_name = "subject", "subject"
+    SUBJECTS = ("phase", "rollout", "plan", "item", "drift", "flag", "reading", "issue", "actor", "model", "admin")
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(subject, subject) for subject in self.SUBJECTS]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(verb__startswith=f"{self.value()}.") if self.value() in self.SUBJECTS else queryset
+
+
+class AuditEventAdmin(RecordsOnly):
+    list_display = ("at", "actor", "verb", "object_name", "rollout", "reason", "source")
+    list_filter = (SubjectFilter, "actor_kind")
     list_select_related = ("rollout",)
-    search_fields = ("actor", "object_name", "reason")
-    date_hierarchy = "at"
+    search_fields = ("object_name", "actor", "reason", "rollout__title")
+    search_help_text = "Names, people and reasons. The History page of the portal has more filters."
+    ordering = ("-pk",)
+    told = ("before_told", "after_told", "snapshot_told")
+    first_fields = (
+        "at", "actor", "actor_kind", "verb", "object_type", "object_id", "object_name",
+        "rollout", "reason", "source", "request_id", "chain",
+    )  # fmt: skip
 
-    def get_exclude(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return () if Actor.of(request.user).sees_confidential else ("confidential",)
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        secret = ("confidential_told",) if Actor.of(request.user).sees_confidential else ()
+        return (*self.first_fields, *self.told, *secret)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return self.get_fields(request, obj)
+
+    @admin.display(description="before")
+    def before_told(self, event: AuditEvent) -> SafeString:
+        return _pretty(event.before)
+
+    @admin.display(description="after")
+    def after_told(self, event: AuditEvent) -> SafeString:
+        return _pretty(event.after)
+
+    @admin.display(description="as it was then")
+    def snapshot_told(self, event: AuditEvent) -> SafeString:
+        return _pretty(event.snapshot)
+
+    @admin.display(description="confidential")
+    def confidential_told(self, event: AuditEvent) -> SafeString:
+        return _pretty(event.confidential)
+
+
+def _pretty(values: Any) -> SafeString:
+    if not values:
+        return format_html("{}", "–")
+    return format_html("<pre>{}</pre>", json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False))

@@ -1,103 +1,136 @@
-"""Users and groups: who has which role is history too."""
+"""People, their roles, and whom too many wrong passwords have locked out."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
-from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import UserChangeForm
 from django.contrib.auth.models import Group, User
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
-from ..audit.deeds import Deed
+from ..audit.actor import Actor
 from ..rules.machine import Role
-from .base import AuditedAdmin
+from .base import ForeignAdmin, LookOnly
 
-admin.site.unregister(User)
-admin.site.unregister(Group)
-
-
-class NotedAdmin(AuditedAdmin):
-    """Notes what Django's own models do not tell the ledger."""
-
-    def state(self, thing: Any) -> dict[str, Any]:
-        raise NotImplementedError
-
-    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
-        thing = super().get_object(request, object_id, from_field)
-        if thing is not None and not hasattr(request, "state_before"):
-            request.state_before = (thing.pk, self.state(thing))  # type: ignore[attr-defined]
-        return thing
-
-    def complete_deed(self, doing: Deed, request: HttpRequest) -> None:
-        """After everything is saved, groups and permissions too."""
-        thing = doing.about
-        if thing is None or thing.pk is None:
-            return
-        pk, before = getattr(request, "state_before", (None, {}))
-        doing.note(thing, before if pk == thing.pk else {}, self.state(type(thing)._default_manager.get(pk=thing.pk)))
-
-    def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        doing, before = request.deed, self.state(obj)  # type: ignore[attr-defined]
-        doing.note(obj, before, {})
-        super().delete_model(request, obj)
-
-    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
-        for thing in queryset:
-            self.delete_model(request, thing)
+ROLES_HELP = (
+    "viewer reads; manager plans, ticks, requests, starts and rolls back; approver approves or rejects; "
+    "admin does all of it and configures. Without a role a person is a viewer."
+)
 
 
-@admin.register(User)
-class PersonAdmin(NotedAdmin, UserAdmin):
-    list_display = ("username", "first_name", "last_name", "email", "roles", "is_active", "last_login")
-    list_filter = ("groups", "is_active")
+class PersonForm(UserChangeForm):
+    def clean(self) -> dict[str, Any]:
+        """Nobody locks the last door behind themselves."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        if self.is_own:
+            stays = cleaned.get("is_active", True) and (
+                cleaned.get("is_superuser") or any(group.name == Role.ADMIN for group in cleaned.get("groups", ()))
+            )
+            if not stays:
+                raise ValidationError("You can't take the role admin from yourself: ask another admin.")
+        return cleaned
+
+    is_own = False
+
+
+class PersonAdmin(ForeignAdmin, UserAdmin):
+    """History and four eyes tell people apart by user name, so that stays, and nobody is deleted: deactivate them."""
+
+    form = PersonForm
+    may_delete = False
+    secret_fields = frozenset({"password", "last_login"})
+    list_display = ("username", "roles", "first_name", "last_name", "email", "is_active", "last_login")
+    list_filter = ("groups", "is_active", "is_superuser")
+    filter_horizontal = ()
     fieldsets = (
         (None, {"fields": ("username", "password")}),
-        ("Person", {"fields": ("first_name", "last_name", "email")}),
-        ("Role", {"fields": ("groups", "is_active", "is_superuser")}),
+        ("The person", {"fields": ("first_name", "last_name", "email")}),
+        ("Role", {"fields": ("groups", "is_superuser", "is_active"), "description": ROLES_HELP}),
+        ("Dates", {"fields": ("last_login", "date_joined")}),
     )
-    filter_horizontal = ("groups",)
 
-    def get_queryset(self, request: HttpRequest) -> Any:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).prefetch_related("groups")
 
-    def state(self, thing: User) -> dict[str, Any]:
-        return {
-            "username": thing.username,
-            "name": thing.get_full_name(),
-            "email": thing.email,
-            "is_active": thing.is_active,
-            "is_superuser": thing.is_superuser,
-            "groups": sorted(group.name for group in thing.groups.all()),
-        }
+    @admin.display(description="role")
+    def roles(self, person: User) -> str:
+        names = [group.name for group in person.groups.all()]
+        return ", ".join(["superuser"] if person.is_superuser else names) or "viewer"
 
-    @admin.display(description="roles")
-    def roles(self, user: User) -> str:
-        return ", ".join(group.name for group in user.groups.all()) or Role.VIEWER.value
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        return ("username", "last_login", "date_joined") if obj else ()
 
-    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
-        def change() -> HttpResponse:
-            response = UserAdmin.user_change_password(self, request, id, form_url)
-            if response.status_code == 302:
-                thing = User.objects.get(pk=id)
-                doing = request.deed  # type: ignore[attr-defined]
-                doing.about, doing.notes["password"] = thing, "set anew"
-            return response
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or self.has_change_permission(request, obj):
+            return fieldsets
+        return ((None, {"fields": ("username",)}), *fieldsets[1:])
 
-        return self._done(request, "admin.password", change, id)
+    def get_form(self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any) -> Any:
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
+        form.is_own = obj is not None and obj.pk == request.user.pk
+        return form
+
+    def formfield_for_manytomany(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        if db_field.name == "groups":
+            kwargs["widget"] = forms.CheckboxSelectMultiple
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
+        if request.method != "POST":
+            return super().user_change_password(request, id, form_url)
+        with self.doing(request, "admin.change") as doing:
+            before = User.objects.filter(pk=id).values_list("password", flat=True).first() if id.isdecimal() else None
+            answer = super().user_change_password(request, id, form_url)
+            person = User.objects.filter(pk=id).first() if id.isdecimal() else None
+            if person and person.password != before:
+                doing.about = person
+                doing.notes["password"] = "changed" if person.has_usable_password() else "taken away"
+            return answer
 
 
-@admin.register(Group)
-class RoleAdmin(NotedAdmin, GroupAdmin):
-    """The four roles are made by a migration; other groups are for later."""
+class MembersInline(LookOnly, admin.TabularInline):
+    model = User.groups.through
+    verbose_name_plural = "people with this role"
+    fields = readonly_fields = ("user",)
 
-    def state(self, thing: Group) -> dict[str, Any]:
-        return {"name": thing.name, "permissions": sorted(p.codename for p in thing.permissions.all())}
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("user")
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        is_role = obj is not None and obj.name in {role.value for role in Role}
-        return super().has_delete_permission(request, obj) and not is_role
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        is_role = obj is not None and obj.name in {role.value for role in Role}
-        return super().has_change_permission(request, obj) and not is_role
+class RoleAdmin(ForeignAdmin):
+    """The four roles: the portal goes by their names, so they stay. Give them to people on the people's pages."""
+
+    may_add = may_change = may_delete = False
+    actions = None
+    list_display = ("name", "members")
+    fields = ("name",)
+    inlines = (MembersInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).prefetch_related("user_set")
+
+    @admin.display(description="people")
+    def members(self, role: Group) -> str:
+        return ", ".join(sorted(user.get_username() for user in role.user_set.all())) or "nobody"
+
+
+class AccessAttemptAdmin(ForeignAdmin):
+    """Wrong passwords. Deleting an entry lets the person try again at once."""
+
+    may_add = may_change = False
+    secret_fields = frozenset({"get_data", "post_data", "http_accept"})
+    list_display = ("username", "ip_address", "failures_since_start", "attempt_time")
+    fields = ("username", "ip_address", "failures_since_start", "attempt_time", "user_agent", "path_info")
+    search_fields = ("username", "ip_address")
+    date_hierarchy = "attempt_time"
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return Actor.of(request.user).person.has(Role.ADMIN)
+
+    has_module_permission = has_view_permission

@@ -1,175 +1,124 @@
-"""Rollouts, phases, steps and checklist items; transitions are buttons that run the services."""
+"""Rollouts: what a plan does not decide is edited here, the rest through the plan and transitions."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin, messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
-from ..audit.actor import Actor
-from ..audit.deeds import Deed
-from ..models import ChecklistItem, Phase, RampStep, Rollout, RolloutIssue
-from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS
-from ..services import transitions
-from ..services.refusals import Refused
-from .base import AuditedAdmin, LookOnlyAdmin, LookOnlyInline
+from ..models import ChecklistItem, Phase, Rollout, RolloutIssue
+from ..rules import names
+from ..rules.machine import RolloutState
+from .base import LookOnly, is_admin, may_look
+from .fields import LinesField
+from .transitions import RolloutTransitions
+
+OVER = (RolloutState.ABANDONED, RolloutState.CLOSED)
 
 
-class PhaseInline(LookOnlyInline):
+class RolloutForm(forms.ModelForm):
+    owners = LinesField(required=False, check=names.person, help_text="User names of those who drive it, one a line.")
+
+
+class PhasesInline(LookOnly, admin.TabularInline):
     model = Phase
-    fields = ("title", "attempt", "state", "audience", "started_at", "confirmed_at", "completed_at")
+    fields = ("title", "attempt", "state", "audience", "current_step", "started_at", "confirmed_at", "completed_at")
     readonly_fields = fields
+    show_change_link = True
+    verbose_name_plural = "phases (open one for its steps and transitions)"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("current_step")
 
 
-class ItemInline(LookOnlyInline):
+class ItemsInline(LookOnly, admin.TabularInline):
     model = ChecklistItem
-    fields = ("title", "kind", "role", "gate", "required", "confirmed_by", "confirmed_at")
+    fields = ("title", "phase", "kind", "gate", "required", "confirmed_by", "confirmed_at")
     readonly_fields = fields
+    show_change_link = True
+    verbose_name_plural = "checklist (confirmed on the rollout's page)"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("phase")
 
 
-class IssueInline(LookOnlyInline):
+class IssueLinkForm(forms.ModelForm):
+    def clean(self) -> dict[str, Any]:
+        """Roles and phases are the template's."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        rollout = self.instance.rollout if self.instance.rollout_id else None
+        if rollout is None:
+            return cleaned
+        template = rollout.template.template
+        if (role := cleaned.get("role")) and role not in template.roles:
+            raise ValidationError({"role": f"«{role}» is no role of {template.slug}: {', '.join(template.roles)}."})
+        if (phase := cleaned.get("phase_name")) and phase not in template.phase_names:
+            said = f"«{phase}» is no phase of {template.slug}: {', '.join(template.phase_names)}."
+            raise ValidationError({"phase_name": said})
+        return cleaned
+
+
+class IssuesInline(admin.StackedInline):
     model = RolloutIssue
-    fields = ("phase_name", "role", "issue")
-    readonly_fields = fields
+    form = IssueLinkForm
+    extra = 0
+    fields = ("role", "phase_name", "issue")
+    autocomplete_fields = ("issue",)
+    verbose_name_plural = "issues (a changed issue makes an open request stale)"
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("issue__project__instance", "rollout__template")
 
-class StepInline(LookOnlyInline):
-    model = RampStep
-    fk_name = "phase"
-    fields = ("percentage", "soak")
-    readonly_fields = fields
-
-
-class TransitionAdmin(AuditedAdmin):
-    """Buttons for what fits the state; the service judges, whoever presses."""
-
-    change_form_template = "admin/transitions_change_form.html"
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False  # a rollout comes from a plan, a phase from a template
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False  # history stays: abandon it instead
-
-    def fitting(self, thing: Any) -> list[Any]:
-        raise NotImplementedError
-
-    def perform(self, verb: str, thing: Any, by: Actor, request: HttpRequest) -> None:
-        raise NotImplementedError
-
-    def get_urls(self) -> list[URLPattern]:
-        name = f"{self.opts.app_label}_{self.opts.model_name}_transition"
-        own = path("<int:pk>/transition/<str:verb>/", self.admin_site.admin_view(self.transition), name=name)
-        return [own, *super().get_urls()]
-
-    def transition(self, request: HttpRequest, pk: int, verb: str) -> HttpResponse:
-        """POST only; refused ones come back with every blocker in words."""
-        thing = self.model._default_manager.filter(pk=pk).first()
-        if request.method != "POST" or thing is None or verb not in {rule.name for rule in self.fitting(thing)} | set(
-            PHASE_VERBS if isinstance(thing, Phase) else ROLLOUT_VERBS
-        ):
-            raise Http404
-        try:
-            self.perform(verb, thing, Actor.of(request.user), request)
-            messages.success(request, f"{verb.replace('_', ' ').capitalize()}: done.")
-        except Refused as refused:
-            for blocker in refused.blockers:
-                messages.error(request, f"Refused: {blocker.message}")
-        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
-        return HttpResponseRedirect(reverse(name, args=[pk]))
-
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:
-        thing = kwargs.get("obj")
-        if thing is not None:
-            person = Actor.of(request.user).person
-            context["transitions"] = [rule for rule in self.fitting(thing) if person.has(rule.role)]
-            context["version"] = thing.version
-        return super().render_change_form(request, context, *args, **kwargs)
-
-
-@admin.register(Rollout)
-class RolloutAdmin(TransitionAdmin):
-    list_display = ("title", "state", "ai_model", "flag", "drift", "drift_since", "created_at", "created_by")
-    list_filter = ("state", "drift", "ai_model__provider")
-    list_select_related = ("ai_model", "flag__project")
-    search_fields = ("title", "slug", "flag__name")
-    date_hierarchy = "created_at"
-    inlines = (PhaseInline, ItemInline, IssueInline)
-    fields = (
-        "slug", "title", "state", "ai_model", "baseline", "flag", "template", "owners", "peak_requests_per_minute",
-        "criteria", "timeline", "mitigation", "drift", "drift_since", "created_at", "created_by",
-        "completed_at", "abandoned_at", "closed_at",
-    )  # fmt: skip
-    #: What decides who sees the model comes from the plan alone, where the service judges it.
-    readonly_fields = tuple(name for name in fields if name not in ("title", "owners", "mitigation"))
-
-    def fitting(self, thing: Rollout) -> list[Any]:
-        return [rule for rule in ROLLOUT_VERBS.values() if thing.state in rule.sources]
-
-    def perform(self, verb: str, thing: Rollout, by: Actor, request: HttpRequest) -> None:
-        transitions.perform_on_rollout(verb, thing, by=by, reason=request.POST.get("reason", ""))
-
-    def complete_deed(self, doing: Deed, request: HttpRequest) -> None:
-        if isinstance(doing.about, Rollout):
-            doing.rollout = doing.about
-
-
-@admin.register(Phase)
-class PhaseAdmin(TransitionAdmin):
-    list_display = ("title", "rollout", "attempt", "state", "audience", "started_at", "confirmed_at", "completed_at")
-    list_filter = ("state", "name", "audience")
-    list_select_related = ("rollout",)
-    search_fields = ("rollout__title", "rollout__slug", "title")
-    inlines = (StepInline, ItemInline)
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may_look(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False  # it is planned by the plan, and moved by transitions
+        return is_admin(request) and not (obj and obj.state in OVER)
 
-    def fitting(self, thing: Phase) -> list[Any]:
-        return [rule for rule in PHASE_VERBS.values() if thing.state in rule.sources]
-
-    def perform(self, verb: str, thing: Phase, by: Actor, request: HttpRequest) -> None:
-        seen = request.POST.get("seen", "")
-        transitions.perform(
-            verb, thing, by=by, reason=request.POST.get("reason", ""), override=request.POST.get("override") == "yes",
-            seen=int(seen) if seen.isdecimal() and len(seen) < 10 else None,
-        )  # fmt: skip
+    has_add_permission = has_delete_permission = has_change_permission
 
 
-@admin.register(RampStep)
-class RampStepAdmin(LookOnlyAdmin):
-    list_display = ("phase", "percentage", "soak")
-    list_select_related = ("phase__rollout",)
-    search_fields = ("phase__rollout__title",)
+class RolloutAdmin(RolloutTransitions):
+    form = RolloutForm
+    may_add = may_delete = False
+    list_display = ("title", "state", "drift", "ai_model", "flag_name", "driven_by", "created_at", "page")
+    list_filter = ("state", "drift", "ai_model__provider", "template")
+    list_select_related = ("ai_model", "baseline", "flag__project", "flag__instance", "template")
+    search_fields = ("title", "slug", "flag__name", "ai_model__name", "ai_model__slug")
+    search_help_text = "Title, short name, flag or AI model."
+    date_hierarchy = "created_at"
+    inlines = (PhasesInline, IssuesInline, ItemsInline)
+    by_plan = ("slug", "ai_model", "baseline", "flag", "template", "criteria", "timeline")
+    by_the_portal = (
+        "state", "version", "drift", "drift_since", "created_at", "created_by",
+        "completed_at", "abandoned_at", "closed_at",
+    )  # fmt: skip
+    readonly_fields = (*by_plan, *by_the_portal)
+    fieldsets = (
+        (None, {"fields": ("title", "owners", "peak_requests_per_minute", "mitigation")}),
+        ("From the plan", {"fields": by_plan, "description": "These are changed by applying a plan."}),
+        ("What the portal knows", {"fields": by_the_portal, "description": "These follow from transitions and syncs."}),
+    )
 
+    @admin.display(description="flag", ordering="flag__name")
+    def flag_name(self, rollout: Rollout) -> str:
+        return rollout.flag.name
 
-@admin.register(ChecklistItem)
-class ChecklistItemAdmin(AuditedAdmin):
-    list_display = ("title", "rollout", "phase", "kind", "gate", "required", "confirmed_by", "confirmed_at")
-    list_filter = ("kind", "gate", "required")
-    list_select_related = ("rollout", "phase")
-    search_fields = ("title", "rollout__title")
-    fields = ("rollout", "phase", "key", "title", "help", "kind", "role", "gate", "required", "guide",
-              "confirmed_by", "confirmed_at", "evidence", "channel")  # fmt: skip
-    #: Confirming is the portal's page and its service; here the words of an item can be mended.
-    readonly_fields = tuple(name for name in fields if name not in ("title", "help"))
+    @admin.display(description="owners")
+    def driven_by(self, rollout: Rollout) -> str:
+        return ", ".join(rollout.owners) or "nobody"
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    @admin.display(description="in the portal")
+    def page(self, rollout: Rollout) -> SafeString:
+        plan = reverse("portal:plan", args=[rollout.slug])
+        return format_html('<a href="{}">page</a> · <a href="{}">plan</a>', rollout.get_absolute_url(), plan)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def complete_deed(self, doing: Deed, request: HttpRequest) -> None:
-        if isinstance(doing.about, ChecklistItem):
-            doing.rollout = doing.about.rollout
-
-
-@admin.register(RolloutIssue)
-class RolloutIssueAdmin(LookOnlyAdmin):
-    list_display = ("rollout", "phase_name", "role", "issue")
-    list_filter = ("role",)
-    list_select_related = ("rollout", "issue__project")
-    search_fields = ("rollout__title",)
+    def has_change_permission(self, request: HttpRequest, obj: Rollout | None = None) -> bool:
+        return super().has_change_permission(request, obj) and not (obj and obj.state in OVER)

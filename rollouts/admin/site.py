@@ -1,38 +1,117 @@
-"""The admin site: open to managers, approvers and admins, by role and not by ``is_staff``."""
+"""The portal's admin site: open to managers, approvers and admins, each with the rights of their role."""
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import Any
 
-from django.contrib import admin
+from django.conf import settings
+from django.contrib.admin import AdminSite
 from django.contrib.admin.apps import AdminConfig
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
-from django.urls import reverse
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.decorators import method_decorator
 from django.utils.http import urlencode
 
-from ..rules.machine import Role
+NO_ENTRY = "The admin is for managers, approvers and admins. As a viewer you see everything on the portal's own pages."
+#: The admin's first page, by what a person looks for.
+ROOMS = (
+    ("Rollouts", "Rollout Phase ChecklistItem"),
+    ("What is rolled out, and after which pattern", "AIModel PlanTemplate"),
+    (
+        "GitLab",
+        "GitLabInstance GitLabProject FeatureFlag FlagReading TrackedIssue GitLabActor SyncRun",
+    ),
+    ("People", "User Group AccessAttempt"),
+    ("History", "AuditEvent"),
+)
 
 
-class PortalAdminSite(admin.AdminSite):
-    site_header = "Rollouts: admin"
-    site_title = "Rollouts"
-    index_title = "Everything that is data"
+class PortalAdminConfig(AdminConfig):
+    """Puts our site in place of Django's; our registrations come when all models are there."""
+
+    default_site = "rollouts.admin.site.PortalAdminSite"
+
+    def ready(self) -> None:
+        """Register our pages once all models are loaded, after Django's own that some of them replace."""
+        super().ready()
+        from . import registry
+
+        registry.register_all()
+
+
+class PortalAdminSite(AdminSite):
+    site_header = site_title = "Model Rollout Portal"
+    index_title = "Admin"
     site_url = "/"
     enable_nav_sidebar = False
 
     def has_permission(self, request: HttpRequest) -> bool:
-        from ..models import roles  # models are not loaded yet when the site is named in the settings
+        """By role, not by ``is_staff``: whoever has one besides viewer."""
+        from ..models import roles
+        from ..rules.machine import Role
 
         return bool(roles.of(request.user) - {Role.VIEWER})
 
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """Viewers are told why they stay outside; who is not signed in is sent to sign in."""
+        inner = super().admin_view(view, cacheable)
+
+        @wraps(inner)
+        def entrance(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if request.user.is_authenticated and not self.has_permission(request):
+                return render(request, "403.html", {"words": NO_ENTRY}, status=403)
+            answer: HttpResponse = inner(request, *args, **kwargs)
+            return answer
+
+        return entrance
+
+    @method_decorator(login_not_required)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Nobody signed in: the portal's own sign-in. Somebody without a role: a plain no."""
+        """There is one page to sign in: the portal's."""
         if request.user.is_authenticated:
-            words = "The admin is for managers, approvers and admins."
-            return render(request, "403.html", {"words": words}, status=403)
-        return HttpResponseRedirect(f"{reverse('login')}?{urlencode({'next': request.get_full_path()})}")
+            return redirect("admin:index")
+        return redirect(f"{_login_url()}?{urlencode({'next': request.GET.get('next', '/admin/')})}")
+
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        from django.contrib.auth.views import LogoutView
+
+        return LogoutView.as_view()(request)
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """One's own password; the history says that it changed, never to what."""
+        from ..audit.actor import Actor
+        from ..audit.deeds import deed
+
+        if request.method != "POST":
+            return super().password_change(request, extra_context)
+        before = request.user.password  # type: ignore[union-attr]
+        with deed("admin.change", by=Actor.of(request.user), about=request.user) as doing:  # type: ignore[arg-type]
+            answer = super().password_change(request, extra_context)
+            if request.user.password != before:  # type: ignore[union-attr]
+                doing.notes["password"] = "changed"
+        return answer
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """By subject instead of by Django app."""
+        apps = super().get_app_list(request, app_label)
+        if app_label is not None:
+            return apps
+        models = {model["object_name"]: model for app in apps for model in app["models"]}
+        return [
+            {
+                "name": name,
+                "app_label": name.split()[0].lower(),
+                "app_url": "",
+                "has_module_perms": True,
+                "models": [models[each] for each in names.split() if each in models],
+            }
+            for name, names in ROOMS
+        ]
 
 
-class PortalAdminConfig(AdminConfig):
-    default_site = "rollouts.admin.site.PortalAdminSite"
+def _login_url() -> str:
+    from django.shortcuts import resolve_url
+
+    return str(resolve_url(settings.LOGIN_URL))

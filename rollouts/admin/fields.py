@@ -1,0 +1,69 @@
+"""Form fields for what JSON would be a riddle for: lists as lines, durations as in plans."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from ..rules import durations
+
+
+class LinesField(forms.CharField):
+    """A list of texts, one a line; ``check`` judges each and raises ``ValueError`` with words."""
+
+    def __init__(self, *, check: Callable[[str], str] | None = None, **kwargs: Any) -> None:
+        kwargs.setdefault("widget", forms.Textarea(attrs={"rows": 4, "cols": 60, "class": "code"}))
+        for name in ("encoder", "decoder"):  # what a JSONField passes on
+            kwargs.pop(name, None)
+        super().__init__(**kwargs)
+        self.check = check
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(map(str, value)) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> list[str]:  # type: ignore[override]
+        return [line.strip() for line in str(value or "").splitlines() if line.strip()]
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return (initial or []) != self.to_python(data)
+
+    def run_validators(self, value: Any) -> None:
+        """Each line by itself."""
+        wrong = []
+        for number, line in enumerate(value, start=1):
+            try:
+                if self.check:
+                    self.check(line)
+                if line in value[: number - 1]:
+                    raise ValueError(f"«{line}» is there twice. Keep one.")
+            except ValueError as error:
+                wrong.append(f"Line {number}: {error}")
+        if wrong:
+            raise ValidationError(wrong)
+
+
+class SpanField(forms.Field):
+    """A duration as plans write it: 15m, 24h, 1d12h."""
+
+    widget = forms.TextInput(attrs={"size": 10})
+
+    def prepare_value(self, value: Any) -> Any:
+        return durations.short(value) if isinstance(value, timedelta) else value
+
+    def to_python(self, value: Any) -> timedelta | None:
+        if value in self.empty_values:
+            return None
+        try:
+            return durations.parse_duration(str(value).strip())
+        except ValueError as error:
+            raise ValidationError(str(error).capitalize()) from None
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        try:
+            return bool(initial != self.to_python(data))
+        except ValidationError:
+            return True

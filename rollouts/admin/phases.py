@@ -1,0 +1,204 @@
+"""Phases, their ramps and their checklists. Who will see the model is edited only while a phase is planned."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.forms.models import BaseInlineFormSet
+from django.http import HttpRequest
+from django.urls import reverse
+
+from ..models import ChecklistItem, GitLabActor, Phase, RampStep
+from ..rules import names
+from ..rules.checklist import ABOUT_AN_ISSUE
+from ..rules.expected import Audience
+from ..rules.machine import PhaseState
+from ..rules.template import rising_steps
+from .base import AuditedAdmin, LookOnly, is_admin, may_look
+from .fields import LinesField
+from .rollouts import OVER
+from .transitions import PhaseTransitions
+
+PAST = (PhaseState.COMPLETED, PhaseState.SKIPPED, PhaseState.ROLLED_BACK)
+
+
+def is_planned(phase: Phase) -> bool:
+    return bool(phase.state == PhaseState.PLANNED and phase.rollout.state not in OVER)
+
+
+class PhaseForm(forms.ModelForm):
+    actors = LinesField(
+        required=False,
+        check=names.actor,
+        help_text="One a line: user:alice, group:acme/code, project:acme/app or User:42.",
+    )
+    groups = LinesField(
+        required=False, check=names.feature_group, help_text="Feature groups in GitLab's code, one a line."
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """A phase lets in whom its audience is for, and somebody, unless it may be skipped."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        for audience, field in ((Audience.ACTORS, "actors"), (Audience.GROUPS, "groups")):
+            if field not in cleaned:
+                continue
+            is_for = self.instance.audience == audience
+            if cleaned[field] and not is_for:
+                raise ValidationError(
+                    {field: f"This phase is for {self.instance.get_audience_display()}: leave it empty."}
+                )
+            if is_for and not cleaned[field] and not self.instance.optional:
+                raise ValidationError({field: "A required phase must let somebody in."})
+        return cleaned
+
+
+class RampFormSet(BaseInlineFormSet):
+    def clean(self) -> None:
+        """The whole ramp rises to 100, as in a plan."""
+        super().clean()
+        if any(self.errors) or self.instance.audience != Audience.PERCENTAGE:
+            return
+        percentages = sorted(
+            form.cleaned_data["percentage"]
+            for form in self.forms
+            if form.cleaned_data.get("percentage") and not form.cleaned_data.get("DELETE")
+        )
+        try:
+            rising_steps(percentages)
+        except ValueError as error:
+            raise ValidationError(str(error).capitalize()) from None
+
+
+class StepsInline(admin.StackedInline):
+    model = RampStep
+    formset = RampFormSet
+    formfield_overrides = AuditedAdmin.formfield_overrides
+    extra = 0
+    fields = (("percentage", "soak"),)
+    verbose_name_plural = "ramp"
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may_look(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Phase | None = None) -> bool:
+        return bool(is_admin(request) and obj and is_planned(obj) and obj.audience == Audience.PERCENTAGE)
+
+    has_add_permission = has_delete_permission = has_change_permission
+
+
+class PhaseItemsInline(LookOnly, admin.TabularInline):
+    model = ChecklistItem
+    fields = ("title", "kind", "gate", "required", "confirmed_by", "confirmed_at")
+    readonly_fields = fields
+    show_change_link = True
+    verbose_name_plural = "checklist (confirmed on the rollout's page)"
+
+
+class PhaseAdmin(PhaseTransitions):
+    form = PhaseForm
+    may_add = may_delete = False
+    list_display = ("__str__", "rollout", "state", "step", "audience", "requested_by", "approved_by", "confirmed_at")
+    list_filter = ("state", "audience", "name", "optional")
+    list_select_related = ("rollout", "current_step")
+    search_fields = ("title", "name", "rollout__title", "rollout__slug", "rollout__flag__name")
+    search_help_text = "Phase, rollout or flag."
+    inlines = (StepsInline, PhaseItemsInline)
+    who = ("actors", "groups", "final_soak")
+    by_plan = ("rollout", "name", "title", "position", "attempt", "optional", "audience")
+    by_the_portal = (
+        "state", "version", "current_step", "requested_by", "requested_at", "asked_digest", "approved_by",
+        "approved_at", "started_at", "stepped_at", "confirmed_at", "paused_at", "completed_at", "ended_at",
+        "reason", "overrides",
+    )  # fmt: skip
+    fieldsets = (
+        (
+            "Who will see the model",
+            {
+                "fields": who,
+                "description": "Can be edited while the phase is planned; afterwards it is what was approved.",
+            },
+        ),
+        ("From the plan and its template", {"fields": by_plan}),
+        ("What happened", {"fields": by_the_portal, "description": "These follow from transitions and syncs."}),
+    )
+
+    @admin.display(description="step")
+    def step(self, phase: Phase) -> str:
+        return f"{phase.percentage} %" if phase.percentage else "–"
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Phase | None = None) -> tuple[str, ...]:
+        fixed = (*self.by_plan, *self.by_the_portal)
+        return fixed if obj and is_planned(obj) else (*self.who, *fixed)
+
+    def has_change_permission(self, request: HttpRequest, obj: Phase | None = None) -> bool:
+        return super().has_change_permission(request, obj) and not (obj and not is_planned(obj))
+
+    def save_model(self, request: HttpRequest, obj: Phase, form: Any, change: bool) -> None:
+        """Actors by name are resolved by the next sync."""
+        super().save_model(request, obj, form, change)
+        for name in obj.actors:
+            bare = name.removesuffix(names.OPT_OUT)
+            if not bare[:1].isupper():
+                GitLabActor.objects.get_or_create(instance=obj.rollout.flag.instance, name=bare)
+
+    def view_on_site(self, obj: Phase) -> str:
+        return f"{reverse('portal:rollout', args=[obj.rollout.slug])}#phase-{obj.name}"
+
+
+class ChecklistItemForm(forms.ModelForm):
+    def clean(self) -> dict[str, Any]:
+        """A new item fits its rollout, and asks for something that is still to come."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        if self.instance.pk:
+            return cleaned
+        rollout, phase = cleaned.get("rollout"), cleaned.get("phase")
+        if rollout and rollout.state in OVER:
+            raise ValidationError({"rollout": f"The rollout is {rollout.state}."})
+        if rollout and phase and phase.rollout_id != rollout.pk:
+            raise ValidationError({"phase": "This phase belongs to another rollout."})
+        if phase and phase.state in PAST:
+            raise ValidationError({"phase": f"It is {phase.get_state_display()}: its checklist is history."})
+        kind, role = cleaned.get("kind"), cleaned.get("role")
+        if bool(role) != (kind in ABOUT_AN_ISSUE):
+            said = "Say which of the plan's issues it is about." if not role else "Only items about an issue have one."
+            raise ValidationError({"role": said})
+        if rollout and role and role not in (roles := rollout.template.template.roles):
+            raise ValidationError({"role": f"«{role}» is no role of its template: {', '.join(roles)}."})
+        return cleaned
+
+
+class ChecklistItemAdmin(AuditedAdmin):
+    """What an item asks is fixed once it is there: confirming is done on the rollout's page, with evidence."""
+
+    form = ChecklistItemForm
+    may_delete = False
+    list_display = ("title", "rollout", "phase", "kind", "gate", "required", "confirmed_by", "confirmed_at")
+    list_filter = ("kind", "gate", "required", "guide", ("confirmed_at", admin.EmptyFieldListFilter))
+    list_select_related = ("rollout", "phase")
+    search_fields = ("title", "key", "rollout__title", "rollout__slug", "evidence")
+    autocomplete_fields = ("rollout", "phase")
+    what = ("rollout", "phase", "key", "kind", "role", "gate", "required", "guide")
+    confirmation = ("confirmed_by", "confirmed_at", "evidence", "channel")
+    fieldsets = (
+        (None, {"fields": ("title", "help", "position")}),
+        ("What it asks", {"fields": what}),
+        (
+            "Confirmation",
+            {"fields": confirmation, "description": "Given and taken back on the rollout's page, with evidence."},
+        ),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return (*self.what, *self.confirmation) if obj else self.confirmation
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("rollout", "phase")
+
+    def has_change_permission(self, request: HttpRequest, obj: ChecklistItem | None = None) -> bool:
+        if obj and (obj.rollout.state in OVER or (obj.phase and obj.phase.state in PAST)):
+            return False
+        return super().has_change_permission(request, obj)

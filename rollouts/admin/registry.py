@@ -1,0 +1,39 @@
+"""Which page each model has in the admin."""
+
+from __future__ import annotations
+
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.contrib.admin import site
+from django.contrib.auth.models import Group, User
+
+from .. import models
+from . import catalogue, gitlab, history, people, phases, rollouts
+
+PAGES = (
+    (models.Rollout, rollouts.RolloutAdmin),
+    (models.Phase, phases.PhaseAdmin),
+    (models.ChecklistItem, phases.ChecklistItemAdmin),
+    (models.AIModel, catalogue.AIModelAdmin),
+    (models.PlanTemplate, catalogue.PlanTemplateAdmin),
+    (models.GitLabInstance, gitlab.GitLabInstanceAdmin),
+    (models.GitLabProject, gitlab.GitLabProjectAdmin),
+    (models.GitLabActor, gitlab.GitLabActorAdmin),
+    (models.FeatureFlag, gitlab.FeatureFlagAdmin),
+    (models.FlagReading, gitlab.FlagReadingAdmin),
+    (models.TrackedIssue, gitlab.TrackedIssueAdmin),
+    (models.SyncRun, history.SyncRunAdmin),
+    (models.AuditEvent, history.AuditEventAdmin),
+    (User, people.PersonAdmin),
+    (Group, people.RoleAdmin),
+    (AccessAttempt, people.AccessAttemptAdmin),
+)
+#: Pages that other packages bring and that would write no history.
+OTHERS = (User, Group, AccessAttempt, AccessLog, AccessFailureLog)
+
+
+def register_all() -> None:
+    for model in OTHERS:
+        if site.is_registered(model):
+            site.unregister(model)
+    for model, page in PAGES:
+        site.register(model, page)

@@ -1,0 +1,143 @@
+"""Transitions as buttons: the same services as everywhere else, with what stands in the way in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import path, reverse
+
+from ..audit.actor import Actor
+from ..models import Phase, Rollout, clock
+from ..rules import guards
+from ..rules.blockers import OVERRIDABLE, Blocker
+from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS, Role, Verb
+from ..services import facts, transitions
+from ..services.refusals import Refused
+from .base import AuditedAdmin
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """One transition that fits the state, and what stands in its way for this person."""
+
+    verb: Verb
+    url: str
+    blockers: tuple[tuple[str, str], ...]
+    may_override: bool
+
+
+class TransitionsAdmin(AuditedAdmin):
+    """A page with buttons; each goes to the service, which judges role, state and blockers again."""
+
+    change_form_template = "admin/transitions.html"
+    verbs: dict[str, Verb]
+
+    def get_urls(self) -> list[Any]:
+        take = self.admin_site.admin_view(self.take)
+        return [path("<int:pk>/transition/<str:verb>/", take, name=f"{self._name}_transition"), *super().get_urls()]
+
+    @property
+    def _name(self) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}"
+
+    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
+        obj = self.get_object(request, object_id)
+        more = {"buttons": self.buttons(obj, Actor.of(request.user)), "version": obj.version} if obj else {}
+        return super().change_view(request, object_id, form_url, {**more, **(extra_context or {})})
+
+    def take(self, request: HttpRequest, pk: int, verb: str) -> HttpResponse:
+        """Take one transition. Refused: 409 with every blocker (403 if only the role is lacking), nothing changed."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if verb not in self.verbs:
+            raise Http404(f"There is no {verb} of {self.opts.verbose_name_plural}.")
+        obj: Any = get_object_or_404(self.get_queryset(request), pk=pk)
+        try:
+            done = self.perform(verb, obj, request)
+        except Refused as refused:
+            return self._refused(request, verb, obj, refused)
+        self.message_user(request, f"You {self.verbs[verb].past} {done}.", messages.SUCCESS)
+        response = HttpResponseRedirect(reverse(f"admin:{self._name}_change", args=[done.pk]))
+        response.status_code = 303
+        return response
+
+    def _refused(self, request: HttpRequest, verb: str, obj: Any, refused: Refused) -> HttpResponse:
+        rollout = obj if isinstance(obj, Rollout) else obj.rollout
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"{self.verbs[verb].label}: {obj}",
+            "blockers": _told(refused.blockers, rollout),
+            "object": obj,
+            "opts": self.opts,
+        }
+        return render(request, "admin/refused.html", context, status=403 if refused.codes == {"role"} else 409)
+
+    def button(self, verb: Verb, obj: Any, rollout: Rollout, found: list[Blocker], by: Actor) -> Button:
+        return Button(
+            verb=verb,
+            url=reverse(f"admin:{self._name}_transition", args=[obj.pk, verb.name]),
+            blockers=_told(found, rollout),
+            may_override=bool(found)
+            and verb.overridable
+            and by.person.has(Role.ADMIN)
+            and all(blocker.code in OVERRIDABLE for blocker in found),
+        )
+
+    def buttons(self, obj: Any, by: Actor) -> list[Button]:
+        raise NotImplementedError
+
+    def perform(self, verb: str, obj: Any, request: HttpRequest) -> Any:
+        raise NotImplementedError
+
+
+class PhaseTransitions(TransitionsAdmin):
+    verbs = PHASE_VERBS
+
+    def buttons(self, obj: Phase, by: Actor) -> list[Button]:
+        """None for an attempt that was followed by another."""
+        rollout = Rollout.objects.whole().get(pk=obj.rollout_id)
+        if obj.pk not in {phase.pk for phase in facts.newest_attempts(rollout)}:
+            return []
+        blockers = transitions.blockers_for(facts.for_rollout(rollout, clock.now()), by)[obj.name]
+        return [self.button(PHASE_VERBS[name], obj, rollout, found, by) for name, found in blockers.items()]
+
+    def perform(self, verb: str, obj: Phase, request: HttpRequest) -> Phase:
+        seen = request.POST.get("seen", "")
+        return transitions.perform(
+            verb,
+            obj,
+            by=Actor.of(request.user),
+            reason=request.POST.get("reason", ""),
+            override=request.POST.get("override") == "yes",
+            seen=int(seen) if seen.isdecimal() and len(seen) < 10 else None,
+        )
+
+
+class RolloutTransitions(TransitionsAdmin):
+    verbs = ROLLOUT_VERBS
+
+    def buttons(self, obj: Rollout, by: Actor) -> list[Button]:
+        rollout = Rollout.objects.whole().get(pk=obj.pk)
+        told = facts.for_rollout(rollout, clock.now())
+        return [
+            self.button(verb, obj, rollout, guards.rollout_blockers(verb.name, told, by.person, reason="-"), by)
+            for verb in ROLLOUT_VERBS.values()
+            if rollout.state in verb.sources
+        ]
+
+    def perform(self, verb: str, obj: Rollout, request: HttpRequest) -> Rollout:
+        return transitions.perform_on_rollout(
+            verb, obj, by=Actor.of(request.user), reason=request.POST.get("reason", "")
+        )
+
+
+def _told(blockers: list[Blocker], rollout: Rollout) -> tuple[tuple[str, str], ...]:
+    """Each blocker in words, with the address that clears it where there is one."""
+
+    return tuple(
+        (blocker.message, transitions.url_of(blocker, rollout) if blocker.where else "") for blocker in blockers
+    )

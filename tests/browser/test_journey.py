@@ -1,0 +1,125 @@
+"""The whole way in a browser, as manager, approver and viewer, the flag moved by hand in between."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from rollouts.models import Rollout
+from tests.walk import FLAG
+
+pytestmark = pytest.mark.browser
+
+
+def press(page, label):
+    page.get_by_role("button", name=label, exact=True).click()
+
+
+def test_a_rollout_goes_from_plan_to_all_users(portal, sign_in):
+    mia, alice, vic = sign_in("mia"), sign_in("alice"), sign_in("vic")
+    here = f"{portal.url}/rollouts/haiku/"
+
+    mia.get_by_role("link", name="New rollout").click()
+    mia.fill("#document", portal.document())
+    press(mia, "Apply the document")
+    mia.wait_for_url(here)
+    assert "is planned" in mia.inner_text("main")
+    portal.sync()
+    portal.confirm()
+
+    for phase, title in (("team", "Owning team"), ("company", "Whole company"), ("everyone", "All users")):
+        portal.confirm(phase)
+        mia.goto(here)
+        press(mia, f"Ask for {title}")
+        assert f"asked for {title}" in mia.inner_text("main")
+        alice.goto(here)
+        press(alice, f"Approve {title}")
+        mia.goto(here)
+        press(mia, f"Start {title}")
+        assert "Waiting for GitLab" in mia.inner_text("#exposure")
+        assert "/chatops gitlab run feature set" in mia.inner_text("#exposure")
+        portal.obey()
+        mia.goto(here)
+        assert "Confirmed by GitLab" in mia.inner_text("#exposure")
+        if phase == "everyone":
+            for percentage in (25, 100):
+                press(mia, f"Advance to {percentage} %")
+                portal.obey()
+                mia.goto(here)
+        portal.confirm(phase)
+        mia.goto(here)
+        press(mia, f"Complete {title}")
+        assert f"completed {title}" in mia.inner_text("main")
+
+    assert Rollout.objects.get(slug="haiku").state == "completed"
+    vic.goto(f"{portal.url}/audit/?rollout=haiku")
+    told = vic.inner_text("main")
+    for sentence in ("mia asked for All users", "alice approved All users", "mia advanced All users"):
+        assert sentence in told
+    assert not mia.wrong
+    assert not alice.wrong
+
+
+def test_what_blocks_is_shown_and_leads_to_its_cure(portal, sign_in):
+    portal.plan["soak"] = "15m"
+    portal.up_to("everyone", "active")
+    mia = sign_in("mia")
+    mia.goto(f"{portal.url}/rollouts/haiku/")
+    button = mia.get_by_role("button", name="Advance to 25 %", exact=True)
+    assert button.get_attribute("aria-disabled") == "true"
+    assert "1 % must stand" in mia.inner_text("#before")
+
+
+def test_rolling_back_by_keyboard_alone(portal, sign_in):
+    portal.up_to("everyone", "active")
+    mia = sign_in("mia")
+    mia.goto(f"{portal.url}/rollouts/haiku/")
+    summary = mia.locator("summary", has_text="Roll back")
+    summary.focus()
+    mia.keyboard.press("Enter")
+    mia.locator("#why-back").focus()
+    mia.keyboard.type("latency doubled")
+    mia.keyboard.press("Tab")
+    mia.keyboard.press("Enter")
+    mia.wait_for_selector("text=You rolled back All users.")
+    assert portal.phase("everyone").state == "rolled_back"
+    assert "latency doubled" in mia.inner_text("main")
+
+
+def test_everything_works_without_javascript(portal, sign_in):
+    portal.up_to("team", "planned")
+    mia = sign_in("mia", scripts=False)
+    mia.goto(f"{portal.url}/rollouts/haiku/")
+    press(mia, "Ask for Owning team")
+    assert "You asked for Owning team." in mia.inner_text("main")
+
+
+def test_two_people_press_at_once_and_the_slower_one_is_told(portal, sign_in):
+    portal.up_to("team", "requested")
+    alice, sam = sign_in("alice"), sign_in("sam")
+    for page in (alice, sam):
+        page.goto(f"{portal.url}/rollouts/haiku/")
+    press(alice, "Approve Owning team")
+    press(sam, "Approve Owning team")
+    assert "Somebody was faster" in sam.inner_text("main")
+    assert portal.phase("team").approved_by == "alice"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1440])
+def test_every_page_is_accessible_and_fits(portal, sign_in, scheme, width):
+    portal.up_to("everyone", "active")
+    portal.gitlab.state.set_feature(FLAG, "50", key="percentage_of_actors")
+    portal.sync()
+    flag, model = portal.rollout().flag.pk, portal.rollout().ai_model.slug
+    mia = sign_in("mia", scheme=scheme, width=width)
+    paths = ["/", "/rollouts/haiku/", "/rollouts/haiku/plan/", "/rollouts/new/", "/models/", f"/models/{model}/", "/flags/",
+             f"/flags/{flag}/?actor=User:1", "/sync/", "/audit/", "/nothing/"]
+    found = []
+    for path in paths:
+        mia.goto(portal.url + path)
+        broken = Axe().run(mia).response["violations"]
+        found += [f"{path} {rule['id']}: {node['html'][:150]}" for rule in broken for node in rule["nodes"]]
+        assert mia.evaluate("document.documentElement.scrollWidth") <= width, path
+    assert not found
+    assert [line for line in mia.wrong if "404" not in line] == []
