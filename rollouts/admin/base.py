@@ -43,7 +43,10 @@ class AuditedAdmin(ModelAdmin):
     may_add = may_change = may_delete = True
     show_full_result_count = False
     list_per_page = 50
-    formfield_overrides = {models.DurationField: {"form_class": SpanField}}
+    formfield_overrides = {
+        models.DurationField: {"form_class": SpanField},
+        models.URLField: {"assume_scheme": "https"},
+    }
     object_history_template = "admin/history.html"
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
@@ -93,8 +96,8 @@ class AuditedAdmin(ModelAdmin):
             with self.doing(request, "admin.delete"):
                 self.lock(object_id)
                 return super().delete_view(request, object_id, extra_context)
-        except (ProtectedError, RestrictedError):
-            return self._still_needed(request)
+        except (ProtectedError, RestrictedError) as error:
+            return self._still_needed(request, error)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         if request.method != "POST":
@@ -103,11 +106,13 @@ class AuditedAdmin(ModelAdmin):
         try:
             with self.doing(request, "admin.delete" if is_deletion else "admin.change"):
                 return super().changelist_view(request, extra_context)
-        except (ProtectedError, RestrictedError):
-            return self._still_needed(request)
+        except (ProtectedError, RestrictedError) as error:
+            return self._still_needed(request, error)
 
-    def _still_needed(self, request: HttpRequest) -> HttpResponse:
-        self.message_user(request, "Nothing was deleted: something else still needs it.", messages.ERROR)
+    def _still_needed(self, request: HttpRequest, error: Any) -> HttpResponse:
+        """For what began to need it between the question and the answer; else the page of the question says so."""
+        needs = ", ".join(sorted({str(thing)[:80] for thing in list(error.args[1])[:5]}))
+        self.message_user(request, f"Nothing was deleted: {needs} still needs it.", messages.ERROR)
         return HttpResponseRedirect("../" if request.path.endswith("/delete/") else request.get_full_path())
 
     def lock(self, object_id: str) -> None:

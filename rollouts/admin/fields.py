@@ -57,13 +57,20 @@ class SpanField(forms.Field):
     def to_python(self, value: Any) -> timedelta | None:
         if value in self.empty_values:
             return None
+        text = str(value).strip()
         try:
-            return durations.parse_duration(str(value).strip())
+            return durations.parse_duration(int(text) if text.isdecimal() and len(text) < 10 else text)
         except ValueError as error:
-            raise ValidationError(str(error).capitalize()) from None
+            raise ValidationError(sentence(error)) from None
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         try:
             return bool(initial != self.to_python(data))
         except ValidationError:
             return True
+
+
+def sentence(error: ValueError) -> str:
+    """The rule's own words, beginning as a sentence does."""
+    words = str(error)
+    return words[:1].upper() + words[1:]

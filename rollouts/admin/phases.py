@@ -19,7 +19,7 @@ from ..rules.expected import Audience
 from ..rules.machine import PhaseState
 from ..rules.template import rising_steps
 from .base import AuditedAdmin, LookOnly, is_admin, may_look
-from .fields import LinesField
+from .fields import LinesField, sentence
 from .rollouts import OVER
 from .transitions import PhaseTransitions
 
@@ -70,7 +70,7 @@ class RampFormSet(BaseInlineFormSet):
         try:
             rising_steps(percentages)
         except ValueError as error:
-            raise ValidationError(str(error).capitalize()) from None
+            raise ValidationError(sentence(error)) from None
 
 
 class StepsInline(admin.StackedInline):

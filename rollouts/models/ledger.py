@@ -121,20 +121,32 @@ class AuditedModel(models.Model):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.loaded: dict[str, Any] = {}
+        self._stored: dict[str, Any] = {}
 
     @classmethod
     def from_db(cls, db: str | None, field_names: Any, values: Any, **more: Any) -> Self:
         instance = super().from_db(db, field_names, values, **more)
-        instance.loaded = instance.as_it_is()
+        instance._remember()
         return instance
+
+    def _remember(self) -> None:
+        """Keep the values as they are stored; made plain only when something is compared, which most pages never do."""
+        self._stored = dict(self.__dict__)
+
+    @property
+    def loaded(self) -> dict[str, Any]:
+        """Plain values of the audited fields as they were read from or last written to the database."""
+        return self._plain_values(self._stored)
 
     def as_it_is(self) -> dict[str, Any]:
         """Plain values of all audited fields that are loaded."""
+        return self._plain_values(self.__dict__)
+
+    def _plain_values(self, values: dict[str, Any]) -> dict[str, Any]:
         return {
-            each.attname: plain(self.__dict__[each.attname])
+            each.attname: plain(values[each.attname])
             for each in self._meta.concrete_fields
-            if each.attname in self.__dict__ and each.name not in self.unaudited_fields
+            if each.attname in values and each.name not in self.unaudited_fields
         }
 
     def refuse_shortcuts(self, fields: Iterable[str] | None = None) -> None:
@@ -144,7 +156,7 @@ class AuditedModel(models.Model):
         """Write what differs from ``before`` into the open ledger. Raises ``Unaudited`` if none is open."""
         now = self.as_it_is()
         changed = self._changed_since(before)
-        self.loaded = now
+        self._remember()
         if not changed:
             return
         self._note({n: before[n] for n in changed if n in before}, {n: now[n] for n in changed})
@@ -199,4 +211,4 @@ class AuditedModel(models.Model):
 
     def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
         super().refresh_from_db(*args, **kwargs)
-        self.loaded = self.as_it_is()
+        self._remember()

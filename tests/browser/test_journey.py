@@ -113,8 +113,19 @@ def test_every_page_is_accessible_and_fits(portal, sign_in, scheme, width):
     portal.sync()
     flag, model = portal.rollout().flag.pk, portal.rollout().ai_model.slug
     mia = sign_in("mia", scheme=scheme, width=width)
-    paths = ["/", "/rollouts/haiku/", "/rollouts/haiku/plan/", "/rollouts/new/", "/models/", f"/models/{model}/", "/flags/",
-             f"/flags/{flag}/?actor=User:1", "/sync/", "/audit/", "/nothing/"]
+    paths = [
+        "/",
+        "/rollouts/haiku/",
+        "/rollouts/haiku/plan/",
+        "/rollouts/new/",
+        "/models/",
+        f"/models/{model}/",
+        "/flags/",
+        f"/flags/{flag}/?actor=User:1",
+        "/sync/",
+        "/audit/",
+        "/nothing/",
+    ]
     found = []
     for path in paths:
         mia.goto(portal.url + path)

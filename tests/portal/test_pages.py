@@ -128,8 +128,16 @@ def test_a_page_that_was_overtaken_says_so(world):
 
 
 @pytest.mark.parametrize(
-    "path", ["/rollouts/nothing/", "/rollouts/haiku/phases/moon/start/", "/rollouts/haiku/phases/team/fly/",
-             "/rollouts/haiku/do/fly/", "/models/nothing/", "/flags/999999/", "/nothing/"]
+    "path",
+    [
+        "/rollouts/nothing/",
+        "/rollouts/haiku/phases/moon/start/",
+        "/rollouts/haiku/phases/team/fly/",
+        "/rollouts/haiku/do/fly/",
+        "/models/nothing/",
+        "/flags/999999/",
+        "/nothing/",
+    ],
 )
 def test_what_is_not_there_is_404(world, path):
     world.apply()
@@ -225,7 +233,9 @@ def test_a_bad_plan_gets_its_line_and_cure_and_changes_nothing(world, document, 
 
 
 def test_an_issue_on_an_unknown_host_is_refused_by_line(world):
-    text = world.document().replace(f"{world.gitlab.url}/acme/app/-/issues/11", "https://evil.example.com/a/b/-/issues/1")
+    text = world.document().replace(
+        f"{world.gitlab.url}/acme/app/-/issues/11", "https://evil.example.com/a/b/-/issues/1"
+    )
     response = signed_in(world, "mia").post("/rollouts/new/", {"document": text})
     assert response.status_code == 422
     assert "https://evil.example.com is no GitLab that the portal knows" in words(response)
@@ -234,9 +244,20 @@ def test_an_issue_on_an_unknown_host_is_refused_by_line(world):
 
 def test_the_form_makes_the_same_rollout_as_a_document(world):
     form = {
-        "by_form": "1", "title": "Haiku", "rollout": "by-form", "model": "haiku-4-5", "baseline": "", "flag": FLAG,
-        "template": "code_suggestions", "peak": "1000", "owners": "mia", "team": "user:ann", "company": "acme_team_members",
-        "steps": "1 50 100", "soak": "1d", "final_soak": "1d",
+        "by_form": "1",
+        "title": "Haiku",
+        "rollout": "by-form",
+        "model": "haiku-4-5",
+        "baseline": "",
+        "flag": FLAG,
+        "template": "code_suggestions",
+        "peak": "1000",
+        "owners": "mia",
+        "team": "user:ann",
+        "company": "acme_team_members",
+        "steps": "1 50 100",
+        "soak": "1d",
+        "final_soak": "1d",
         "rollout_plan": f"{world.gitlab.url}/acme/app/-/issues/11",
     }
     client = signed_in(world, "mia")
@@ -280,7 +301,9 @@ def test_history_is_filtered_paged_and_refuses_times_that_are_none(world):
 def test_signing_in_and_out(world):
     client = Client()
     assert client.post("/accounts/login/", {"username": "mia", "password": "wrong"}).status_code == 200
-    response = client.post("/accounts/login/?next=/flags/", {"username": "mia", "password": "rollout", "next": "/flags/"})
+    response = client.post(
+        "/accounts/login/?next=/flags/", {"username": "mia", "password": "rollout", "next": "/flags/"}
+    )
     assert response["Location"] == "/flags/"
     assert client.post("/accounts/logout/").status_code == 302
     assert client.get("/").status_code == 302

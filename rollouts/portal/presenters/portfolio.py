@@ -175,5 +175,5 @@ def _since(rollout: Rollout, phase: object) -> datetime | None:
         return rollout.completed_at or rollout.closed_at or rollout.abandoned_at
     for name in ("stepped_at", "approved_at", "requested_at"):
         if moment := getattr(phase, name):
-            return moment  # type: ignore[no-any-return]
+            return moment
     return rollout.created_at

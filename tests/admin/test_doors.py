@@ -1,0 +1,212 @@
+"""Who may enter the admin, and that no form, action or address there passes the walls by."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from rollouts.models import AIModel, AuditEvent, ChecklistItem, GitLabActor, Phase, PlanTemplate, RampStep, Rollout
+
+pytestmark = pytest.mark.django_db
+ALL = [
+    "rollouts/rollout", "rollouts/phase", "rollouts/checklistitem", "rollouts/aimodel", "rollouts/plantemplate",
+    "rollouts/gitlabinstance", "rollouts/gitlabproject", "rollouts/gitlabactor", "rollouts/featureflag",
+    "rollouts/flagreading", "rollouts/trackedissue", "rollouts/syncrun", "rollouts/auditevent", "auth/user", "auth/group",
+]  # fmt: skip
+RECORDS = ["flagreading", "syncrun", "auditevent", "gitlabactor"]
+NEVER_DELETED = [*RECORDS, "rollout", "phase", "checklistitem"]
+
+
+def signed_in(world, name):
+    client = Client()
+    client.force_login(world.people[name])
+    return client
+
+
+@pytest.fixture
+def walked(world):
+    """A world with something in every list."""
+    world.up_to("team", "active")
+    return world
+
+
+def first(label):
+    from django.apps import apps
+
+    return apps.get_model(label.replace("/", ".")).objects.first()
+
+
+def fingerprint():
+    """Everything that somebody could have changed."""
+    models = (Rollout, Phase, RampStep, ChecklistItem, AIModel, PlanTemplate, GitLabActor)
+    return [list(model.objects.order_by("pk").values()) for model in models] + [
+        list(User.objects.order_by("pk").values("pk", "username", "is_superuser", "is_active", "password")),
+        sorted(User.groups.through.objects.values_list("user_id", "group_id")),
+        AuditEvent.objects.count(),
+    ]
+
+
+@pytest.mark.parametrize("path", ["/admin/", "/admin/rollouts/rollout/", "/admin/auth/user/add/"])
+def test_who_is_not_signed_in_is_sent_to_the_portals_page(client, db, path):
+    response = client.get(path, follow=True)
+    assert response.redirect_chain[-1][0].startswith("/accounts/login/")
+    assert response.templates[0].name == "registration/login.html"
+
+
+@pytest.mark.parametrize("path", ["/admin/", *(f"/admin/{label}/" for label in ALL), "/admin/password_change/"])
+def test_a_viewer_is_told_in_a_sentence_why_not(world, path):
+    response = signed_in(world, "vic").get(path)
+    assert response.status_code == 403
+    assert "for managers, approvers and admins" in response.content.decode()
+
+
+def test_being_staff_opens_nothing(world):
+    User.objects.filter(username="vic").update(is_staff=True)
+    assert signed_in(world, "vic").get("/admin/").status_code == 403
+
+
+@pytest.mark.parametrize("name", ["mia", "alice", "root"])
+@pytest.mark.parametrize("label", ALL)
+def test_every_list_and_page_opens_for_the_others(walked, name, label):
+    client = signed_in(walked, name)
+    assert client.get(f"/admin/{label}/").status_code == 200
+    thing = first(label)
+    assert client.get(f"/admin/{label}/{thing.pk}/change/").status_code == 200
+    assert client.get(f"/admin/{label}/{thing.pk}/history/").status_code == 200
+
+
+@pytest.mark.parametrize("name", ["vic", "mia", "alice"])
+@pytest.mark.parametrize("label", ALL)
+def test_only_admins_change_anything(walked, name, label):
+    client, thing, before = signed_in(walked, name), first(label), fingerprint()
+    fields = {
+        "name": "x",
+        "title": "x",
+        "slug": "x",
+        "state": "completed",
+        "actors": "",
+        "username": "x",
+        "groups": "1",
+    }
+    for path in (f"/admin/{label}/add/", f"/admin/{label}/{thing.pk}/change/", f"/admin/{label}/{thing.pk}/delete/"):
+        assert client.post(path, {**fields, "post": "yes"}).status_code == 403, path
+    client.post(f"/admin/{label}/", {"action": "delete_selected", "_selected_action": [thing.pk], "post": "yes"})
+    client.post(
+        f"/admin/auth/user/{walked.people['root'].pk}/password/", {"password1": "abcd1234x", "password2": "abcd1234x"}
+    )
+    assert fingerprint() == before
+
+
+@pytest.mark.parametrize("name", NEVER_DELETED)
+def test_not_even_admins_delete_what_happened(walked, name):
+    client, thing, before = signed_in(walked, "root"), first(f"rollouts/{name}"), fingerprint()
+    assert client.post(f"/admin/rollouts/{name}/{thing.pk}/delete/", {"post": "yes"}).status_code == 403
+    client.post(
+        f"/admin/rollouts/{name}/", {"action": "delete_selected", "_selected_action": [thing.pk], "post": "yes"}
+    )
+    assert fingerprint() == before
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_not_even_admins_edit_records(walked, name):
+    client, thing, before = signed_in(walked, "root"), first(f"rollouts/{name}"), fingerprint()
+    for path in ("add/", f"{thing.pk}/change/"):
+        response = client.post(
+            f"/admin/rollouts/{name}/{path}", {"actor": "nobody", "gitlab_id": "User:1", "gates": "{}"}
+        )
+        assert response.status_code == 403
+    assert fingerprint() == before
+
+
+def form_of(client, path):
+    """The values with which a change page would be posted back as it is."""
+    response = client.get(path)
+    values = dict(_values(response.context["adminform"].form))
+    for inline in response.context["inline_admin_formsets"]:
+        for part in [inline.formset.management_form, *inline.formset.forms]:
+            values |= dict(_values(part))
+    return values
+
+
+def _values(form):
+    for bound in form:
+        value = bound.value()
+        if value is not None and value is not False:
+            yield bound.html_name, value
+
+
+def test_a_state_in_the_form_changes_no_state(walked):
+    client = signed_in(walked, "root")
+    rollout, phase = walked.rollout(), walked.phase("company")
+    for label, thing in (("rollout", rollout), ("phase", phase)):
+        path = f"/admin/rollouts/{label}/{thing.pk}/change/"
+        mischief = {
+            "state": "completed",
+            "version": 99,
+            "drift": "none",
+            "approved_by": "root",
+            "completed_at_0": "2026-01-01",
+        }
+        posted = {**form_of(client, path), **mischief, "flag": 99, "slug": "stolen", "confirmed_at_0": "2026-01-01"}
+        assert client.post(path, posted).status_code == 302
+    assert walked.rollout().state == "underway"
+    assert walked.rollout().flag_id == rollout.flag_id
+    after = walked.phase("company")
+    assert (after.state, after.version, after.approved_by) == ("planned", phase.version, "")
+
+
+@pytest.mark.parametrize("state", ["requested", "approved", "active", "completed"])
+def test_who_sees_the_model_is_fixed_once_a_phase_left_the_plan(world, state):
+    world.up_to("team", state)
+    phase, client = world.phase("team"), signed_in(world, "root")
+    response = client.post(
+        f"/admin/rollouts/phase/{phase.pk}/change/",
+        {
+            "actors": "user:eve",
+            "groups": "everybody",
+            "final_soak": "0",
+            "steps-TOTAL_FORMS": 0,
+            "steps-INITIAL_FORMS": 0,
+        },
+    )
+    assert response.status_code == 403
+    assert world.phase("team").actors == ["user:ann", "group:acme/code"]
+
+
+def test_an_item_can_not_be_confirmed_in_the_admin(walked):
+    client = signed_in(walked, "root")
+    item = ChecklistItem.objects.get(key="decide_quota")
+    path = f"/admin/rollouts/checklistitem/{item.pk}/change/"
+    mischief = {
+        "confirmed_by": "root",
+        "confirmed_at_0": "2026-01-01",
+        "confirmed_at_1": "10:00",
+        "evidence": "I say so",
+    }
+    client.post(path, {**form_of(client, path), **mischief, "required": "", "kind": "manual", "title": "Quota?"})
+    item.refresh_from_db()
+    assert (item.confirmed_by, item.confirmed_at, item.required, item.kind) == ("", None, True, "decision")
+    assert item.title == "Quota?"
+
+
+def test_the_builtin_template_stays(world):
+    template = PlanTemplate.objects.get(builtin=True)
+    client = signed_in(world, "root")
+    response = client.post(f"/admin/rollouts/plantemplate/{template.pk}/change/", {"title": "x", "document": "x: 1"})
+    assert response.status_code == 403
+    assert client.post(f"/admin/rollouts/plantemplate/{template.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_a_confidential_title_is_seen_in_no_answer_that_a_viewer_gets(walked):
+    from tests.walk import SECRET_TITLE
+
+    assert SECRET_TITLE in signed_in(walked, "mia").get("/admin/rollouts/trackedissue/").content.decode()
+    for label in ALL:
+        assert SECRET_TITLE not in signed_in(walked, "vic").get(f"/admin/{label}/").content.decode()
+
+
+@pytest.mark.parametrize("label", ALL)
+def test_a_list_costs_the_same_whatever_its_length(walked, label, django_assert_max_num_queries):
+    client = signed_in(walked, "root")
+    client.get(f"/admin/{label}/")
+    with django_assert_max_num_queries(16):
+        client.get(f"/admin/{label}/")

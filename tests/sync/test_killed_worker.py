@@ -1,0 +1,127 @@
+"""kill -9 of the worker in the middle of a pass: the next pass completes, no event doubled, none lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rollouts.simulator import Simulator
+from tests.walk import PLAN
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECTS, PER_PROJECT = 12, 4
+
+
+class Portal:
+    """A portal in a folder of its own: commands, a worker, and its database to look at."""
+
+    def __init__(self, folder: Path, gitlab: Simulator) -> None:
+        self.database = folder / "portal.sqlite3"
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if name != "DATABASE_URL"},
+            "DATA_DIR": str(folder),
+            "GITLAB_URL": gitlab.url,
+            "GITLAB_TOKEN": gitlab.token,
+            "CELERY_BROKER_URL": "embedded://",
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+        }
+
+    def manage(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr + done.stdout
+        return done.stdout
+
+    def celery(self, *arguments: str) -> subprocess.Popen:
+        return subprocess.Popen(
+            [sys.executable, "-m", "celery", "-A", "config", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def count(self, query: str) -> int:
+        with sqlite3.connect(self.database, timeout=20) as database:
+            return database.execute(query).fetchone()[0]
+
+
+def seeded(gitlab: Simulator, folder: Path) -> Portal:
+    state = gitlab.state
+    with state.change():
+        state.add_user("ann")
+        state.add_group("acme/code")
+        for number in range(PROJECTS):
+            state.add_project(f"acme/app{number}")
+            for iid in range(11, 11 + PER_PROJECT):
+                state.add_issue(f"acme/app{number}", f"issue {iid}", iid=iid)
+    portal = Portal(folder, gitlab)
+    portal.manage("migrate", "-v0")
+    files = []
+    for number in range(PROJECTS):
+        path = folder / f"plan{number}.yaml"
+        plan = {"slug": f"r{number}", "title": f"R{number}", "flag": f"flag_{number}", "steps": [1, 100], "soak": "0"}
+        path.write_text(PLAN.format(url=gitlab.url, **plan).replace("/acme/app/", f"/acme/app{number}/"))
+        files.append(str(path))
+    portal.manage("plan", "apply", *files)
+    return portal
+
+
+EVENTS = "SELECT count(*) FROM rollouts_auditevent WHERE verb = 'issue.read'"
+DOUBLED = f"SELECT count(*) FROM (SELECT object_id FROM ({EVENTS.replace('count(*)', 'object_id')}) GROUP BY 1 HAVING count(*) > 1)"
+
+
+def kill_in_the_middle(portal: Portal, after: int) -> int:
+    """Ring for a pass, kill the worker once so many issues are read; how many were read by then."""
+    portal.celery("call", "rollouts.tasks.sync_due").wait(60)
+    worker = portal.celery("worker", "-P", "threads", "-c", "2", "--without-gossip", "--without-mingle")
+    end = time.monotonic() + 90
+    while portal.count(EVENTS) < after:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    os.killpg(worker.pid, signal.SIGKILL)
+    worker.wait(30)
+    return portal.count(EVENTS)
+
+
+def test_the_next_pass_completes_what_a_killed_worker_left(tmp_path):
+    with Simulator() as gitlab:
+        portal = seeded(gitlab, tmp_path)
+        gitlab.delay(0.15, path="/issues")
+        read = kill_in_the_middle(portal, after=2 * PER_PROJECT)
+        assert read < PROJECTS * PER_PROJECT
+        gitlab.heal()
+        portal.manage("sync", "--json")
+        assert portal.count(EVENTS) == PROJECTS * PER_PROJECT
+        assert portal.count(DOUBLED) == 0
+        assert portal.count("SELECT count(*) FROM rollouts_trackedissue WHERE found") == PROJECTS * PER_PROJECT
+
+
+@pytest.mark.drill
+@pytest.mark.timeout(1200)
+def test_killed_twenty_times_nothing_is_lost_or_doubled(tmp_path):
+    with Simulator() as gitlab:
+        portal = seeded(gitlab, tmp_path)
+        gitlab.delay(0.15, path="/issues")
+        for times in range(20):
+            kill_in_the_middle(portal, after=min(2 * times + 1, PROJECTS * PER_PROJECT))
+        gitlab.heal()
+        portal.manage("sync", "--json")
+        print(f"20 kills: {portal.count(EVENTS)} events, {portal.count(DOUBLED)} doubled")
+        assert portal.count(EVENTS) == PROJECTS * PER_PROJECT
+        assert portal.count(DOUBLED) == 0
