@@ -75,7 +75,7 @@ def _before_start(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> Nex
         turn = _manager(facts, person)
         return NextAction(f"Ask for {phase.title}", turn, "nothing is missing", "request", phase.name)
     more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
-    return NextAction(missing[0].title, _manager(facts, person), f"{missing[0].verdict.words}{more}")
+    return NextAction(missing[0].title, _manager(facts, person), f"{missing[0].verdict.words.rstrip('.')}{more}")
 
 
 def _start(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> NextAction:

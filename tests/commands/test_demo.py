@@ -1,0 +1,74 @@
+"""The demo tells at a glance what the README says it tells."""
+
+from __future__ import annotations
+
+import re
+import socket
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.test import Client
+
+from rollouts.models import AuditEvent, Rollout
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def demo(db, settings, tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    settings.DATA_DIR, settings.GITLAB_URL = tmp_path, ""
+    call_command("demo", "--port", str(port))
+
+
+def rows(name):
+    """Each row of the portfolio as a person reads it, by group."""
+    client = Client()
+    client.login(username=name, password="rollout")
+    page = client.get("/").content.decode()
+    found = {}
+    for section in page.split("<section")[1:]:
+        title = re.search(r"<h2[^>]*>([^<]+)", section).group(1)
+        found[title] = [re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", row)) for row in section.split("<article")[1:]]
+    return found
+
+
+def only(rows, title):
+    (row,) = [row for row in rows if title in row]
+    return row
+
+
+def test_the_portfolio_says_which_rollout_needs_whom_and_why(demo, settings):
+    settings.AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+    mia, alice = rows("mia"), rows("alice")
+    assert "Advance to 50 %" in only(mia["Needs you"], "Claude Haiku 4.5 for code completion")
+    drifting = only(mia["Needs you"], "Codestral 25.08 over the v4 endpoint")
+    assert "GitLab: 50 % of actors. Plan: 25 % of actors. More people see the model than approved" in drifting
+    assert "Approve" in only(alice["Needs you"], "Gemini 2.5 Flash as fail-over for generation")
+    blocked = only(mia["Needs you"], "Claude Haiku 4.5 as fail-over for completion")
+    assert "The plan does not say how many requests per minute to expect at peak, and 1 more" in blocked
+    waiting = only(mia["Needs you"], "Claude Sonnet 4.6 for Duo Code Review")
+    assert "waiting for GitLab" in waiting
+    assert "GPT-5 for agentic chat" in mia["Overdue for clean-up"][0]
+
+
+def test_the_demo_is_told_by_the_same_services(demo):
+    assert Rollout.objects.count() == 7
+    assert AuditEvent.objects.filter(verb="phase.approve", actor="alice").count() == 12  # three, three, three, two, one
+    assert set(AuditEvent.objects.filter(verb__startswith="phase.").values_list("source", flat=True)) == {"demo"}
+
+
+def test_the_demo_never_mixes_with_real_rollouts(demo):
+    with pytest.raises(CommandError, match="not empty"):
+        call_command("demo")
+    call_command("demo", "--if-empty")
+    assert Rollout.objects.count() == 7
+
+
+def test_the_demo_refuses_a_real_gitlab(db, settings):
+    settings.GITLAB_URL = "https://gitlab.example.com"
+    with pytest.raises(CommandError, match="simulator only"):
+        call_command("demo")
