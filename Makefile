@@ -28,7 +28,7 @@ test: .venv/test.stamp ## all tests but drills
 
 test-postgres: .venv/test.stamp ## the tests of models, services, sync and history on a throw-away PostgreSQL
 	@$(BIN)/python -m tests.tools postgresql
-	@$(BIN)/python -m tests.on_postgres -n 2 -m "not drill and not browser" tests/models tests/services tests/sync tests/audit
+	@$(BIN)/python -m tests.on_postgres -n 2 -m "not drill and not browser" tests/models tests/services tests/sync tests/commands
 
 lint: .venv/test.stamp ## ruff, djlint, import-linter, mypy
 	@$(BIN)/ruff check .

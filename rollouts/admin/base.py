@@ -15,6 +15,7 @@ from django.db import models
 from django.db.models import ProtectedError, RestrictedError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.utils.text import capfirst
 
 from ..audit.actor import Actor
 from ..audit.deeds import Deed, deed
@@ -100,6 +101,7 @@ class AuditedAdmin(ModelAdmin):
             return self._still_needed(request, error)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        extra_context = {"title": capfirst(self.opts.verbose_name_plural), **(extra_context or {})}
         if request.method != "POST":
             return super().changelist_view(request, extra_context)
         is_deletion = request.POST.get("action") == "delete_selected"

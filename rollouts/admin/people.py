@@ -50,7 +50,7 @@ class PersonAdmin(ForeignAdmin, UserAdmin):
     fieldsets = (
         (None, {"fields": ("username", "password")}),
         ("The person", {"fields": ("first_name", "last_name", "email")}),
-        ("Role", {"fields": ("groups", "is_superuser", "is_active"), "description": ROLES_HELP}),
+        ("Role", {"fields": ("groups", "is_superuser", "is_active")}),
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )
 
@@ -78,7 +78,7 @@ class PersonAdmin(ForeignAdmin, UserAdmin):
 
     def formfield_for_manytomany(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
         if db_field.name == "groups":
-            kwargs["widget"] = forms.CheckboxSelectMultiple
+            kwargs |= {"widget": forms.CheckboxSelectMultiple, "label": "Roles", "help_text": ROLES_HELP}
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:

@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from ..models import ChecklistItem, GitLabActor, Phase, RampStep
 from ..rules import names
+from ..rules.blockers import in_words
 from ..rules.checklist import ABOUT_AN_ISSUE
 from ..rules.expected import Audience
 from ..rules.machine import PhaseState
@@ -78,8 +79,15 @@ class StepsInline(admin.StackedInline):
     formset = RampFormSet
     formfield_overrides = AuditedAdmin.formfield_overrides
     extra = 0
-    fields = (("percentage", "soak"),)
+    readonly_fields = ("stands",)
     verbose_name_plural = "ramp"
+
+    @admin.display(description="soak")
+    def stands(self, step: RampStep) -> str:
+        return in_words(step.soak)
+
+    def get_fields(self, request: HttpRequest, obj: Phase | None = None) -> Any:
+        return (("percentage", "soak" if self.has_change_permission(request, obj) else "stands"),)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return may_look(request)
@@ -126,13 +134,24 @@ class PhaseAdmin(PhaseTransitions):
         ("What happened", {"fields": by_the_portal, "description": "These follow from transitions and syncs."}),
     )
 
+    @admin.display(description="final soak")
+    def stands(self, phase: Phase) -> str:
+        return in_words(phase.final_soak)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Phase | None = None) -> Any:
+        """Durations in words where they can't be edited."""
+        (first, who), *others = super().get_fieldsets(request, obj)
+        if not self.has_change_permission(request, obj):
+            who = {**who, "fields": ("actors", "groups", "stands")}
+        return ((first, who), *others)
+
     @admin.display(description="step")
     def step(self, phase: Phase) -> str:
         return f"{phase.percentage} %" if phase.percentage else "–"
 
     def get_readonly_fields(self, request: HttpRequest, obj: Phase | None = None) -> tuple[str, ...]:
         fixed = (*self.by_plan, *self.by_the_portal)
-        return fixed if obj and is_planned(obj) else (*self.who, *fixed)
+        return fixed if obj and is_planned(obj) else (*self.who, "stands", *fixed)
 
     def has_change_permission(self, request: HttpRequest, obj: Phase | None = None) -> bool:
         return super().has_change_permission(request, obj) and not (obj and not is_planned(obj))

@@ -18,13 +18,12 @@ NO_ENTRY = "The admin is for managers, approvers and admins. As a viewer you see
 #: The admin's first page, by what a person looks for.
 ROOMS = (
     ("Rollouts", "Rollout Phase ChecklistItem"),
-    ("What is rolled out, and after which pattern", "AIModel PlanTemplate"),
+    ("What is rolled out", "AIModel PlanTemplate"),
     (
         "GitLab",
         "GitLabInstance GitLabProject FeatureFlag FlagReading TrackedIssue GitLabActor SyncRun",
     ),
-    ("People", "User Group AccessAttempt"),
-    ("History", "AuditEvent"),
+    ("People and history", "User Group AccessAttempt AuditEvent"),
 )
 
 
