@@ -1,15 +1,20 @@
-"""The form for a new rollout: the same plan document, field by field."""
+"""The form for a new rollout: the same plan document, field by field, with the phases and issues of its template."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Iterable
 from typing import Any
 
 import yaml
 from django import forms
 
-from ..models import AIModel, PlanTemplate
+from ..models import AIModel
+from ..rules import document, durations
+from ..rules.document import Fault, Path
+from ..rules.template import Template, TemplatePhase
 
-ISSUES = ("rollout_plan", "flag_rollout", "internal_rollout", "internal_feedback")
+METHODS = (("percentage", "by percentage (recommended)"), ("all_at_once", "all at once"))
 
 
 def _words(name: str) -> str:
@@ -17,45 +22,83 @@ def _words(name: str) -> str:
 
 
 class PlanForm(forms.Form):
-    """Makes a plan document; what is wrong with it is told by the same reader as for a file."""
+    """Makes a plan document; what is wrong with it is told by the same reader as for a file, beside the field."""
 
     title = forms.CharField(max_length=200)
     rollout = forms.CharField(
         max_length=100, label="Short name", help_text="For addresses and commands: small letters, digits, hyphens."
     )
-    model = forms.CharField(max_length=120, label="AI model", widget=forms.TextInput(attrs={"list": "models"}))
+    model = forms.CharField(
+        max_length=120,
+        label="AI model",
+        help_text="Short name of a model that the portal has.",
+        widget=forms.TextInput(attrs={"list": "models"}),
+    )
     baseline = forms.CharField(
         max_length=120,
         required=False,
-        label="Baseline",
         help_text="The AI model that it replaces.",
         widget=forms.TextInput(attrs={"list": "models"}),
     )
-    flag = forms.CharField(max_length=255, label="Feature flag")
-    template = forms.ChoiceField()
+    flag = forms.CharField(max_length=255, label="Feature flag", help_text="Its name in GitLab.")
     peak = forms.IntegerField(min_value=0, required=False, label="Peak requests a minute")
     owners = forms.CharField(required=False, max_length=500, help_text="User names, separated by blanks.")
-    team = forms.CharField(
-        required=False, max_length=2000, label="Team", help_text="Actors: user:alice group:acme/code"
-    )
-    company = forms.CharField(
-        required=False, max_length=500, label="Company", help_text="Feature groups: acme_team_members"
-    )
-    steps = forms.CharField(max_length=300, initial="1 10 25 50 75 100", help_text="Percentages, rising to 100.")
-    soak = forms.CharField(max_length=20, initial="1d", help_text="How long each step must stand: 15m, 24h, 1d.")
-    final_soak = forms.CharField(max_length=20, initial="1d", label="Final soak")
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, template: Template, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"label_suffix": "", **kwargs})
-        for role in ISSUES:
+        self.template = template
+        #: Where each field's value stands in the document, so that what is wrong there finds its way back.
+        self.paths: dict[str, Path] = {
+            **{name: (name,) for name in ("title", "rollout", "model", "baseline", "owners")},
+            "flag": ("flag", "name"),
+            "peak": ("workload", "peak_requests_per_minute"),
+        }
+        self.of_phase: dict[str, dict[str, str]] = {}
+        for phase in template.phases:
+            self._add_phase(phase)
+        for role in template.roles:
             self.fields[role] = forms.CharField(
                 required=False, max_length=1000, label=f"{_words(role)} issue", widget=forms.URLInput()
             )
-        templates = PlanTemplate.objects.order_by("-builtin", "title")
-        self.fields["template"].choices = [(t.slug, t.title) for t in templates]  # type: ignore[attr-defined]
+            self.paths[role] = ("issues", role)
         for name, field in self.fields.items():
             if field.help_text:
                 field.widget.attrs["aria-describedby"] = f"help-{name}"
+
+    def _add_phase(self, phase: TemplatePhase) -> None:
+        """One field for a list of people; method, ramp and soaks where a phase is for all users."""
+        if phase.audience != "everyone":
+            what = "Actors: user:alice group:acme/code" if phase.audience == "actors" else "Feature groups"
+            known = " ".join(phase.actors or phase.groups)
+            said = f"{what}. Left empty: {known}." if known else f"{what}."
+            self._add(phase.name, phase, phase.audience, label=phase.title, help_text=said, required=False)
+            return
+        mark = "" if "steps" not in self.fields else f"-{phase.name}"
+        steps = " ".join(map(str, phase.steps))
+        soak, final = durations.short(phase.soak), durations.short(phase.final_soak)
+        self.fields[f"method{mark}"] = forms.ChoiceField(
+            choices=METHODS, label=phase.title, initial=phase.method, required=False
+        )
+        self._place(f"method{mark}", phase, "method")
+        self._add(f"steps{mark}", phase, "steps", initial=steps, help_text="Percentages, rising to 100.")
+        self._add(f"soak{mark}", phase, "soak", initial=soak, help_text="How long each step must stand: 15m, 24h, 1d.")
+        self._add(f"final_soak{mark}", phase, "final_soak", label="Final soak", initial=final)
+
+    def _add(self, name: str, phase: TemplatePhase, key: str, **field: Any) -> None:
+        self.fields[name] = forms.CharField(max_length=2000, **field)
+        self._place(name, phase, key)
+
+    def _place(self, name: str, phase: TemplatePhase, key: str) -> None:
+        self.paths[name] = ("phases", phase.name, key)
+        self.of_phase.setdefault(phase.name, {})[key] = name
+
+    def sections(self) -> list[tuple[str, list[forms.BoundField]]]:
+        """The fields by subject."""
+        of_phases = [name for fields in self.of_phase.values() for name in fields.values()]
+        roles = list(self.template.roles)
+        first = [name for name in self.fields if name not in (*of_phases, *roles)]
+        titled = (("What", first), ("Who sees it, in this order", of_phases), ("GitLab issues", roles))
+        return [(title, [self[name] for name in names]) for title, names in titled if names]
 
     def models(self) -> list[tuple[str, str]]:
         """AI models to choose from, by slug."""
@@ -64,25 +107,49 @@ class PlanForm(forms.Form):
     def document(self) -> str:
         """The plan document that the form's fields say; steps that are no numbers stay as they were written."""
         said = self.cleaned_data
-        steps: list[Any] = [int(s) if s.isdecimal() else s for s in said["steps"].replace(",", " ").split()]
-        phases: dict[str, Any] = {
-            "everyone": {"method": "percentage", "steps": steps, "soak": said["soak"], "final_soak": said["final_soak"]}
-        }
-        if said["team"]:
-            phases["team"] = {"actors": said["team"].split()}
-        if said["company"]:
-            phases["company"] = {"groups": said["company"].split()}
         plan: dict[str, Any] = {
             "rollout": said["rollout"],
             "title": said["title"],
             "model": said["model"],
             "baseline": said["baseline"] or None,
             "flag": {"name": said["flag"]},
-            "template": said["template"],
+            "template": self.template.slug,
             "owners": said["owners"].split(),
-            "issues": {role: said[role] for role in ISSUES if said[role]},
-            "phases": phases,
+            "issues": {role: said[role] for role in self.template.roles if said[role]},
+            "phases": {phase.name: known for phase in self.template.phases if (known := self._phase(phase))},
         }
         if said["peak"] is not None:
             plan["workload"] = {"peak_requests_per_minute": said["peak"]}
-        return yaml.safe_dump({k: v for k, v in plan.items() if v not in (None, [], {})}, sort_keys=False)
+        filled = {key: value for key, value in plan.items() if value not in (None, [], {})}
+        return yaml.safe_dump(filled, sort_keys=False, allow_unicode=True)
+
+    def _phase(self, phase: TemplatePhase) -> dict[str, Any]:
+        """What the form says of a phase; nothing, and the template speaks for it."""
+        said = {key: self.cleaned_data[name] for key, name in self.of_phase[phase.name].items()}
+        if phase.audience != "everyone":
+            named = said[phase.audience].split()
+            must_say = not (phase.optional or phase.actors or phase.groups)
+            return {phase.audience: named} if named or must_say else {}
+        if said["method"] == "all_at_once":
+            return {"method": "all_at_once", "final_soak": said["final_soak"]}
+        steps: list[Any] = [
+            int(step) if step.isdecimal() and len(step) < 10 else step
+            for step in said["steps"].replace(",", " ").split()
+        ]
+        return {"method": "percentage", "steps": steps, "soak": said["soak"], "final_soak": said["final_soak"]}
+
+    def take(self, faults: Iterable[Fault], text: str) -> list[Fault]:
+        """Put each fault of the document beside the field that it is about; returns those about none."""
+        read = document.read(text)
+        places = sorted((read.place(path), name) for name, path in self.paths.items() if path in read.lines)
+        lines = [line for line, _ in places]
+        wholes = {line for path, line in read.lines.items() if path in {("phases",), ("issues",), ("workload",)}}
+        left = []
+        for fault in faults:
+            position = bisect_right(lines, fault.line) - 1
+            if position < 0 or fault.line in wholes:
+                left.append(fault)
+            else:
+                words = fault.message[:1].upper() + fault.message[1:]
+                self.add_error(places[position][1], words)
+        return left

@@ -17,6 +17,7 @@ urlpatterns = [
     path("models/<slug:slug>/", models.model, name="model"),
     path("flags/", flags.flags, name="flags"),
     path("flags/<int:pk>/", flags.flag, name="flag"),
+    path("flags/<int:pk>/readings/", flags.enter_reading, name="enter_reading"),
     path("sync/", sync.sync, name="sync"),
     path("sync/now/", sync.sync_now, name="sync_now"),
     path("audit/", history.audit, name="audit"),

@@ -25,9 +25,9 @@ def words(response):
 @pytest.mark.parametrize("path", [*PAGES, "/rollouts/new/", "/admin/"])
 def test_nobody_sees_anything_without_signing_in(world, path):
     world.apply()
-    response = Client().get(path)
-    assert response.status_code == 302
-    assert response["Location"].startswith("/accounts/login/")
+    response = Client().get(path, follow=True)
+    assert response.redirect_chain[-1][0].startswith("/accounts/login/")
+    assert "Claude Haiku" not in words(response)
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/accounts/login/"])
@@ -319,3 +319,35 @@ def test_ready_says_what_is_wrong(world):
     world.sync()
     assert SyncRun.objects.exists()
     assert Client().get("/readyz").json()["ready"] is True
+
+
+def test_guessing_passwords_locks_the_name(world, settings):
+    settings.AXES_ENABLED = True
+    client = Client()
+    answers = [client.post("/accounts/login/", {"username": "mia", "password": f"guess {n}"}) for n in range(11)]
+    assert answers[-1].status_code == 429
+    assert "Locked for a quarter of an hour" in words(answers[-1])
+    assert client.post("/accounts/login/", {"username": "mia", "password": "rollout"}).status_code == 429
+
+
+def test_a_reading_by_hand_takes_evidence_and_counts_until_it_is_stale(world, time_machine):
+    from datetime import timedelta
+
+    world.up_to("team", "approved")
+    world.do("start", "team", "mia")
+    world.gitlab.stop()
+    actors = [actor.gitlab_id for actor in world.rollout().flag.instance.actors.all()]
+    path = f"/flags/{world.rollout().flag.pk}/readings/"
+    form = {"actors": " ".join(actors), "percentage": "", "evidence": "/chatops gitlab run feature get use_haiku"}
+    assert signed_in(world, "vic").post(path, form).status_code == 403
+    manager = signed_in(world, "mia")
+    assert manager.post(path, {**form, "evidence": ""}).status_code == 422
+    assert manager.post(path, {**form, "percentage": "many"}).status_code == 422
+    assert world.phase("team").confirmed_at is None
+    assert manager.post(path, form).status_code == 303
+    assert world.phase("team").confirmed_at is not None
+    assert "entered by hand by mia" in words(manager.get(path.replace("readings/", "")))
+    event = AuditEvent.objects.get(verb="reading.enter")
+    assert (event.actor, event.reason) == ("mia", form["evidence"])
+    time_machine.move_to(world.now() + timedelta(minutes=6))
+    assert "The newest reading is too old" in words(manager.get("/rollouts/haiku/"))

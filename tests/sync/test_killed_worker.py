@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -22,14 +23,14 @@ PROJECTS, PER_PROJECT = 12, 4
 class Portal:
     """A portal in a folder of its own: commands, a worker, and its database to look at."""
 
-    def __init__(self, folder: Path, gitlab: Simulator) -> None:
+    def __init__(self, folder: Path, gitlab: Simulator, broker: str = "embedded://") -> None:
         self.database = folder / "portal.sqlite3"
         self.environment = {
             **{name: value for name, value in os.environ.items() if name != "DATABASE_URL"},
             "DATA_DIR": str(folder),
             "GITLAB_URL": gitlab.url,
             "GITLAB_TOKEN": gitlab.token,
-            "CELERY_BROKER_URL": "embedded://",
+            "CELERY_BROKER_URL": broker,
             "DJANGO_SETTINGS_MODULE": "config.settings",
         }
 
@@ -61,7 +62,7 @@ class Portal:
             return database.execute(query).fetchone()[0]
 
 
-def seeded(gitlab: Simulator, folder: Path) -> Portal:
+def seeded(gitlab: Simulator, folder: Path, **more: str) -> Portal:
     state = gitlab.state
     with state.change():
         state.add_user("ann")
@@ -70,7 +71,7 @@ def seeded(gitlab: Simulator, folder: Path) -> Portal:
             state.add_project(f"acme/app{number}")
             for iid in range(11, 11 + PER_PROJECT):
                 state.add_issue(f"acme/app{number}", f"issue {iid}", iid=iid)
-    portal = Portal(folder, gitlab)
+    portal = Portal(folder, gitlab, **more)
     portal.manage("migrate", "-v0")
     files = []
     for number in range(PROJECTS):
@@ -110,6 +111,32 @@ def test_the_next_pass_completes_what_a_killed_worker_left(tmp_path):
         assert portal.count(EVENTS) == PROJECTS * PER_PROJECT
         assert portal.count(DOUBLED) == 0
         assert portal.count("SELECT count(*) FROM rollouts_trackedissue WHERE found") == PROJECTS * PER_PROJECT
+
+
+@pytest.mark.redis
+def test_a_worker_takes_its_work_from_a_real_redis(tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
+    redis = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    worker = None
+    try:
+        with Simulator() as gitlab:
+            portal = seeded(gitlab, tmp_path, broker=f"redis://127.0.0.1:{port}/0")
+            portal.celery("call", "rollouts.tasks.sync_due").wait(60)
+            worker = portal.celery("worker", "-P", "threads", "-c", "2", "--without-gossip", "--without-mingle")
+            end = time.monotonic() + 90
+            while not portal.count("SELECT count(*) FROM rollouts_syncrun WHERE outcome = 'ok'"):
+                assert time.monotonic() < end
+                time.sleep(0.05)
+            assert portal.count(EVENTS) == PROJECTS * PER_PROJECT
+    finally:
+        if worker is not None:
+            os.killpg(worker.pid, signal.SIGKILL)
+            worker.wait(30)
+        redis.terminate()
+        redis.wait(30)
 
 
 @pytest.mark.drill

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 
+from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
-from django.views.decorators.http import require_safe
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
 
+from ...audit.actor import Actor
 from ...models import FeatureFlag
-from ...rules.exposure import enters_at
+from ...rules.exposure import Exposure, enters_at
+from ...services import readings
+from ...services.refusals import Refused
 
 PER_PAGE = 50
 ACTOR = re.compile(r"[A-Za-z:]{1,60}:[A-Za-z0-9_.@:-]{1,100}")
@@ -40,6 +45,36 @@ def flags(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def flag(request: HttpRequest, pk: int) -> HttpResponse:
+    return _page(request, pk)
+
+
+@require_POST
+def enter_reading(request: HttpRequest, pk: int) -> HttpResponse:
+    """A reading by hand, with evidence. Refused: the same page with 422 (403 if only the role is lacking)."""
+    found = get_object_or_404(FeatureFlag, pk=pk)
+    said = {name: request.POST.get(name, "").strip()[:5_000] for name in ("percentage", "groups", "actors", "evidence")}
+    try:
+        exposure = Exposure.from_gates(
+            [
+                ("boolean", "everyone" in request.POST),
+                ("percentage_of_actors", said["percentage"] or 0),
+                ("groups", said["groups"].split()),
+                ("actors", said["actors"].split()),
+            ]
+        )
+        readings.enter(found, exposure, by=Actor.of(request.user), evidence=said["evidence"])
+    except ValueError as error:
+        return _page(request, pk, refused=[f"{error}. Write a number from 0 to 100."], status=422)
+    except Refused as refused:
+        status = 403 if refused.codes == {"role"} else 422
+        return _page(request, pk, refused=[blocker.message for blocker in refused.blockers], status=status)
+    messages.success(request, "The reading was kept. It goes stale like any other.")
+    response = HttpResponseRedirect(reverse("portal:flag", args=[pk]))
+    response.status_code = 303
+    return response
+
+
+def _page(request: HttpRequest, pk: int, *, refused: list[str] | None = None, status: int = 200) -> HttpResponse:
     found = get_object_or_404(FeatureFlag.objects.for_list(), pk=pk)
     actor = request.GET.get("actor", "").strip()[:200]
     answer, wrong = None, ""
@@ -56,5 +91,6 @@ def flag(request: HttpRequest, pk: int) -> HttpResponse:
         "actor_asked": actor,
         "answer": answer,
         "wrong": wrong,
+        "refused": refused,
     }
-    return render(request, "portal/flag.html", context, status=422 if wrong else 200)
+    return render(request, "portal/flag.html", context, status=422 if wrong else status)

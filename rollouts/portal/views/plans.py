@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_http_methods
 
 from ...audit.actor import Actor
-from ...models import Rollout
-from ...rules.document import LIMIT, DocumentRefused
+from ...models import PlanTemplate, Rollout
+from ...rules.document import LIMIT, DocumentRefused, Fault
 from ...rules.machine import Role
 from ...services import plans
 from ...services.instances import default_instance
 from ...services.refusals import Refused
+from ...services.templates import all_templates
 from ..forms import PlanForm
 
+#: The template that a new rollout takes unless another is chosen.
+BUILTIN = "code_suggestions"
 EXAMPLE = """# What the keys mean: docs/guide/plans.md
 rollout: my-rollout
 title: My model for code completion
@@ -39,22 +41,25 @@ def new_rollout(request: HttpRequest) -> HttpResponse:
     by = Actor.of(request.user)
     if not by.person.has(Role.MANAGER):
         return _refuse(request, "Planning a rollout takes the role manager.")
-    try:
-        text = request.POST.get("document", "")
-    except RequestDataTooBig:
-        text = "x" * (LIMIT + 1)
-        return _new(request, PlanForm(), "", _faults(text), 422)
+    text = request.POST.get("document", "")
+    templates = all_templates()
+    chosen = request.POST.get("template") or request.GET.get("template", "")
+    template = templates.get(chosen) or templates.get(BUILTIN) or next(iter(templates.values()))
+    example = EXAMPLE.replace("GITLAB", default_instance().url or "https://gitlab.example.com")
+    example = example.replace("OWNER", by.name)
     if request.method != "POST":
-        example = EXAMPLE.replace("GITLAB", default_instance().url or "https://gitlab.example.com")
-        return _new(request, PlanForm(), example.replace("OWNER", by.name), [], 200)
-    form = PlanForm(request.POST) if "by_form" in request.POST else PlanForm()
-    if "by_form" in request.POST:
+        return _new(request, PlanForm(template), example, [], 200)
+    by_form = "by_form" in request.POST
+    form = PlanForm(template, request.POST) if by_form else PlanForm(template)
+    if by_form:
         if not form.is_valid():
-            return _new(request, form, "", [], 422)
+            return _new(request, form, example, [], 422)
         text = form.document()
     faults, applied = _apply(text, by, dry_run=False)
     if applied is None:
-        return _new(request, form, text if "by_form" not in request.POST else "", faults, 422)
+        if by_form:
+            faults, text = form.take(faults, text), example
+        return _new(request, form, text, faults, 422)
     said = "is planned" if applied.created else "was there already: its plan was applied"
     messages.success(request, f"{applied.title} {said}.")
     return _see(applied.slug)
@@ -74,10 +79,7 @@ def plan(request: HttpRequest, slug: str) -> HttpResponse:
         return render(request, "portal/plan.html", {"rollout": rollout, "text": text})
     if not by.person.has(Role.MANAGER):
         return _refuse(request, "Changing a plan takes the role manager.")
-    try:
-        written = request.POST.get("document", "")
-    except RequestDataTooBig:
-        written = "x" * (LIMIT + 1)
+    written = request.POST.get("document", "")
     dry_run = "look" in request.POST
     faults, applied = _apply(written, by, dry_run=dry_run, only=slug)
     if applied is not None and not dry_run:
@@ -88,28 +90,22 @@ def plan(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "portal/plan.html", context, status=422 if faults else 200)
 
 
-def _apply(text: str, by: Actor, *, dry_run: bool, only: str = "") -> tuple[list[str], plans.Applied | None]:
+def _apply(text: str, by: Actor, *, dry_run: bool, only: str = "") -> tuple[list[Fault], plans.Applied | None]:
     """Either what is wrong, or what was done."""
     try:
         if only and (named := plans.check(text, source="plan").rollout) != only:
-            return [f"The plan is for {named}, this page for {only}. Use New rollout to make another one."], None
+            said = f"it is for {named}, this page for {only}. Use New rollout to make another one."
+            return [Fault("plan", 0, said)], None
         return [], plans.apply(text, by=by, source="plan", dry_run=dry_run)
     except DocumentRefused as refused:
-        return [str(fault) for fault in refused.faults], None
+        return list(refused.faults), None
     except Refused as refused:
-        return [blocker.message for blocker in refused.blockers], None
+        return [Fault("plan", 0, blocker.message) for blocker in refused.blockers], None
 
 
-def _faults(text: str) -> list[str]:
-    try:
-        plans.check(text, source="plan")
-    except DocumentRefused as refused:
-        return [str(fault) for fault in refused.faults]
-    return []
-
-
-def _new(request: HttpRequest, form: PlanForm, text: str, faults: list[str], status: int) -> HttpResponse:
-    context = {"form": form, "text": text[:LIMIT], "faults": faults, "by_form": form.is_bound}
+def _new(request: HttpRequest, form: PlanForm, text: str, faults: list[Fault], status: int) -> HttpResponse:
+    templates = PlanTemplate.objects.order_by("-builtin", "title").values_list("slug", "title")
+    context = {"form": form, "text": text[:LIMIT], "faults": faults, "templates": list(templates)}
     return render(request, "portal/new_rollout.html", context, status=status)
 
 
