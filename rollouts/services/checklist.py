@@ -41,7 +41,7 @@ def confirm(item: ChecklistItem, *, by: Actor, evidence: str, channel: str = "")
             by.name,
             clock.now(),
             evidence,
-            channel[:200],
+            channel[:200] if item.kind == ItemKind.ANNOUNCEMENT else "",
         )
         item.save()
     return item

@@ -48,6 +48,8 @@ def perform(
         result = _APPLY[verb](current, facts, by, reason.strip(), now)
         current.save()
         doing.rollout, doing.about = rollout, result
+        if verb in ("start", "advance") and current.percentage is not None:
+            doing.notes["percentage"] = current.percentage
         _follow(rollout.pk, now)
     return result
 

@@ -54,7 +54,7 @@ def test_a_rollout_goes_from_plan_to_all_users(portal, sign_in):
     assert Rollout.objects.get(slug="haiku").state == "completed"
     vic.goto(f"{portal.url}/audit/?rollout=haiku")
     told = vic.inner_text("main")
-    for sentence in ("mia asked for All users", "alice approved All users", "mia advanced All users"):
+    for sentence in ("mia asked for All users", "alice approved All users", "mia advanced All users to 25 %"):
         assert sentence in told
     assert not mia.wrong
     assert not alice.wrong

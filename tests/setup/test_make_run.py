@@ -29,13 +29,23 @@ class Run:
 
     def __init__(self, folder: Path, **more: str) -> None:
         self.port, simulator = free_port(), free_port()
-        names = ("GITLAB_URL", "GITLAB_TOKEN", "PORTAL_URL", "DATABASE_URL", "CELERY_BROKER_URL", "CACHE_URL")
+        # make's own variables would make the inner make tell where it works
+        names = (
+            "MAKELEVEL",
+            "MAKEFLAGS",
+            "MFLAGS",
+            "GITLAB_URL",
+            "GITLAB_TOKEN",
+            "PORTAL_URL",
+            "DATABASE_URL",
+            "CELERY_BROKER_URL",
+            "CACHE_URL",
+        )
         environment = {name: value for name, value in os.environ.items() if name not in names}
         environment |= {
             "DATA_DIR": str(folder),
             "PORT": str(self.port),
             "SIMULATOR_PORT": str(simulator),
-            "MAKEFLAGS": "",
             **more,
         }
         self.url = f"http://127.0.0.1:{environment['PORT']}"

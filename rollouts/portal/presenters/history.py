@@ -27,7 +27,7 @@ def sentence(event: AuditEvent) -> str:
     """What happened, without who: «started All users», «read at 25 % of actors»."""
     room, _, verb = event.verb.partition(".")
     if event.verb == "phase.advance":
-        return f"advanced {event.object_name}"
+        return f"advanced {event.object_name} to {event.after.get('percentage')} %"
     if room == "phase" and verb in PHASE_VERBS:
         return f"{PHASE_VERBS[verb].past} {event.object_name}"
     if room == "rollout" and verb in ROLLOUT_VERBS:

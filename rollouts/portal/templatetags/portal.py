@@ -50,6 +50,11 @@ def who(event: AuditEvent) -> str:
 
 
 @register.filter
+def spaced(name: str) -> str:
+    return name.replace("_", " ")
+
+
+@register.filter
 def initials(name: str) -> str:
     return name.removeprefix("os:")[:2].upper()
 
