@@ -3,23 +3,9 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
-# Before Django's settings are read: nothing of the developer's own .env or var/ takes part in a test.
-os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="portal-tests-")
-(Path(os.environ["DATA_DIR"]) / "static").mkdir()
-os.environ.setdefault("SECRET_KEY", "tests")
-for name in ("GITLAB_URL", "GITLAB_TOKEN", "PORTAL_URL", "CELERY_BROKER_URL", "CACHE_URL"):
-    os.environ[name] = ""
-os.environ["PORTAL_URL"] = "http://localhost:8000"
-os.environ["CELERY_BROKER_URL"] = "embedded://"
-os.environ["CACHE_URL"] = "locmemcache://"
-if "DATABASE_URL" not in os.environ or os.environ["DATABASE_URL"].startswith("sqlite"):
-    os.environ["DATABASE_URL"] = f"sqlite:///{os.environ['DATA_DIR']}/tests.sqlite3"
-os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright runs an event loop beside the database
-
-import pytest  # noqa: E402
+import pytest
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -30,17 +16,6 @@ def pytest_collection_modifyitems(items):
             if os.environ.get("CI") == "true":
                 continue  # CI has the data: let the test fail loudly
             item.add_marker(pytest.mark.skip(reason="the real GitLab data in ../shared is not here"))
-
-
-@pytest.fixture(autouse=True)
-def _plain_settings(settings):
-    """Fast passwords, plain static files, tasks not sent anywhere unless a test asks."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
-    settings.AXES_ENABLED = False
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -149,6 +149,11 @@ class PhaseAdmin(PhaseTransitions):
     def step(self, phase: Phase) -> str:
         return f"{phase.percentage} %" if phase.percentage else "–"
 
+    def get_inlines(self, request: HttpRequest, obj: Phase | None) -> Any:
+        """Only a phase by percentage has a ramp."""
+        has_ramp = obj is not None and obj.audience == Audience.PERCENTAGE
+        return self.inlines if has_ramp else (PhaseItemsInline,)
+
     def get_readonly_fields(self, request: HttpRequest, obj: Phase | None = None) -> tuple[str, ...]:
         fixed = (*self.by_plan, *self.by_the_portal)
         return fixed if obj and is_planned(obj) else (*self.who, "stands", *fixed)

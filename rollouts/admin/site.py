@@ -11,6 +11,7 @@ from django.contrib.admin.apps import AdminConfig
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse_lazy
 from django.utils.decorators import method_decorator
 from django.utils.http import urlencode
 
@@ -65,6 +66,14 @@ class PortalAdminSite(AdminSite):
             return answer
 
         return entrance
+
+    def get_urls(self) -> list[Any]:
+        """Straight to the portal's sign-in, without a stop at the admin's own address for it."""
+        urls = super().get_urls()
+        for url in urls:
+            if hasattr(view := getattr(url, "callback", None), "login_url"):
+                view.login_url = reverse_lazy(settings.LOGIN_URL)  # type: ignore[union-attr]
+        return urls
 
     @method_decorator(login_not_required)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

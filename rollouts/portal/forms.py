@@ -141,7 +141,9 @@ class PlanForm(forms.Form):
     def take(self, faults: Iterable[Fault], text: str) -> list[Fault]:
         """Put each fault of the document beside the field that it is about; returns those about none."""
         read = document.read(text)
-        places = sorted((read.place(path), name) for name, path in self.paths.items() if path in read.lines)
+        whole = {("phases", phase): next(iter(fields.values())) for phase, fields in self.of_phase.items()}
+        stands = [*whole.items(), *((path, name) for name, path in self.paths.items())]
+        places = sorted((read.place(path), name) for path, name in stands if path in read.lines)
         lines = [line for line, _ in places]
         wholes = {line for path, line in read.lines.items() if path in {("phases",), ("issues",), ("workload",)}}
         left = []

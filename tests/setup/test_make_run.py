@@ -34,6 +34,8 @@ class Run:
             "MAKELEVEL",
             "MAKEFLAGS",
             "MFLAGS",
+            "DJANGO_SETTINGS_MODULE",
+            "SECRET_KEY",
             "GITLAB_URL",
             "GITLAB_TOKEN",
             "PORTAL_URL",

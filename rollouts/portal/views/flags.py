@@ -24,23 +24,31 @@ ACTOR = re.compile(r"[A-Za-z:]{1,60}:[A-Za-z0-9_.@:-]{1,100}")
 @require_safe
 def flags(request: HttpRequest) -> HttpResponse:
     found = FeatureFlag.objects.for_list().order_by("name", "environment", "pk")
-    asked = {name: request.GET.get(name, "")[:200] for name in ("q", "type", "presence", "with")}
+    asked = {name: request.GET.get(name, "")[:200] for name in ("q", "type", "group", "presence", "with")}
     if asked["q"]:
         found = found.filter(name__icontains=asked["q"])
     if asked["type"]:
         found = found.filter(type=asked["type"])
+    if asked["group"]:
+        found = found.filter(group=asked["group"])
     if asked["presence"]:
         found = found.filter(presence=asked["presence"])
     if asked["with"] == "rollout":
         found = found.filter(rollouts__isnull=False).distinct()
-    types = FeatureFlag.objects.exclude(type="").order_by("type").values_list("type", flat=True).distinct()
     context = {
         "page": Paginator(found, PER_PAGE).get_page(request.GET.get("page")),
         "asked": asked,
-        "types": list(types),
+        "types": _known("type"),
+        "groups": _known("group"),
         "presences": FeatureFlag._meta.get_field("presence").choices,
     }
     return render(request, "portal/flags.html", context)
+
+
+def _known(field: str) -> list[str]:
+    """What the flags' definitions say there, each once."""
+    said = FeatureFlag.objects.exclude(**{field: ""}).order_by(field).values_list(field, flat=True)
+    return list(said.distinct())
 
 
 @require_safe

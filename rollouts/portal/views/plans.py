@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
@@ -12,26 +13,38 @@ from ...models import PlanTemplate, Rollout
 from ...rules.document import LIMIT, DocumentRefused, Fault
 from ...rules.machine import Role
 from ...services import plans
-from ...services.instances import default_instance
 from ...services.refusals import Refused
 from ...services.templates import all_templates
 from ..forms import PlanForm
 
 #: The template that a new rollout takes unless another is chosen.
 BUILTIN = "code_suggestions"
-EXAMPLE = """# What the keys mean: docs/guide/plans.md
+EXAMPLE = """# a short name for addresses
 rollout: my-rollout
 title: My model for code completion
-model: {provider: Anthropic, id: claude-haiku-4-5, host: Vertex AI, quota: {requests_per_minute: 60000}}
+# or the short name of a known model
+model:
+  provider: Anthropic
+  id: claude-haiku-4-5
+  host: Vertex AI
+  quota: {requests_per_minute: 60000}
+# as GitLab names it
 flag: {name: use_my_model}
 workload: {peak_requests_per_minute: 42000}
 owners: [OWNER]
 issues:
   rollout_plan: GITLAB/group/project/-/issues/1
 phases:
-  team: {actors: ["user:OWNER"]}
-  company: {groups: [gitlab_team_members]}
-  everyone: {method: percentage, steps: [1, 10, 25, 50, 75, 100], soak: 1d, final_soak: 1d}
+  team:
+    actors: ["user:OWNER"]
+  company:
+    groups: [gitlab_team_members]
+  everyone:
+    method: percentage
+    steps: [1, 10, 25, 50, 75, 100]
+    # how long each step must stand
+    soak: 1d
+    final_soak: 1d
 """
 
 
@@ -45,7 +58,7 @@ def new_rollout(request: HttpRequest) -> HttpResponse:
     templates = all_templates()
     chosen = request.POST.get("template") or request.GET.get("template", "")
     template = templates.get(chosen) or templates.get(BUILTIN) or next(iter(templates.values()))
-    example = EXAMPLE.replace("GITLAB", default_instance().url or "https://gitlab.example.com")
+    example = EXAMPLE.replace("GITLAB", settings.GITLAB_URL or "https://gitlab.example.com")
     example = example.replace("OWNER", by.name)
     if request.method != "POST":
         return _new(request, PlanForm(template), example, [], 200)
