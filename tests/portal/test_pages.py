@@ -351,3 +351,44 @@ def test_a_reading_by_hand_takes_evidence_and_counts_until_it_is_stale(world, ti
     assert (event.actor, event.reason) == ("mia", form["evidence"])
     time_machine.move_to(world.now() + timedelta(minutes=6))
     assert "The newest reading is too old" in words(manager.get("/rollouts/haiku/"))
+
+
+ODD = [
+    "%00",
+    "\U0001f680",
+    "' OR 1=1 --",
+    "%F0%9F",
+    "a" * 5000,
+    "../../etc/passwd",
+    "{{ 7*7 }}",
+    "-1",
+    "99999999999999999999",
+]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_odd_input_breaks_no_page(world, odd):
+    world.apply()
+    client = signed_in(world, "mia")
+    flag = world.rollout().flag.pk
+    for path in (
+        f"/?q={odd}&state={odd}&provider={odd}&show={odd}",
+        f"/models/?q={odd}&page={odd}",
+        f"/models/{odd}/",
+        f"/flags/?q={odd}&type={odd}&presence={odd}&with={odd}&page={odd}",
+        f"/flags/{flag}/?actor={odd}",
+        f"/rollouts/{odd}/",
+        f"/audit/?rollout={odd}&actor={odd}&verb={odd}&since={odd}&before={odd}&q={odd}",
+        f"/rollouts/haiku/plan/?format={odd}",
+    ):
+        assert client.get(path).status_code in (200, 302, 400, 404, 422), path
+    text = odd.replace("%00", "\x00")
+    posts = {
+        "/rollouts/haiku/phases/team/request/": {"seen": text, "reason": text},
+        "/rollouts/haiku/phases/team/skip/": {"seen": "9" * 30, "reason": ""},
+        "/rollouts/new/": {"document": text},
+        f"/flags/{flag}/readings/": {"percentage": text, "groups": text, "actors": text, "evidence": ""},
+        "/rollouts/haiku/items/999999999999999999/": {"evidence": text},
+    }
+    for path, form in posts.items():
+        assert client.post(path, form).status_code in (303, 400, 404, 409, 422), path
