@@ -186,6 +186,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 10_485_760  # a plan of 2 MB reaches the page that
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
+FORMAT_MODULE_PATH = "config.formats"
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [ROOT / "static"]
