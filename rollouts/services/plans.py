@@ -6,23 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from django.utils.text import slugify
-
 from ..audit.actor import Actor
 from ..audit.deeds import Deed, deed
 from ..models import (
-    AIModel,
-    ChecklistItem,
     FeatureFlag,
-    GitLabActor,
     GitLabInstance,
-    GitLabProject,
-    Phase,
     PlanTemplate,
-    RampStep,
     Rollout,
-    RolloutIssue,
-    TrackedIssue,
     clock,
 )
 from ..models.ledger import Change
@@ -34,15 +24,12 @@ from ..rules.issue_url import IssueRef, parse_issue_url
 from ..rules.machine import PhaseState, Role, RolloutState
 from ..rules.plan import parse_plan
 from ..rules.plan_document import Criteria, FlagPlan, ModelPlan, PhasePlan, PlanDocument, dump_plan
-from ..rules.template import Template
 from . import facts as facts_of
-from .instances import all_instances, default_instance
+from . import plan_rows
+from .instances import all_instances
 from .reconcile import reconcile
 from .refusals import Refused, refuse_if
 from .templates import all_templates
-
-#: A phase may be planned anew until it has started; a request for it turns stale by its digest.
-EDITABLE = (PhaseState.PLANNED, PhaseState.REQUESTED, PhaseState.APPROVED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,11 +170,11 @@ def _apply(
     found = Rollout.objects.select_for_update().filter(slug=plan.rollout).first()
     if found is not None:
         _refuse_if_over(found)
-    flag = _flag(plan)
+    flag = plan_rows.flag_of(plan)
     values = {
         "title": plan.title,
-        "ai_model": _ai_model(plan),
-        "baseline": _baseline(plan.baseline),
+        "ai_model": plan_rows.ai_model_of(plan),
+        "baseline": plan_rows.baseline_of(plan.baseline),
         "flag": flag,
         "template": template_row,
         "owners": list(plan.owners),
@@ -208,11 +195,11 @@ def _apply(
     doing.about = doing.rollout = rollout
     template = template_row.template
     if found is None:
-        _make_items(rollout, template, None)
+        plan_rows.make_items(rollout, template, None)
     for position, pattern in enumerate(template.phases, start=1):
-        _apply_phase(rollout, template, pattern.name, position, plan.phase(pattern.name))
-    _link_issues(rollout, refs)
-    _know_actors(flag.instance, plan)
+        plan_rows.apply_phase(rollout, template, pattern.name, position, plan.phase(pattern.name))
+    plan_rows.link_issues(rollout, refs)
+    plan_rows.know_actors(flag.instance, plan)
     reconcile(Rollout.objects.whole().get(pk=rollout.pk), clock.now())
     return rollout, found is None
 
@@ -234,150 +221,6 @@ def _refuse_if_started(rollout: Rollout, flag: FeatureFlag, template: PlanTempla
         said = f"The rollout was made from the template {rollout.template.slug}: make a new rollout for another one."
         found.append(Blocker("template_in_use", said))
     refuse_if(found)
-
-
-def _flag(plan: PlanDocument) -> FeatureFlag:
-    instance = default_instance()
-    project = None
-    if plan.flag.project:
-        project, _ = GitLabProject.objects.get_or_create(instance=instance, path=plan.flag.project)
-    flag, _ = FeatureFlag.objects.get_or_create(
-        instance=instance, project=project, environment=plan.flag.environment or "", name=plan.flag.name
-    )
-    return flag
-
-
-def _ai_model(plan: PlanDocument) -> AIModel:
-    """The model that the plan describes, found by provider, id and host; made or brought up to date as needed."""
-    wanted = plan.model
-    if isinstance(wanted, str):
-        return _model_by_slug(wanted)
-    model = AIModel.objects.filter(
-        provider__iexact=wanted.provider, provider_model_id=wanted.id, host__iexact=wanted.host
-    ).first()
-    if model is None:
-        model = AIModel(
-            slug=_free_slug(f"{wanted.id} {wanted.host}".strip() if _is_taken(slugify(wanted.id)) else wanted.id),
-            name=wanted.name or wanted.id,
-            provider=wanted.provider,
-            provider_model_id=wanted.id,
-            host=wanted.host,
-        )
-    if wanted.name:
-        model.name = wanted.name
-    if wanted.capability:
-        model.capability = wanted.capability
-    if wanted.requests_per_minute is not None:
-        model.quota_requests_per_minute = wanted.requests_per_minute
-    model.save()
-    return model
-
-
-def _baseline(slug: str | None) -> AIModel | None:
-    return _model_by_slug(slug) if slug else None
-
-
-def _model_by_slug(slug: str) -> AIModel:
-    """A model that the portal knows, or one that has only its name yet: plans may come before the catalogue."""
-    model, _ = AIModel.objects.get_or_create(slug=slug, defaults={"name": slug})
-    return model
-
-
-def _is_taken(slug: str) -> bool:
-    return AIModel.objects.filter(slug=slug).exists()
-
-
-def _free_slug(text: str) -> str:
-    base = slugify(text)[:110] or "model"
-    slug, number = base, 2
-    while _is_taken(slug):
-        slug, number = f"{base}-{number}", number + 1
-    return slug
-
-
-def _make_items(rollout: Rollout, template: Template, phase: Phase | None) -> None:
-    for position, item in enumerate(template.items):
-        if item.phase == (phase.name if phase else None):
-            ChecklistItem.objects.create(
-                rollout=rollout,
-                phase=phase,
-                key=item.key,
-                title=item.title,
-                help=item.help,
-                kind=item.kind,
-                role=item.role,
-                gate=item.gate,
-                required=item.required,
-                guide=item.guide,
-                position=position,
-            )
-
-
-def _apply_phase(rollout: Rollout, template: Template, name: str, position: int, plan: PhasePlan) -> None:
-    pattern = template.phase(name)
-    phase = rollout.phases.filter(name=name).order_by("-attempt").first()
-    values = {
-        "audience": plan.audience.value,
-        "actors": list(plan.actors),
-        "groups": list(plan.groups),
-        "final_soak": plan.final_soak,
-    }
-    wanted = dict.fromkeys(plan.steps, plan.soak)
-    if phase is None:
-        phase = Phase(
-            rollout=rollout, name=name, title=pattern.title, position=position, optional=pattern.optional, **values
-        )
-        phase.save()
-        _make_items(rollout, template, phase)
-    steps = list(RampStep.objects.filter(phase=phase))
-    stands = {step.percentage: step.soak for step in steps}
-    differs = [key for key, value in values.items() if getattr(phase, key) != value]
-    if stands != wanted:
-        differs.append("steps")
-    if differs and phase.state not in EDITABLE:
-        state = phase.state.replace("_", " ")
-        said = (
-            f"{phase.title} is {state}: its {', '.join(differs)} can't change any more. "
-            "Roll it back and try again with another plan, or take the change out of the plan."
-        )
-        raise Refused([Blocker("phase_in_flight", said, f"#phase-{name}")])
-    for key, value in values.items():
-        setattr(phase, key, value)
-    phase.save()
-    for step in steps:
-        if step.percentage not in wanted:
-            step.delete()
-        elif step.soak != wanted[step.percentage]:
-            step.soak = wanted[step.percentage]
-            step.save()
-    for percentage, soak in wanted.items():
-        if percentage not in stands:
-            RampStep.objects.create(phase=phase, percentage=percentage, soak=soak)
-
-
-def _link_issues(rollout: Rollout, refs: Mapping[tuple[str, str], tuple[GitLabInstance, IssueRef]]) -> None:
-    links = {(link.phase_name, link.role): link for link in rollout.issue_links.select_related("issue__project")}
-    for key, link in links.items():
-        if key not in refs:
-            link.delete()
-    for (phase_name, role), (instance, ref) in refs.items():
-        project, _ = GitLabProject.objects.get_or_create(instance=instance, path=ref.project_path)
-        issue, _ = TrackedIssue.objects.get_or_create(project=project, iid=ref.iid)
-        known = links.get((phase_name, role))
-        if known is None:
-            RolloutIssue.objects.create(rollout=rollout, phase_name=phase_name, role=role, issue=issue)
-        elif known.issue_id != issue.pk:
-            known.issue = issue
-            known.save()
-
-
-def _know_actors(instance: GitLabInstance, plan: PlanDocument) -> None:
-    """Actors named in the plan are resolved by the next sync; GitLab's own ids need no resolving."""
-    for phase in plan.phases:
-        for name in phase.actors:
-            bare = name.removesuffix(":opt_out")
-            if not bare[:1].isupper():
-                GitLabActor.objects.get_or_create(instance=instance, name=bare)
 
 
 def _sentence(change: Change) -> str:

@@ -1,0 +1,175 @@
+"""The rows that a plan makes: model, flag, phases, steps, items, issues, actors. Called inside the plan's deed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.utils.text import slugify
+
+from ..models import (
+    AIModel,
+    ChecklistItem,
+    FeatureFlag,
+    GitLabActor,
+    GitLabInstance,
+    GitLabProject,
+    Phase,
+    RampStep,
+    Rollout,
+    RolloutIssue,
+    TrackedIssue,
+)
+from ..rules.blockers import Blocker
+from ..rules.issue_url import IssueRef
+from ..rules.machine import PhaseState
+from ..rules.plan_document import PhasePlan, PlanDocument
+from ..rules.template import Template
+from .instances import default_instance
+from .refusals import Refused
+
+#: A phase may be planned anew until it has started; a request for it turns stale by its digest.
+EDITABLE = (PhaseState.PLANNED, PhaseState.REQUESTED, PhaseState.APPROVED)
+
+
+def flag_of(plan: PlanDocument) -> FeatureFlag:
+    instance = default_instance()
+    project = None
+    if plan.flag.project:
+        project, _ = GitLabProject.objects.get_or_create(instance=instance, path=plan.flag.project)
+    flag, _ = FeatureFlag.objects.get_or_create(
+        instance=instance, project=project, environment=plan.flag.environment or "", name=plan.flag.name
+    )
+    return flag
+
+
+def ai_model_of(plan: PlanDocument) -> AIModel:
+    """The model that the plan describes, found by provider, id and host; made or brought up to date as needed."""
+    wanted = plan.model
+    if isinstance(wanted, str):
+        return _model_by_slug(wanted)
+    model = AIModel.objects.filter(
+        provider__iexact=wanted.provider, provider_model_id=wanted.id, host__iexact=wanted.host
+    ).first()
+    if model is None:
+        model = AIModel(
+            slug=_free_slug(f"{wanted.id} {wanted.host}".strip() if _is_taken(slugify(wanted.id)) else wanted.id),
+            name=wanted.name or wanted.id,
+            provider=wanted.provider,
+            provider_model_id=wanted.id,
+            host=wanted.host,
+        )
+    if wanted.name:
+        model.name = wanted.name
+    if wanted.capability:
+        model.capability = wanted.capability
+    if wanted.requests_per_minute is not None:
+        model.quota_requests_per_minute = wanted.requests_per_minute
+    model.save()
+    return model
+
+
+def baseline_of(slug: str | None) -> AIModel | None:
+    return _model_by_slug(slug) if slug else None
+
+
+def _model_by_slug(slug: str) -> AIModel:
+    """A model that the portal knows, or one that has only its name yet: plans may come before the catalogue."""
+    model, _ = AIModel.objects.get_or_create(slug=slug, defaults={"name": slug})
+    return model
+
+
+def _is_taken(slug: str) -> bool:
+    return AIModel.objects.filter(slug=slug).exists()
+
+
+def _free_slug(text: str) -> str:
+    base = slugify(text)[:110] or "model"
+    slug, number = base, 2
+    while _is_taken(slug):
+        slug, number = f"{base}-{number}", number + 1
+    return slug
+
+
+def make_items(rollout: Rollout, template: Template, phase: Phase | None) -> None:
+    for position, item in enumerate(template.items):
+        if item.phase == (phase.name if phase else None):
+            ChecklistItem.objects.create(
+                rollout=rollout,
+                phase=phase,
+                key=item.key,
+                title=item.title,
+                help=item.help,
+                kind=item.kind,
+                role=item.role,
+                gate=item.gate,
+                required=item.required,
+                guide=item.guide,
+                position=position,
+            )
+
+
+def apply_phase(rollout: Rollout, template: Template, name: str, position: int, plan: PhasePlan) -> None:
+    pattern = template.phase(name)
+    phase = rollout.phases.filter(name=name).order_by("-attempt").first()
+    values = {
+        "audience": plan.audience.value,
+        "actors": list(plan.actors),
+        "groups": list(plan.groups),
+        "final_soak": plan.final_soak,
+    }
+    wanted = dict.fromkeys(plan.steps, plan.soak)
+    if phase is None:
+        phase = Phase(
+            rollout=rollout, name=name, title=pattern.title, position=position, optional=pattern.optional, **values
+        )
+        phase.save()
+        make_items(rollout, template, phase)
+    steps = list(RampStep.objects.filter(phase=phase))
+    stands = {step.percentage: step.soak for step in steps}
+    differs = [key for key, value in values.items() if getattr(phase, key) != value]
+    if stands != wanted:
+        differs.append("steps")
+    if differs and phase.state not in EDITABLE:
+        state = phase.state.replace("_", " ")
+        said = (
+            f"{phase.title} is {state}: its {', '.join(differs)} can't change any more. "
+            "Roll it back and try again with another plan, or take the change out of the plan."
+        )
+        raise Refused([Blocker("phase_in_flight", said, f"#phase-{name}")])
+    for key, value in values.items():
+        setattr(phase, key, value)
+    phase.save()
+    for step in steps:
+        if step.percentage not in wanted:
+            step.delete()
+        elif step.soak != wanted[step.percentage]:
+            step.soak = wanted[step.percentage]
+            step.save()
+    for percentage, soak in wanted.items():
+        if percentage not in stands:
+            RampStep.objects.create(phase=phase, percentage=percentage, soak=soak)
+
+
+def link_issues(rollout: Rollout, refs: Mapping[tuple[str, str], tuple[GitLabInstance, IssueRef]]) -> None:
+    links = {(link.phase_name, link.role): link for link in rollout.issue_links.select_related("issue__project")}
+    for key, link in links.items():
+        if key not in refs:
+            link.delete()
+    for (phase_name, role), (instance, ref) in refs.items():
+        project, _ = GitLabProject.objects.get_or_create(instance=instance, path=ref.project_path)
+        issue, _ = TrackedIssue.objects.get_or_create(project=project, iid=ref.iid)
+        known = links.get((phase_name, role))
+        if known is None:
+            RolloutIssue.objects.create(rollout=rollout, phase_name=phase_name, role=role, issue=issue)
+        elif known.issue_id != issue.pk:
+            known.issue = issue
+            known.save()
+
+
+def know_actors(instance: GitLabInstance, plan: PlanDocument) -> None:
+    """Actors named in the plan are resolved by the next sync; GitLab's own ids need no resolving."""
+    for phase in plan.phases:
+        for name in phase.actors:
+            bare = name.removesuffix(":opt_out")
+            if not bare[:1].isupper():
+                GitLabActor.objects.get_or_create(instance=instance, name=bare)
