@@ -94,6 +94,7 @@ if GITLAB_URL and urlsplit(GITLAB_URL).scheme not in ("http", "https"):
     stop(f"GITLAB_URL is {GITLAB_URL!r}; it must begin with https:// or http://.")
 SYNC_INTERVAL_SECONDS = number("SYNC_INTERVAL_SECONDS", 60)
 FRESHNESS_SECONDS = number("FRESHNESS_SECONDS", 300)
+OVERRIDE_REVIEW_DAYS = number("OVERRIDE_REVIEW_DAYS", 3)
 
 INSTALLED_APPS = [
     "rollouts.apps.RolloutsConfig",  # before the admin, so that our templates win

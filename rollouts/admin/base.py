@@ -22,6 +22,7 @@ from ..audit.deeds import Deed, deed
 from ..models import AuditEvent, Rollout
 from ..models.ledger import AuditedModel
 from ..rules.machine import Role
+from ..services import plans
 from .fields import SpanField
 
 MANY_EVENTS = 100
@@ -137,6 +138,15 @@ class AuditedAdmin(ModelAdmin):
         doing = request.deed  # type: ignore[attr-defined]
         doing.about = obj
         doing.rollout = rollout_of(obj)
+
+    #: Whether an edit here changes what an approval is for (``services.plans.edited``).
+    is_about_the_plan = False
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        rollout = rollout_of(form.instance)
+        if self.is_about_the_plan and rollout is not None and request.deed.ledger.changes:  # type: ignore[attr-defined]
+            plans.edited(Rollout.objects.get(pk=rollout.pk), Actor.of(request.user))
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         """One by one, so that each stands in the event."""

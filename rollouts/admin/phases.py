@@ -108,6 +108,7 @@ class PhaseItemsInline(LookOnly, admin.TabularInline):
 
 class PhaseAdmin(PhaseTransitions):
     form = PhaseForm
+    is_about_the_plan = True
     may_add = may_delete = False
     list_display = ("__str__", "rollout", "state", "step", "audience", "requested_by", "approved_by", "confirmed_at")
     list_filter = ("state", "audience", "name", "optional")
@@ -118,9 +119,9 @@ class PhaseAdmin(PhaseTransitions):
     who = ("actors", "groups", "final_soak")
     by_plan = ("rollout", "name", "title", "position", "attempt", "optional", "audience")
     by_the_portal = (
-        "state", "version", "current_step", "requested_by", "requested_at", "asked_digest", "approved_by",
+        "state", "version", "current_step", "requested_by", "requested_at", "approved_by",
         "approved_at", "started_at", "stepped_at", "confirmed_at", "paused_at", "completed_at", "ended_at",
-        "reason", "overrides",
+        "reason", "grant",
     )  # fmt: skip
     fieldsets = (
         (
@@ -199,6 +200,7 @@ class ChecklistItemAdmin(AuditedAdmin):
     """What an item asks is fixed once it is there: confirming is done on the rollout's page, with evidence."""
 
     form = ChecklistItemForm
+    is_about_the_plan = True
     may_delete = False
     list_display = ("title", "rollout", "phase", "kind", "gate", "required", "confirmed_by", "confirmed_at")
     list_filter = ("kind", "gate", "required", "guide", ("confirmed_at", admin.EmptyFieldListFilter))

@@ -87,6 +87,7 @@ class IssuesInline(admin.StackedInline):
 
 class RolloutAdmin(RolloutTransitions):
     form = RolloutForm
+    is_about_the_plan = True
     may_add = may_delete = False
     list_display = ("title", "state", "drift", "ai_model", "flag_name", "driven_by", "created_at", "page")
     list_filter = ("state", "drift", "ai_model__provider", "template")

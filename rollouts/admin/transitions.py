@@ -28,6 +28,8 @@ class Button:
     url: str
     blockers: tuple[tuple[str, str], ...]
     may_override: bool
+    looked_at: str
+    confirm: str
 
 
 class TransitionsAdmin(AuditedAdmin):
@@ -76,8 +78,12 @@ class TransitionsAdmin(AuditedAdmin):
         }
         return render(request, "admin/refused.html", context, status=403 if refused.codes == {"role"} else 409)
 
-    def button(self, verb: Verb, obj: Any, rollout: Rollout, found: list[Blocker], by: Actor) -> Button:
+    def button(
+        self, verb: Verb, obj: Any, rollout: Rollout, found: list[Blocker], by: Actor, looked_at: str = ""
+    ) -> Button:
         return Button(
+            looked_at=looked_at,
+            confirm=rollout.slug,
             verb=verb,
             url=reverse(f"admin:{self._name}_transition", args=[obj.pk, verb.name]),
             blockers=_told(found, rollout),
@@ -102,19 +108,14 @@ class PhaseTransitions(TransitionsAdmin):
         rollout = Rollout.objects.whole().get(pk=obj.rollout_id)
         if obj.pk not in {phase.pk for phase in facts.newest_attempts(rollout)}:
             return []
-        blockers = transitions.blockers_for(facts.for_rollout(rollout, clock.now()), by)[obj.name]
-        return [self.button(PHASE_VERBS[name], obj, rollout, found, by) for name, found in blockers.items()]
+        told = facts.for_rollout(rollout, clock.now())
+        request = told.phase(obj.name).request
+        looked_at = request.stands if request else ""
+        blockers = transitions.blockers_for(told, by)[obj.name]
+        return [self.button(PHASE_VERBS[name], obj, rollout, found, by, looked_at) for name, found in blockers.items()]
 
     def perform(self, verb: str, obj: Phase, request: HttpRequest) -> Phase:
-        seen = request.POST.get("seen", "")
-        return transitions.perform(
-            verb,
-            obj,
-            by=Actor.of(request.user),
-            reason=request.POST.get("reason", ""),
-            override=request.POST.get("override") == "yes",
-            seen=int(seen) if seen.isdecimal() and len(seen) < 10 else None,
-        )
+        return transitions.perform(verb, obj, by=Actor.of(request.user), **transitions.said_in(request.POST))
 
 
 class RolloutTransitions(TransitionsAdmin):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..models import AuditEvent, roles
-from ..rules.facts import Person
 from ..rules.machine import Role
+from ..rules.people import Person
 
 Kind = AuditEvent.ActorKind
 
@@ -20,16 +20,23 @@ class Actor:
     kind: str
     name: str
     roles: frozenset[Role]
+    groups: frozenset[str] = frozenset()
+    user: Any = None
 
     @classmethod
     def of(cls, user: Any) -> Actor:
         """A signed-in person with the roles of their groups."""
-        return cls(Kind.PERSON, user.get_username(), roles.of(user))
+        return cls(Kind.PERSON, user.get_username(), roles.of(user), roles.groups_of(user), user)
 
     @classmethod
     def job(cls, name: str) -> Actor:
         """A periodic job: it reads and reconciles, it has no role."""
         return cls(Kind.JOB, name, frozenset())
+
+    @classmethod
+    def ramp(cls) -> Actor:
+        """The job that takes the steps which are set to advance by themselves: a manager's hand, nothing more."""
+        return cls(Kind.JOB, "ramp", frozenset({Role.MANAGER}))
 
     @classmethod
     def system_user(cls) -> Actor:
@@ -42,7 +49,7 @@ class Actor:
 
     @property
     def person(self) -> Person:
-        return Person(self.name, self.name, self.roles)
+        return Person(self.name, self.name, self.roles, self.groups)
 
     @property
     def sees_confidential(self) -> bool:

@@ -1,5 +1,6 @@
 """What is stored. The state machine sits on Phase and Rollout; their guards are in ``rules``."""
 
+from .approvals import Approval, ApprovalRequest, Override
 from .catalogue import AIModel, PlanTemplate
 from .flags import FeatureFlag, FlagReading
 from .gitlab import GitLabActor, GitLabInstance, GitLabProject, Outcome, SyncRun, TrackedIssue
@@ -9,6 +10,8 @@ from .rollouts import Rollout, RolloutIssue
 
 __all__ = [
     "AIModel",
+    "Approval",
+    "ApprovalRequest",
     "AuditEvent",
     "ChecklistItem",
     "FeatureFlag",
@@ -17,6 +20,7 @@ __all__ = [
     "GitLabInstance",
     "GitLabProject",
     "Outcome",
+    "Override",
     "Phase",
     "PlanTemplate",
     "RampStep",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
@@ -9,6 +11,11 @@ from django.db.models import Q
 from ..rules.document import DocumentRefused
 from ..rules.template import Template, parse_template
 from .ledger import AuditedModel
+
+
+@lru_cache(maxsize=64)
+def _parsed(document: str, source: str) -> Template:
+    return parse_template(document, source=source)
 
 
 class AIModel(AuditedModel):
@@ -72,7 +79,7 @@ class PlanTemplate(AuditedModel):
     @property
     def template(self) -> Template:
         """The document as the rules take it. Raises ``DocumentRefused``."""
-        return parse_template(self.document, source=self.slug)
+        return _parsed(self.document, self.slug)
 
     def clean(self) -> None:
         try:

@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
+from typing import Any, TypeVar
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django_fsm import FSMField, transition
 
+from ..rules.approvals import PhasePolicy, Target, default_for
 from ..rules.checklist import AUTOMATIC, Gate, ItemKind
 from ..rules.expected import Audience
-from ..rules.machine import PHASE_VERBS, PhaseState
-from .guarded import GuardedModel, GuardedQuerySet
+from ..rules.exposure import NOBODY
+from ..rules.machine import BY_ITSELF, PHASE_VERBS, PhaseState
+from .guarded import GuardedModel, GuardedQuerySet, StateIsProtected
 from .ledger import AuditedModel
 from .rollouts import Rollout
 
 S = PhaseState
 STATES = [(state.value, state.value.replace("_", " ")) for state in S]
+Method = TypeVar("Method", bound=Callable[..., Any])
 STARTED = (S.ACTIVE, S.PAUSED, S.COMPLETED, S.ROLLED_BACK)
 
 
-def _rule(verb: str) -> dict:
-    """Source and target of a verb, from the one table that says what may follow what."""
-    rule = PHASE_VERBS[verb]
-    return {"source": sorted(rule.sources), "target": rule.target}
+def _moves(field: FSMField, verb: str) -> Callable[[Method], Method]:
+    """A transition method for a verb, with sources and targets from the one table that says what may follow what."""
+    moves = PHASE_VERBS[verb].moves if verb in PHASE_VERBS else BY_ITSELF[verb]
+
+    def declare(method: Method) -> Method:
+        for target in sorted(set(moves.values())):
+            sources = sorted(source for source, to in moves.items() if to == target)
+            method = transition(field, source=sources, target=target)(method)
+        return method
+
+    return declare
 
 
 class Phase(GuardedModel):
     """One audience of a rollout, with its own state. A phase that is tried again is a new attempt, a new row."""
 
     first_state = S.PLANNED
+    #: The request that is open or granted, if any; there on phases of ``Rollout.objects.whole()``.
+    standing_requests: list[Any]
 
     rollout = models.ForeignKey(Rollout, on_delete=models.PROTECT, related_name="phases")
     name = models.CharField(max_length=50, help_text="As the template names it: team, company, everyone.")
@@ -51,8 +66,7 @@ class Phase(GuardedModel):
     state = FSMField(choices=STATES, default=S.PLANNED, protected=True, db_index=True)
     requested_by = models.CharField(max_length=150, blank=True)
     requested_at = models.DateTimeField(null=True, blank=True)
-    asked_digest = models.CharField(max_length=64, blank=True, help_text="What the request was made for.")
-    approved_by = models.CharField(max_length=150, blank=True)
+    approved_by = models.CharField(max_length=1000, blank=True, help_text="All who approved the start.")
     approved_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     stepped_at = models.DateTimeField(null=True, blank=True, help_text="When the present step was asked for.")
@@ -61,7 +75,15 @@ class Phase(GuardedModel):
     completed_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True, help_text="When it was skipped or rolled back.")
     reason = models.TextField(blank=True, help_text="Why it was skipped, rejected, paused or rolled back.")
-    overrides = models.JSONField(default=list, blank=True, help_text="Blockers that an admin passed: who, when, why.")
+    grant = models.ForeignKey(
+        "ApprovalRequest",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        editable=False,
+        help_text="The approved request that it was started on.",
+    )
 
     objects = GuardedQuerySet.as_manager()  # type: ignore[misc]
 
@@ -83,9 +105,9 @@ class Phase(GuardedModel):
                 condition=~Q(state="approved") | (~Q(approved_by="") & Q(approved_at__isnull=False)),
                 name="approved_by_somebody",
             ),
-            models.CheckConstraint(condition=Q(approved_by="") | ~Q(approved_by=F("requested_by")), name="four_eyes"),
             models.CheckConstraint(
-                condition=~Q(state__in=[s.value for s in STARTED]) | (Q(started_at__isnull=False) & ~Q(approved_by="")),
+                condition=~Q(state__in=[s.value for s in STARTED])
+                | (Q(started_at__isnull=False, grant__isnull=False) & ~Q(approved_by="")),
                 name="started_phases_have_a_start_and_an_approval",
             ),
             models.CheckConstraint(
@@ -115,66 +137,113 @@ class Phase(GuardedModel):
         """The percentage at which it stands now, if it is a ramp."""
         return self.current_step.percentage if self.current_step else None
 
-    @transition(state, **_rule("request"))
-    def request(self, *, by: str, at: datetime, digest: str) -> None:
-        self.requested_by, self.requested_at, self.asked_digest = by, at, digest
+    @_moves(state, "request")
+    def request(self, *, by: str, at: datetime) -> None:
+        if self.state != S.ACTIVE:
+            self.requested_by, self.requested_at, self.reason = by, at, ""
         self.passed()
 
-    @transition(state, **_rule("approve"))
-    def approve(self, *, by: str, at: datetime) -> None:
-        self.approved_by, self.approved_at = by, at
+    @_moves(state, "approve")
+    def approve(self, grant: Any, *, by: str, at: datetime) -> None:
+        """Enough people have approved ``grant``, the request."""
+        self._refuse_unless_granted(grant)
+        if grant.is_start:
+            self.approved_by, self.approved_at = by, at
         self.passed()
 
-    @transition(state, **_rule("reject"))
+    @_moves(state, "reject")
     def reject(self, *, reason: str) -> None:
         self._forget_request(reason)
 
-    @transition(state, **_rule("withdraw"))
+    @_moves(state, "withdraw")
     def withdraw(self, *, reason: str) -> None:
         self._forget_request(reason)
 
-    def _forget_request(self, reason: str) -> None:
-        self.requested_by = self.approved_by = self.asked_digest = ""
-        self.requested_at = self.approved_at = None
-        self.reason = reason
+    @_moves(state, "expire")
+    def expire(self) -> None:
+        self._forget_request("")
+
+    @_moves(state, "lapse")
+    def lapse(self) -> None:
+        """What was approved has changed, or who approved it may no longer: approvers are asked again."""
+        if self.state != S.ACTIVE:
+            self.approved_by, self.approved_at = "", None
         self.passed()
 
-    @transition(state, **_rule("start"))
-    def start(self, *, at: datetime, step: RampStep | None) -> None:
+    def _forget_request(self, reason: str) -> None:
+        if self.state != S.ACTIVE:
+            self.requested_by = self.approved_by = ""
+            self.requested_at = self.approved_at = None
+            self.reason = reason
+        self.passed()
+
+    @_moves(state, "start")
+    def start(self, grant: Any, *, at: datetime, step: RampStep | None) -> None:
+        self._refuse_unless_granted(grant, step)
+        self.grant = grant
         self.started_at = self.stepped_at = at
         self.current_step = step
         self.confirmed_at = None
         self.reason = ""
         self.passed()
 
-    @transition(state, **_rule("advance"))
-    def advance(self, *, at: datetime, step: RampStep) -> None:
+    @_moves(state, "advance")
+    def advance(self, grant: Any, *, at: datetime, step: RampStep) -> None:
+        """``grant`` is the approved request where the step needs one, else None."""
+        if grant is not None or self._needs_approval(step):
+            self._refuse_unless_granted(grant, step)
         self.stepped_at = at
         self.current_step = step
         self.confirmed_at = None
         self.passed()
 
-    @transition(state, **_rule("pause"))
+    @property
+    def policy(self) -> PhasePolicy:
+        """Who must agree to its start and its steps, by the template as it is now."""
+        try:
+            return self.rollout.template.template.phase(self.name).approvals
+        except KeyError:
+            return default_for(self.audience)
+
+    def _needs_approval(self, step: RampStep) -> bool:
+        stands_at = self.percentage or 0
+        passed = tuple(s.percentage for s in self.steps.all() if stands_at < s.percentage < step.percentage)
+        before, after = (NOBODY.with_percentage(Decimal(share)) for share in (stands_at, step.percentage))
+        return self.policy.for_target(Target(False, step.percentage, before, after, passed)) is not None
+
+    def _refuse_unless_granted(self, grant: Any, step: RampStep | None = None) -> None:
+        """The wall that no new door can forget: nothing starts but on an approved request of its own."""
+        fits = (
+            grant is not None
+            and grant.phase_id == self.pk
+            and grant.state == "granted"
+            and grant.is_start is (self.state != S.ACTIVE)
+            and (step is None or grant.percentage == step.percentage)
+        )
+        if not fits:
+            raise StateIsProtected(f"{self} has no approved request for this.")
+
+    @_moves(state, "pause")
     def pause(self, *, at: datetime, reason: str) -> None:
         self.paused_at, self.reason = at, reason
         self.passed()
 
-    @transition(state, **_rule("resume"))
+    @_moves(state, "resume")
     def resume(self) -> None:
         self.paused_at, self.reason = None, ""
         self.passed()
 
-    @transition(state, **_rule("complete"))
+    @_moves(state, "complete")
     def complete(self, *, at: datetime) -> None:
         self.completed_at = at
         self.passed()
 
-    @transition(state, **_rule("skip"))
+    @_moves(state, "skip")
     def skip(self, *, at: datetime, reason: str) -> None:
         self.ended_at, self.reason = at, reason
         self.passed()
 
-    @transition(state, **_rule("roll_back"))
+    @_moves(state, "roll_back")
     def roll_back(self, *, at: datetime, reason: str) -> None:
         self.ended_at, self.reason = at, reason
         self.passed()

@@ -22,6 +22,15 @@ def of(user: Any) -> frozenset[Role]:
         return frozenset()
     if user.is_superuser:
         return frozenset({Role.ADMIN, Role.VIEWER})
-    if not hasattr(user, "_role_names"):
-        user._role_names = frozenset(user.groups.values_list("name", flat=True))
-    return frozenset(role for role in Role if role.value in user._role_names) | {Role.VIEWER}
+    names = groups_of(user)
+    return frozenset(role for role in Role if role.value in names) | {Role.VIEWER}
+
+
+def groups_of(user: Any) -> frozenset[str]:
+    """The names of a person's groups, the roles among them; read once for each object."""
+    if not user.is_authenticated or not user.is_active:
+        return frozenset()
+    if not hasattr(user, "_group_names"):
+        user._group_names = frozenset(group.name for group in user.groups.all())
+    names: frozenset[str] = user._group_names
+    return names

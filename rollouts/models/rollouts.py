@@ -8,6 +8,7 @@ from django.db.models import Prefetch, Q
 from django.urls import reverse
 from django_fsm import FSMField, transition
 
+from ..rules.approvals import STANDING
 from ..rules.expected import Drift
 from ..rules.machine import RolloutState
 from .catalogue import AIModel, PlanTemplate
@@ -25,14 +26,22 @@ DRIFTS = [(kind.value, kind.value) for kind in Drift]
 class RolloutQuerySet(GuardedQuerySet):
     def whole(self) -> RolloutQuerySet:
         """Rollouts with all that facts, health and pages need; the number of queries does not grow with the rows."""
+        from .approvals import Approval, ApprovalRequest, Override
         from .phases import ChecklistItem, Phase, RampStep
 
         newest = Phase.objects.order_by("position", "attempt").select_related("current_step")
+        standing = ApprovalRequest.objects.filter(state__in=[s.value for s in STANDING])
         return self.select_related(
             "ai_model", "baseline", "template", "flag__instance", "flag__project", "flag__reading"
         ).prefetch_related(
             Prefetch("phases", newest),
             Prefetch("phases__steps", RampStep.objects.order_by("percentage")),
+            Prefetch("phases__requests", standing, to_attr="standing_requests"),
+            Prefetch(
+                "phases__standing_requests__approvals",
+                Approval.objects.select_related("person").prefetch_related("person__groups"),
+            ),
+            Prefetch("phases__overrides", Override.objects.order_by("-at")),
             Prefetch("items", ChecklistItem.objects.order_by("position", "pk")),
             Prefetch("issue_links", RolloutIssue.objects.select_related("issue__project__instance").order_by("role")),
             "flag__instance__actors",
@@ -66,6 +75,9 @@ class Rollout(GuardedModel):
     flag = models.ForeignKey(FeatureFlag, on_delete=models.PROTECT, related_name="rollouts")
     template = models.ForeignKey(PlanTemplate, on_delete=models.PROTECT, related_name="rollouts")
     owners = models.JSONField(default=list, blank=True, help_text="User names of those who drive it.")
+    authors = models.JSONField(
+        default=list, blank=True, editable=False, help_text="Everybody whose plan or edit changed what is asked for."
+    )
     peak_requests_per_minute = models.PositiveIntegerField(
         "peak requests per minute", null=True, blank=True, help_text="What all users together ask at peak."
     )

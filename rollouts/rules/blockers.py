@@ -15,7 +15,8 @@ class Blocker:
     where: str = ""
 
 
-#: Blockers that an admin may override at start and advance, with a reason. Never four eyes, never the role.
+#: Blockers that an admin may override at start and advance, with a reason. Never four eyes and
+#: approvals, never the role.
 OVERRIDABLE = frozenset(
     {
         "item_open",
@@ -29,6 +30,8 @@ OVERRIDABLE = frozenset(
         "capacity_short",
         "capacity_unknown",
         "actors_unresolved",
+        "change_lock",
+        "locks_unknown",
     }
 )
 

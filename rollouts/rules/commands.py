@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -23,11 +23,16 @@ PARAMETER = {"User": "user", "Group": "group", "Project": "project", "Namespace"
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One change of a flag. ``chat`` is empty where there is no chat command for it (project flags)."""
+    """One change of a flag. ``chat`` is empty where there is no chat command for it (project flags).
+
+    ``call`` is the same for a program: ``value, parameter, target`` of an instance flag, ``active, strategies`` of a
+    project's.
+    """
 
     words: str
     chat: str
     api: str
+    call: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 def for_instance_flag(
@@ -81,13 +86,14 @@ def for_project_flag(
     if wanted.named_actors and not wanted.boolean:
         users = ",".join(sorted(wanted.named_actors))
         new.append({"name": "userWithId", "parameters": {"userIds": users}, "scopes": scope})
-    body = json.dumps({"active": not wanted.is_nobody, "strategies": new})
+    call = {"active": not wanted.is_nobody, "strategies": new}
+    body = json.dumps(call)
     url = f"{api_url}/projects/{quote(project, safe='')}/feature_flags/{quote(flag, safe='')}"
     api = (
         f"curl --request PUT --header \"PRIVATE-TOKEN: $GITLAB_TOKEN\" --header 'Content-Type: application/json' "
         f"--data {shlex.quote(body)} {shlex.quote(url)}"
     )
-    return (Command(f"Set {environment} to {wanted.words}", "", api),)
+    return (Command(f"Set {environment} to {wanted.words}", "", api, call),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +112,8 @@ class _Setter:
         if parameter:
             form += f" --form {parameter}={shlex.quote(target)}"
         url = shlex.quote(f"{self.api_url}/features/{quote(self.flag, safe='')}")
-        return Command(words, chat, f'curl --request POST --header "PRIVATE-TOKEN: $GITLAB_TOKEN" {form} {url}')
+        api = f'curl --request POST --header "PRIVATE-TOKEN: $GITLAB_TOKEN" {form} {url}'
+        return Command(words, chat, api, {"value": value, "parameter": parameter, "target": target})
 
     def actor(self, actor: str, *, lets_in: bool) -> Command:
         bare = actor.removesuffix(OPT_OUT)

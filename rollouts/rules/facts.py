@@ -5,24 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from .approvals import USUAL, PhasePolicy, Policy, RequestFacts, Target, target
 from .capacity import Capacity
 from .checklist import Gate, ItemKind, Verdict
 from .expected import FlagReading, Opening, Presence, expected_exposure
 from .exposure import Exposure
-from .machine import Role
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Who wants to do something: ``identity`` tells people apart (four eyes), ``name`` is shown."""
-
-    identity: str
-    name: str
-    roles: frozenset[Role]
-
-    def has(self, role: Role) -> bool:
-        """An admin has every role; everybody may read."""
-        return role is Role.VIEWER or role in self.roles or Role.ADMIN in self.roles
+from .machine import PhaseState
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +32,7 @@ class ItemFacts:
 
 @dataclass(frozen=True, slots=True)
 class PhaseFacts:
-    """One phase's newest attempt. ``digest`` is what stands now, ``asked_digest`` what the request was made for."""
+    """One phase's newest attempt, with its standing request if there is one."""
 
     name: str
     title: str
@@ -53,15 +41,30 @@ class PhaseFacts:
     opening: Opening
     final_soak: timedelta = timedelta(0)
     confirmed_at: datetime | None = None
-    requested_by: str = ""
-    asked_digest: str = ""
-    digest: str = ""
     unresolved: tuple[str, ...] = ()
+    policy: PhasePolicy = USUAL
+    request: RequestFacts | None = None
+
+    @property
+    def where(self) -> str:
+        return f"#phase-{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class LockFacts:
+    """A change lock that holds now: why, and until when if that is known."""
+
+    title: str
+    until: datetime | None = None
+    where: str = "/locks/"
 
 
 @dataclass(frozen=True, slots=True)
 class RolloutFacts:
-    """Everything that a rule may look at. ``others_live`` are titles of other rollouts live on the flag."""
+    """Everything that a rule may look at. ``others_live`` are titles of other rollouts live on the flag.
+
+    ``locks_unread`` says which sources of change locks could not be read lately: the portal does not know of them.
+    """
 
     state: str
     phases: tuple[PhaseFacts, ...]
@@ -73,6 +76,9 @@ class RolloutFacts:
     now: datetime
     others_live: tuple[str, ...] = field(default=())
     owners: tuple[str, ...] = ()
+    slug: str = ""
+    locks: tuple[LockFacts, ...] = ()
+    locks_unread: tuple[str, ...] = ()
 
     @property
     def expected(self) -> Exposure:
@@ -92,6 +98,27 @@ class RolloutFacts:
             and exposure is not None
             and exposure.is_exactly(self.expected)
         )
+
+    def target(self, phase: PhaseFacts, to: int | None = None) -> Target | None:
+        """What the next start or step of a phase would do: ``to``, or what was asked for, or the next step."""
+        is_start = phase.state != PhaseState.ACTIVE
+        if to is None and phase.request and phase.request.target and phase.request.target.is_start is is_start:
+            to = phase.request.target.percentage if phase.opening.ramp else None
+        return target(phase.opening, self.expected, is_start=is_start, to=to)
+
+    def expected_after(self, verb: str, phase: PhaseFacts, to: int | None = None) -> Exposure:
+        """What would be expected after this verb: wider at a start or step, narrower after a roll back."""
+        if verb in ("start", "advance"):
+            wanted = self.target(phase, to)
+            return wanted.after if wanted else self.expected
+        if verb == "roll_back":
+            return expected_exposure(earlier.opening for earlier in self.before(phase))
+        return self.expected
+
+    def policy(self, phase: PhaseFacts, to: int | None = None) -> Policy | None:
+        """Which approvals that start or step needs; None where none are needed, or there is no such step."""
+        wanted = self.target(phase, to)
+        return phase.policy.for_target(wanted) if wanted else None
 
     def phase(self, name: str) -> PhaseFacts:
         return next(phase for phase in self.phases if phase.name == name)

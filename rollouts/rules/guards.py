@@ -6,38 +6,57 @@ The page, the API, the command and the jobs print the same list. Facts in, block
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
-from . import capacity
+from . import approvals, capacity
 from .blockers import OVERRIDABLE, Blocker, in_words
 from .checklist import Gate, ItemKind
 from .expected import Audience, Presence, drift
 from .exposure import widens
-from .facts import Person, PhaseFacts, RolloutFacts
+from .facts import PhaseFacts, RolloutFacts
 from .machine import LIVE, PHASE_VERBS, ROLLOUT_VERBS, SETTLED, PhaseState, Role, RolloutState, Verb
+from .people import ANYBODY, Person
 from .ramp import soak_left
 
-Guard = Callable[[RolloutFacts, PhaseFacts, Person], list[Blocker]]
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What comes along with a verb.
+
+    ``to`` names a step by its percentage where it is not the next one; ``seen`` is the digest of what an approver
+    looked at; ``confirm`` repeats the rollout's short name, as an override asks for.
+    """
+
+    reason: str = ""
+    to: int | None = None
+    seen: str = ""
+    override: bool = False
+    confirm: str = ""
+
+
+NOTHING_MORE = Wish()
+Guard = Callable[[RolloutFacts, PhaseFacts, Person, Wish], list[Blocker]]
 OVER = (RolloutState.ABANDONED, RolloutState.CLOSED)
 
 
 def blockers(
-    verb: str, facts: RolloutFacts, phase_name: str, person: Person, *, reason: str = "", override: bool = False
+    verb: str, facts: RolloutFacts, phase_name: str, person: Person, wish: Wish = NOTHING_MORE
 ) -> list[Blocker]:
     """Every reason why this person may not do this to the phase now; an empty list means go.
 
-    With ``override`` an admin passes what ``blockers.OVERRIDABLE`` lists at start and advance, if there is a
-    reason; four eyes, the role and the state can't be overridden.
+    With ``wish.override`` an admin passes what ``blockers.OVERRIDABLE`` lists at start and advance, with a reason and
+    a second confirmation; four eyes, the approvals, the role and the state can't be overridden.
     """
     rule, phase = PHASE_VERBS[verb], facts.phase(phase_name)
-    found = role_blockers(rule, person, phase.title)
+    found = [] if verb in BY_POLICY and phase.request else role_blockers(rule, person, phase.title)
     if phase.state not in rule.sources:
         return [*found, _wrong_state(rule, phase.title, phase.state)]
-    found += _reason(rule, reason)
+    found += _reason(rule, wish.reason)
     if facts.state in OVER and verb != "roll_back":
         found.append(Blocker("rollout_over", f"The rollout is {facts.state}."))
-    found += GUARDS.get(verb, _no_more)(facts, phase, person)
-    return _overridden(rule, found, person, reason) if override else found
+    found += GUARDS.get(verb, _no_more)(facts, phase, person, wish)
+    return _overridden(rule, facts, found, person, wish) if wish.override else found
 
 
 def rollout_blockers(verb: str, facts: RolloutFacts, person: Person, *, reason: str = "") -> list[Blocker]:
@@ -49,7 +68,7 @@ def rollout_blockers(verb: str, facts: RolloutFacts, person: Person, *, reason: 
     found += _reason(rule, reason)
     if verb == "abandon":
         found += [
-            Blocker("phase_live", f"{phase.title} is {phase.state}: roll it back first.", f"#phase-{phase.name}")
+            Blocker("phase_live", f"{phase.title} is {phase.state}: roll it back first.", phase.where)
             for phase in facts.phases
             if phase.state in LIVE
         ]
@@ -74,67 +93,107 @@ def role_blockers(rule: Verb, person: Person, what: str) -> list[Blocker]:
 
 def standing_in_the_way(verb: str, facts: RolloutFacts, phase: PhaseFacts) -> list[Blocker]:
     """What would block this verb if the phase were in the state for it and the right person pressed: for «Before …»."""
-    return GUARDS.get(verb, _no_more)(facts, phase, Person("", "", frozenset({Role.ADMIN})))
+    return GUARDS.get(verb, _no_more)(facts, phase, ANYBODY, NOTHING_MORE)
 
 
-def next_step_blockers(facts: RolloutFacts, phase: PhaseFacts) -> list[Blocker]:
-    """What stands between a live percentage and its next step: reading, soak, capacity."""
+def may(verb: str, facts: RolloutFacts, phase: PhaseFacts, person: Person) -> bool:
+    """Whether the person has the role for it: the one of the verb, or for an approval one of the policy's."""
+    if verb in BY_POLICY and phase.request:
+        return phase.request.policy.admits(person.roles, person.groups)
+    return person.has(PHASE_VERBS[verb].role)
+
+
+def next_step_blockers(facts: RolloutFacts, phase: PhaseFacts, to: int | None = None) -> list[Blocker]:
+    """What stands between a live percentage and its next step: reading, soak, change lock, approvals, capacity."""
     found = _reading_blockers(facts, phase)
     opening = phase.opening
-    following = opening.ramp.after(opening.step) if opening.ramp else None
-    if opening.ramp is None or following is None or opening.step is None:
-        return [*found, Blocker("last_step", "There is no further step: complete the phase.", f"#phase-{phase.name}")]
+    wanted = facts.target(phase, to)
+    if opening.ramp is None or opening.step is None or opening.ramp.after(opening.step) is None:
+        return [*found, Blocker("last_step", "There is no further step: complete the phase.", phase.where)]
+    if wanted is None or wanted.percentage is None:
+        return [*found, _no_such_step(phase, to)]
     soak = opening.ramp.at(opening.step).soak
     found += _soak_blockers(facts, phase, soak, f"{opening.step} %")
-    return found + capacity.blockers(facts.capacity, following.percentage / 100, f"{following.percentage} %")
+    found += _lock_blockers(facts) + _approval_blockers(facts, phase, to)
+    return found + capacity.blockers(facts.capacity, wanted.after.least_reach, f"{wanted.percentage} %")
 
 
-def _request(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> list[Blocker]:
-    return [
+def _no_such_step(phase: PhaseFacts, to: int | None) -> Blocker:
+    ramp = phase.opening.ramp
+    if ramp is None:
+        return Blocker("no_such_step", f"{phase.title} has no steps: leave the percentage out.", phase.where)
+    left = [f"{step.percentage} %" for step in ramp.steps if step.percentage > (phase.opening.step or 0)]
+    return Blocker(
+        "no_such_step", f"{to} % is no later step of {phase.title}. There are: {', '.join(left)}.", phase.where
+    )
+
+
+def _approval_blockers(facts: RolloutFacts, phase: PhaseFacts, to: int | None) -> list[Blocker]:
+    wanted, policy = facts.target(phase, to), facts.policy(phase, to)
+    return approvals.blockers_of_use(phase.request, wanted, policy, facts.now, phase.title, phase.where)
+
+
+def _lock_blockers(facts: RolloutFacts) -> list[Blocker]:
+    """Under a change lock no flag may reach more people (DESIGN section 3; FACTS 5c and 5d)."""
+    found = [
         Blocker(
-            "another_request",
-            f"{other.title} waits for approval already: one request at a time.",
-            f"#phase-{other.name}",
+            "change_lock",
+            f"Change lock: {lock.title}{f', until {lock.until:%-d %b %H:%M} UTC' if lock.until else ''}.",
+            lock.where,
         )
+        for lock in facts.locks
+    ]
+    return found + [Blocker("locks_unknown", words, "/locks/") for words in facts.locks_unread]
+
+
+def _request(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
+    found = [
+        Blocker("another_request", f"{other.title} waits for approval already: one request at a time.", other.where)
         for other in facts.phases
-        if other.state == PhaseState.REQUESTED
+        if other.request is not None and (other is phase or other.state == PhaseState.REQUESTED)
     ]
-
-
-def _approve(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> list[Blocker]:
-    return _four_eyes(phase, person) + _still_what_was_asked(phase)
-
-
-def _four_eyes(phase: PhaseFacts, person: Person) -> list[Blocker]:
-    if person.identity != phase.requested_by:
-        return []
-    return [Blocker("four_eyes", f"{person.name} asked for it: somebody else must approve.", f"#phase-{phase.name}")]
-
-
-def _still_what_was_asked(phase: PhaseFacts) -> list[Blocker]:
-    if phase.asked_digest == phase.digest:
-        return []
-    return [
-        Blocker(
-            "request_stale",
-            "The plan or a required item changed since it was asked for. Withdraw the request and ask again.",
-            f"#phase-{phase.name}",
+    if facts.target(phase, wish.to) is None:
+        is_last = phase.state == PhaseState.ACTIVE and wish.to is None
+        last = Blocker("last_step", "There is no further step to ask for: complete the phase.", phase.where)
+        found.append(last if is_last else _no_such_step(phase, wish.to))
+    elif facts.policy(phase, wish.to) is None:
+        found.append(
+            Blocker("not_needed", "This step needs no request of its own: the phase's approval covers it.", phase.where)
         )
-    ]
+    return found
 
 
-def _start(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> list[Blocker]:
-    found = _still_what_was_asked(phase)
+def _approve(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
+    if phase.request is None:
+        return [Blocker("no_request", f"Nothing of {phase.title} waits for approval.", phase.where)]
+    return approvals.blockers_of_approval(phase.request, person, facts.now, seen=wish.seen, where=phase.where)
+
+
+def _reject(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
+    if phase.request is None:
+        return [Blocker("no_request", f"Nothing of {phase.title} waits for approval.", phase.where)]
+    return phase.request.why_not(person.identity, person.roles, person.groups)
+
+
+def _withdraw(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
+    if phase.request is None:
+        return [Blocker("no_request", f"Nothing of {phase.title} was asked for.", phase.where)]
+    return []
+
+
+def _start(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
+    found = _approval_blockers(facts, phase, wish.to)
     found += [
         Blocker("item_open", f"{item.title}: {item.verdict.words}.", item.where)
         for item in facts.open_items(phase, Gate.START)
         if item.kind not in (ItemKind.CAPACITY, ItemKind.FLAG)  # these two have blockers of their own, below
     ]
     found += [
-        Blocker("earlier_phase_open", f"{earlier.title} is {earlier.state}: it comes first.", f"#phase-{earlier.name}")
+        Blocker("earlier_phase_open", f"{earlier.title} is {earlier.state}: it comes first.", earlier.where)
         for earlier in facts.before(phase)
         if earlier.state not in SETTLED
     ]
+    found += _lock_blockers(facts)
     if facts.reading.presence in (Presence.UNKNOWN, Presence.UNREAD):
         found.append(Blocker("flag_missing", f"The flag {facts.flag} is {facts.reading.presence.words}.", "#exposure"))
     if facts.is_stale:
@@ -151,25 +210,26 @@ def _start(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> list[Block
     found += [Blocker("flag_shared", f"{title} is live on the same flag.", "#exposure") for title in facts.others_live]
     if phase.unresolved:
         names = ", ".join(phase.unresolved)
-        found.append(
-            Blocker("actors_unresolved", f"GitLab has not told who these are: {names}.", f"#phase-{phase.name}")
-        )
-    opening = phase.opening
-    return found + capacity.blockers(facts.capacity, opening.reach_at(opening.first_step), phase.title)
+        found.append(Blocker("actors_unresolved", f"GitLab has not told who these are: {names}.", phase.where))
+    wanted = facts.target(phase, wish.to)
+    if wanted is None:
+        return [*found, _no_such_step(phase, wish.to)]
+    reach = phase.opening.at(wanted.percentage).least_reach
+    return found + capacity.blockers(facts.capacity, reach, phase.title)
 
 
-def _advance(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> list[Blocker]:
-    return next_step_blockers(facts, phase)
+def _advance(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
+    return next_step_blockers(facts, phase, wish.to)
 
 
-def _complete(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> list[Blocker]:
+def _complete(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
     found = [
         Blocker("item_open", f"{item.title}: {item.verdict.words}.", item.where)
         for item in facts.open_items(phase, Gate.COMPLETE)
     ]
     opening = phase.opening
     if opening.audience is Audience.PERCENTAGE and (opening.step or 0) < 100:
-        found.append(Blocker("not_whole", f"It stands at {opening.step} %, not at 100 %.", f"#phase-{phase.name}"))
+        found.append(Blocker("not_whole", f"It stands at {opening.step} %, not at 100 %.", phase.where))
     found += _reading_blockers(facts, phase)
     return found + _soak_blockers(facts, phase, phase.final_soak, phase.title)
 
@@ -189,31 +249,34 @@ def _soak_blockers(facts: RolloutFacts, phase: PhaseFacts, soak: timedelta, what
     left = soak_left(phase.confirmed_at, soak, facts.now)
     if left is None:
         words = f"{what} must stand {in_words(soak)} from when GitLab is read at it."
-        return [Blocker("soak", words, f"#phase-{phase.name}")] if soak else []
+        return [Blocker("soak", words, phase.where)] if soak else []
     if left:
-        return [Blocker("soak", f"{what} must stand {in_words(left)} more.", f"#phase-{phase.name}")]
+        return [Blocker("soak", f"{what} must stand {in_words(left)} more.", phase.where)]
     return []
 
 
-def _skip(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> list[Blocker]:
+def _skip(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
     if phase.optional:
         return []
-    return [Blocker("not_optional", f"{phase.title} is required: it can't be skipped.", f"#phase-{phase.name}")]
+    return [Blocker("not_optional", f"{phase.title} is required: it can't be skipped.", phase.where)]
 
 
-def _no_more(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> list[Blocker]:
+def _no_more(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
     return []
 
 
 GUARDS: dict[str, Guard] = {
     "request": _request,
     "approve": _approve,
-    "reject": lambda facts, phase, person: _four_eyes(phase, person),
+    "reject": _reject,
+    "withdraw": _withdraw,
     "start": _start,
     "advance": _advance,
     "complete": _complete,
     "skip": _skip,
 }
+#: Who may do these is said by the approval policy of the request.
+BY_POLICY = frozenset({"approve", "reject"})
 
 
 def _stale(facts: RolloutFacts) -> Blocker:
@@ -236,12 +299,15 @@ def _reason(rule: Verb, reason: str) -> list[Blocker]:
     return []
 
 
-def _overridden(rule: Verb, found: list[Blocker], person: Person, reason: str) -> list[Blocker]:
+def _overridden(rule: Verb, facts: RolloutFacts, found: list[Blocker], person: Person, wish: Wish) -> list[Blocker]:
     left = [blocker for blocker in found if not (rule.overridable and blocker.code in OVERRIDABLE)]
     if not rule.overridable:
         left.append(Blocker("override", f"{rule.label} can't be overridden, only start and advance can."))
     if not person.has(Role.ADMIN):
         left.append(Blocker("role", f"An override takes the role admin; {person.name} has not got it."))
-    if not reason.strip():
+    if not wish.reason.strip():
         left.append(Blocker("reason_missing", "An override needs a reason."))
+    if wish.confirm != facts.slug:
+        said = f"An override needs a second confirmation: repeat the rollout's short name, {facts.slug}."
+        left.append(Blocker("confirmation_missing", said))
     return left

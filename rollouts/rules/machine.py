@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -44,64 +45,71 @@ SETTLED = frozenset({P.COMPLETED, P.SKIPPED})
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """One transition: from which states, to which, who may, and how a button and a sentence name it."""
+    """One transition: from which state to which, who may, and how a button and a sentence name it.
+
+    ``role`` is who may at least; for ``approve`` and ``reject`` the approval policy says more (``approvals.Policy``).
+    """
 
     name: str
-    sources: frozenset[str]
-    target: str
+    moves: Mapping[str, str]
     role: Role
     label: str
     past: str
     needs_reason: bool = False
     overridable: bool = False
 
+    @property
+    def sources(self) -> frozenset[str]:
+        return frozenset(self.moves)
 
-def _verb(name: str, sources: set[str], target: str, role: Role, label: str, past: str, **more: bool) -> Verb:
-    return Verb(name, frozenset(sources), target, role, label, past, **more)
+
+#: While a phase is active its next step may need a request of its own: asking and answering leave it active.
+STEP: dict[str, str] = {P.ACTIVE: P.ACTIVE}
 
 
-PHASE_VERBS: dict[str, Verb] = {
-    verb.name: verb
-    for verb in (
-        _verb("request", {P.PLANNED}, P.REQUESTED, Role.MANAGER, "Ask for approval", "asked for"),
-        _verb("approve", {P.REQUESTED}, P.APPROVED, Role.APPROVER, "Approve", "approved"),
-        _verb("reject", {P.REQUESTED}, P.PLANNED, Role.APPROVER, "Reject", "rejected", needs_reason=True),
-        _verb("withdraw", {P.REQUESTED, P.APPROVED}, P.PLANNED, Role.MANAGER, "Withdraw", "withdrew"),
-        _verb("start", {P.APPROVED}, P.ACTIVE, Role.MANAGER, "Start", "started", overridable=True),
-        _verb("advance", {P.ACTIVE}, P.ACTIVE, Role.MANAGER, "Advance", "advanced", overridable=True),
-        _verb("pause", {P.ACTIVE}, P.PAUSED, Role.MANAGER, "Pause", "paused"),
-        _verb("resume", {P.PAUSED}, P.ACTIVE, Role.MANAGER, "Resume", "resumed"),
-        _verb("complete", {P.ACTIVE}, P.COMPLETED, Role.MANAGER, "Complete", "completed"),
-        _verb("skip", {P.PLANNED}, P.SKIPPED, Role.MANAGER, "Skip", "skipped", needs_reason=True),
-        _verb(
-            "roll_back",
-            {P.ACTIVE, P.PAUSED, P.COMPLETED},
-            P.ROLLED_BACK,
-            Role.MANAGER,
-            "Roll back",
-            "rolled back",
-            needs_reason=True,
-        ),
-        _verb("retry", {P.ROLLED_BACK}, P.ROLLED_BACK, Role.MANAGER, "Try again", "planned another attempt of"),
-    )
+def _by_name(*verbs: Verb) -> dict[str, Verb]:
+    return {verb.name: verb for verb in verbs}
+
+
+PHASE_VERBS: dict[str, Verb] = _by_name(
+    Verb("request", {P.PLANNED: P.REQUESTED, **STEP}, Role.MANAGER, "Ask for approval", "asked for"),
+    Verb("approve", {P.REQUESTED: P.APPROVED, **STEP}, Role.APPROVER, "Approve", "approved"),
+    Verb("reject", {P.REQUESTED: P.PLANNED, **STEP}, Role.APPROVER, "Reject", "rejected", needs_reason=True),
+    Verb("withdraw", {P.REQUESTED: P.PLANNED, P.APPROVED: P.PLANNED, **STEP}, Role.MANAGER, "Withdraw", "withdrew"),
+    Verb("start", {P.APPROVED: P.ACTIVE}, Role.MANAGER, "Start", "started", overridable=True),
+    Verb("advance", STEP, Role.MANAGER, "Advance", "advanced", overridable=True),
+    Verb("pause", {P.ACTIVE: P.PAUSED}, Role.MANAGER, "Pause", "paused"),
+    Verb("resume", {P.PAUSED: P.ACTIVE}, Role.MANAGER, "Resume", "resumed"),
+    Verb("complete", {P.ACTIVE: P.COMPLETED}, Role.MANAGER, "Complete", "completed"),
+    Verb("skip", {P.PLANNED: P.SKIPPED}, Role.MANAGER, "Skip", "skipped", needs_reason=True),
+    Verb(
+        "roll_back",
+        {P.ACTIVE: P.ROLLED_BACK, P.PAUSED: P.ROLLED_BACK, P.COMPLETED: P.ROLLED_BACK},
+        Role.MANAGER,
+        "Roll back",
+        "rolled back",
+        needs_reason=True,
+    ),
+    Verb("retry", {P.ROLLED_BACK: P.ROLLED_BACK}, Role.MANAGER, "Try again", "planned another attempt of"),
+)
+#: What nobody presses: a request that outlives its time, an approval that no longer stands.
+BY_ITSELF: dict[str, Mapping[str, str]] = {
+    "expire": {P.REQUESTED: P.PLANNED, P.APPROVED: P.PLANNED, **STEP},
+    "lapse": {P.APPROVED: P.REQUESTED, **STEP},
 }
 
 R = RolloutState
-ROLLOUT_VERBS: dict[str, Verb] = {
-    verb.name: verb
-    for verb in (
-        _verb(
-            "abandon",
-            {R.DRAFT, R.UNDERWAY, R.ROLLED_BACK},
-            R.ABANDONED,
-            Role.MANAGER,
-            "Abandon",
-            "abandoned",
-            needs_reason=True,
-        ),
-        _verb("close", {R.COMPLETED}, R.CLOSED, Role.MANAGER, "Close", "closed"),
-    )
-}
+ROLLOUT_VERBS: dict[str, Verb] = _by_name(
+    Verb(
+        "abandon",
+        {R.DRAFT: R.ABANDONED, R.UNDERWAY: R.ABANDONED, R.ROLLED_BACK: R.ABANDONED},
+        Role.MANAGER,
+        "Abandon",
+        "abandoned",
+        needs_reason=True,
+    ),
+    Verb("close", {R.COMPLETED: R.CLOSED}, Role.MANAGER, "Close", "closed"),
+)
 
 
 def rollout_state(phases: list[tuple[str, bool]]) -> RolloutState:

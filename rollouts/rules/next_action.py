@@ -8,8 +8,9 @@ from enum import StrEnum
 from . import guards
 from .checklist import Gate
 from .expected import Drift, Presence, difference_in_words, drift
-from .facts import Person, PhaseFacts, RolloutFacts
+from .facts import PhaseFacts, RolloutFacts
 from .machine import SETTLED, PhaseState, Role, RolloutState
+from .people import ANYBODY, Person
 
 
 class Turn(StrEnum):
@@ -56,9 +57,7 @@ def _of_phase(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> NextAct
         case PhaseState.PLANNED:
             return _before_start(facts, phase, person)
         case PhaseState.REQUESTED:
-            may = person.has(Role.APPROVER) and person.identity != phase.requested_by
-            turn = Turn.YOURS if may else Turn.OTHERS
-            return NextAction(f"Approve {phase.title}", turn, f"asked by {phase.requested_by}", "approve", phase.name)
+            return _decide(facts, phase, person)
         case PhaseState.APPROVED:
             return _start(facts, phase, person)
         case PhaseState.ACTIVE:
@@ -78,9 +77,20 @@ def _before_start(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> Nex
     return NextAction(missing[0].title, _manager(facts, person), f"{missing[0].verdict.words.rstrip('.')}{more}")
 
 
+def _decide(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> NextAction:
+    """Who may decide about a request, and how many more must."""
+    request = phase.request
+    assert request is not None
+    may = not guards.blockers("approve", facts, phase.name, person)
+    title = request.target.words(phase.title) if request.target else phase.title
+    given = f", {len(request.counting())} of {request.policy.needed} approvals" if request.policy.needed > 1 else ""
+    words = f"Approve {title[:1].lower()}{title[1:]}" if title.startswith("Start ") else f"Approve {title}"
+    turn = Turn.YOURS if may else Turn.OTHERS
+    return NextAction(words, turn, f"asked by {request.requested_by}{given}", "approve", phase.name)
+
+
 def _start(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> NextAction:
-    anybody = Person("", "", frozenset({Role.MANAGER}))
-    found = guards.blockers("start", facts, phase.name, anybody)
+    found = guards.blockers("start", facts, phase.name, ANYBODY)
     if found:
         return NextAction(f"Before {phase.title} starts", _manager(facts, person), found[0].message)
     return NextAction(f"Start {phase.title}", _manager(facts, person), "approved", "start", phase.name)
@@ -90,15 +100,18 @@ def _go_on(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> NextAction
     if not facts.is_confirmed:
         read, planned = difference_in_words(facts.expected, facts.reading)
         return NextAction(f"Set the flag to {planned}", _manager(facts, person), f"GitLab: {read}")
-    opening = phase.opening
-    following = opening.ramp.after(opening.step) if opening.ramp else None
-    verb = "advance" if following else "complete"
-    anybody = Person("", "", frozenset({Role.MANAGER}))
-    found = guards.blockers(verb, facts, phase.name, anybody)
-    words = f"Advance to {following.percentage} %" if following else f"Complete {phase.title}"
+    wanted = facts.target(phase)
+    if phase.request is not None and not phase.request.is_granted(facts.now):
+        return _decide(facts, phase, person)
+    verb = "advance" if wanted else "complete"
+    found = guards.blockers(verb, facts, phase.name, ANYBODY)
+    words = f"Advance to {wanted.percentage} %" if wanted else f"Complete {phase.title}"
     if not found:
         return NextAction(words, _manager(facts, person), "nothing blocks it", verb, phase.name)
-    if {blocker.code for blocker in found} == {"soak"}:
+    if wanted and "approval_missing" in {blocker.code for blocker in found}:
+        ask = f"Ask for {wanted.percentage} %"
+        return NextAction(ask, _manager(facts, person), found[0].message, "request", phase.name)
+    if {blocker.code for blocker in found} <= {"soak", "change_lock"}:
         return NextAction(words, Turn.NOBODYS, found[0].message, verb, phase.name)
     return NextAction(words, _manager(facts, person), found[0].message, verb, phase.name)
 

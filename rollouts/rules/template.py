@@ -13,9 +13,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from . import names
+from .approvals import LIVES, USUAL, PhasePolicy, Policy, StepRule, default_for
 from .checklist import ABOUT_AN_ISSUE, Gate, ItemKind
 from .document import Document, DocumentRefused, Fault, read
 from .durations import parse_duration
+from .machine import Role
 from .ramp import SAFE_FINAL_SOAK, SAFE_SOAK, SAFE_STEPS
 from .schema import Written, checked, filled, fit, nearest, text, words
 
@@ -27,7 +29,8 @@ Method = Literal["percentage", "all_at_once"]
 class TemplatePhase:
     """One audience in order, with what a plan gets that says nothing else. ``recommended`` is advice in a sentence.
 
-    Method, steps and soaks speak for phases with audience ``everyone`` only.
+    ``approvals`` says who must agree to its start and its steps. Method, steps and soaks speak for phases with
+    audience ``everyone`` only.
     """
 
     name: str
@@ -41,6 +44,7 @@ class TemplatePhase:
     steps: tuple[int, ...] = SAFE_STEPS
     soak: timedelta = SAFE_SOAK
     final_soak: timedelta = SAFE_FINAL_SOAK
+    approvals: PhasePolicy = USUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,12 @@ def _no_twins(entries: list[str]) -> list[str]:
     return entries
 
 
+def _some_time(span: timedelta) -> timedelta:
+    if span < timedelta(hours=1):
+        raise ValueError("a request must live for an hour at least. Write a longer time, such as 7d.")
+    return span
+
+
 Slug = Annotated[str, checked(names.slug)]
 Title = Annotated[str, text(200)]
 Prose = Annotated[str, text(5000)]
@@ -130,7 +140,32 @@ Steps = Annotated[list[int], checked(rising_steps)]
 Actors = Annotated[list[Annotated[str, checked(names.actor)]], Field(max_length=500), checked(_no_twins)]
 Groups = Annotated[list[Annotated[str, checked(names.feature_group)]], Field(max_length=100), checked(_no_twins)]
 People = Annotated[list[Annotated[str, checked(names.person)]], Field(max_length=100), checked(_no_twins)]
+#: Nobody is asked for more approvals than ten; none at all would be a rule that nobody keeps.
+Count = Annotated[int, Field(ge=1, le=10)]
 Addresses = Annotated[dict[str, Annotated[str, checked(names.web_address)]], filled]
+
+
+class StepRuleWritten(Written):
+    at_least: Annotated[int, Field(ge=1, le=100)]
+    needed: Count
+
+
+class JumpWritten(Written):
+    points: Annotated[int, Field(ge=1, le=100)]
+    needed: Count = 2
+
+
+class ApprovalsWritten(Written):
+    """Who must agree to a phase; what is left out is as in ``approvals.default_for`` its audience."""
+
+    needed: Count | None = None
+    roles: Annotated[list[Literal["manager", "approver", "admin"]], checked(_no_twins)] = ["approver"]
+    groups: Annotated[list[Annotated[str, text(150)]], Field(max_length=20), checked(_no_twins)] = []
+    requester_may: bool = False
+    author_may: bool = False
+    lives: Annotated[Duration, checked(_some_time)] = LIVES
+    steps: Annotated[list[StepRuleWritten], Field(max_length=50)] | None = None
+    jump: JumpWritten | None = None
 
 
 class PhaseWritten(Written):
@@ -147,6 +182,7 @@ class PhaseWritten(Written):
     steps: Steps = list(SAFE_STEPS)
     soak: Duration = SAFE_SOAK
     final_soak: Duration = SAFE_FINAL_SOAK
+    approvals: ApprovalsWritten = ApprovalsWritten()
 
 
 class ItemWritten(Written):
@@ -203,7 +239,25 @@ def _phase(written: PhaseWritten) -> TemplatePhase:
         steps=tuple(written.steps),
         soak=written.soak,
         final_soak=written.final_soak,
+        approvals=_approvals(written.approvals, written.audience),
     )
+
+
+def _approvals(written: ApprovalsWritten, audience: AudienceKind) -> PhasePolicy:
+    default = default_for(audience)
+    start = Policy(
+        needed=written.needed or default.start.needed,
+        roles=frozenset(Role(role) for role in written.roles),
+        groups=frozenset(written.groups),
+        requester_may=written.requester_may,
+        author_may=written.author_may,
+        lives=written.lives,
+    )
+    steps = default.steps
+    if written.steps is not None:
+        steps = tuple(StepRule(rule.at_least, rule.needed) for rule in written.steps)
+    jump = written.jump or JumpWritten(points=default.jump_points, needed=default.jump_needed)
+    return PhasePolicy(start, steps, jump.points, jump.needed)
 
 
 def _item(written: ItemWritten) -> TemplateItem:
@@ -233,6 +287,13 @@ def _phase_faults(document: Document, written: TemplateWritten) -> list[Fault]:
             if key in phase.model_fields_set:
                 message = f"`{key}` does not fit the audience {phase.audience}. Take it out."
                 faults.append(document.fault((*path, key), message))
+        for key in ("steps", "jump") if phase.audience != "everyone" else ():
+            if getattr(phase.approvals, key) is not None:
+                message = f"approvals.`{key}` fits the audience everyone only. Take it out."
+                faults.append(document.fault((*path, "approvals", key), message))
+        if not phase.approvals.roles and not phase.approvals.groups:
+            message = "approvals name no role and no group: nobody could approve. Add one."
+            faults.append(document.fault((*path, "approvals"), message))
     return faults
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 
-from ..models import ChecklistItem, Phase, Rollout, RolloutIssue, TrackedIssue
+from ..models import Approval, ChecklistItem, Phase, Rollout, RolloutIssue, TrackedIssue, roles
 from ..rules import checklist, digest
+from ..rules.approvals import Given, Policy, RequestFacts, Target, target
 from ..rules.capacity import Capacity
 from ..rules.checklist import Confirmation, Gate, IssueFacts, ItemKind
+from ..rules.durations import short
 from ..rules.expected import Audience, Opening
+from ..rules.exposure import NOBODY, plain_number
 from ..rules.facts import ItemFacts, PhaseFacts, RolloutFacts
-from ..rules.machine import LIVE, SETTLED, RolloutState
+from ..rules.machine import LIVE, SETTLED, Role, RolloutState
 from ..rules.ramp import Ramp, Step
 
 
@@ -48,8 +52,8 @@ def for_rollout(rollout: Rollout, now: datetime) -> RolloutFacts:
         for item in rollout.items.all()
         if item.phase_id is None or item.phase_id in current
     )
-    content = _content(rollout, phases)
-    return RolloutFacts(
+    facts = RolloutFacts(
+        slug=rollout.slug,
         state=rollout.state,
         phases=tuple(
             PhaseFacts(
@@ -60,15 +64,8 @@ def for_rollout(rollout: Rollout, now: datetime) -> RolloutFacts:
                 opening=openings[phase.name],
                 final_soak=phase.final_soak,
                 confirmed_at=phase.confirmed_at,
-                requested_by=phase.requested_by,
-                asked_digest=phase.asked_digest,
-                digest=digest.of_request(
-                    content,
-                    phase=phase.name,
-                    attempt=phase.attempt,
-                    items=[i for i in items if i.phase in (None, phase.name) and i.gate is Gate.START],
-                ),
                 unresolved=tuple(name for name in phase.actors if not _gitlab_id(rollout, name)),
+                policy=phase.policy,
             )
             for phase in phases
         ),
@@ -87,6 +84,96 @@ def for_rollout(rollout: Rollout, now: datetime) -> RolloutFacts:
             and any(phase.state in LIVE for phase in other.phases.all())
         ),
     )
+    asked = {phase.name: asked_of(rollout, facts, phase) for phase in phases if phase.standing_requests}
+    if not asked:
+        return facts
+    return replace(facts, phases=tuple(replace(p, request=asked.get(p.name)) for p in facts.phases))
+
+
+def asked_of(rollout: Rollout, facts: RolloutFacts, phase: Phase) -> RequestFacts:
+    """The standing request of a phase, with what would be done now and which approvals still count."""
+    request = phase.standing_requests[0]
+    about = facts.phase(phase.name)
+    to = request.percentage if about.opening.ramp else None
+    wanted = target(about.opening, facts.expected, is_start=request.is_start, to=to)
+    if wanted is None:  # the plan has no such step any more: what is asked for is then the next one
+        wanted = target(about.opening, facts.expected, is_start=request.is_start)
+    policy = (about.policy.for_target(wanted) if wanted else None) or about.policy.start
+    content = content_of(rollout, facts, phase, wanted, policy)
+    return RequestFacts(
+        pk=request.pk,
+        state=request.state,
+        target=wanted,
+        requested_by=request.requested_by,
+        requested_at=request.requested_at,
+        expires_at=request.expires_at,
+        digest=request.digest,
+        stands=digest.of(content),
+        policy=policy,
+        authors=frozenset(rollout.authors),
+        given=tuple(_given(approval) for approval in request.approvals.all()),
+        changed=tuple(digest.changes(request.content, content) or request.changed),
+        content=content,
+    )
+
+
+def _given(approval: Approval) -> Given:
+    person = approval.person
+    held = frozenset({Role.ADMIN}) if person is None else roles.of(person)
+    groups = frozenset() if person is None else roles.groups_of(person)
+    return Given(approval.approver, approval.at, approval.digest, held, groups)
+
+
+def content_of(
+    rollout: Rollout, facts: RolloutFacts, phase: Phase, wanted: Target | None, policy: Policy
+) -> dict[str, Any]:
+    """What an approval is for, as far as it decides who will see what: phase, step, flag, exposure, plan, checklist."""
+    flag = rollout.flag
+    stored = {(item.phase_id, item.key): item for item in rollout.items.all()}
+    items: dict[str, str] = {}
+    for item in facts.items:
+        if item.phase in (None, phase.name) and item.gate is Gate.START:
+            title = item.title if item.title not in items else f"{item.title} ({item.key})"
+            items[title] = _stands(item, stored[phase.pk if item.phase else None, item.key])
+    names = actor_names(rollout)
+    after = wanted.after if wanted else NOBODY
+    return {
+        "what": wanted.words(phase.title) if wanted else "a step that the ramp no longer has",
+        "attempt": phase.attempt,
+        "flag": " ".join(filter(None, (flag.name, str(flag.project or ""), flag.environment, f"on {flag.instance}"))),
+        "who sees it then": {
+            "everyone": after.boolean,
+            "percentage of actors": f"{plain_number(after.percentage_of_actors)} %",
+            "groups": sorted(after.groups),
+            "actors": sorted(names.get(actor, actor) for actor in after.actors),
+        },
+        "AI model": rollout.ai_model.slug,
+        "baseline": rollout.baseline.slug if rollout.baseline else "",
+        "quota": facts.capacity.quota,
+        "peak": facts.capacity.peak,
+        "issues": {
+            f"{link.phase_name} {link.role}".strip().replace("_", " "): link.issue.reference
+            for link in rollout.issue_links.all()
+        },
+        "plan": {each.title: _planned(each) for each in newest_attempts(rollout)},
+        "checklist": items,
+        "approvals": policy.as_json(),
+    }
+
+
+def _planned(phase: Phase) -> str:
+    """«percentage; 1 % for 15m, 100 % for 15m; final soak 1d»"""
+    steps = ", ".join(f"{step.percentage} % for {short(step.soak)}" for step in phase.steps.all())
+    who = ", ".join([*sorted(phase.actors), *sorted(phase.groups)])
+    parts = (phase.get_audience_display(), who, steps, f"final soak {short(phase.final_soak)}")
+    return "; ".join(filter(None, parts))
+
+
+def _stands(item: ItemFacts, row: ChecklistItem) -> str:
+    """An automatic item counts by whether it is satisfied, not by its words: another note changes nothing."""
+    if not item.verdict.satisfied:
+        return "open"
+    return f"done, by {row.confirmed_by}: {row.evidence[:200]}" if row.confirmed_by else "done"
 
 
 def opening_of(phase: Phase, rollout: Rollout) -> Opening:
@@ -164,25 +251,3 @@ def _issue(issue: TrackedIssue) -> IssueFacts:
         task_done=issue.task_done,
         read_at=issue.read_at,
     )
-
-
-def _content(rollout: Rollout, phases: list[Phase]) -> dict[str, Any]:
-    """What an approval is for: the plan's content as far as it decides who will see what."""
-    return {
-        "ai_model": rollout.ai_model_id,
-        "baseline": rollout.baseline_id,
-        "flag": rollout.flag_id,
-        "peak": rollout.peak_requests_per_minute,
-        "issues": sorted((link.phase_name, link.role, link.issue_id) for link in rollout.issue_links.all()),
-        "phases": [
-            [
-                phase.name,
-                phase.audience,
-                sorted(phase.actors),
-                sorted(phase.groups),
-                [[step.percentage, step.soak.total_seconds()] for step in phase.steps.all()],
-                phase.final_soak.total_seconds(),
-            ]
-            for phase in phases
-        ],
-    }

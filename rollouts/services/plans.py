@@ -184,7 +184,7 @@ def _apply(
         "mitigation": plan.mitigation,
     }
     if found is None:
-        rollout = Rollout(slug=plan.rollout, created_at=clock.now(), created_by=by.name, **values)
+        rollout = Rollout(slug=plan.rollout, created_at=clock.now(), created_by=by.name, authors=[by.name], **values)
         rollout.save()
     else:
         rollout = found
@@ -200,8 +200,25 @@ def _apply(
         plan_rows.apply_phase(rollout, template, pattern.name, position, plan.phase(pattern.name))
     plan_rows.link_issues(rollout, refs)
     plan_rows.know_actors(flag.instance, plan)
+    if doing.ledger.changes:
+        _add_author(rollout, by)
     reconcile(Rollout.objects.whole().get(pk=rollout.pk), clock.now())
     return rollout, found is None
+
+
+def edited(rollout: Rollout, by: Actor) -> None:
+    """What is asked for was edited by another door than a plan, inside the deed of that door.
+
+    Who edits is an author from then on, and approvals of what was asked for before are void.
+    """
+    _add_author(rollout, by)
+    reconcile(Rollout.objects.whole().get(pk=rollout.pk), clock.now())
+
+
+def _add_author(rollout: Rollout, by: Actor) -> None:
+    if by.name not in rollout.authors:
+        rollout.authors = [*rollout.authors, by.name]
+        rollout.save()
 
 
 def _refuse_if_over(rollout: Rollout) -> None:

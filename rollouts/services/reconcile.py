@@ -12,8 +12,11 @@ from ..rules import health
 from ..rules.expected import Drift
 from ..rules.facts import RolloutFacts
 from ..rules.machine import PhaseState
+from . import approvals
 from . import facts as facts_of
+from .approvals import Settlement
 
+JOB = Actor.job("approvals")
 MOVING = (PhaseState.ACTIVE, PhaseState.PAUSED)
 
 
@@ -24,9 +27,10 @@ class Findings:
     facts: RolloutFacts
     confirmed: list[tuple[Phase, datetime | None]]
     drift: Drift | None
+    requests: list[Settlement]
 
     def __bool__(self) -> bool:
-        return bool(self.confirmed) or self.drift is not None
+        return bool(self.confirmed or self.requests) or self.drift is not None
 
 
 def look(rollout: Rollout, now: datetime) -> Findings:
@@ -46,12 +50,14 @@ def look(rollout: Rollout, now: datetime) -> Findings:
         elif not facts.is_confirmed and phase.confirmed_at is not None:
             confirmed.append((phase, None))
     kind = health.judge(facts).drift
-    return Findings(facts, confirmed, kind if kind != rollout.drift else None)
+    return Findings(facts, confirmed, kind if kind != rollout.drift else None, approvals.to_settle(rollout, facts))
 
 
-def reconcile(rollout: Rollout, now: datetime) -> Findings:
+def reconcile(rollout: Rollout, now: datetime, by: Actor = JOB) -> Findings:
     """Store what ``look`` finds, inside the deed that is being done."""
     findings = look(rollout, now)
+    for request in findings.requests:
+        approvals.settle(request, findings.facts, by=by)
     for phase, confirmed_at in findings.confirmed:
         phase.confirmed_at = confirmed_at
         phase.save()
@@ -71,7 +77,11 @@ def reconcile_alone(pk: int, *, by: Actor, now: datetime) -> None:
         if not findings:
             return
         doing.rollout = doing.about = rollout
-        if findings.confirmed:
+        if findings.requests:
+            settled = findings.requests[0]
+            doing.about, doing.verb = settled.phase, f"approval.{settled.verb}"
+            doing.reason = " ".join(settled.about.request.changed) if settled.about.request else ""
+        elif findings.confirmed:
             doing.about, since = findings.confirmed[0]
             doing.verb = "phase.confirmed" if since else "phase.unconfirmed"
         else:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from ..audit.actor import Actor
 from ..audit.deeds import deed
-from ..models import ChecklistItem, Phase, RampStep, Rollout, clock
+from ..models import ApprovalRequest, ChecklistItem, Phase, RampStep, Rollout, clock
 from ..rules import guards
 from ..rules.blockers import Blocker
 from ..rules.expected import Audience
 from ..rules.facts import RolloutFacts
+from ..rules.guards import Wish
 from ..rules.machine import LIVE, PHASE_VERBS, ROLLOUT_VERBS, RolloutState, rollout_state
+from . import approvals, overrides
 from . import facts as facts_of
 from .reconcile import reconcile
 from .refusals import Refused, refuse_if
@@ -24,34 +28,67 @@ def perform(
     *,
     by: Actor,
     reason: str = "",
+    to: int | None = None,
     override: bool = False,
+    confirm: str = "",
+    looked_at: str = "",
     seen: int | None = None,
 ) -> Phase:
     """Take one transition of ``rules.machine.PHASE_VERBS``; returns the phase as it is then.
 
-    ``seen`` is the phase's version that the person looked at: if somebody was faster, the answer says so.
+    ``seen`` is the phase's version that the person looked at, ``looked_at`` the digest of the request that an approver
+    saw: if somebody was faster, the answer says so. ``to``, ``override`` and ``confirm`` are ``guards.Wish``'s.
     Raises ``Refused`` with every blocker; then nothing changed.
     """
-    with deed(f"phase.{verb}", by=by, reason=reason.strip()) as doing:
+    wish = Wish(reason.strip(), to, looked_at, override, confirm)
+    with deed(f"phase.{verb}", by=by, reason=wish.reason) as doing:
         Rollout.objects.lock(phase.rollout_id)
         now = clock.now()
-        rollout = Rollout.objects.whole().get(pk=phase.rollout_id)
+        rollout = whole(phase.rollout_id)
         current = next(p for p in facts_of.newest_attempts(rollout) if p.name == phase.name)
         facts = facts_of.for_rollout(rollout, now)
         _refuse_if_overtaken(current, phase, seen)
-        if override:
-            passed = guards.blockers(verb, facts, current.name, by.person, reason=reason)
-        refuse_if(guards.blockers(verb, facts, current.name, by.person, reason=reason, override=override))
+        passed = guards.blockers(verb, facts, current.name, by.person, replace(wish, override=False))
+        refuse_if(guards.blockers(verb, facts, current.name, by.person, wish) if override else passed)
         if override and passed:
-            _record_override(current, verb, by, reason, passed, now)
+            overrides.record(current, verb, passed, by=by, reason=wish.reason, now=now)
             doing.notes["overridden"] = [blocker.message for blocker in passed]
-        result = _APPLY[verb](current, facts, by, reason.strip(), now)
+        doing.notes |= _told(verb, facts, current, wish)
+        result = _APPLY[verb](Deeds(current, facts, by, wish, now))
         current.save()
         doing.rollout, doing.about = rollout, result
-        if verb in ("start", "advance") and current.percentage is not None:
-            doing.notes["percentage"] = current.percentage
         _follow(rollout.pk, now)
     return result
+
+
+def said_in(form: Mapping[str, str]) -> dict[str, Any]:
+    """What a form or a request says besides the verb, as arguments of ``perform`` and ``rehearse``."""
+    return {
+        "reason": form.get("reason", ""),
+        "to": _number(form.get("to", "")),
+        "override": form.get("override") == "yes",
+        "confirm": form.get("confirm", ""),
+        "looked_at": form.get("looked_at", ""),
+        "seen": _number(form.get("seen", "")),
+    }
+
+
+def _number(written: str) -> int | None:
+    return int(written) if written.isdecimal() and len(written) < 10 else None
+
+
+def whole(pk: int) -> Rollout:
+    """The rollout with all that facts need."""
+    rollout: Rollout = Rollout.objects.whole().get(pk=pk)
+    return rollout
+
+
+def _told(verb: str, facts: RolloutFacts, phase: Phase, wish: Wish) -> dict[str, Any]:
+    """What the event says besides what changed: the step that it is about."""
+    if verb not in ("request", "approve", "reject", "withdraw", "start", "advance"):
+        return {}
+    wanted = facts.target(facts.phase(phase.name), wish.to)
+    return {"percentage": wanted.percentage} if wanted and wanted.percentage is not None else {}
 
 
 def perform_on_rollout(verb: str, rollout: Rollout, *, by: Actor, reason: str = "") -> Rollout:
@@ -59,7 +96,7 @@ def perform_on_rollout(verb: str, rollout: Rollout, *, by: Actor, reason: str = 
     with deed(f"rollout.{verb}", by=by, reason=reason.strip()) as doing:
         Rollout.objects.lock(rollout.pk)
         now = clock.now()
-        rollout = Rollout.objects.whole().get(pk=rollout.pk)
+        rollout = whole(rollout.pk)
         facts = facts_of.for_rollout(rollout, now)
         refuse_if(guards.rollout_blockers(verb, facts, by.person, reason=reason))
         if verb == "abandon":
@@ -78,7 +115,7 @@ def blockers_for(facts: RolloutFacts, by: Actor) -> dict[str, dict[str, list[Blo
     """For each phase, each verb that fits its state, with what stands in its way: what pages and answers show."""
     return {
         phase.name: {
-            verb.name: guards.blockers(verb.name, facts, phase.name, by.person, reason="-")
+            verb.name: guards.blockers(verb.name, facts, phase.name, by.person, Wish(reason="-"))
             for verb in PHASE_VERBS.values()
             if phase.state in verb.sources
         }
@@ -112,92 +149,117 @@ def _refuse_if_overtaken(current: Phase, phase: Phase, seen: int | None) -> None
         )
 
 
-def _record_override(phase: Phase, verb: str, by: Actor, reason: str, passed: list[Blocker], now: datetime) -> None:
-    phase.overrides = [
-        *phase.overrides,
-        {
-            "verb": verb,
-            "by": by.name,
-            "at": now.isoformat(),
-            "reason": reason.strip(),
-            "blockers": [blocker.message for blocker in passed],
-        },
-    ]
+@dataclass(slots=True)
+class Deeds:
+    """What a transition works on: the guards have passed."""
+
+    phase: Phase
+    facts: RolloutFacts
+    by: Actor
+    wish: Wish
+    now: datetime
 
 
-def _request(phase: Phase, facts: RolloutFacts, by: Actor, reason: str, now: datetime) -> Phase:
-    phase.request(by=by.name, at=now, digest=facts.phase(phase.name).digest)
+def _request(doing: Deeds) -> Phase:
+    approvals.ask(doing.phase, doing.facts, by=doing.by, now=doing.now, to=doing.wish.to)
+    doing.phase.request(by=doing.by.name, at=doing.now)
+    return doing.phase
+
+
+def _approve(doing: Deeds) -> Phase:
+    approvals.approve(doing.phase, doing.facts, by=doing.by, now=doing.now, note=doing.wish.reason)
+    return doing.phase
+
+
+def _reject(doing: Deeds) -> Phase:
+    request = approvals.standing(doing.phase)
+    request.reject(by=doing.by.name, at=doing.now, reason=doing.wish.reason)
+    request.save()
+    doing.phase.reject(reason=doing.wish.reason)
+    return doing.phase
+
+
+def _withdraw(doing: Deeds) -> Phase:
+    request = approvals.standing(doing.phase)
+    request.withdraw(by=doing.by.name, at=doing.now, reason=doing.wish.reason)
+    request.save()
+    doing.phase.withdraw(reason=doing.wish.reason)
+    return doing.phase
+
+
+def _start(doing: Deeds) -> Phase:
+    phase, grant = doing.phase, approvals.granted(doing.phase)
+    phase.start(grant, at=doing.now, step=_step(doing))
+    _use(grant, doing)
     return phase
 
 
-def _approve(phase: Phase, facts: RolloutFacts, by: Actor, reason: str, now: datetime) -> Phase:
-    phase.approve(by=by.name, at=now)
-    return phase
-
-
-def _reject(phase: Phase, facts: RolloutFacts, by: Actor, reason: str, now: datetime) -> Phase:
-    phase.reject(reason=reason)
-    return phase
-
-
-def _withdraw(phase: Phase, facts: RolloutFacts, by: Actor, reason: str, now: datetime) -> Phase:
-    phase.withdraw(reason=reason)
-    return phase
-
-
-def _start(phase: Phase, facts: RolloutFacts, by: Actor, reason: str, now: datetime) -> Phase:
-    phase.start(at=now, step=_step_at(phase, facts.phase(phase.name).opening.first_step))
-    return phase
-
-
-def _advance(phase: Phase, facts: RolloutFacts, by: Actor, reason: str, now: datetime) -> Phase:
-    opening = facts.phase(phase.name).opening
-    following = opening.ramp.after(opening.step) if opening.ramp else None
-    step = _step_at(phase, following.percentage if following else None)
+def _advance(doing: Deeds) -> Phase:
+    phase, grant, step = doing.phase, approvals.granted(doing.phase), _step(doing)
     if step is None:
         raise Refused([Blocker("last_step", "There is no further step: complete the phase.")])
-    phase.advance(at=now, step=step)
+    grant = grant if grant is not None and grant.percentage == step.percentage else None
+    phase.advance(grant, at=doing.now, step=step)
+    _use(grant, doing)
     return phase
 
 
-def _step_at(phase: Phase, percentage: int | None) -> RampStep | None:
-    if phase.audience != Audience.PERCENTAGE:
+def _use(grant: ApprovalRequest | None, doing: Deeds) -> None:
+    if grant is not None:
+        grant.use(by=doing.by.name, at=doing.now)
+        grant.save()
+
+
+def _step(doing: Deeds) -> RampStep | None:
+    if doing.phase.audience != Audience.PERCENTAGE:
         return None
-    return next((step for step in phase.steps.all() if step.percentage == percentage), None)
+    wanted = doing.facts.target(doing.facts.phase(doing.phase.name), doing.wish.to)
+    percentage = wanted.percentage if wanted else None
+    return next((step for step in doing.phase.steps.all() if step.percentage == percentage), None)
 
 
-def _pause(phase: Phase, facts: RolloutFacts, by: Actor, reason: str, now: datetime) -> Phase:
-    phase.pause(at=now, reason=reason)
-    return phase
+def _pause(doing: Deeds) -> Phase:
+    doing.phase.pause(at=doing.now, reason=doing.wish.reason)
+    return doing.phase
 
 
-def _resume(phase: Phase, facts: RolloutFacts, by: Actor, reason: str, now: datetime) -> Phase:
-    phase.resume()
-    return phase
+def _resume(doing: Deeds) -> Phase:
+    doing.phase.resume()
+    return doing.phase
 
 
-def _complete(phase: Phase, facts: RolloutFacts, by: Actor, reason: str, now: datetime) -> Phase:
-    phase.complete(at=now)
-    return phase
+def _complete(doing: Deeds) -> Phase:
+    doing.phase.complete(at=doing.now)
+    _drop(doing.phase, doing, "the phase is complete")
+    return doing.phase
 
 
-def _skip(phase: Phase, facts: RolloutFacts, by: Actor, reason: str, now: datetime) -> Phase:
-    phase.skip(at=now, reason=reason)
-    return phase
+def _skip(doing: Deeds) -> Phase:
+    doing.phase.skip(at=doing.now, reason=doing.wish.reason)
+    return doing.phase
 
 
-def _roll_back(phase: Phase, facts: RolloutFacts, by: Actor, reason: str, now: datetime) -> Phase:
-    """The phase and every later one that rests on it."""
-    for later in facts_of.newest_attempts(phase.rollout):
-        if later.position > phase.position and later.state in LIVE:
-            later.roll_back(at=now, reason=reason)
+def _roll_back(doing: Deeds) -> Phase:
+    """The phase and every later one that rests on it; what was asked for on top of it is dropped."""
+    for later in facts_of.newest_attempts(doing.phase.rollout):
+        if later.position > doing.phase.position and later.state in LIVE:
+            _drop(later, doing, "rolled back")
+            later.roll_back(at=doing.now, reason=doing.wish.reason)
             later.save()
-    phase.roll_back(at=now, reason=reason)
-    return phase
+    _drop(doing.phase, doing, "rolled back")
+    doing.phase.roll_back(at=doing.now, reason=doing.wish.reason)
+    return doing.phase
 
 
-def _retry(phase: Phase, facts: RolloutFacts, by: Actor, reason: str, now: datetime) -> Phase:
+def _drop(phase: Phase, doing: Deeds, why: str) -> None:
+    for request in phase.standing_requests:
+        request.drop(by=doing.by.name, at=doing.now, reason=why)
+        request.save()
+
+
+def _retry(doing: Deeds) -> Phase:
     """The next attempt: the same plan, a checklist that must be confirmed anew."""
+    phase = doing.phase
     attempt = Phase.objects.create(
         rollout=phase.rollout,
         name=phase.name,
@@ -225,7 +287,7 @@ def _retry(phase: Phase, facts: RolloutFacts, by: Actor, reason: str, now: datet
 #: What a checklist item of the next attempt takes over: what it asks, not who confirmed it.
 _ITEM_PATTERN = ("key", "title", "help", "kind", "role", "gate", "required", "guide", "position")
 
-_APPLY: dict[str, Any] = {
+_APPLY: dict[str, Callable[[Deeds], Phase]] = {
     "request": _request,
     "approve": _approve,
     "reject": _reject,
@@ -250,7 +312,7 @@ _FOLLOW = {
 
 def _follow(pk: int, now: datetime) -> None:
     """Let the rollout's own state follow from its phases, then look again whether GitLab stands as expected."""
-    rollout = Rollout.objects.whole().get(pk=pk)
+    rollout = whole(pk)
     phases = [(phase.state, phase.started_at is not None) for phase in facts_of.newest_attempts(rollout)]
     state = rollout_state(phases)
     if rollout.state not in (state, RolloutState.ABANDONED, RolloutState.CLOSED):

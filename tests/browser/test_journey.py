@@ -16,7 +16,7 @@ def press(page, label):
 
 
 def test_a_rollout_goes_from_plan_to_all_users(portal, sign_in):
-    mia, alice, vic = sign_in("mia"), sign_in("alice"), sign_in("vic")
+    mia, alice, sam, vic = sign_in("mia"), sign_in("alice"), sign_in("sam"), sign_in("vic")
     here = f"{portal.url}/rollouts/haiku/"
 
     mia.get_by_role("link", name="New rollout").click()
@@ -32,8 +32,9 @@ def test_a_rollout_goes_from_plan_to_all_users(portal, sign_in):
         mia.goto(here)
         press(mia, f"Ask for {title}")
         assert f"asked for {title}" in mia.inner_text("main")
-        alice.goto(here)
-        press(alice, f"Approve {title}")
+        for approver in (alice,) if phase != "company" else (alice, sam):
+            approver.goto(here)
+            press(approver, f"Approve {title}")
         mia.goto(here)
         press(mia, f"Start {title}")
         assert "Waiting for GitLab" in mia.inner_text("#exposure")
@@ -43,6 +44,12 @@ def test_a_rollout_goes_from_plan_to_all_users(portal, sign_in):
         assert "Confirmed by GitLab" in mia.inner_text("#exposure")
         if phase == "everyone":
             for percentage in (25, 100):
+                if percentage == 100:
+                    press(mia, "Ask for 100 %")
+                    for approver in (alice, sam):
+                        approver.goto(here)
+                        press(approver, "Approve 100 %")
+                    mia.goto(here)
                 press(mia, f"Advance to {percentage} %")
                 portal.obey()
                 mia.goto(here)
@@ -54,7 +61,12 @@ def test_a_rollout_goes_from_plan_to_all_users(portal, sign_in):
     assert Rollout.objects.get(slug="haiku").state == "completed"
     vic.goto(f"{portal.url}/audit/?rollout=haiku")
     told = vic.inner_text("main")
-    for sentence in ("mia asked for All users", "alice approved All users", "mia advanced All users to 25 %"):
+    for sentence in (
+        "mia asked for All users",
+        "alice approved All users at 1 %",
+        "sam approved All users at 100 %",
+        "mia advanced All users to 25 %",
+    ):
         assert sentence in told
     assert not mia.wrong
     assert not alice.wrong

@@ -57,7 +57,8 @@ def test_the_portfolio_says_which_rollout_needs_whom_and_why(demo, settings):
 
 def test_the_demo_is_told_by_the_same_services(demo):
     assert Rollout.objects.count() == 7
-    assert AuditEvent.objects.filter(verb="phase.approve", actor="alice").count() == 12  # three, three, three, two, one
+    assert AuditEvent.objects.filter(verb="phase.approve", actor="alice").count() == 15
+    assert AuditEvent.objects.filter(verb="phase.approve", actor="root").count() == 8  # companies, and steps from 50 %
     assert set(AuditEvent.objects.filter(verb__startswith="phase.").values_list("source", flat=True)) == {"demo"}
 
 

@@ -8,6 +8,7 @@ from rollouts import models
 from rollouts.audit.actor import Actor
 from rollouts.audit.deeds import deed
 from rollouts.models import AIModel, AuditEvent, ChecklistItem, Phase, RampStep, Rollout
+from rollouts.models.approvals import ApprovalIsProtected
 from rollouts.models.guarded import StateIsProtected
 from rollouts.models.history import HistoryIsAppendOnly
 from rollouts.models.ledger import AuditedModel, Unaudited
@@ -85,7 +86,9 @@ def test_refreshing_keeps_the_state_protected(world):
         ("rollouts_phase", "state = 'completed'"),
         ("rollouts_phase", "state = 'active'"),
         ("rollouts_phase", "state = 'flying'"),
-        ("rollouts_phase", "requested_by = 'mia', approved_by = 'mia'"),
+        ("rollouts_approval", "approver = 'mia'"),
+        ("rollouts_override", "reviewed_by = 'root', reviewed_at = CURRENT_TIMESTAMP, verdict = 'fine'"),
+        ("rollouts_approvalrequest", "state = 'rejected', closed_at = CURRENT_TIMESTAMP"),
         ("rollouts_phase", "attempt = 0"),
         ("rollouts_rollout", "state = 'closed'"),
         ("rollouts_rollout", "drift = 'ahead'"),
@@ -100,8 +103,20 @@ def test_refreshing_keeps_the_state_protected(world):
     ],
 )
 def test_the_database_itself_refuses(world, table, change):
-    world.apply()
+    with_approvals(world)
     refuses(IntegrityError, lambda: raw(f"UPDATE {table} SET {change}"))
+
+
+def with_approvals(world):
+    """A request, an approval and an override are there; the phases are as planned."""
+    world.gitlab.state.set_feature("use_haiku", "false")
+    world.up_to("team", "planned")
+    world.do("request", "team", "mia")
+    world.do("approve", "team", "alice")
+    with deed("x", by=BY):
+        models.Override.objects.create(
+            phase=world.phase("team"), verb="start", by="root", at=world.now(), reason="x", due_at=world.now()
+        )
 
 
 def test_only_one_attempt_of_a_phase_is_open(world):
@@ -184,8 +199,7 @@ def test_every_model_is_audited_or_a_log():
 
 @pytest.mark.parametrize("model", AUDITED, ids=lambda model: model.__name__)
 def test_nothing_changes_outside_a_deed(world, model):
-    world.apply()
-    world.sync()
+    with_approvals(world)
     thing = model.objects.first()
     assert thing is not None
     field = next(
@@ -205,7 +219,7 @@ def test_nothing_changes_outside_a_deed(world, model):
         lambda: model.objects.filter(pk=thing.pk).update(**{field.name: value}),
         lambda: model.objects.all().delete(),
     ):
-        refuses((Unaudited, StateIsProtected), attack)
+        refuses((Unaudited, StateIsProtected, ApprovalIsProtected), attack)
     assert getattr(model.objects.get(pk=thing.pk), field.name) == value
 
 

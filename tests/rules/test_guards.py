@@ -6,13 +6,16 @@ from decimal import Decimal
 
 import pytest
 
-from rollouts.rules import guards
+from rollouts.rules import approvals, guards
+from rollouts.rules.approvals import Given, PhasePolicy, Policy, RequestFacts, Target
 from rollouts.rules.capacity import Capacity
 from rollouts.rules.checklist import Gate, ItemKind, Verdict
 from rollouts.rules.expected import Audience, FlagReading, Opening, Presence
 from rollouts.rules.exposure import NOBODY, Exposure
-from rollouts.rules.facts import ItemFacts, Person, PhaseFacts, RolloutFacts
+from rollouts.rules.facts import ItemFacts, PhaseFacts, RolloutFacts
+from rollouts.rules.guards import Wish
 from rollouts.rules.machine import PHASE_VERBS, PhaseState, Role
+from rollouts.rules.people import Person
 from rollouts.rules.ramp import Ramp, Step
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -20,7 +23,9 @@ MIA = Person("mia", "mia", frozenset({Role.MANAGER}))
 ALICE = Person("alice", "alice", frozenset({Role.APPROVER}))
 ROOT = Person("root", "root", frozenset({Role.ADMIN}))
 VIC = Person("vic", "vic", frozenset({Role.VIEWER}))
-RAMP = Ramp((Step(1, timedelta(minutes=15)), Step(25, timedelta(hours=24)), Step(100, timedelta(0))))
+RAMP = Ramp(
+    (Step(1, timedelta(minutes=15)), Step(25, timedelta(hours=24)), Step(45, timedelta(0)), Step(100, timedelta(0)))
+)
 
 
 def phase(name, state, opening, **more):
@@ -45,6 +50,7 @@ def reading(exposure=NOBODY, *, age=timedelta(seconds=40), presence=Presence.SET
 def facts(*phases, **more):
     return RolloutFacts(
         **{
+            "slug": "haiku",
             "state": "underway",
             "phases": phases,
             "items": (),
@@ -58,8 +64,37 @@ def facts(*phases, **more):
     )
 
 
-def codes(verb, found, name, person, **more):
-    return {blocker.code for blocker in guards.blockers(verb, found, name, person, **more)}
+def codes(verb, found, name, person, **wish):
+    return {blocker.code for blocker in guards.blockers(verb, found, name, person, Wish(**wish))}
+
+
+def asked(**more):
+    """A request of mia's for the start of a phase, with what would be done still the same."""
+    target = Target(True, None, NOBODY, Exposure(actors=frozenset({"User:1"})))
+    return RequestFacts(
+        **{
+            "pk": 1,
+            "state": "open",
+            "target": target,
+            "requested_by": "mia",
+            "requested_at": NOW - timedelta(days=1),
+            "expires_at": NOW + timedelta(days=13),
+            "digest": "a",
+            "stands": "a",
+            "policy": Policy(),
+            **more,
+        }
+    )
+
+
+def given(*people, digest="a"):
+    return tuple(Given(person.name, NOW, digest, person.roles) for person in people)
+
+
+def approved(name, opening, **more):
+    """A phase that alice has approved as it would be done now."""
+    target = approvals.target(opening, NOBODY, is_start=True)
+    return phase(name, "approved", opening, request=asked(target=target, given=given(ALICE)), **more)
 
 
 def at_25(confirmed_at=NOW - timedelta(hours=26), **more):
@@ -81,28 +116,93 @@ def test_a_viewer_may_do_nothing(verb):
 
 
 def test_who_asked_may_not_approve_even_as_an_admin():
-    asked = facts(phase("team", "requested", TEAM, requested_by="root"))
-    assert codes("approve", asked, "team", ROOT) == {"four_eyes"}
-    assert codes("approve", asked, "team", ALICE) == set()
-    assert "four_eyes" in codes("approve", asked, "team", ROOT, reason="I insist", override=True)
+    by_root = facts(phase("team", "requested", TEAM, request=asked(requested_by="root")))
+    assert codes("approve", by_root, "team", ROOT) == {"four_eyes"}
+    assert codes("approve", by_root, "team", ALICE) == set()
+    assert "four_eyes" in codes("approve", by_root, "team", ROOT, reason="I insist", override=True)
 
 
-def test_a_request_is_stale_when_what_was_asked_for_changed():
-    asked = facts(phase("team", "requested", TEAM, requested_by="mia", asked_digest="a", digest="b"))
-    assert codes("approve", asked, "team", ALICE) == {"request_stale"}
-    approved = facts(phase("team", "approved", TEAM, asked_digest="a", digest="b"))
-    assert "request_stale" in codes("start", approved, "team", MIA)
+def test_who_wrote_the_plan_may_not_approve_it_unless_the_policy_says_so():
+    by_alice = asked(authors=frozenset({"alice"}))
+    assert codes("approve", facts(phase("team", "requested", TEAM, request=by_alice)), "team", ALICE) == {"four_eyes"}
+    lenient = replace(by_alice, policy=Policy(author_may=True))
+    assert codes("approve", facts(phase("team", "requested", TEAM, request=lenient)), "team", ALICE) == set()
+
+
+def test_an_approval_is_for_what_was_seen():
+    moved = facts(phase("team", "requested", TEAM, request=asked(stands="b", changed=("Plan: was x, is y.",))))
+    (blocker,) = guards.blockers("approve", moved, "team", ALICE, Wish(seen="a"))
+    assert blocker.code == "void"
+    assert "Plan: was x, is y." in blocker.message
+
+
+def test_what_was_approved_before_a_change_starts_nothing():
+    moved = facts(phase("team", "approved", TEAM, request=asked(stands="b", given=given(ALICE))))
+    assert codes("start", moved, "team", MIA) == {"approval_void"}
+    assert "approval_void" in codes("start", moved, "team", ROOT, reason="now", override=True)
+
+
+def test_an_approver_who_lost_the_role_no_longer_counts():
+    left = Given("alice", NOW, "a", frozenset({Role.VIEWER}))
+    lost = facts(phase("team", "approved", TEAM, request=asked(given=(left,))))
+    assert codes("start", lost, "team", MIA) == {"approval_lost"}
+
+
+def test_one_person_counts_once():
+    twice = facts(phase("team", "requested", TEAM, request=asked(given=given(ALICE, ALICE), policy=Policy(needed=2))))
+    assert codes("approve", twice, "team", ALICE) == {"decided"}
+    assert not twice.phase("team").request.is_granted(NOW)
+
+
+def test_an_expired_request_is_neither_approved_nor_used():
+    late = asked(expires_at=NOW - timedelta(minutes=3), given=given(ALICE))
+    assert "expired" in codes("approve", facts(phase("team", "requested", TEAM, request=late)), "team", ROOT)
+    assert codes("start", facts(phase("team", "approved", TEAM, request=late)), "team", MIA) == {"approval_expired"}
+
+
+def test_a_step_from_half_of_all_on_needs_a_request_of_its_own():
+    ramp = Ramp((Step(25, timedelta(0)), Step(50, timedelta(0)), Step(100, timedelta(0))))
+    everyone = phase("everyone", "active", replace(EVERYONE, ramp=ramp, step=25), confirmed_at=NOW)
+    standing = facts(everyone, reading=reading(Exposure(percentage_of_actors=Decimal(25))))
+    assert codes("advance", standing, "everyone", MIA) == {"approval_missing"}
+    target = standing.target(everyone)
+    two = asked(target=target, policy=Policy(needed=2), given=given(ALICE, ROOT))
+    approved = facts(replace(everyone, request=two), reading=standing.reading)
+    assert codes("advance", approved, "everyone", MIA) == set()
+    assert codes("advance", approved, "everyone", MIA, to=100) == {"approval_missing"}
+
+
+@pytest.mark.parametrize(
+    ("steps", "at", "to", "needed"),
+    [
+        ((1, 10, 25), 1, 10, None),
+        ((1, 26, 27), 1, 27, 2),  # passes over 26 %
+        ((1, 26, 27), 1, 26, None),  # 25 points
+        ((1, 27, 28), 1, 27, 2),  # 26 points
+    ],
+)
+def test_a_jump_needs_a_second_approver(steps, at, to, needed):
+    ramp = Ramp(tuple(Step(step, timedelta(0)) for step in steps))
+    opening = replace(EVERYONE, ramp=ramp, step=at, state="active")
+    target = approvals.target(opening, Exposure(percentage_of_actors=Decimal(at)), is_start=False, to=to)
+    policy = PhasePolicy().for_target(target)
+    assert (policy.needed if policy else None) == needed
+
+
+def test_all_at_once_is_a_jump():
+    target = approvals.target(Opening("planned", Audience.ALL_AT_ONCE), NOBODY, is_start=True)
+    assert PhasePolicy().for_target(target).needed == 2
 
 
 def test_one_request_at_a_time():
-    two = facts(phase("team", "requested", TEAM), phase("company", "planned", COMPANY))
+    two = facts(phase("team", "requested", TEAM, request=asked()), phase("company", "planned", COMPANY))
     assert codes("request", two, "company", MIA) == {"another_request"}
 
 
 def test_start_names_every_blocker_at_once():
     blocked = facts(
         phase("team", "planned", TEAM, optional=True),
-        phase("company", "approved", COMPANY, unresolved=("user:zed",)),
+        approved("company", COMPANY, unresolved=("user:zed",)),
         items=(
             ItemFacts(
                 "plan", "Rollout plan", ItemKind.ISSUE, None, Gate.START, True, Verdict(False, "no issue is linked")
@@ -125,20 +225,22 @@ def test_start_names_every_blocker_at_once():
 
 
 def test_a_flag_that_gitlab_does_not_know_can_not_start():
-    unknown = facts(phase("team", "approved", TEAM), reading=FlagReading(Presence.UNKNOWN, None, NOW, NOW))
+    unknown = facts(approved("team", TEAM), reading=FlagReading(Presence.UNKNOWN, None, NOW, NOW))
     assert codes("start", unknown, "team", MIA) == {"flag_missing"}
 
 
 def test_a_skipped_optional_phase_lets_the_next_one_start():
-    two = facts(phase("team", "skipped", TEAM, optional=True), phase("company", "approved", COMPANY))
+    two = facts(phase("team", "skipped", TEAM, optional=True), approved("company", COMPANY))
     assert codes("start", two, "company", MIA) == set()
 
 
 def test_an_admin_may_override_start_with_a_reason_and_nobody_else():
-    stale = facts(phase("team", "approved", TEAM), reading=reading(age=timedelta(hours=1)))
-    assert codes("start", stale, "team", ROOT, reason="incident", override=True) == set()
-    assert codes("start", stale, "team", ROOT, override=True) == {"reason_missing"}
-    assert codes("start", stale, "team", MIA, reason="please", override=True) == {"role"}
+    stale = facts(approved("team", TEAM), reading=reading(age=timedelta(hours=1)))
+    sure = {"override": True, "confirm": "haiku"}
+    assert codes("start", stale, "team", ROOT, reason="incident", **sure) == set()
+    assert codes("start", stale, "team", ROOT, **sure) == {"reason_missing"}
+    assert codes("start", stale, "team", MIA, reason="please", **sure) == {"role"}
+    assert codes("start", stale, "team", ROOT, reason="incident", override=True) == {"confirmation_missing"}
 
 
 def test_advance_goes_on_when_soak_is_over_and_gitlab_stands_exactly_there():
@@ -161,10 +263,10 @@ def test_advance_with_the_flag_elsewhere_says_where_it_is():
 
 
 def test_advance_needs_capacity_for_the_next_step():
-    short = replace(at_25(), capacity=Capacity(20_000, 42_000))
+    short = replace(at_25(), capacity=Capacity(10_000, 42_000))
     (blocker,) = guards.blockers("advance", short, "everyone", MIA)
     assert blocker.code == "capacity_short"
-    assert "100 % needs 42,000 requests a minute, the quota is 20,000" in blocker.message
+    assert "45 % needs 18,900 requests a minute, the quota is 10,000" in blocker.message
 
 
 def test_percentage_of_time_never_satisfies_a_step():

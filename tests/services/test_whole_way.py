@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from rollouts.models import AuditEvent, FlagReading
+from rollouts.services import overrides
 from rollouts.services.refusals import Refused
 
 pytestmark = pytest.mark.django_db
@@ -21,24 +22,15 @@ def test_a_rollout_goes_from_plan_through_all_phases_to_all_users(world):
         .order_by("pk")
         .values_list("verb", "actor")
     )
+    one, two = ("phase.approve", "alice"), ("phase.approve", "sam")
+    begin = [("phase.start", "mia"), ("phase.confirmed", "sync")]
+    step = [("phase.advance", "mia"), ("phase.confirmed", "sync")]
+    ask, complete = ("phase.request", "mia"), ("phase.complete", "mia")
     assert told == [
-        *[
-            ("phase.request", "mia"),
-            ("phase.approve", "alice"),
-            ("phase.start", "mia"),
-            ("phase.confirmed", "sync"),
-            ("phase.complete", "mia"),
-        ]
-        * 2,
-        ("phase.request", "mia"),
-        ("phase.approve", "alice"),
-        ("phase.start", "mia"),
-        ("phase.confirmed", "sync"),
-        ("phase.advance", "mia"),
-        ("phase.confirmed", "sync"),
-        ("phase.advance", "mia"),
-        ("phase.confirmed", "sync"),
-        ("phase.complete", "mia"),
+        *[ask, one, *begin, complete],  # the team: one approver
+        *[ask, one, two, *begin, complete],  # the company: two
+        *[ask, one, *begin, *step],  # 1 %, 25 %
+        *[ask, one, two, *step, complete],  # 100 %: asked for by itself, two
     ]
     assert FlagReading.objects.filter(flag=rollout.flag).count() == 6
 
@@ -102,9 +94,14 @@ def test_a_phase_cannot_start_before_its_feedback_issue_exists(world):
     world.up_to("team", "approved")
     world.gitlab.state.delete_issue("acme/app", 14)
     world.sync()
+    assert world.phase("team").state == "requested"
+    assert world.facts().phase("team").request.changed == (
+        "Checklist, “The internal feedback issue exists”: was done, is open.",
+    )
+    world.do("approve", "team", "sam")
     with pytest.raises(Refused) as refused:
         world.do("start", "team", "mia")
-    assert refused.value.codes == {"item_open", "request_stale"}
+    assert refused.value.codes == {"item_open"}
 
 
 def test_drift_appears_is_told_and_heals(world):
@@ -136,15 +133,19 @@ def test_roll_back_works_with_gitlab_down_and_takes_the_later_phases_along(world
     assert (again.attempt, again.state) == (2, "planned")
 
 
-def test_the_plan_changed_since_so_the_approval_is_refused(world):
-    world.up_to("everyone", "requested")
+def test_a_changed_plan_voids_approvals_and_asks_again(world):
+    world.up_to("everyone", "approved")
     world.apply(steps=[5, 100])
+    phase = world.phase("everyone")
+    assert (phase.state, phase.approved_by) == ("requested", "")
+    request = world.facts().phase("everyone").request
+    assert request.counting() == ()
+    assert "What: was Start All users at 1 %, is Start All users at 5 %." in request.changed
     with pytest.raises(Refused) as refused:
-        world.do("approve", "everyone", "alice")
-    assert refused.value.codes == {"request_stale"}
-    world.do("withdraw", "everyone", "mia")
-    world.do("request", "everyone", "mia")
-    assert world.do("approve", "everyone", "alice").state == "approved"
+        world.do("approve", "everyone", "alice", looked_at="0" * 64)
+    assert refused.value.codes == {"void"}
+    world.do("approve", "everyone", "alice", looked_at=request.stands)
+    assert world.do("start", "everyone", "mia").percentage == 5
 
 
 def test_a_running_phase_is_not_planned_anew(world):
@@ -158,12 +159,19 @@ def test_a_running_phase_is_not_planned_anew(world):
 def test_an_override_is_loud(world):
     world.plan["soak"] = "15m"
     world.up_to("everyone", "active")
-    done = world.do("advance", "everyone", "root", reason="incident 1", override=True)
+    done = world.do("advance", "everyone", "root", reason="incident 1", override=True, confirm="haiku")
     assert done.percentage == 25
-    assert done.overrides[0]["by"] == "root"
+    debt = done.overrides.get()
+    assert (debt.by, debt.reviewed_by) == ("root", "")
+    assert timedelta(days=2.9) < debt.due_at - world.now() < timedelta(days=3.1)
     event = AuditEvent.objects.filter(verb="phase.advance").latest("pk")
     assert event.reason == "incident 1"
     assert "must stand" in event.after["overridden"][0]
+    for by, verdict, code in (("root", "fine", "four_eyes"), ("mia", "fine", "role"), ("alice", " ", "reason_missing")):
+        with pytest.raises(Refused) as refused:
+            overrides.review(debt, by=world.actor(by), verdict=verdict)
+        assert refused.value.codes == {code}
+    assert overrides.review(debt, by=world.actor("alice"), verdict="It was right.").reviewed_by == "alice"
 
 
 def test_who_was_slower_is_told_so(world):

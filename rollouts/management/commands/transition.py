@@ -27,9 +27,11 @@ class Command(BaseCommand):
         parser.add_argument("verb", metavar="VERB", help=", ".join([*PHASE_VERBS, *ROLLOUT_VERBS]))
         parser.add_argument("--as", dest="user", metavar="USER", help="the portal user who does it")
         parser.add_argument("--reason", default="", metavar="TEXT")
+        parser.add_argument("--to", type=int, metavar="PERCENTAGE", help="a later step of the ramp than the next one")
         parser.add_argument(
-            "--override", action="store_true", help="pass blockers of start and advance (admin, reason)"
+            "--override", action="store_true", help="pass blockers of start and advance (admin, reason, --confirm)"
         )
+        parser.add_argument("--confirm", default="", metavar="SLUG", help="the rollout's short name again")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -57,7 +59,8 @@ class Command(BaseCommand):
         if name == "rollout":
             return str(transitions.perform_on_rollout(verb, rollout, by=by, reason=options["reason"]).state)
         phase = self._phase(rollout, name)
-        done = transitions.perform(verb, phase, by=by, reason=options["reason"], override=options["override"])
+        said = {name: options[name] for name in ("reason", "to", "override", "confirm")}
+        done = transitions.perform(verb, phase, by=by, **said)
         return str(done.state)
 
     def _phase(self, rollout: Rollout, name: str) -> Phase:

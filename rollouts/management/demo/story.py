@@ -64,6 +64,7 @@ class Story:
         self.ago(lambda: self.whole_phase("sonnet-default-models", "team"), days=6)
         self.climb("haiku-code-completion", {1: 5.0, 10: 3.5, 25: 1.6})
         self.climb("codestral-2508-v4", {1: 4.0, 10: 2.6, 25: 1.2})
+        self.ago(lambda: self.ask_for_the_step("haiku-code-completion"), days=1)
         self.ago(lambda: self.begin("sonnet-default-models", "company"), days=2)
         self.ago(lambda: self.decide("sonnet-default-models", 2), days=1)
         self.ago(
@@ -114,7 +115,7 @@ class Story:
     def begin(self, slug: str, phase: str, *, obeyed: bool = True) -> None:
         self.read()
         self.ask(slug, phase)
-        self.do(slug, phase, "approve", "alice")
+        self.agree(slug, phase)
         self.do(slug, phase, "start", "mia")
         if obeyed:
             self.obey(slug)
@@ -131,8 +132,23 @@ class Story:
             else:
                 self.ago(lambda to=percentage: self.step(slug, to), days=days)  # type: ignore[misc]
 
+    def agree(self, slug: str, phase: str) -> None:
+        """alice approves, and root where it takes two."""
+        for approver in ("alice", "root"):
+            request = facts.for_rollout(self.rollout(slug), clock.now()).phase(phase).request
+            if request is not None and not request.is_granted(clock.now()):
+                self.do(slug, phase, "approve", approver)
+
+    def ask_for_the_step(self, slug: str) -> None:
+        """Where the next step takes a request of its own: it is asked for and approved."""
+        told = facts.for_rollout(self.rollout(slug), clock.now())
+        if told.policy(told.phase("everyone")) is not None:
+            self.do(slug, "everyone", "request", "mia")
+            self.agree(slug, "everyone")
+
     def step(self, slug: str, percentage: int) -> None:
         self.read()
+        self.ask_for_the_step(slug)
         self.do(slug, "everyone", "advance", "mia")
         assert self.phase(slug, "everyone").percentage == percentage
         self.obey(slug)

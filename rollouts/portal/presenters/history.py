@@ -17,6 +17,10 @@ DONE = {
     "item.confirm": "confirmed",
     "item.unconfirm": "took back the confirmation of",
     "reading.enter": "entered a reading of",
+    "approval.void": "asks approvers again: what was asked for has changed:",
+    "approval.lapse": "asks approvers again: an approval no longer counts:",
+    "approval.expire": "let the request expire:",
+    "override.review": "reviewed the override:",
     "admin.add": "added",
     "admin.change": "changed",
     "admin.delete": "deleted",
@@ -28,6 +32,8 @@ def sentence(event: AuditEvent) -> str:
     room, _, verb = event.verb.partition(".")
     if event.verb == "phase.advance":
         return f"advanced {event.object_name} to {event.after.get('percentage')} %"
+    if room == "phase" and verb in ("request", "approve", "reject", "withdraw") and event.after.get("percentage"):
+        return f"{PHASE_VERBS[verb].past} {event.object_name} at {event.after['percentage']} %"
     if room == "phase" and verb in PHASE_VERBS:
         return f"{PHASE_VERBS[verb].past} {event.object_name}"
     if room == "rollout" and verb in ROLLOUT_VERBS:

@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ...audit.actor import Actor
-from ...models import AuditEvent, ChecklistItem, Phase, Rollout, TrackedIssue
+from ...models import AuditEvent, ChecklistItem, Override, Phase, Rollout, TrackedIssue
 from ...rules import commands, guards, health
 from ...rules.blockers import Blocker, in_words
-from ...rules.expected import Drift, Presence
-from ...rules.exposure import NOBODY, leaves_actorless_code_off
+from ...rules.expected import Drift
+from ...rules.exposure import leaves_actorless_code_off
 from ...rules.facts import ItemFacts, PhaseFacts, RolloutFacts
+from ...rules.guards import Wish
 from ...rules.machine import LIVE, PHASE_VERBS, ROLLOUT_VERBS, PhaseState, RolloutState
 from ...rules.next_action import NextAction, next_action
 from ...services import facts as facts_of
-from ...services import transitions
+from ...services import gates, transitions
 from .track import Track, track, where
 
 #: The order of buttons: what leads on first, the way back last.
@@ -25,7 +26,10 @@ LEADS_ON = frozenset({"approve", "start", "advance", "complete", "request", "res
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A button: ``blockers`` disable it; an admin may override them where ``can_override`` says so."""
+    """A button: ``blockers`` disable it; an admin may override them where ``can_override`` says so.
+
+    ``looked_at`` is the digest of the request that the person decides about.
+    """
 
     verb: str
     label: str
@@ -35,6 +39,7 @@ class Action:
     needs_reason: bool
     is_primary: bool
     can_override: bool
+    looked_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,19 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestShown:
+    """A standing request under its phase: what it would do, who agreed, what changed since."""
+
+    words: str
+    requested_by: str
+    expires_at: datetime
+    needed: int
+    approvals: tuple[tuple[str, datetime, bool], ...]
+    changed: tuple[str, ...]
+    policy: str
+
+
+@dataclass(frozen=True, slots=True)
 class Station:
     """A phase under the track."""
 
@@ -79,7 +97,9 @@ class Station:
     words: str
     reason: str
     steps: tuple[tuple[int, bool], ...]
-    overrides: tuple[dict[str, str], ...]
+    policy: str
+    overrides: tuple[Override, ...]
+    request: RequestShown | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +158,7 @@ def build(rollout: Rollout, viewer: Actor, now: datetime, *, is_overdue: bool = 
         stations=tuple(_station(phases[phase.name], phase, now) for phase in facts.phases),
         actions=_actions(facts, current, row, viewer) if current and row else (),
         roll_backs=tuple(
-            _action("roll_back", facts, phase, phases[phase.name], viewer)
+            action_of("roll_back", facts, phase, phases[phase.name].version, viewer)
             for phase in reversed(facts.phases)
             if phase.state in LIVE and viewer.person.has(PHASE_VERBS["roll_back"].role)
         ),
@@ -148,7 +168,7 @@ def build(rollout: Rollout, viewer: Actor, now: datetime, *, is_overdue: bool = 
         sections=sections,
         items_done=sum(item.verdict.satisfied for item in required),
         items_all=len(required),
-        commands=() if is_over else _commands(rollout, facts),
+        commands=() if is_over or state.drift is Drift.NONE else gates.commands_to(rollout, facts, facts.expected),
         waiting_since=row.stepped_at if row and state.health is health.Health.WAITING else None,
         confirmed_since=row.confirmed_at if row else None,
         actorless=facts.reading.exposure is not None and leaves_actorless_code_off(facts.reading.exposure),
@@ -160,42 +180,69 @@ def build(rollout: Rollout, viewer: Actor, now: datetime, *, is_overdue: bool = 
 
 def _actions(facts: RolloutFacts, phase: PhaseFacts, row: Phase, viewer: Actor) -> tuple[Action, ...]:
     fitting = [
-        PHASE_VERBS[name]
+        name
         for name in ORDER
-        if phase.state in PHASE_VERBS[name].sources and viewer.person.has(PHASE_VERBS[name].role)
+        if phase.state in PHASE_VERBS[name].sources
+        and guards.may(name, facts, phase, viewer.person)
+        and _makes_sense(name, facts, phase)
     ]
-    found = [_action(verb.name, facts, phase, row, viewer) for verb in fitting]
-    opening = phase.opening
-    has_next = bool(opening.ramp and opening.ramp.after(opening.step))
-    if phase.state == PhaseState.ACTIVE:
-        found = [action for action in found if action.verb != ("complete" if has_next else "advance")]
-    if not phase.optional:
-        found = [action for action in found if action.verb != "skip"]
-    return tuple(found)
+    return tuple(action_of(name, facts, phase, row.version, viewer) for name in fitting)
 
 
-def _action(verb: str, facts: RolloutFacts, phase: PhaseFacts, row: Phase, viewer: Actor) -> Action:
+def _makes_sense(verb: str, facts: RolloutFacts, phase: PhaseFacts) -> bool:
+    """Whether a button for it says anything: no «skip» of what is required, no «approve» of nothing."""
+    is_granted = phase.request is not None and phase.request.is_granted(facts.now)
+    needs_request = facts.policy(phase) is not None
+    match verb:
+        case "approve" | "reject":
+            return phase.request is not None and not is_granted
+        case "withdraw":
+            return phase.request is not None
+        case "request":
+            return phase.request is None and (phase.state == PhaseState.PLANNED or needs_request)
+        case "advance":
+            return facts.target(phase) is not None and (is_granted or not needs_request)
+        case "complete":
+            return facts.target(phase) is None or phase.opening.ramp is None
+        case "skip":
+            return phase.optional
+    return True
+
+
+def action_of(verb: str, facts: RolloutFacts, phase: PhaseFacts, version: int, viewer: Actor) -> Action:
+    """The button for a verb as this person sees it."""
     rule = PHASE_VERBS[verb]
-    found = guards.blockers(verb, facts, phase.name, viewer.person, reason="-")
-    opening = phase.opening
-    following = opening.ramp.after(opening.step) if opening.ramp else None
-    label = f"Advance to {following.percentage} %" if verb == "advance" and following else f"{rule.label} {phase.title}"
-    if verb == "request":
-        label = f"Ask for {phase.title}"
-    if verb == "retry":
-        label = f"Try {phase.title} again"
+    found = guards.blockers(verb, facts, phase.name, viewer.person, Wish(reason="-"))
+    anyway = Wish(reason="-", override=True, confirm=facts.slug)
     return Action(
         verb=verb,
-        label=label,
+        label=_label(verb, facts, phase),
         phase=phase.name,
-        version=row.version,
+        version=version,
         blockers=tuple(found),
         needs_reason=rule.needs_reason or verb == "pause",
         is_primary=verb in LEADS_ON,
         can_override=bool(found)
         and rule.overridable
-        and not guards.blockers(verb, facts, phase.name, viewer.person, reason="-", override=True),
+        and not guards.blockers(verb, facts, phase.name, viewer.person, anyway),
+        looked_at=phase.request.stands if phase.request and verb in guards.BY_POLICY else "",
     )
+
+
+def _label(verb: str, facts: RolloutFacts, phase: PhaseFacts) -> str:
+    wanted = facts.target(phase)
+    is_step = wanted is not None and not wanted.is_start
+    what = f"{wanted.percentage} %" if wanted and is_step else phase.title
+    match verb:
+        case "advance":
+            return f"Advance to {what}"
+        case "request":
+            return f"Ask for {what}"
+        case "retry":
+            return f"Try {phase.title} again"
+        case "approve" | "reject" | "withdraw":
+            return f"{PHASE_VERBS[verb].label} {what}"
+    return f"{PHASE_VERBS[verb].label} {phase.title}"
 
 
 def _rollout_actions(facts: RolloutFacts, rollout: Rollout, viewer: Actor) -> tuple[Action, ...]:
@@ -217,16 +264,13 @@ def _rollout_actions(facts: RolloutFacts, rollout: Rollout, viewer: Actor) -> tu
 
 
 def _before(facts: RolloutFacts, phase: PhaseFacts, rollout: Rollout) -> tuple[str, tuple[Check, ...]]:
-    opening = phase.opening
-    following = opening.ramp.after(opening.step) if opening.ramp else None
+    wanted = facts.target(phase) if phase.opening.ramp else None
     if phase.state in (PhaseState.ACTIVE, PhaseState.PAUSED):
-        verb = "advance" if following else "complete"
-        title = f"Before {following.percentage} %" if following else f"Before {phase.title} is complete"
+        verb = "advance" if wanted else "complete"
+        title = f"Before {wanted.percentage} %" if wanted else f"Before {phase.title} is complete"
     else:
         verb, title = "start", f"Before {phase.title} starts"
     found = guards.standing_in_the_way(verb, facts, phase)
-    if phase.state not in (PhaseState.REQUESTED, PhaseState.APPROVED):
-        found = [blocker for blocker in found if blocker.code != "request_stale"]
     codes = {blocker.code for blocker in found}
     stands = [Check(True, words) for wanted, words in _facts_that_stand(verb, facts, phase) if not codes & set(wanted)]
     return title, tuple(stands + [Check(False, b.message, transitions.url_of(b, rollout)) for b in found])
@@ -237,12 +281,18 @@ def _facts_that_stand(verb: str, facts: RolloutFacts, phase: PhaseFacts) -> list
     age = in_words(facts.now - facts.reading.read_at) if facts.reading.read_at else ""
     fresh = (("reading_stale",), f"GitLab was read {age} ago")
     capacity = (("capacity_short", "capacity_unknown"), facts.capacity.words)
+    request = phase.request
+    agreed = f"Approved by {' and '.join(one.by for one in request.counting())}" if request else ""
+    approved = (("approval_missing", "approval_void", "approval_lost", "approval_expired"), agreed)
+    free = (("change_lock", "locks_unknown"), "No change lock holds")
     if verb == "start":
         return [
             (("item_open",), "All required items are satisfied"),
             (("earlier_phase_open",), "Earlier phases are completed or skipped"),
             (("flag_missing", "flag_ahead"), f"The flag is there and not ahead: {facts.reading.words}"),
             fresh,
+            free,
+            *([approved] if agreed else []),
             capacity,
         ]
     stands = [fresh, (("not_confirmed",), f"GitLab stands where the plan says: {facts.reading.words}")]
@@ -250,7 +300,8 @@ def _facts_that_stand(verb: str, facts: RolloutFacts, phase: PhaseFacts) -> list
         stands.append((("item_open",), "All items that gate it are satisfied"))
         return [*stands, (("soak", "not_whole"), f"It stood for {in_words(phase.final_soak)}")]
     step = phase.opening.ramp.at(phase.opening.step) if phase.opening.ramp and phase.opening.step else None
-    return [*stands, (("soak",), f"Soak of {in_words(step.soak)} is over" if step else "Soak is over"), capacity]
+    soak = f"Soak of {in_words(step.soak)} is over" if step else "Soak is over"
+    return [*stands, (("soak",), soak), free, *([approved] if agreed else []), capacity]
 
 
 def _sections(
@@ -305,8 +356,9 @@ def _station(row: Phase, phase: PhaseFacts, now: datetime) -> Station:
         if since and phase.opening.ramp and phase.opening.step:
             soak = phase.opening.ramp.at(phase.opening.step).soak
             said += f" · stood {in_words(now - since)} of {in_words(soak)}"
-    elif row.state == PhaseState.REQUESTED:
-        said = f"asked for by {row.requested_by}"
+    elif row.state == PhaseState.REQUESTED and phase.request:
+        given, needed = len(phase.request.counting()), phase.request.policy.needed
+        said = f"asked for by {row.requested_by} · {given} of {needed} approval{'' if needed == 1 else 's'}"
     elif row.state == PhaseState.APPROVED:
         said = f"approved by {row.approved_by}"
     if row.attempt > 1:
@@ -320,34 +372,24 @@ def _station(row: Phase, phase: PhaseFacts, now: datetime) -> Station:
         words=said,
         reason=row.reason,
         steps=tuple((step.percentage, step.percentage == phase.opening.step) for step in ramp.steps) if ramp else (),
-        overrides=tuple(row.overrides),
+        policy=phase.policy.words(has_ramp=ramp is not None),
+        overrides=tuple(row.overrides.all()),
+        request=_request(phase, now) if phase.request else None,
     )
 
 
-def _commands(rollout: Rollout, facts: RolloutFacts) -> tuple[commands.Command, ...]:
-    """What to run so that GitLab stands as expected; nothing if it does or was never read."""
-    if facts.is_confirmed or facts.reading.presence in (Presence.UNREAD, Presence.UNKNOWN):
-        return ()
-    if health.judge(facts).drift is Drift.NONE:
-        return ()
-    flag, instance = rollout.flag, rollout.flag.instance
-    is_set = facts.reading.presence is Presence.SET and facts.reading.exposure is not None
-    if flag.project:
-        strategies = flag.reading.strategies if flag.reading else []
-        return commands.for_project_flag(
-            flag.name,
-            project=flag.project.path,
-            environment=flag.environment,
-            wanted=facts.expected,
-            strategies=list(strategies),
-            api_url=instance.api_url,
-        )
-    return commands.for_instance_flag(
-        flag.name,
-        now=facts.reading.exposure if is_set and facts.reading.exposure else NOBODY,
-        wanted=facts.expected,
-        names=facts_of.actor_names(rollout),
-        api_url=instance.api_url,
+def _request(phase: PhaseFacts, now: datetime) -> RequestShown:
+    request = phase.request
+    assert request is not None
+    counting = {one.by for one in request.counting()}
+    return RequestShown(
+        words=request.target.words(phase.title) if request.target else phase.title,
+        requested_by=request.requested_by,
+        expires_at=request.expires_at,
+        needed=request.policy.needed,
+        approvals=tuple((one.by, one.at, one.by in counting and one.digest == request.stands) for one in request.given),
+        changed=request.changed,
+        policy=request.policy.words,
     )
 
 

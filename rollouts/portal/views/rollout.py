@@ -8,9 +8,9 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_POST, require_safe
 
 from ...audit.actor import Actor
-from ...models import ChecklistItem, Rollout, clock
+from ...models import ChecklistItem, Override, Rollout, clock
 from ...rules.machine import PHASE_VERBS, ROLLOUT_VERBS
-from ...services import checklist, facts, transitions
+from ...services import checklist, facts, overrides, transitions
 from ...services.refusals import Refused
 from ..presenters import portfolio, rollout_page
 
@@ -28,7 +28,15 @@ def _page(request: HttpRequest, slug: str, refused: Refused | None = None, what:
     if refused is not None:
         status = 403 if refused.codes == {"role"} else 409
         blockers = [(blocker.message, transitions.url_of(blocker, whole)) for blocker in refused.blockers]
-    context = {"page": page, "rollout": whole, "refused": blockers, "refused_what": what, "overdue": overdue}
+    context = {
+        "page": page,
+        "rollout": whole,
+        "refused": blockers,
+        "refused_what": what,
+        "overdue": overdue,
+        "now": now,
+        "may_review": any(viewer.person.has(role) for role in overrides.REVIEWERS),
+    }
     return render(request, "portal/rollout.html", context, status=status)
 
 
@@ -43,15 +51,13 @@ def transition(request: HttpRequest, slug: str, phase: str, verb: str) -> HttpRe
     current = next((p for p in facts.newest_attempts(_whole(slug)) if p.name == phase), None)
     if current is None or verb not in PHASE_VERBS:
         raise Http404(f"There is no {verb} of {phase}.")
-    rule, seen = PHASE_VERBS[verb], request.POST.get("seen", "")
+    rule = PHASE_VERBS[verb]
     try:
         done = transitions.perform(
             verb,
             current,
             by=Actor.of(request.user),
-            reason=request.POST.get("reason", ""),
-            override=request.POST.get("override") == "yes",
-            seen=int(seen) if seen.isdecimal() and len(seen) < 10 else None,
+            **transitions.said_in(request.POST),
         )
     except Refused as refused:
         return _page(request, slug, refused, f"{rule.label}: {current.title}")
@@ -88,6 +94,18 @@ def confirm_item(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     except Refused as refused:
         return _page(request, slug, refused, item.title)
     messages.success(request, f"{'Taken back' if 'undo' in request.POST else 'Confirmed'}: {item.title}.")
+    return _back(slug)
+
+
+@require_POST
+def review_override(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """A second person closes the review that an override owes."""
+    override = get_object_or_404(Override.objects.select_related("phase"), phase__rollout__slug=slug, pk=pk)
+    try:
+        overrides.review(override, by=Actor.of(request.user), verdict=request.POST.get("verdict", ""))
+    except Refused as refused:
+        return _page(request, slug, refused, "Review of the override")
+    messages.success(request, "The review is closed.")
     return _back(slug)
 
 

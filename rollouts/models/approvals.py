@@ -1,0 +1,179 @@
+"""Requests for approval, the approvals given, and overrides with the review that they owe."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django_fsm import FSMField, transition
+
+from ..rules.approvals import STANDING, RequestState
+from .guarded import GuardedModel, GuardedQuerySet
+from .ledger import AuditedModel
+from .phases import Phase
+
+R = RequestState
+
+
+class ApprovalIsProtected(RuntimeError):
+    """Somebody tried to write an approval that nobody gave, or that does not count."""
+
+
+class ApprovalRequest(GuardedModel):
+    """Somebody asks that a phase may start, or take a step. ``digest`` is of exactly what would be done.
+
+    When that changes, a new round begins: what was approved before no longer counts.
+    """
+
+    first_state = R.OPEN
+
+    phase = models.ForeignKey(Phase, on_delete=models.PROTECT, related_name="requests")
+    is_start = models.BooleanField(help_text="For the start of the phase; otherwise for one step of its ramp.")
+    percentage = models.PositiveSmallIntegerField(null=True, blank=True, help_text="To which percentage of actors.")
+    state = FSMField(choices=[(s.value, s.value) for s in R], default=R.OPEN, protected=True, db_index=True)
+    requested_by = models.CharField(max_length=150)
+    requested_at = models.DateTimeField()
+    expires_at = models.DateTimeField(help_text="What is not used by then must be asked for again.")
+    round = models.PositiveSmallIntegerField(default=1, help_text="Counts how often what was asked for has changed.")
+    digest = models.CharField(max_length=64, help_text="SHA-256 of what would be done.")
+    content = models.JSONField(default=dict, help_text="What would be done, in words and values.")
+    changed = models.JSONField(default=list, blank=True, help_text="What changed since the round before.")
+    closed_at = models.DateTimeField(null=True, blank=True)
+    closed_by = models.CharField(max_length=150, blank=True)
+    reason = models.TextField(blank=True, help_text="Why it was rejected or withdrawn.")
+
+    objects = GuardedQuerySet.as_manager()  # type: ignore[misc]
+
+    class Meta:
+        ordering = ("-requested_at", "-pk")
+        constraints = [
+            models.UniqueConstraint(
+                fields=("phase",), condition=Q(state__in=[s.value for s in STANDING]), name="one_standing_request"
+            ),
+            models.CheckConstraint(condition=Q(state__in=[s.value for s in R]), name="request_state_known"),
+            models.CheckConstraint(
+                condition=Q(state__in=[s.value for s in STANDING], closed_at__isnull=True)
+                | (~Q(state__in=[s.value for s in STANDING]) & Q(closed_at__isnull=False)),
+                name="closed_requests_have_an_end",
+            ),
+            models.CheckConstraint(condition=Q(expires_at__gt=F("requested_at")), name="a_request_lives_for_a_while"),
+            models.CheckConstraint(condition=~Q(state="rejected") | ~Q(reason=""), name="rejected_with_a_reason"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.phase}{f' at {self.percentage} %' if self.percentage else ''}"
+
+    @transition(state, source=R.OPEN, target=R.GRANTED)
+    def grant(self, *, needed: int) -> None:
+        """Enough people have approved. Raises ``ApprovalIsProtected`` if that is not so."""
+        people = set(self.approvals.filter(digest=self.digest).values_list("approver", flat=True))
+        if needed < 1 or len(people) < needed:
+            raise ApprovalIsProtected(f"{self} has {len(people)} of {needed} approvals.")
+        self.passed()
+
+    @transition(state, source=R.GRANTED, target=R.OPEN)
+    def reopen(self) -> None:
+        self.passed()
+
+    @transition(state, source=R.GRANTED, target=R.USED)
+    def use(self, *, by: str, at: datetime) -> None:
+        self._close(by, at, "")
+
+    @transition(state, source=R.OPEN, target=R.REJECTED)
+    def reject(self, *, by: str, at: datetime, reason: str) -> None:
+        self._close(by, at, reason)
+
+    @transition(state, source=[R.OPEN, R.GRANTED], target=R.WITHDRAWN)
+    def withdraw(self, *, by: str, at: datetime, reason: str) -> None:
+        self._close(by, at, reason)
+
+    @transition(state, source=[R.OPEN, R.GRANTED], target=R.EXPIRED)
+    def expire(self, *, by: str, at: datetime) -> None:
+        self._close(by, at, "")
+
+    @transition(state, source=[R.OPEN, R.GRANTED], target=R.DROPPED)
+    def drop(self, *, by: str, at: datetime, reason: str) -> None:
+        self._close(by, at, reason)
+
+    def _close(self, by: str, at: datetime, reason: str) -> None:
+        self.closed_by, self.closed_at, self.reason = by, at, reason
+        self.passed()
+
+
+class Approval(AuditedModel):
+    """One person said yes to exactly this content. It is never changed; what it was for may change under it."""
+
+    request = models.ForeignKey(ApprovalRequest, on_delete=models.PROTECT, related_name="approvals")
+    approver = models.CharField(max_length=150)
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Empty for who runs manage.py. A person who loses the role no longer counts.",
+    )
+    asked_by = models.CharField(max_length=150, help_text="Who asked, so that the database itself keeps four eyes.")
+    own_allowed = models.BooleanField(default=False, help_text="The policy lets the requester approve.")
+    at = models.DateTimeField()
+    digest = models.CharField(max_length=64)
+    note = models.TextField(blank=True)
+
+    objects = GuardedQuerySet.as_manager()  # type: ignore[misc]
+
+    class Meta:
+        ordering = ("at", "pk")
+        constraints = [
+            models.UniqueConstraint(fields=("request", "approver", "digest"), name="one_approval_per_person"),
+            models.CheckConstraint(condition=Q(own_allowed=True) | ~Q(approver=F("asked_by")), name="four_eyes"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.approver} for {self.request}"
+
+    def refuse_shortcuts(self, fields: Any = None) -> None:
+        """An approval is for what stands now, by a person who is there, and is written once."""
+        if not self._state.adding:
+            raise ApprovalIsProtected("an approval is never changed")
+        if self.request.state != R.OPEN or self.digest != self.request.digest:
+            raise ApprovalIsProtected("an approval is for an open request, and for exactly what it asks")
+        if self.asked_by != self.request.requested_by:
+            raise ApprovalIsProtected("an approval names who asked")
+        if self.person is not None and (self.person.get_username() != self.approver or not self.person.is_active):
+            raise ApprovalIsProtected("an approval is by the person that it names")
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        raise ApprovalIsProtected("an approval is never deleted")
+
+
+class Override(AuditedModel):
+    """An admin passed blockers. That is a debt: a second person must look at it, and say so, by ``due_at``."""
+
+    phase = models.ForeignKey(Phase, on_delete=models.PROTECT, related_name="overrides")
+    verb = models.CharField(max_length=20)
+    by = models.CharField(max_length=150)
+    at = models.DateTimeField()
+    reason = models.TextField()
+    blockers = models.JSONField(default=list, help_text="What stood in the way, in words.")
+    due_at = models.DateTimeField(help_text="By when a second person must have reviewed it.")
+    reviewed_by = models.CharField(max_length=150, blank=True)
+    reviewed_at = models.DateTimeField(null=True, blank=True)
+    verdict = models.TextField(blank=True, help_text="What the review found.")
+
+    class Meta:
+        ordering = ("-at", "-pk")
+        constraints = [
+            models.CheckConstraint(condition=~Q(reason=""), name="override_has_a_reason"),
+            models.CheckConstraint(condition=~Q(reviewed_by=F("by")), name="reviewed_by_a_second_person"),
+            models.CheckConstraint(
+                condition=Q(reviewed_by="", reviewed_at__isnull=True, verdict="")
+                | (~Q(reviewed_by="") & Q(reviewed_at__isnull=False) & ~Q(verdict="")),
+                name="a_review_says_who_when_and_what",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.verb} of {self.phase}"

@@ -1,0 +1,121 @@
+"""Requests and approvals: asked for, given, refused, and settled when what was asked for changes or time runs out.
+
+Called inside the deed of a transition, or of a reconciliation (``settle``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..audit.actor import Actor
+from ..models import Approval, ApprovalRequest, Phase, Rollout
+from ..rules import digest
+from ..rules.approvals import RequestState
+from ..rules.facts import PhaseFacts, RolloutFacts
+from . import facts as facts_of
+
+
+def ask(phase: Phase, facts: RolloutFacts, *, by: Actor, now: datetime, to: int | None) -> ApprovalRequest:
+    """A new request for the next start or step, or for the step ``to``. The guards have passed."""
+    about = facts.phase(phase.name)
+    wanted, policy = facts.target(about, to), facts.policy(about, to)
+    assert wanted is not None
+    assert policy is not None
+    content = facts_of.content_of(phase.rollout, facts, phase, wanted, policy)
+    return ApprovalRequest.objects.create(
+        phase=phase,
+        is_start=wanted.is_start,
+        percentage=wanted.percentage,
+        requested_by=by.name,
+        requested_at=now,
+        expires_at=now + policy.lives,
+        digest=digest.of(content),
+        content=content,
+    )
+
+
+def approve(phase: Phase, facts: RolloutFacts, *, by: Actor, now: datetime, note: str) -> ApprovalRequest:
+    """One more approval; the request is granted when there are enough. The guards have passed."""
+    request, about = standing(phase), facts.phase(phase.name)
+    assert about.request is not None
+    own = about.request.policy.requester_may and by.name == request.requested_by
+    given = Approval.objects.create(
+        request=request,
+        approver=by.name,
+        person=by.user,
+        asked_by=request.requested_by,
+        own_allowed=own,
+        at=now,
+        digest=request.digest,
+        note=note,
+    )
+    counting = {one.by for one in about.request.counting()} | {given.approver}
+    if request.state == RequestState.OPEN and len(counting) >= about.request.policy.needed:
+        request.grant(needed=about.request.policy.needed)
+        request.save()
+        phase.approve(request, by=", ".join(sorted(counting))[:1000], at=now)
+    else:
+        phase.version += 1
+    return request
+
+
+def standing(phase: Phase) -> ApprovalRequest:
+    """The request that waits for answers or for the start."""
+    request: ApprovalRequest = phase.standing_requests[0]
+    return request
+
+
+def granted(phase: Phase) -> ApprovalRequest | None:
+    """The granted request, if there is one."""
+    return next((one for one in phase.standing_requests if one.state == RequestState.GRANTED), None)
+
+
+@dataclass(slots=True)
+class Settlement:
+    """What must be settled of one standing request: it expired, or its approvals no longer stand."""
+
+    phase: Phase
+    about: PhaseFacts
+    verb: str
+
+
+def to_settle(rollout: Rollout, facts: RolloutFacts) -> list[Settlement]:
+    """Looks only; ``settle`` does it."""
+    found = []
+    for phase in facts_of.newest_attempts(rollout):
+        about = facts.phase(phase.name)
+        request = about.request
+        if request is None:
+            continue
+        if request.is_expired(facts.now):
+            found.append(Settlement(phase, about, "expire"))
+        elif request.digest != request.stands:
+            found.append(Settlement(phase, about, "void"))
+        elif request.state == RequestState.GRANTED and not request.is_granted(facts.now):
+            found.append(Settlement(phase, about, "lapse"))
+    return found
+
+
+def settle(found: Settlement, facts: RolloutFacts, *, by: Actor) -> list[str]:
+    """Do it; returns what changed, in sentences. An approval that was granted is asked for again."""
+    request, about = standing(found.phase), found.about
+    assert about.request is not None
+    changed = list(about.request.changed)
+    if found.verb == "expire":
+        request.expire(by=by.name, at=facts.now)
+        request.save()
+        found.phase.expire()
+        found.phase.save()
+        return []
+    if request.state == RequestState.GRANTED:
+        request.reopen()
+        found.phase.lapse()
+        found.phase.save()
+    if found.verb == "void":
+        request.round += 1
+        request.content, request.digest = dict(about.request.content), about.request.stands
+        request.changed = changed
+        request.percentage = about.request.target.percentage if about.request.target else request.percentage
+    request.save()
+    return changed

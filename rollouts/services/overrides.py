@@ -1,0 +1,56 @@
+"""Overrides are a debt: recorded with what was passed, closed by a second person's review."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from ..audit.actor import Actor
+from ..audit.deeds import deed
+from ..models import Override, Phase, Rollout, clock
+from ..rules.blockers import Blocker
+from ..rules.machine import Role
+from .refusals import refuse_if
+
+REVIEWERS = (Role.APPROVER, Role.ADMIN)
+
+
+def record(phase: Phase, verb: str, passed: list[Blocker], *, by: Actor, reason: str, now: datetime) -> Override:
+    """Called inside the deed of the transition that it lets pass."""
+    return Override.objects.create(
+        phase=phase,
+        verb=verb,
+        by=by.name,
+        at=now,
+        reason=reason,
+        blockers=[blocker.message for blocker in passed],
+        due_at=now + timedelta(days=settings.OVERRIDE_REVIEW_DAYS),
+    )
+
+
+def review(override: Override, *, by: Actor, verdict: str) -> Override:
+    """A second person looks at an override and says what they found. Raises ``Refused``; then nothing changed."""
+    verdict = verdict.strip()
+    with deed("override.review", by=by, reason=verdict) as doing:
+        doing.rollout = Rollout.objects.lock(override.phase.rollout_id)
+        override = Override.objects.select_related("phase__rollout").get(pk=override.pk)
+        doing.about = override
+        refuse_if(blockers_of_review(override, by, verdict=verdict))
+        override.reviewed_by, override.reviewed_at, override.verdict = by.name, clock.now(), verdict
+        override.save()
+    return override
+
+
+def blockers_of_review(override: Override, by: Actor, *, verdict: str = "-") -> list[Blocker]:
+    """Why this person can't close the review."""
+    found = []
+    if not any(by.person.has(role) for role in REVIEWERS):
+        found.append(Blocker("role", f"A review takes the role approver; {by.name} has not got it."))
+    if by.name == override.by:
+        found.append(Blocker("four_eyes", f"{by.name} made the override: somebody else must review it."))
+    if override.reviewed_at is not None:
+        found.append(Blocker("reviewed", f"{override.reviewed_by} has reviewed it already."))
+    if not verdict.strip():
+        found.append(Blocker("reason_missing", "Say what the review found."))
+    return found
