@@ -94,6 +94,7 @@ if GITLAB_URL and urlsplit(GITLAB_URL).scheme not in ("http", "https"):
     stop(f"GITLAB_URL is {GITLAB_URL!r}; it must begin with https:// or http://.")
 SYNC_INTERVAL_SECONDS = number("SYNC_INTERVAL_SECONDS", 60)
 FRESHNESS_SECONDS = number("FRESHNESS_SECONDS", 300)
+LOCK_CALENDAR_HOSTS = env.list("LOCK_CALENDAR_HOSTS", default=[])
 OVERRIDE_REVIEW_DAYS = number("OVERRIDE_REVIEW_DAYS", 3)
 
 INSTALLED_APPS = [
@@ -120,6 +121,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "rollouts.portal.middleware.RefuseNul",
+    "rollouts.portal.zones.ViewersZone",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -212,7 +214,12 @@ CELERY_TASK_TIME_LIMIT = 600
 CELERY_TIMEZONE = "UTC"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat")
-CELERY_BEAT_SCHEDULE = {"sync": {"task": "rollouts.tasks.sync_due", "schedule": SYNC_INTERVAL_SECONDS}}
+CELERY_BEAT_SCHEDULE = {
+    "sync": {"task": "rollouts.tasks.sync_due", "schedule": SYNC_INTERVAL_SECONDS},
+    "outbox": {"task": "rollouts.tasks.work_outbox", "schedule": 15},
+    "ramp": {"task": "rollouts.tasks.advance_due", "schedule": 30},
+    "calendars": {"task": "rollouts.tasks.read_calendars", "schedule": 300},
+}
 
 # Logs: one line per event on stderr; JSON where no person is looking
 SHARED_LOG_STEPS = [

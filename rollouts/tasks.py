@@ -6,8 +6,9 @@ from celery import shared_task
 
 from .audit.source import coming_from
 from .models import GitLabInstance
+from .services import ramps
 from .services.instances import all_instances
-from .sync import passes
+from .sync import calendars, outbox, passes
 
 
 @shared_task(ignore_result=True)
@@ -23,3 +24,24 @@ def sync_instance(instance_id: int, trigger: str = "beat") -> None:
     """One pass over one GitLab."""
     with coming_from("sync"):
         passes.sync_instance(GitLabInstance.objects.get(pk=instance_id), trigger=trigger)
+
+
+@shared_task(ignore_result=True)
+def work_outbox() -> None:
+    """Do what the portal owes to GitLab and is due."""
+    with coming_from("outbox"):
+        outbox.work()
+
+
+@shared_task(ignore_result=True)
+def advance_due() -> None:
+    """Take the steps that are set to advance by themselves and that nothing blocks."""
+    with coming_from("ramp"):
+        ramps.advance_due()
+
+
+@shared_task(ignore_result=True)
+def read_calendars() -> None:
+    """Read the calendars of change locks that are due."""
+    with coming_from("sync"):
+        calendars.read_due()

@@ -28,3 +28,33 @@ document.querySelectorAll("time[datetime]").forEach((time) => {
   const moment = new Date(time.dateTime);
   if (!Number.isNaN(moment.valueOf())) time.title = `${moment.toLocaleString()} (${time.title})`;
 });
+
+// The reader's zone, so that pages show local times; what was chosen by hand stays.
+if (!document.cookie.includes("zone=")) {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (zone) document.cookie = `zone=${encodeURIComponent(zone).replaceAll("%2F", "/")}; path=/; max-age=31536000; samesite=lax`;
+}
+
+// The approvals inbox by keyboard: next, previous, approve, reject, open.
+const requests = [...document.querySelectorAll("[data-request]")];
+if (requests.length) {
+  document.addEventListener("keydown", (event) => {
+    if (event.target.closest("input, textarea, select") || event.ctrlKey || event.metaKey || event.altKey) return;
+    const at = requests.findIndex((card) => card.contains(document.activeElement));
+    const card = requests[at];
+    const focusOn = (index) => {
+      const next = requests[Math.min(Math.max(index, 0), requests.length - 1)];
+      next.focus();
+      next.scrollIntoView({ block: "nearest" });
+    };
+    if (event.key === "j") focusOn(at + 1);
+    else if (event.key === "k") focusOn(at < 0 ? 0 : at - 1);
+    else if (event.key === "a") card?.querySelector("[data-approve]")?.focus();
+    else if (event.key === "r" && card?.querySelector("[data-reject]")) {
+      event.preventDefault();
+      const reject = card.querySelector("[data-reject]");
+      reject.parentElement.open = true;
+      reject.parentElement.querySelector("textarea").focus();
+    } else if (event.key === "o") card?.querySelector("[data-open]")?.click();
+  });
+}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
-from urllib.parse import parse_qs, quote, urlsplit, urlunsplit
+from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import gitlab as python_gitlab
 import requests
@@ -18,6 +18,7 @@ from rollouts.gitlab import fields
 from rollouts.gitlab.errors import BadAnswer, Forbidden, GitLabProblem, Gone, Unreachable
 from rollouts.gitlab.records import DefinitionRecord, FeatureRecord, IssueRecord, ProjectFlagRecord
 from rollouts.gitlab.transport import Transport, json_of
+from rollouts.gitlab.writes import Writes, segment
 
 PER_PAGE = 100  # GitLab's largest page (doc/api/rest/_index.md, "Pagination")
 IIDS_PER_CALL = 100
@@ -27,7 +28,7 @@ USER_AGENT = "model-rollout-portal"
 Record = TypeVar("Record")
 
 
-class GitLab:
+class GitLab(Writes):
     """One GitLab, seen with one token. Not for several threads at once: make one for each.
 
     ``url`` is the base address, with a path prefix where GitLab has one; ``token`` may be empty (public projects only);
@@ -67,7 +68,7 @@ class GitLab:
     def project_flags(self, project: str | int) -> list[ProjectFlagRecord]:
         """All flags of a project (``GET /projects/:id/feature_flags``, all pages)."""
         return self._records(
-            f"/projects/{_segment(project)}/feature_flags",
+            f"/projects/{segment(project)}/feature_flags",
             {"per_page": PER_PAGE},
             ProjectFlagRecord.from_gitlab,
             needs=Forbidden.PROJECT,
@@ -84,6 +85,17 @@ class GitLab:
             batch = wanted[start : start + IIDS_PER_CALL]
             found.update(self._issue_batch(project, batch))
         return list(found.values())
+
+    def open_issues(self, project: str | int, label: str) -> list[IssueRecord]:
+        """Open issues with this label, all pages (``GET /projects/:id/issues?state=opened&labels=``).
+
+        A plainer server may ignore the filters, so they are looked at here too.
+        """
+        query = {"state": "opened", "labels": label, "scope": "all", "per_page": PER_PAGE}
+        rows = self._records(
+            f"/projects/{segment(project)}/issues", query, IssueRecord.from_gitlab, needs=Forbidden.PROJECT
+        )
+        return [issue for issue in rows if issue.state == "opened" and label in issue.labels]
 
     def user_id(self, username: str) -> int | None:
         """The id of a user by user name (``GET /users?username=``), or None. GitLab ignores upper and lower case."""
@@ -103,16 +115,16 @@ class GitLab:
 
     def group_id(self, path: str) -> int | None:
         """The id of a group by its full path (``GET /groups/:id``), or None."""
-        return self._id_of(f"/groups/{_segment(path)}", {"with_projects": "false"})
+        return self._id_of(f"/groups/{segment(path)}", {"with_projects": "false"})
 
     def project_id(self, path: str) -> int | None:
         """The id of a project by its full path (``GET /projects/:id``), or None."""
-        return self._id_of(f"/projects/{_segment(path)}", {})
+        return self._id_of(f"/projects/{segment(path)}", {})
 
     def _issue_batch(self, project: str | int, iids: list[int]) -> dict[int, IssueRecord]:
         wanted = set(iids)
         found: dict[int, IssueRecord] = {}
-        path = f"/projects/{_segment(project)}/issues"
+        path = f"/projects/{segment(project)}/issues"
         query = {"iids[]": iids, "scope": "all", "per_page": PER_PAGE}
         for place, row in self._rows(path, query, needs=Forbidden.PROJECT):
             record = _read(IssueRecord.from_gitlab, row, place)
@@ -185,14 +197,6 @@ def _read(read: Callable[[Any], Record], row: Any, place: str) -> Record:
         return read(row)
     except BadAnswer as problem:
         raise problem.within(place) from None
-
-
-def _segment(reference: str | int) -> str:
-    """A project or group, by id or full path, as one segment of an address. Raises Gone for what can be neither."""
-    written = str(reference).strip().strip("/")
-    if not written or written in (".", "..") or not written.isprintable():
-        raise Gone("project or group of that name")
-    return quote(written, safe="")
 
 
 def _without_credentials(url: str) -> str:

@@ -17,6 +17,7 @@ Kind = Literal[
     "timeout",
     "connection_refused",
     "bad_answer",
+    "rejected",
 ]
 
 
@@ -25,6 +26,8 @@ class GitLabProblem(Exception):
 
     kind: Kind
     words: str
+    #: Whether a change may have been made although no answer says so.
+    unsure: bool = False
 
     def __init__(self, words: str) -> None:
         super().__init__(words)
@@ -73,6 +76,10 @@ class Forbidden(GitLabProblem):
         "a token with scope api or read_api whose user is at least Reporter of the project (Developer for flags)"
     )
     ANY: ClassVar[str] = "a token with scope api or read_api"
+    WRITE_FEATURES: ClassVar[str] = "an administrator's token with scope api, plus admin_mode when Admin Mode is on"
+    WRITE_PROJECT: ClassVar[str] = (
+        "a token with scope api whose user may create issues there (Reporter) or change flags (Developer)"
+    )
 
     def __init__(self, needs: str = ANY) -> None:
         super().__init__(f"GitLab refuses this to our token. It takes {needs}.")
@@ -121,3 +128,12 @@ class BadAnswer(GitLabProblem):
     def within(self, place: str) -> BadAnswer:
         """The same problem, seen from one level further out: ``value`` within ``gates[2]`` is ``gates[2].value``."""
         return BadAnswer(f"{place}.{self.field}", self.why)
+
+
+class Rejected(GitLabProblem):
+    """400, 409 or 422 to a change: GitLab understood it and will not do it. The words are GitLab's own, shortened."""
+
+    kind = "rejected"
+
+    def __init__(self, said: str) -> None:
+        super().__init__(f"GitLab refuses the change: {said[:300] or 'it does not say why'}. Look at it there.")

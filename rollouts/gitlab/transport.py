@@ -1,6 +1,7 @@
 """How a request travels: python-gitlab's backend with our own rules for failing, waiting and trusting.
 
-- It asks again at once, at most twice, after a 5xx or a dropped connection; never after 429, never by sleeping (a
+- It asks again at once, at most twice, after a 5xx or a dropped connection, but sends a change only once (who asked
+  for it knows how to find out whether it was done); never after 429, never by sleeping (a
   sleeping worker serves nobody). Every other status becomes one of our errors here, with what only the headers know.
 - It never sends the token to another host: redirects are followed by hand, within the same host only.
 - Answers are read piece by piece, up to a size and a time, so that a broken or hostile server cannot fill the memory.
@@ -27,6 +28,7 @@ from rollouts.gitlab.errors import (
     GitLabProblem,
     Gone,
     RateLimited,
+    Rejected,
     ServerError,
     Unauthorized,
     Unreachable,
@@ -83,22 +85,28 @@ class Transport(RequestsBackend):
         if not self._sendable:  # the libraries below would quote the token in their complaint
             raise Unauthorized("The token has characters that no token has. Set it again, without quotes or line ends.")
         problem: GitLabProblem
-        for _ in range(TRIES):
+        is_change = method.upper() not in ("GET", "HEAD")
+        for _ in range(1 if is_change else TRIES):
             try:
                 response = self._follow(method, url, options)
+            except GitLabProblem as known:
+                known.unsure = is_change and known.kind != "connection_refused"
+                raise
             except _DroppedConnection as dropped:
                 problem = (
                     BadAnswer("the answer", "ends before its end")
                     if dropped.mid_answer
                     else Unreachable(_DROPPED.format(host=self._host))
                 )
+                problem.unsure = is_change
                 continue
             if response.status_code >= 500:
                 problem = ServerError(response.status_code)
+                problem.unsure = is_change
                 continue
             if 200 <= response.status_code < 300:
                 return RequestsResponse(response)
-            problem = _problem_of(response)
+            problem = _problem_of(response, is_change=is_change)
             break
         raise problem
 
@@ -191,7 +199,9 @@ def _read(response: requests.Response) -> bytes:
     return b"".join(pieces)
 
 
-def _problem_of(response: requests.Response) -> GitLabProblem:
+def _problem_of(response: requests.Response, *, is_change: bool) -> GitLabProblem:
+    if is_change and response.status_code in (400, 409, 422):
+        return Rejected(_said_by_gitlab(response))
     match response.status_code:
         case 401:
             return Unauthorized()
@@ -203,6 +213,21 @@ def _problem_of(response: requests.Response) -> GitLabProblem:
             return RateLimited(rate_limited_until(response.headers, datetime.now(UTC)))
         case status:
             return BadAnswer("the answer", f"has status {status}")
+
+
+def _said_by_gitlab(response: requests.Response) -> str:
+    """GitLab's own sentence: ``{"message": …}`` or ``{"error": …}``, text or by field."""
+    with suppress(ValueError, RecursionError):
+        said = json.loads(response.content)
+        said = said.get("message") or said.get("error") if isinstance(said, dict) else said
+        if isinstance(said, dict):
+            said = "; ".join(
+                f"{name} {', '.join(map(str, why))}" for name, why in said.items() if isinstance(why, list)
+            )
+        elif isinstance(said, list):
+            said = "; ".join(map(str, said))
+        return " ".join("".join(c for c in str(said or "") if c.isprintable()).split())
+    return ""
 
 
 def rate_limited_until(headers: Mapping[str, str], now: datetime) -> datetime | None:

@@ -194,7 +194,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="approvalrequest",
             constraint=models.UniqueConstraint(
-                condition=models.Q(("state__in", ["open", "granted"])), fields=("phase",), name="one_standing_request"
+                condition=models.Q(("state__in", ["granted", "open"])), fields=("phase",), name="one_standing_request"
             ),
         ),
         migrations.AddConstraint(
@@ -210,8 +210,8 @@ class Migration(migrations.Migration):
             model_name="approvalrequest",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    models.Q(("closed_at__isnull", True), ("state__in", ["open", "granted"])),
-                    models.Q(models.Q(("state__in", ["open", "granted"]), _negated=True), ("closed_at__isnull", False)),
+                    models.Q(("closed_at__isnull", True), ("state__in", ["granted", "open"])),
+                    models.Q(models.Q(("state__in", ["granted", "open"]), _negated=True), ("closed_at__isnull", False)),
                     _connector="OR",
                 ),
                 name="closed_requests_have_an_end",

@@ -5,6 +5,8 @@ from .catalogue import AIModel, PlanTemplate
 from .flags import FeatureFlag, FlagReading
 from .gitlab import GitLabActor, GitLabInstance, GitLabProject, Outcome, SyncRun, TrackedIssue
 from .history import AuditEvent
+from .locks import ChangeLock, IncidentSource, LockCalendar
+from .outbox import GitLabWrite
 from .phases import ChecklistItem, Phase, RampStep
 from .rollouts import Rollout, RolloutIssue
 
@@ -13,12 +15,16 @@ __all__ = [
     "Approval",
     "ApprovalRequest",
     "AuditEvent",
+    "ChangeLock",
     "ChecklistItem",
     "FeatureFlag",
     "FlagReading",
     "GitLabActor",
     "GitLabInstance",
     "GitLabProject",
+    "GitLabWrite",
+    "IncidentSource",
+    "LockCalendar",
     "Outcome",
     "Override",
     "Phase",

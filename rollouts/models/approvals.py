@@ -51,12 +51,12 @@ class ApprovalRequest(GuardedModel):
         ordering = ("-requested_at", "-pk")
         constraints = [
             models.UniqueConstraint(
-                fields=("phase",), condition=Q(state__in=[s.value for s in STANDING]), name="one_standing_request"
+                fields=("phase",), condition=Q(state__in=sorted(STANDING)), name="one_standing_request"
             ),
             models.CheckConstraint(condition=Q(state__in=[s.value for s in R]), name="request_state_known"),
             models.CheckConstraint(
-                condition=Q(state__in=[s.value for s in STANDING], closed_at__isnull=True)
-                | (~Q(state__in=[s.value for s in STANDING]) & Q(closed_at__isnull=False)),
+                condition=Q(state__in=sorted(STANDING), closed_at__isnull=True)
+                | (~Q(state__in=sorted(STANDING)) & Q(closed_at__isnull=False)),
                 name="closed_requests_have_an_end",
             ),
             models.CheckConstraint(condition=Q(expires_at__gt=F("requested_at")), name="a_request_lives_for_a_while"),

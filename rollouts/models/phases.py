@@ -74,6 +74,10 @@ class Phase(GuardedModel):
     paused_at = models.DateTimeField(null=True, blank=True)
     completed_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True, help_text="When it was skipped or rolled back.")
+    held_since = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Since when a step that should begin by itself is held."
+    )
+    held_by = models.TextField(blank=True, editable=False, help_text="What holds it.")
     reason = models.TextField(blank=True, help_text="Why it was skipped, rejected, paused or rolled back.")
     grant = models.ForeignKey(
         "ApprovalRequest",
@@ -195,6 +199,7 @@ class Phase(GuardedModel):
         self.stepped_at = at
         self.current_step = step
         self.confirmed_at = None
+        self.held_since, self.held_by = None, ""
         self.passed()
 
     @property
@@ -255,6 +260,12 @@ class RampStep(AuditedModel):
     phase = models.ForeignKey(Phase, on_delete=models.PROTECT, related_name="steps")
     percentage = models.PositiveSmallIntegerField(help_text="Percentage of actors, 1 to 100.")
     soak = models.DurationField(help_text="How long it must have stood in GitLab, as read, before the next step.")
+    planned_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it is planned to begin. By itself it never begins earlier."
+    )
+    auto = models.BooleanField(
+        "by itself", default=False, help_text="It begins by itself when its time has come and nothing blocks it."
+    )
 
     class Meta:
         ordering = ("phase", "percentage")

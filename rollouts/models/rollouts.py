@@ -30,7 +30,7 @@ class RolloutQuerySet(GuardedQuerySet):
         from .phases import ChecklistItem, Phase, RampStep
 
         newest = Phase.objects.order_by("position", "attempt").select_related("current_step")
-        standing = ApprovalRequest.objects.filter(state__in=[s.value for s in STANDING])
+        standing = ApprovalRequest.objects.filter(state__in=sorted(STANDING))
         return self.select_related(
             "ai_model", "baseline", "template", "flag__instance", "flag__project", "flag__reading"
         ).prefetch_related(

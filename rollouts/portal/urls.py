@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from .views import flags, history, models, plans, portfolio, rollout, sync
+from . import zones
+from .views import approvals, flags, history, locks, models, outbox, plans, portfolio, rollout, sync
 
 app_name = "portal"
 urlpatterns = [
@@ -19,6 +20,14 @@ urlpatterns = [
     path("flags/", flags.flags, name="flags"),
     path("flags/<int:pk>/", flags.flag, name="flag"),
     path("flags/<int:pk>/readings/", flags.enter_reading, name="enter_reading"),
+    path("approvals/", approvals.inbox, name="approvals"),
+    path("approvals/<int:pk>/<str:verb>/", approvals.decide, name="decide"),
+    path("locks/", locks.locks_page, name="locks"),
+    path("locks/<int:pk>/end/", locks.end_lock, name="end_lock"),
+    path("locks/calendars/", locks.calendar, name="lock_calendar"),
+    path("locks/calendars/<int:pk>/remove/", locks.remove_calendar, name="remove_calendar"),
+    path("outbox/<int:pk>/<str:verb>/", outbox.decide, name="outbox"),
+    path("zone/", zones.choose, name="zone"),
     path("sync/", sync.sync, name="sync"),
     path("sync/now/", sync.sync_now, name="sync_now"),
     path("audit/", history.audit, name="audit"),

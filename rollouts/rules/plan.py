@@ -8,19 +8,19 @@ from typing import Any
 from . import names
 from .document import Document, DocumentRefused, Fault, Path, read
 from .expected import Audience
-from .plan_document import Criteria, FlagPlan, ModelPlan, PhasePlan, PlanDocument, dump_plan
-from .plan_schema import FlagWritten, ModelWritten, PhasePlanWritten, PlanWritten
+from .plan_document import Criteria, FlagPlan, ModelPlan, PhasePlan, PlanDocument, StepPlan, dump_plan
+from .plan_schema import FlagWritten, ModelWritten, PhasePlanWritten, PlanWritten, StepWritten
 from .schema import fit, nearest
 from .template import Template, TemplatePhase
 from .wording import shorten
 
-__all__ = ["Criteria", "FlagPlan", "ModelPlan", "PhasePlan", "PlanDocument", "dump_plan", "parse_plan"]
+__all__ = ["Criteria", "FlagPlan", "ModelPlan", "PhasePlan", "PlanDocument", "StepPlan", "dump_plan", "parse_plan"]
 
 #: The keys of a phase, by what its audience may be.
 _KEYS = {
     "actors": ("actors",),
     "groups": ("groups",),
-    "everyone": ("method", "steps", "soak", "final_soak"),
+    "everyone": ("method", "steps", "soak", "final_soak", "auto", "schedule"),
 }
 _RIGHT = {
     "actors": "people by name: write `actors: [user:NAME, group:PATH]`",
@@ -38,6 +38,8 @@ def parse_plan(text: str | bytes, *, source: str = "plan.yaml", templates: Mappi
     if template:
         faults += _name_faults(document, template)
         faults += [fault for phase in template.phases for fault in _phase_faults(document, phase)]
+    if template and written:
+        faults += [fault for phase in template.phases for fault in _schedule_faults(document, phase, written)]
     if faults or written is None or template is None:
         raise DocumentRefused(faults)
     return _plan(written, template)
@@ -107,7 +109,7 @@ def _phase_faults(document: Document, phase: TemplatePhase) -> list[Fault]:
     if said.get("method") == "all_at_once":
         faults += [
             document.fault((*path, key), f"`{key}` means nothing all at once. Take it out, or write `percentage`.")
-            for key in ("steps", "soak")
+            for key in ("steps", "soak", "auto", "schedule")
             if key in said
         ]
     if not faults and not phase.optional and _lets_nobody_in(said, phase, fitting):
@@ -183,11 +185,48 @@ def _phase(written: PhasePlanWritten | None, phase: TemplatePhase, plan: PlanWri
     return PhasePlan(
         phase.name,
         Audience.PERCENTAGE,
-        steps=tuple(said.steps or phase.steps),
-        soak=phase.soak if said.soak is None else said.soak,
+        steps=_steps(said, phase),
         final_soak=final_soak,
         issues=said.issues,
     )
+
+
+def _steps(said: PhasePlanWritten, phase: TemplatePhase) -> tuple[StepPlan, ...]:
+    """Each step with what the phase says, and where the schedule says otherwise, that."""
+    usual = phase.soak if said.soak is None else said.soak
+    special = {entry.step: entry for entry in said.schedule or ()}
+    steps = []
+    for percentage in said.steps or phase.steps:
+        entry = special.get(percentage)
+        auto = entry.auto if entry and entry.auto is not None else bool(said.auto)
+        soak = entry.soak if entry and entry.soak is not None else usual
+        steps.append(StepPlan(percentage, soak, entry.at if entry else None, auto))
+    return tuple(steps)
+
+
+def _schedule_faults(document: Document, phase: TemplatePhase, written: PlanWritten) -> list[Fault]:
+    """A schedule names steps of the ramp, each once, at rising times."""
+    said = written.phases.get(phase.name)
+    faults: list[Fault] = []
+    seen: set[int] = set()
+    latest: StepWritten | None = None
+    known = (said.steps or list(phase.steps)) if said else []
+    for position, entry in enumerate(said.schedule or () if said else ()):
+        path = ("phases", phase.name, "schedule", position)
+        if entry.step not in known:
+            there = ", ".join(map(str, known))
+            faults.append(document.fault((*path, "step"), f"{entry.step} is no step of this ramp. There are: {there}."))
+        if entry.step in seen:
+            faults.append(document.fault((*path, "step"), f"{entry.step} is in the schedule twice. Keep one."))
+        seen.add(entry.step)
+        if entry.at is not None:
+            if latest and latest.at and (entry.step > latest.step) != (entry.at > latest.at):
+                said_so = (
+                    f"{entry.step} % is planned for no later than {latest.step} %. Let the times rise with the steps."
+                )
+                faults.append(document.fault((*path, "at"), said_so))
+            latest = entry
+    return faults
 
 
 def _at(document: Document, path: Path) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import yaml
@@ -35,15 +35,24 @@ class FlagPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class StepPlan:
+    """One step of a ramp: how long it must stand, when it is planned, and whether it begins by itself."""
+
+    percentage: int
+    soak: timedelta
+    planned_at: datetime | None = None
+    auto: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class PhasePlan:
-    """Whom a phase lets in. ``steps`` are percentages, empty unless the audience is a percentage."""
+    """Whom a phase lets in. ``steps`` are empty unless the audience is a percentage."""
 
     name: str
     audience: Audience
     actors: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
-    steps: tuple[int, ...] = ()
-    soak: timedelta = timedelta(0)
+    steps: tuple[StepPlan, ...] = ()
     final_soak: timedelta = timedelta(0)
     issues: Mapping[str, str] = field(default_factory=dict, hash=False)
 
@@ -175,11 +184,38 @@ def _phase(phase: PhasePlan) -> dict[str, Any]:
         case Audience.PERCENTAGE:
             whole = {
                 "method": "percentage",
-                "steps": list(phase.steps),
-                "soak": durations.short(phase.soak),
+                "steps": [step.percentage for step in phase.steps],
+                "soak": durations.short(_usual_soak(phase.steps)),
                 "final_soak": durations.short(phase.final_soak),
-            }
+            } | _without_empty({"auto": _usually_auto(phase.steps) or None, "schedule": _schedule(phase.steps)})
     return whole | _without_empty({"issues": dict(phase.issues)})
+
+
+def _usual_soak(steps: tuple[StepPlan, ...]) -> timedelta:
+    """The soak that most steps have."""
+    soaks = [step.soak for step in steps]
+    return max(soaks, key=lambda soak: (soaks.count(soak), -soaks.index(soak)), default=timedelta(0))
+
+
+def _usually_auto(steps: tuple[StepPlan, ...]) -> bool:
+    return bool(steps) and sum(step.auto for step in steps) * 2 > len(steps)
+
+
+def _schedule(steps: tuple[StepPlan, ...]) -> list[dict[str, Any]]:
+    """The steps that are otherwise than the phase says."""
+    soak, auto = _usual_soak(steps), _usually_auto(steps)
+    entries = []
+    for step in steps:
+        entry: dict[str, Any] = {"step": step.percentage}
+        if step.planned_at is not None:
+            entry["at"] = step.planned_at.isoformat(timespec="minutes")
+        if step.soak != soak:
+            entry["soak"] = durations.short(step.soak)
+        if step.auto != auto:
+            entry["auto"] = step.auto
+        if len(entry) > 1:
+            entries.append(entry)
+    return entries
 
 
 def _without_empty(values: dict[str, Any]) -> dict[str, Any]:

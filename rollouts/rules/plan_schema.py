@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from . import names
-from .schema import Written, checked, filled, text
+from .moments import parse_moment
+from .schema import Written, checked, filled, text, words
 from .template import Actors, Addresses, Duration, Groups, Method, People, Slug, Steps
 
 #: What a database holds in one integer.
@@ -24,6 +26,14 @@ def _full_or_slug(value: Any) -> str:
     return "slug" if isinstance(value, str) else "full"
 
 
+def _moment(value: Any) -> datetime:
+    try:
+        return parse_moment(value)
+    except ValueError as wrong:
+        raise words(str(wrong)) from None
+
+
+Moment = Annotated[datetime, BeforeValidator(_moment)]
 Sentences = Annotated[list[Annotated[str, text(2000)]], BeforeValidator(_as_list), Field(max_length=50)]
 
 
@@ -50,6 +60,13 @@ class WorkloadWritten(Written):
     peak_requests_per_minute: Requests | None = None
 
 
+class StepWritten(Written):
+    step: Annotated[int, Field(ge=1, le=100)]
+    at: Moment | None = None
+    soak: Duration | None = None
+    auto: bool | None = None
+
+
 class PhasePlanWritten(Written):
     actors: Actors | None = None
     groups: Groups | None = None
@@ -57,6 +74,8 @@ class PhasePlanWritten(Written):
     steps: Steps | None = None
     soak: Duration | None = None
     final_soak: Duration | None = None
+    auto: bool | None = None
+    schedule: Annotated[list[StepWritten], Field(max_length=50)] | None = None
     issues: Addresses = {}
 
 

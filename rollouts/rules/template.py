@@ -5,7 +5,9 @@ Source: guide, rules G1 to G14 (DESIGN section 1).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import pairwise
 from typing import Annotated, Any, Literal
@@ -63,14 +65,31 @@ class TemplateItem:
 
 
 @dataclass(frozen=True, slots=True)
+class IssueTemplate:
+    """The issue for a role that a rollout lacks. ``{title}``, ``{model}``, ``{flag}`` … stand for the rollout's."""
+
+    title: str
+    description: str = ""
+    labels: tuple[str, ...] = ()
+    confidential: bool = False
+    project: str = ""
+
+    @staticmethod
+    def fill(text: str, words: Mapping[str, str]) -> str:
+        """The text with each ``{name}`` that is known replaced; anything else in braces stays."""
+        return re.sub(r"\{(\w+)\}", lambda found: words.get(found[1], found[0]), text)
+
+
+@dataclass(frozen=True, slots=True)
 class Template:
-    """Phases in order and their checklist."""
+    """Phases in order and their checklist; ``issues`` are patterns by role."""
 
     slug: str
     title: str
     phases: tuple[TemplatePhase, ...]
     items: tuple[TemplateItem, ...] = ()
     description: str = ""
+    issues: Mapping[str, IssueTemplate] = field(default_factory=dict, hash=False)
 
     def phase(self, name: str) -> TemplatePhase:
         """The phase of this name. Raises ``KeyError``."""
@@ -199,6 +218,16 @@ class ItemWritten(Written):
     guide: Title = ""
 
 
+class IssueWritten(Written):
+    """The pattern of an issue as written."""
+
+    title: Title
+    description: Annotated[str, text(50_000)] = ""
+    labels: Annotated[list[Title], Field(max_length=50)] = []
+    confidential: bool = False
+    project: Annotated[str, checked(names.project_path)] | None = None
+
+
 class TemplateWritten(Written):
     """A template document."""
 
@@ -207,6 +236,7 @@ class TemplateWritten(Written):
     description: Prose = ""
     phases: Annotated[list[PhaseWritten], Field(min_length=1, max_length=20)]
     items: Annotated[list[ItemWritten], Field(max_length=200)] = []
+    issues: Annotated[dict[str, IssueWritten], filled] = {}
 
 
 def parse_template(text: str | bytes, *, source: str = "template.yaml") -> Template:
@@ -223,6 +253,16 @@ def parse_template(text: str | bytes, *, source: str = "template.yaml") -> Templ
         description=written.description,
         phases=tuple(_phase(phase) for phase in written.phases),
         items=tuple(_item(item) for item in written.items),
+        issues={
+            role: IssueTemplate(
+                pattern.title,
+                pattern.description,
+                tuple(pattern.labels),
+                pattern.confidential,
+                pattern.project or "",
+            )
+            for role, pattern in written.issues.items()
+        },
     )
 
 
@@ -315,4 +355,9 @@ def _item_faults(document: Document, written: TemplateWritten) -> list[Fault]:
         if item.kind not in ABOUT_AN_ISSUE and item.role:
             message = f"only items about an issue have a role, this one is of kind {item.kind}. Take the role out."
             faults.append(document.fault((*path, "role"), message))
+    roles = {item.role for item in written.items if item.role}
+    for role in written.issues:
+        if role not in roles:
+            message = f"no item has the role «{role}». {nearest(role, roles)}"
+            faults.append(document.fault(("issues", role), message))
     return faults

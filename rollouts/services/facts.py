@@ -19,6 +19,7 @@ from ..rules.exposure import NOBODY, plain_number
 from ..rules.facts import ItemFacts, PhaseFacts, RolloutFacts
 from ..rules.machine import LIVE, SETTLED, Role, RolloutState
 from ..rules.ramp import Ramp, Step
+from .locks import Locks, standing
 
 
 def newest_attempts(rollout: Rollout) -> list[Phase]:
@@ -39,8 +40,9 @@ def issue_for(rollout: Rollout, role: str, phase_name: str = "") -> TrackedIssue
     return link.issue if link else None
 
 
-def for_rollout(rollout: Rollout, now: datetime) -> RolloutFacts:
-    """All facts about a rollout at ``now``."""
+def for_rollout(rollout: Rollout, now: datetime, locks: Locks | None = None) -> RolloutFacts:
+    """All facts about a rollout at ``now``; ``locks`` are those of ``locks.standing``, read here if not given."""
+    holding, unread = (standing(now) if locks is None else locks).on(rollout.flag.instance_id)
     phases = newest_attempts(rollout)
     openings = {phase.name: opening_of(phase, rollout) for phase in phases}
     capacity = Capacity(rollout.ai_model.quota_requests_per_minute, rollout.peak_requests_per_minute)
@@ -76,6 +78,8 @@ def for_rollout(rollout: Rollout, now: datetime) -> RolloutFacts:
         freshness=timedelta(seconds=settings.FRESHNESS_SECONDS),
         now=now,
         owners=tuple(rollout.owners),
+        locks=holding,
+        locks_unread=unread,
         others_live=tuple(
             other.title
             for other in rollout.flag.rollouts.all()

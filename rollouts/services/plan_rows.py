@@ -117,17 +117,16 @@ def apply_phase(rollout: Rollout, template: Template, name: str, position: int, 
         "groups": list(plan.groups),
         "final_soak": plan.final_soak,
     }
-    wanted = dict.fromkeys(plan.steps, plan.soak)
+    steps = {step.percentage: step for step in phase.steps.all()} if phase else {}
+    wanted = {step.percentage: step for step in plan.steps}
     if phase is None:
         phase = Phase(
             rollout=rollout, name=name, title=pattern.title, position=position, optional=pattern.optional, **values
         )
         phase.save()
         make_items(rollout, template, phase)
-    steps = list(RampStep.objects.filter(phase=phase))
-    stands = {step.percentage: step.soak for step in steps}
     differs = [key for key, value in values.items() if getattr(phase, key) != value]
-    if stands != wanted:
+    if {percentage: step.soak for percentage, step in steps.items()} != {s.percentage: s.soak for s in plan.steps}:
         differs.append("steps")
     if differs and phase.state not in EDITABLE:
         state = phase.state.replace("_", " ")
@@ -139,15 +138,15 @@ def apply_phase(rollout: Rollout, template: Template, name: str, position: int, 
     for key, value in values.items():
         setattr(phase, key, value)
     phase.save()
-    for step in steps:
-        if step.percentage not in wanted:
+    for percentage, step in steps.items():
+        if percentage not in wanted:
             step.delete()
-        elif step.soak != wanted[step.percentage]:
-            step.soak = wanted[step.percentage]
-            step.save()
-    for percentage, soak in wanted.items():
-        if percentage not in stands:
-            RampStep.objects.create(phase=phase, percentage=percentage, soak=soak)
+    for percentage, said_of in wanted.items():
+        row = steps.get(percentage) or RampStep(phase=phase, percentage=percentage)
+        row.soak = said_of.soak
+        if (phase.percentage or 0) < percentage or phase.state in EDITABLE:  # what a step did stays as it was
+            row.planned_at, row.auto = said_of.planned_at, said_of.auto
+        row.save()
 
 
 def link_issues(rollout: Rollout, refs: Mapping[tuple[str, str], tuple[GitLabInstance, IssueRef]]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from ..audit.actor import Actor
 from ..audit.deeds import Deed, deed
@@ -23,9 +22,9 @@ from ..rules.expected import Audience
 from ..rules.issue_url import IssueRef, parse_issue_url
 from ..rules.machine import PhaseState, Role, RolloutState
 from ..rules.plan import parse_plan
-from ..rules.plan_document import Criteria, FlagPlan, ModelPlan, PhasePlan, PlanDocument, dump_plan
+from ..rules.plan_document import Criteria, FlagPlan, ModelPlan, PhasePlan, PlanDocument, StepPlan, dump_plan
 from . import facts as facts_of
-from . import plan_rows
+from . import outbox, plan_rows
 from .instances import all_instances
 from .reconcile import reconcile
 from .refusals import Refused, refuse_if
@@ -109,8 +108,9 @@ def document_of(rollout: Rollout) -> PlanDocument:
                 audience=Audience(phase.audience),
                 actors=tuple(phase.actors),
                 groups=tuple(phase.groups),
-                steps=tuple(step.percentage for step in phase.steps.all()),
-                soak=next((step.soak for step in phase.steps.all()), timedelta(0)),
+                steps=tuple(
+                    StepPlan(step.percentage, step.soak, step.planned_at, step.auto) for step in phase.steps.all()
+                ),
                 final_soak=phase.final_soak,
                 issues={link.role: link.issue.url for link in links if link.phase_name == phase.name},
             )
@@ -202,7 +202,9 @@ def _apply(
     plan_rows.know_actors(flag.instance, plan)
     if doing.ledger.changes:
         _add_author(rollout, by)
-    reconcile(Rollout.objects.whole().get(pk=rollout.pk), clock.now())
+    whole, now = Rollout.objects.whole().get(pk=rollout.pk), clock.now()
+    reconcile(whole, now)
+    outbox.owe_issues(whole, by=by, now=now)
     return rollout, found is None
 
 

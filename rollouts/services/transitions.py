@@ -16,7 +16,7 @@ from ..rules.expected import Audience
 from ..rules.facts import RolloutFacts
 from ..rules.guards import Wish
 from ..rules.machine import LIVE, PHASE_VERBS, ROLLOUT_VERBS, RolloutState, rollout_state
-from . import approvals, overrides
+from . import approvals, outbox, overrides
 from . import facts as facts_of
 from .reconcile import reconcile
 from .refusals import Refused, refuse_if
@@ -58,7 +58,16 @@ def perform(
         current.save()
         doing.rollout, doing.about = rollout, result
         _follow(rollout.pk, now)
+        outbox.owe(whole(rollout.pk), result, verb, facts.expected, by=by, now=now, words=_note(verb, result, by, wish))
     return result
+
+
+def _note(verb: str, phase: Phase, by: Actor, wish: Wish) -> str:
+    """What the rollout issue in GitLab is told."""
+    at = f" ({phase.percentage} %)" if phase.percentage and verb in ("start", "advance") else ""
+    why = f"\n\n> {wish.reason}" if wish.reason else ""
+    loud = " **Overridden.**" if wish.override else ""
+    return f"**{by.name}** {PHASE_VERBS[verb].past} **{phase}**{at}.{loud}{why}"
 
 
 def said_in(form: Mapping[str, str]) -> dict[str, Any]:
@@ -273,7 +282,7 @@ def _retry(doing: Deeds) -> Phase:
         final_soak=phase.final_soak,
     )
     for step in phase.steps.all():
-        RampStep.objects.create(phase=attempt, percentage=step.percentage, soak=step.soak)
+        RampStep.objects.create(phase=attempt, percentage=step.percentage, soak=step.soak, auto=step.auto)
     for item in phase.rollout.items.all():
         if item.phase_id == phase.pk:
             ChecklistItem.objects.create(

@@ -14,6 +14,7 @@ How = Literal["status", "drop", "truncated", "not_json", "html", "redirect"]
 class Fault:
     """One rule: which requests it hits (``path`` is a part of the address, ``method`` a verb), how often and how.
 
+    With ``after`` the work is done first, and only the answer is lost.
     ``every`` 3 hits the third, sixth, … of the requests that match; ``times`` hits that many and then no more.
     """
 
@@ -25,6 +26,7 @@ class Fault:
     method: str = ""
     times: int | None = None
     every: int = 1
+    after: bool = False
     delay: float = 0.0
     seen: int = 0
     hits: int = 0

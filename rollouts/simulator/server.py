@@ -122,13 +122,15 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(delay)
         if body is None:
             sent: Sent = 413, b'{"error":"413 Request Entity Too Large"}', {"Connection": "close"}
-        elif fault is not None:
+        elif fault is not None and not fault.after:
             sent = fault.answer()
         elif host not in ("127.0.0.1", "localhost", "::1"):
             # A page of another site, with its name bent to this machine, gets nothing.
             sent = 400, b'{"error":"unknown host"}', {}
         else:
             sent = self._answer(parts.path, query, body)
+        if fault is not None and fault.after:
+            sent = fault.answer()
         # Logged before it is sent: who has the answer may look at the log at once.
         self.server.log.append(
             Logged(self.command, unquote(parts.path), query, sent[0], started, time.time() - started)

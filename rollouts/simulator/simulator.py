@@ -82,6 +82,7 @@ class Simulator:
         how: How = "status",
         times: int | None = None,
         every: int = 1,
+        after: bool = False,
         path: str = "",
         method: str = "",
         headers: dict[str, str] | None = None,
@@ -89,11 +90,11 @@ class Simulator:
     ) -> Fault:
         """From now on answer badly: with ``status``, or ``how`` drop, truncated, not_json, html, redirect.
 
-        ``times``: so often and then no more; ``every`` 3: each third request that matches; ``path``: a part of the
-        address.
+        ``times``: so often and then no more; ``every`` 3: each third request that matches; ``after``: the work is
+        done, only the answer is lost; ``path``: a part of the address.
         """
         return self.server.faults.add(
-            Fault(how, status, headers or {}, body, path=path, method=method, times=times, every=every)
+            Fault(how, status, headers or {}, body, path=path, method=method, times=times, every=every, after=after)
         )
 
     def delay(self, seconds: float, *, path: str = "", times: int | None = None) -> Fault:

@@ -14,8 +14,9 @@ from ..gitlab import GitLab, GitLabProblem
 from ..models import FeatureFlag, GitLabInstance, GitLabProject, Outcome, Rollout, SyncRun, TrackedIssue, clock
 from ..rules.expected import Drift
 from ..services.facts import for_rollout
+from ..services.locks import Locks
 from ..services.reconcile import look, reconcile_alone
-from . import actors, flags, issues
+from . import actors, flags, incidents, issues
 from .outcome import Problem, Report
 from .scopes import must_wait
 
@@ -55,7 +56,7 @@ def drifting(instances: Iterable[GitLabInstance] | None = None) -> list[dict[str
         rollouts = rollouts.filter(flag__instance__in=instances)
     found = []
     for rollout in rollouts:
-        facts = for_rollout(rollout, now)
+        facts = for_rollout(rollout, now, Locks())
         read = facts.reading.exposure
         found.append(
             {
@@ -79,6 +80,7 @@ def _read(instance: GitLabInstance, report: Report, *, full: bool) -> None:
     gitlab = GitLab(instance.url, instance.token)
     try:
         flags.sync_instance_flags(gitlab, instance, report)
+        incidents.sync_incidents(gitlab, instance, report)
         actors.resolve_actors(gitlab, instance, report, full=full)
         tracked, carried = _tracked_issues(instance), _project_flags(instance)
         for project in GitLabProject.objects.filter(instance=instance).order_by("pk"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rollouts.rules.document import DocumentRefused
 from rollouts.rules.expected import Audience
-from rollouts.rules.plan import Criteria, FlagPlan, ModelPlan, PhasePlan, PlanDocument, dump_plan, parse_plan
+from rollouts.rules.plan import Criteria, FlagPlan, ModelPlan, PhasePlan, PlanDocument, StepPlan, dump_plan, parse_plan
 from rollouts.rules.template import parse_template
 from tests.rules.plans import CODE_SUGGESTIONS, EXAMPLE, TEMPLATES, faults_of
 
@@ -22,6 +22,10 @@ title: T
 model: codestral-2501
 flag: {name: f}
 """
+
+
+def ramp(*percentages, soak):
+    return tuple(StepPlan(percentage, soak) for percentage in percentages)
 
 
 def parsed(text, templates=TEMPLATES):
@@ -48,8 +52,7 @@ def test_the_example_of_the_design_says_what_it_says():
         PhasePlan(
             "everyone",
             Audience.PERCENTAGE,
-            steps=(1, 10, 25, 50, 75, 100),
-            soak=timedelta(minutes=15),
+            steps=ramp(1, 10, 25, 50, 75, 100, soak=timedelta(minutes=15)),
             final_soak=timedelta(days=1),
         ),
     )
@@ -61,8 +64,40 @@ def test_a_plan_that_says_little_gets_the_word_of_its_template():
     assert plan.template == "code_suggestions"
     assert plan.phase("team").actors == ()
     assert plan.phase("company").groups == ("gitlab_team_members",)
-    assert plan.phase("everyone").steps == (1, 10, 25, 50, 75, 100)
-    assert plan.phase("everyone").soak == timedelta(minutes=15)
+    assert plan.phase("everyone").steps == ramp(1, 10, 25, 50, 75, 100, soak=timedelta(minutes=15))
+
+
+def test_a_schedule_says_what_single_steps_do_otherwise():
+    plan = parsed(
+        SMALL + "phases:\n  everyone:\n    steps: [1, 50, 100]\n    soak: 1h\n    auto: true\n    schedule:\n"
+        "      - {step: 50, at: 2026-12-01 09:00 Europe/Berlin, soak: 2d, auto: false}\n"
+        "      - {step: 100, at: 2026-12-09T09:00+01:00}\n"
+    )
+    hour, nine = timedelta(hours=1), datetime(2026, 12, 1, 8, tzinfo=UTC)
+    assert plan.phase("everyone").steps == (
+        StepPlan(1, hour, None, True),
+        StepPlan(50, timedelta(days=2), nine, False),
+        StepPlan(100, hour, nine + timedelta(days=8), True),
+    )
+
+
+@pytest.mark.parametrize(
+    ("entries", "words"),
+    [
+        ("[{step: 7}]", "7 is no step of this ramp. There are: 1, 50, 100."),
+        ("[{step: 50}, {step: 50}]", "50 is in the schedule twice"),
+        ("[{step: 50, at: 2026-12-02T09:00Z}, {step: 100, at: 2026-12-01T09:00Z}]", "Let the times rise"),
+        ("[{step: 50, at: 2026-12-02 09:00}]", "does not say in which time zone"),
+        ("[{step: 50, at: soon}]", "soon is no time. Write 2026-12-01T09:00Z"),
+        ("[{step: 50, at: 2027-03-28 02:30 Europe/Berlin}]", "does not exist in Europe/Berlin"),
+        ("[{step: 50, at: 2027-10-31 02:30 Europe/Berlin}]", "exists twice in Europe/Berlin"),
+        ("[{step: 50, at: 2026-12-02 09:00 Europe/Bonn}]", "Europe/Bonn"),
+        ("[{step: 50, when: now}]", "`when` is not a key"),
+    ],
+)
+def test_a_schedule_that_can_not_be_is_refused(entries, words):
+    text = SMALL + f"phases: {{everyone: {{steps: [1, 50, 100], schedule: {entries}}}}}"
+    assert any(words in fault for fault in refused(text)), refused(text)
 
 
 def test_all_at_once_has_no_steps():
@@ -75,7 +110,7 @@ def test_steps_alone_mean_by_percentage_whatever_the_template_prefers():
         "template: t\ntitle: T\nphases: [{name: all, title: All, audience: everyone, method: all_at_once}]"
     )
     plan = SMALL + "template: t\nphases: {all: {steps: [50, 100]}}"
-    assert parsed(plan, {"t": at_once}).phase("all").steps == (50, 100)
+    assert parsed(plan, {"t": at_once}).phase("all").steps == ramp(50, 100, soak=timedelta(minutes=15))
     assert parsed(SMALL + "template: t\n", {"t": at_once}).phase("all").audience is Audience.ALL_AT_ONCE
 
 
@@ -138,7 +173,7 @@ def test_actors_by_name_and_by_number(actor):
     ],
 )
 def test_durations(written, span):
-    assert parsed(SMALL + f"phases: {{everyone: {{soak: {written}}}}}").phase("everyone").soak == span
+    assert parsed(SMALL + f"phases: {{everyone: {{soak: {written}}}}}").phase("everyone").steps[0].soak == span
 
 
 BAD = [
@@ -377,7 +412,20 @@ actors = st.lists(
 ).map(tuple)
 requests = st.none() | st.integers(1, 2_000_000_000)
 spans = st.integers(0, 360 * 86_400).map(lambda seconds: timedelta(seconds=seconds))
-rising = st.sets(st.integers(1, 99), max_size=49).map(lambda steps: (*sorted(steps), 100))
+moments = st.integers(0, 2_000_000).map(lambda minutes: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes))
+
+
+@st.composite
+def rising(draw):
+    """A ramp whose planned times rise with its steps."""
+    steps = (*sorted(draw(st.sets(st.integers(1, 99), max_size=20))), 100)
+    times = sorted(draw(st.sets(moments, min_size=len(steps), max_size=len(steps))))
+    return tuple(
+        StepPlan(step, draw(spans), draw(st.sampled_from((None, moment))), draw(st.booleans()))
+        for step, moment in zip(steps, times, strict=True)
+    )
+
+
 sentences = st.lists(text | tricky.map(str.strip), max_size=3).map(tuple)
 everyone = st.one_of(
     st.builds(PhasePlan, st.just("everyone"), st.just(Audience.ALL_AT_ONCE), final_soak=spans, issues=roles),
@@ -385,8 +433,7 @@ everyone = st.one_of(
         PhasePlan,
         st.just("everyone"),
         st.just(Audience.PERCENTAGE),
-        steps=rising,
-        soak=spans,
+        steps=rising(),
         final_soak=spans,
         issues=roles,
     ),

@@ -11,7 +11,7 @@ from rollouts.audit.source import coming_from
 from rollouts.management.actors import actor_named
 from rollouts.models import Phase, Rollout
 from rollouts.rules.machine import PHASE_VERBS, ROLLOUT_VERBS
-from rollouts.services import facts, transitions
+from rollouts.services import facts, rehearsal, transitions
 from rollouts.services.refusals import Refused
 
 
@@ -32,6 +32,7 @@ class Command(BaseCommand):
             "--override", action="store_true", help="pass blockers of start and advance (admin, reason, --confirm)"
         )
         parser.add_argument("--confirm", default="", metavar="SLUG", help="the rollout's short name again")
+        parser.add_argument("--dry-run", action="store_true", help="say what would happen, change nothing")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -43,6 +44,9 @@ class Command(BaseCommand):
         if not transitions.is_known(verb, options["phase"]):
             known = ROLLOUT_VERBS if options["phase"] == "rollout" else PHASE_VERBS
             raise CommandError(f"There is no verb {options['verb']} here. There are: {', '.join(known)}.", returncode=2)
+        if options["dry_run"]:
+            self._rehearse(rollout, verb, by, options)
+            return
         try:
             with coming_from("command"):
                 state = self._perform(rollout, options["phase"], verb, by, options)
@@ -58,10 +62,29 @@ class Command(BaseCommand):
     def _perform(self, rollout: Rollout, name: str, verb: str, by: Any, options: dict[str, Any]) -> str:
         if name == "rollout":
             return str(transitions.perform_on_rollout(verb, rollout, by=by, reason=options["reason"]).state)
-        phase = self._phase(rollout, name)
-        said = {name: options[name] for name in ("reason", "to", "override", "confirm")}
-        done = transitions.perform(verb, phase, by=by, **said)
+        done = transitions.perform(verb, self._phase(rollout, name), by=by, **_said(options))
         return str(done.state)
+
+    def _rehearse(self, rollout: Rollout, verb: str, by: Any, options: dict[str, Any]) -> None:
+        """Exit 0 where it would pass, 1 where it would be refused."""
+        if options["phase"] == "rollout":
+            raise CommandError("There is a dry run for phases only.", returncode=2)
+        told = rehearsal.rehearse(verb, self._phase(rollout, options["phase"]), by=by, **_said(options))
+        if options["json"]:
+            self.stdout.write(json.dumps(told.as_json(lambda blocker: transitions.url_of(blocker, rollout))))
+        else:
+            self.stdout.write(f"{told.title}. Nothing is changed.")
+            for fact in told.facts:
+                age = f", as of {fact.at:%Y-%m-%d %H:%M:%S} UTC" if fact.at else ""
+                self.stdout.write(f"  {'ok  ' if fact.ok else 'OPEN'} {fact.name}: {fact.words}{age}")
+            self.stdout.write(f"Approvals: {told.approvals}")
+            self.stdout.write(f"Expected now: {told.now.words}. Then: {told.then.words}.")
+            for call in told.calls:
+                self.stdout.write(f"  {call.chat or call.api}")
+            for blocker in told.blockers:
+                self.stdout.write(f"Blocked: {blocker.message}")
+        if told.blockers:
+            raise SystemExit(1)
 
     def _phase(self, rollout: Rollout, name: str) -> Phase:
         phases = facts.newest_attempts(rollout)
@@ -82,3 +105,8 @@ class Command(BaseCommand):
         self.stderr.write(f"Refused: {options['verb']} of {options['phase']} in {rollout.slug}.")
         for blocker in refused.blockers:
             self.stderr.write(f"  - {blocker.message}")
+
+
+def _said(options: dict[str, Any]) -> dict[str, Any]:
+    """What comes along with the verb, as ``transitions.perform`` takes it."""
+    return {name: options[name] for name in ("reason", "to", "override", "confirm")}

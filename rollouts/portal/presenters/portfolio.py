@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.timezone import localtime
+
 from ...audit.actor import Actor
 from ...models import Rollout
 from ...rules import health
@@ -15,6 +17,7 @@ from ...rules.health import Health
 from ...rules.machine import PhaseState, RolloutState
 from ...rules.next_action import NextAction, Turn, next_action
 from ...services import facts as facts_of
+from ...services.locks import Locks
 from .track import Track, track, where
 
 TAGS = {
@@ -75,9 +78,9 @@ GROUPS = (
 )
 
 
-def row(rollout: Rollout, viewer: Actor, now: datetime) -> Row:
+def row(rollout: Rollout, viewer: Actor, now: datetime, locks: Locks | None = None) -> Row:
     """``rollout`` comes from ``Rollout.objects.whole()``: no queries."""
-    facts = facts_of.for_rollout(rollout, now)
+    facts = facts_of.for_rollout(rollout, now, locks)
     overdue = overdue_since(rollout, facts, now)
     state = health.judge(facts, is_overdue=overdue is not None)
     current = where(facts.phases)
@@ -135,7 +138,7 @@ def overdue_since(rollout: Rollout, facts: RolloutFacts, now: datetime) -> objec
 def _where(rollout: Rollout, facts: RolloutFacts, current: PhaseFacts | None) -> tuple[str, str]:
     if current is None or rollout.state in (RolloutState.CLOSED, RolloutState.ABANDONED):
         ended = rollout.closed_at or rollout.abandoned_at or rollout.completed_at
-        return rollout.get_state_display().capitalize(), f"{ended:%-d %b %Y}" if ended else ""
+        return rollout.get_state_display().capitalize(), f"{localtime(ended):%-d %b %Y}" if ended else ""
     state = str(current.state).replace("_", " ")
     opening = current.opening
     details = [state]
@@ -163,7 +166,7 @@ def _tag_words(kind: Health, facts: RolloutFacts) -> str:
 
 def _exposure(rollout: Rollout, facts: RolloutFacts, state: health.State) -> str:
     if state.health in (Health.DRIFTING, Health.WAITING):
-        since = f", since {rollout.drift_since:%H:%M, %-d %b}" if rollout.drift_since else ""
+        since = f", since {localtime(rollout.drift_since):%H:%M, %-d %b}" if rollout.drift_since else ""
         return f"{state.words.removesuffix('.')}{since}."
     if facts.reading.exposure is not None and facts.reading.exposure.is_nobody:
         return "nobody sees it"

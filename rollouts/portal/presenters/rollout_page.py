@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.timezone import localtime
+
 from ...audit.actor import Actor
 from ...models import AuditEvent, ChecklistItem, Override, Phase, Rollout, TrackedIssue
 from ...rules import commands, guards, health
@@ -157,11 +159,7 @@ def build(rollout: Rollout, viewer: Actor, now: datetime, *, is_overdue: bool = 
         track=track(facts, state.drift),
         stations=tuple(_station(phases[phase.name], phase, now) for phase in facts.phases),
         actions=_actions(facts, current, row, viewer) if current and row else (),
-        roll_backs=tuple(
-            action_of("roll_back", facts, phase, phases[phase.name].version, viewer)
-            for phase in reversed(facts.phases)
-            if phase.state in LIVE and viewer.person.has(PHASE_VERBS["roll_back"].role)
-        ),
+        roll_backs=roll_backs(rollout, facts, viewer),
         rollout_actions=_rollout_actions(facts, rollout, viewer),
         before_title=before_title,
         checks=checks,
@@ -175,6 +173,16 @@ def build(rollout: Rollout, viewer: Actor, now: datetime, *, is_overdue: bool = 
         capacity=_capacity(facts),
         history=tuple(AuditEvent.objects.newest_first().filter(rollout=rollout)[:8]),
         earlier_attempts=tuple(p for p in rollout.phases.all() if p.pk not in {n.pk for n in phases.values()}),
+    )
+
+
+def roll_backs(rollout: Rollout, facts: RolloutFacts, viewer: Actor) -> tuple[Action, ...]:
+    """The way back, latest phase first; on every page of a rollout."""
+    phases = {phase.name: phase for phase in facts_of.newest_attempts(rollout)}
+    return tuple(
+        action_of("roll_back", facts, phase, phases[phase.name].version, viewer)
+        for phase in reversed(facts.phases)
+        if phase.state in LIVE and viewer.person.has(PHASE_VERBS["roll_back"].role)
     )
 
 
@@ -348,10 +356,10 @@ def _item(item: ItemFacts, row: ChecklistItem, rollout: Rollout, phase: Phase | 
 def _station(row: Phase, phase: PhaseFacts, now: datetime) -> Station:
     said = str(phase.state).replace("_", " ")
     if row.state == PhaseState.COMPLETED and row.completed_at and row.started_at:
-        said = f"completed {row.completed_at:%-d %b} · {in_words(row.completed_at - row.started_at)}"
+        said = f"completed {localtime(row.completed_at):%-d %b} · {in_words(row.completed_at - row.started_at)}"
     elif row.state in (PhaseState.ACTIVE, PhaseState.PAUSED):
         since = row.confirmed_at
-        confirmed = f"confirmed by GitLab {since:%-d %b %H:%M}" if since else "waiting for GitLab"
+        confirmed = f"confirmed by GitLab {localtime(since):%-d %b %H:%M}" if since else "waiting for GitLab"
         said = f"{said} · {confirmed}"
         if since and phase.opening.ramp and phase.opening.step:
             soak = phase.opening.ramp.at(phase.opening.step).soak

@@ -8,6 +8,7 @@ from typing import Any
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 
 from ...models import AuditEvent, clock
 from ...rules.blockers import in_words
@@ -23,9 +24,7 @@ def age(moment: datetime | None, missing: str = "never") -> SafeString | str:
         return missing
     gone = clock.now() - moment
     said = " ".join(in_words(gone).split()[:2])
-    return format_html(
-        '<time datetime="{}" title="{}">{} ago</time>', moment.isoformat(), f"{moment:%-d %b %Y %H:%M:%S} UTC", said
-    )
+    return format_html('<time datetime="{}" title="{}">{} ago</time>', moment.isoformat(), exactly(moment), said)
 
 
 @register.simple_tag
@@ -34,9 +33,12 @@ def lasting(moment: datetime | None) -> SafeString | str:
     if moment is None:
         return ""
     said = " ".join(in_words(clock.now() - moment).split()[:2])
-    return format_html(
-        '<time datetime="{}" title="since {}">{}</time>', moment.isoformat(), f"{moment:%-d %b %Y %H:%M} UTC", said
-    )
+    return format_html('<time datetime="{}" title="since {}">{}</time>', moment.isoformat(), exactly(moment), said)
+
+
+def exactly(moment: datetime) -> str:
+    """The moment in the viewer's zone, to the second, with the zone."""
+    return f"{localtime(moment):%-d %b %Y %H:%M:%S %Z}"
 
 
 @register.filter

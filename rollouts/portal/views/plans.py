@@ -9,13 +9,14 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_http_methods
 
 from ...audit.actor import Actor
-from ...models import PlanTemplate, Rollout
+from ...models import PlanTemplate, Rollout, clock
 from ...rules.document import LIMIT, DocumentRefused, Fault
 from ...rules.machine import Role
-from ...services import plans
+from ...services import facts, plans
 from ...services.refusals import Refused
 from ...services.templates import all_templates
 from ..forms import PlanForm
+from ..presenters import rollout_page
 
 #: The template that a new rollout takes unless another is chosen.
 BUILTIN = "code_suggestions"
@@ -89,7 +90,7 @@ def plan(request: HttpRequest, slug: str) -> HttpResponse:
             answer = HttpResponse(text, content_type="application/yaml; charset=utf-8")
             answer["Content-Disposition"] = f'attachment; filename="{slug}.yaml"'
             return answer
-        return render(request, "portal/plan.html", {"rollout": rollout, "text": text})
+        return _plan(request, rollout, text, [], None)
     if not by.person.has(Role.MANAGER):
         return _refuse(request, "Changing a plan takes the role manager.")
     written = request.POST.get("document", "")
@@ -99,7 +100,20 @@ def plan(request: HttpRequest, slug: str) -> HttpResponse:
         said = "The plan was applied." if applied.changes else "The plan says what is: nothing changed."
         messages.success(request, said)
         return _see(applied.slug)
-    context = {"rollout": rollout, "text": written[:LIMIT], "faults": faults, "looked": applied}
+    return _plan(request, rollout, written[:LIMIT], faults, applied)
+
+
+def _plan(
+    request: HttpRequest, rollout: Rollout, text: str, faults: list[Fault], looked: plans.Applied | None
+) -> HttpResponse:
+    now, by = clock.now(), Actor.of(request.user)
+    context = {
+        "rollout": rollout,
+        "text": text,
+        "faults": faults,
+        "looked": looked,
+        "roll_backs": rollout_page.roll_backs(rollout, facts.for_rollout(rollout, now), by),
+    }
     return render(request, "portal/plan.html", context, status=422 if faults else 200)
 
 

@@ -10,6 +10,7 @@ from ...audit.actor import Actor
 from ...models import Rollout, clock
 from ...rules.health import Health
 from ...rules.next_action import Turn
+from ...services import locks
 from ..filters import RolloutFilter, providers
 from ..presenters import portfolio as present
 
@@ -25,7 +26,8 @@ SHOW = {
 def portfolio(request: HttpRequest) -> HttpResponse:
     viewer, now = Actor.of(request.user), clock.now()
     chosen = RolloutFilter(request.GET, queryset=Rollout.objects.whole())
-    rows = [present.row(rollout, viewer, now) for rollout in chosen.qs]
+    holding = locks.standing(now)
+    rows = [present.row(rollout, viewer, now, holding) for rollout in chosen.qs]
     show = SHOW.get(request.GET.get("show", ""))
     shown = [row for row in rows if show(row)] if show else rows
     context = {

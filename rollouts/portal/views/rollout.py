@@ -5,12 +5,12 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ...audit.actor import Actor
-from ...models import ChecklistItem, Override, Rollout, clock
+from ...models import ChecklistItem, Override, Phase, Rollout, clock
 from ...rules.machine import PHASE_VERBS, ROLLOUT_VERBS
-from ...services import checklist, facts, overrides, transitions
+from ...services import checklist, facts, overrides, rehearsal, transitions
 from ...services.refusals import Refused
 from ..presenters import portfolio, rollout_page
 
@@ -45,13 +45,15 @@ def rollout(request: HttpRequest, slug: str) -> HttpResponse:
     return _page(request, slug)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def transition(request: HttpRequest, slug: str, phase: str, verb: str) -> HttpResponse:
-    """What a button does. Refused: the same page with 409 (403 if only the role is lacking), nothing changed."""
+    """GET: a dry run. POST: what a button does; refused: 409 (403 if only the role is lacking), nothing changed."""
     current = next((p for p in facts.newest_attempts(_whole(slug)) if p.name == phase), None)
     if current is None or verb not in PHASE_VERBS:
         raise Http404(f"There is no {verb} of {phase}.")
     rule = PHASE_VERBS[verb]
+    if request.method != "POST":
+        return _rehearse(request, current, verb)
     try:
         done = transitions.perform(
             verb,
@@ -63,6 +65,21 @@ def transition(request: HttpRequest, slug: str, phase: str, verb: str) -> HttpRe
         return _page(request, slug, refused, f"{rule.label}: {current.title}")
     messages.success(request, f"You {rule.past} {done}.")
     return _back(slug)
+
+
+def _rehearse(request: HttpRequest, phase: Phase, verb: str) -> HttpResponse:
+    whole, viewer = _whole(phase.rollout.slug), Actor.of(request.user)
+    told = rehearsal.rehearse(verb, phase, by=viewer, **transitions.said_in(request.GET))
+    about = facts.for_rollout(whole, clock.now())
+    context = {
+        "rollout": whole,
+        "told": told,
+        "rule": PHASE_VERBS[verb],
+        "blockers": [(blocker.message, transitions.url_of(blocker, whole)) for blocker in told.blockers],
+        "action": rollout_page.action_of(verb, about, about.phase(phase.name), phase.version, viewer),
+        "roll_backs": rollout_page.roll_backs(whole, about, viewer) if verb != "roll_back" else (),
+    }
+    return render(request, "portal/rehearsal.html", context)
 
 
 @require_POST

@@ -1,0 +1,138 @@
+"""Change locks: periods in which no flag may reach more people, and where they come from."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.core.validators import MaxValueValidator
+from django.db import models
+from django.db.models import F, Q
+
+from ..rules.locks import Weekly, Window
+from .gitlab import GitLabInstance, Outcome
+from .ledger import AuditedModel
+
+DAYS = list(enumerate(("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")))
+INCIDENT_LABELS = ("severity::1", "severity::2")
+
+
+def incident_labels() -> list[str]:
+    """What GitLab's own check looks at (FACTS section 5c: active incidents of severity 1 and 2)."""
+    return list(INCIDENT_LABELS)
+
+
+class ChangeLock(AuditedModel):
+    """A period entered by hand: once, or every week in a named time zone."""
+
+    class Kind(models.TextChoices):
+        ONCE = "once", "once"
+        WEEKLY = "weekly", "every week"
+
+    title = models.CharField(max_length=200, help_text="Why nothing may widen: a freeze, a release day.")
+    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.ONCE)
+    instance = models.ForeignKey(
+        GitLabInstance,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="locks",
+        help_text="Empty: for rollouts on every GitLab.",
+    )
+    starts_at = models.DateTimeField(null=True, blank=True, help_text="For a period once.")
+    ends_at = models.DateTimeField(null=True, blank=True)
+    from_day = models.PositiveSmallIntegerField(null=True, blank=True, choices=DAYS, validators=[MaxValueValidator(6)])
+    from_time = models.TimeField(null=True, blank=True)
+    to_day = models.PositiveSmallIntegerField(null=True, blank=True, choices=DAYS, validators=[MaxValueValidator(6)])
+    to_time = models.TimeField(null=True, blank=True)
+    zone = models.CharField("time zone", max_length=60, default="UTC", help_text="For every week: Europe/Berlin.")
+    created_by = models.CharField(max_length=150)
+    created_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True, help_text="When it was ended early, or taken away.")
+    ended_by = models.CharField(max_length=150, blank=True)
+
+    class Meta:
+        ordering = ("-created_at", "-pk")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind="once", starts_at__isnull=False, ends_at__isnull=False, from_day__isnull=True)
+                | Q(
+                    kind="weekly",
+                    starts_at__isnull=True,
+                    ends_at__isnull=True,
+                    from_day__isnull=False,
+                    from_time__isnull=False,
+                    to_day__isnull=False,
+                    to_time__isnull=False,
+                ),
+                name="a_lock_is_once_or_weekly",
+            ),
+            models.CheckConstraint(
+                condition=Q(starts_at__isnull=True) | Q(ends_at__gt=F("starts_at")), name="a_lock_ends_after_it_starts"
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_at__isnull=True, ended_by="") | (Q(ended_at__isnull=False) & ~Q(ended_by="")),
+                name="ended_by_somebody",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def windows(self, since: datetime, until: datetime) -> list[Window]:
+        """The periods that touch this span, in UTC; none after it was ended."""
+        if self.kind == self.Kind.WEEKLY:
+            assert self.from_day is not None
+            assert self.to_day is not None
+            assert self.from_time is not None
+            assert self.to_time is not None
+            weekly = Weekly(self.from_day, self.from_time, self.to_day, self.to_time, self.zone)
+            found = weekly.windows(since, until)
+        else:
+            assert self.starts_at is not None
+            assert self.ends_at is not None
+            found = [Window(self.starts_at, self.ends_at, self.title)]
+        end = self.ended_at
+        return [w for w in found if w.starts_at < until and w.ends_at > since and (end is None or w.starts_at < end)]
+
+
+class LockCalendar(AuditedModel):
+    """A calendar of change locks: uploaded as an iCalendar file, or read from an address on an allowed host."""
+
+    unaudited_fields = frozenset({"read_at", "tried_at", "outcome", "words", "windows"})
+
+    name = models.CharField(max_length=100, unique=True)
+    url = models.URLField(max_length=1000, blank=True, help_text="Empty: the file below, uploaded.")
+    content = models.TextField(blank=True, help_text="The iCalendar file as it was read last.")
+    zone = models.CharField("time zone", max_length=60, default="UTC", help_text="For times without one of their own.")
+    windows = models.JSONField(default=list, editable=False, help_text="The periods of the coming year.")
+    read_at = models.DateTimeField(null=True, blank=True, editable=False)
+    tried_at = models.DateTimeField(null=True, blank=True, editable=False)
+    outcome = models.CharField(max_length=20, choices=Outcome.choices, default=Outcome.UNREAD, editable=False)
+    words = models.CharField(max_length=500, blank=True, editable=False)
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class IncidentSource(AuditedModel):
+    """A GitLab project whose open issues with these labels lock changes: incidents, changes in progress."""
+
+    unaudited_fields = frozenset({"read_at", "outcome", "words"})
+
+    instance = models.ForeignKey(GitLabInstance, on_delete=models.PROTECT, related_name="incident_sources")
+    path = models.CharField("project", max_length=255, help_text="Full path: group/production.")
+    labels = models.JSONField(default=incident_labels, help_text="An open issue with any of these locks changes.")
+    open_issues = models.JSONField(default=list, editable=False, help_text="Numbers and labels; titles stay in GitLab.")
+    read_at = models.DateTimeField(null=True, blank=True, editable=False)
+    outcome = models.CharField(max_length=20, choices=Outcome.choices, default=Outcome.UNREAD, editable=False)
+    words = models.CharField(max_length=500, blank=True, editable=False)
+
+    class Meta:
+        ordering = ("instance", "path")
+        constraints = [models.UniqueConstraint(fields=("instance", "path"), name="incident_source_once")]
+
+    def __str__(self) -> str:
+        return self.path

@@ -1,0 +1,173 @@
+"""The approvals inbox: each request with all that is needed to decide, on one screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from ...audit.actor import Actor
+from ...models import ApprovalRequest, Phase, Rollout, TrackedIssue
+from ...rules import guards
+from ...rules.approvals import STANDING, RequestFacts
+from ...rules.blockers import Blocker, in_words
+from ...rules.expected import Drift
+from ...rules.facts import PhaseFacts, RolloutFacts
+from ...services import facts as facts_of
+from ...services import transitions
+from ...services.locks import Locks
+from .rollout_page import Action, action_of
+from .track import Track, track
+
+FEEDBACK = "internal_feedback"
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What the same step did in the last rollout after the same template."""
+
+    title: str
+    url: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One request: what it would do, for whom, what stands in the way, who agreed, and the two buttons."""
+
+    rollout: Rollout
+    request: RequestFacts
+    title: str
+    track: Track
+    now_words: str
+    then_words: str
+    gitlab_words: str
+    drifts: bool
+    read_at: datetime | None
+    reach: str
+    requests_per_minute: str
+    blockers: tuple[tuple[str, str], ...]
+    why_not_me: tuple[Blocker, ...]
+    actions: tuple[Action, ...]
+    feedback: TrackedIssue | None
+    feedback_title: str
+    last_time: Before | None
+    approvals: tuple[tuple[str, datetime, bool], ...]
+    phase_name: str
+    verb: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A request that somebody decided about, or that is over."""
+
+    request: ApprovalRequest
+    said: str
+    at: datetime | None
+
+
+def cards(viewer: Actor, now: datetime, locks: Locks) -> tuple[list[Card], list[Card], list[Card]]:
+    """Standing requests: those that wait for the viewer, those that the viewer asked for, all others."""
+    standing = ApprovalRequest.objects.filter(state__in=sorted(STANDING)).values_list("phase__rollout_id", flat=True)
+    mine: list[Card] = []
+    asked: list[Card] = []
+    others: list[Card] = []
+    for rollout in Rollout.objects.whole().filter(pk__in=list(standing)).order_by("title"):
+        facts = facts_of.for_rollout(rollout, now, locks)
+        for row in facts_of.newest_attempts(rollout):
+            phase = facts.phase(row.name)
+            if phase.request is None:
+                continue
+            card = _card(rollout, facts, phase, row, viewer)
+            if phase.request.requested_by == viewer.name:
+                asked.append(card)
+            elif not card.why_not_me and not phase.request.is_granted(now):
+                mine.append(card)
+            else:
+                others.append(card)
+    return mine, asked, others
+
+
+def decided_by(viewer: Actor, limit: int = 20) -> list[Decided]:
+    """What the viewer approved or rejected, newest first."""
+    approved = ApprovalRequest.objects.filter(approvals__approver=viewer.name)
+    rejected = ApprovalRequest.objects.filter(state="rejected", closed_by=viewer.name)
+    found = (approved | rejected).distinct().select_related("phase__rollout").order_by("-pk")[:limit]
+    return [
+        Decided(
+            one, "rejected" if one.state == "rejected" and one.closed_by == viewer.name else "approved", one.closed_at
+        )
+        for one in found
+    ]
+
+
+def count_for(viewer: Actor, now: datetime) -> int:
+    """How many requests wait for the viewer."""
+    return len(cards(viewer, now, Locks())[0])
+
+
+def _card(rollout: Rollout, facts: RolloutFacts, phase: PhaseFacts, row: Phase, viewer: Actor) -> Card:
+    request = phase.request
+    assert request is not None
+    wanted = request.target
+    then = wanted.after if wanted else facts.expected
+    reach = then.least_reach
+    needed = facts.capacity.needed(reach)
+    feedback = facts_of.issue_for(rollout, FEEDBACK, phase.name)
+    verb = "start" if wanted is None or wanted.is_start else "advance"
+    in_the_way = [
+        blocker for blocker in guards.standing_in_the_way(verb, facts, phase) if not blocker.code.startswith("approval")
+    ]
+    counting = {one.by for one in request.counting()}
+    return Card(
+        rollout=rollout,
+        request=request,
+        title=wanted.words(phase.title) if wanted else phase.title,
+        track=track(facts, Drift.NONE),
+        now_words=facts.expected.words,
+        then_words=then.words,
+        gitlab_words=facts.reading.words,
+        drifts=not facts.is_confirmed,
+        read_at=facts.reading.read_at,
+        reach=f"{reach:.0%} of all actors" if reach else "the people and groups named",
+        requests_per_minute=_load(needed, facts),
+        blockers=tuple((b.message, transitions.url_of(b, rollout)) for b in in_the_way),
+        why_not_me=tuple(guards.blockers("approve", facts, phase.name, viewer.person)),
+        actions=tuple(
+            action_of(each, facts, phase, row.version, viewer)
+            for each in ("approve", "reject", "withdraw")
+            if guards.may(each, facts, phase, viewer.person)
+        ),
+        feedback=feedback,
+        feedback_title=feedback.title_for(sees_confidential=viewer.sees_confidential) if feedback else "",
+        last_time=_last_time(rollout, phase, wanted.percentage if wanted else None),
+        approvals=tuple((one.by, one.at, one.by in counting and one.digest == request.stands) for one in request.given),
+        phase_name=phase.name,
+        verb=verb,
+    )
+
+
+def _load(needed: int | None, facts: RolloutFacts) -> str:
+    if needed is None:
+        return "requests a minute not known"
+    of = f" of a quota of {facts.capacity.quota:,}" if facts.capacity.quota else ""
+    return f"{needed:,} requests a minute at peak{of}"
+
+
+def _last_time(rollout: Rollout, phase: PhaseFacts, percentage: int | None) -> Before | None:
+    """The newest attempt of the same phase in another rollout of this kind that got there."""
+    earlier = Phase.objects.filter(rollout__template_id=rollout.template_id, name=phase.name, started_at__isnull=False)
+    earlier = earlier.exclude(rollout=rollout).select_related("rollout", "current_step")
+    if percentage is not None:
+        earlier = earlier.filter(current_step__percentage__gte=percentage)
+    last = earlier.order_by("-started_at").first()
+    if last is None:
+        return None
+    said = str(last.state).replace("_", " ")
+    assert last.started_at is not None
+    if last.completed_at:
+        said = f"completed after {in_words(last.completed_at - last.started_at)}"
+    elif last.ended_at:
+        said = f"rolled back after {in_words(last.ended_at - last.started_at)}: {last.reason}"
+    elif last.percentage:
+        said = f"stands at {last.percentage} %"
+    return Before(last.rollout.title, last.rollout.get_absolute_url(), said)

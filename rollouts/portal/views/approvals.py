@@ -1,0 +1,56 @@
+"""``/approvals/``: what waits for me, what I asked for, what I decided; to decide here, by hand or by keyboard."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from ...audit.actor import Actor
+from ...models import ApprovalRequest, Override, clock
+from ...rules.machine import PHASE_VERBS
+from ...services import locks, transitions
+from ...services.refusals import Refused
+from ..presenters import inbox as present
+
+VERBS = ("approve", "reject", "withdraw")
+
+
+@require_safe
+def inbox(request: HttpRequest) -> HttpResponse:
+    return _page(request)
+
+
+def _page(request: HttpRequest, refused: Refused | None = None, what: str = "") -> HttpResponse:
+    viewer, now = Actor.of(request.user), clock.now()
+    mine, asked, others = present.cards(viewer, now, locks.standing(now))
+    status = 200 if refused is None else 403 if refused.codes == {"role"} else 409
+    context = {
+        "groups": [("Waits for you", mine), ("You asked for it", asked), ("Waits for others", others)],
+        "mine": mine,
+        "decided": present.decided_by(viewer),
+        "reviews": Override.objects.filter(reviewed_at=None).select_related("phase__rollout").order_by("due_at"),
+        "now": now,
+        "refused": [blocker.message for blocker in refused.blockers] if refused else [],
+        "refused_what": what,
+    }
+    return render(request, "portal/approvals.html", context, status=status)
+
+
+@require_POST
+def decide(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
+    """Approve, reject or withdraw a request from the inbox; the same service as everywhere."""
+    asked: ApprovalRequest = get_object_or_404(ApprovalRequest.objects.select_related("phase__rollout"), pk=pk)
+    if verb not in VERBS:
+        raise Http404(f"There is no {verb} of a request.")
+    what = f"{PHASE_VERBS[verb].label}: {asked.phase} of {asked.phase.rollout}"
+    try:
+        transitions.perform(verb, asked.phase, by=Actor.of(request.user), **transitions.said_in(request.POST))
+    except Refused as refused:
+        return _page(request, refused, what)
+    messages.success(request, f"You {PHASE_VERBS[verb].past} {asked.phase} of {asked.phase.rollout}.")
+    response = HttpResponseRedirect(reverse("portal:approvals"))
+    response.status_code = 303
+    return response

@@ -1,0 +1,162 @@
+"""Change locks: what holds now, what comes, where they come from; entered, ended and imported here."""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
+
+from ...audit.actor import Actor
+from ...models import ChangeLock, GitLabInstance, IncidentSource, LockCalendar, clock
+from ...models.locks import DAYS
+from ...rules.calendars import LARGEST
+from ...rules.machine import Role
+from ...rules.zones import zone_names
+from ...services import locks
+from ...services.refusals import Refused
+
+
+class LockForm(forms.Form):
+    """A period once, or every week; times are local ones of the zone that is named beside them."""
+
+    title = forms.CharField(max_length=200, label="Why nothing may widen")
+    kind = forms.ChoiceField(choices=ChangeLock.Kind.choices, label="How often")
+    starts = forms.CharField(required=False, label="Starts", widget=forms.DateTimeInput({"type": "datetime-local"}))
+    ends = forms.CharField(required=False, label="Ends", widget=forms.DateTimeInput({"type": "datetime-local"}))
+    from_day = forms.TypedChoiceField(
+        required=False, coerce=int, empty_value=None, choices=[("", "–"), *DAYS], label="From day"
+    )
+    from_time = forms.TimeField(required=False, label="From", widget=forms.TimeInput({"type": "time"}))
+    to_day = forms.TypedChoiceField(
+        required=False, coerce=int, empty_value=None, choices=[("", "–"), *DAYS], label="To day"
+    )
+    to_time = forms.TimeField(required=False, label="To", widget=forms.TimeInput({"type": "time"}))
+    zone = forms.CharField(max_length=60, label="Time zone", widget=forms.TextInput({"list": "zones"}))
+    instance = forms.CharField(required=False, max_length=50, label="GitLab", help_text="Empty: every one.")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
+        self.fields["zone"].initial = timezone.get_current_timezone_name()
+
+    def clean_starts(self) -> datetime | None:
+        return _local(self.cleaned_data["starts"])
+
+    def clean_ends(self) -> datetime | None:
+        return _local(self.cleaned_data["ends"])
+
+    def clean_from_time(self) -> time | None:
+        moment: time | None = self.cleaned_data["from_time"]
+        return moment
+
+    def once(self) -> list[forms.BoundField]:
+        return [self["starts"], self["ends"]]
+
+    def weekly(self) -> list[forms.BoundField]:
+        return [self["from_day"], self["from_time"], self["to_day"], self["to_time"]]
+
+
+def _local(written: str) -> datetime | None:
+    """A local time as the browser sends it; it means something only with the zone beside it."""
+    if not written:
+        return None
+    try:
+        found = datetime.fromisoformat(written)
+    except ValueError:
+        raise forms.ValidationError(f"{written[:40]} is no time. Write 2026-12-24T18:00.") from None
+    if found.tzinfo is not None:
+        raise forms.ValidationError("Leave the offset out: the time zone says it.")
+    return found
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def locks_page(request: HttpRequest) -> HttpResponse:
+    """GET: all locks. POST: one more, by hand. Refused: 422 (403 if only the role is lacking), nothing changed."""
+    by = Actor.of(request.user)
+    if request.method != "POST":
+        return _page(request, LockForm())
+    form = LockForm(request.POST)
+    if not form.is_valid():
+        return _page(request, form, status=422)
+    try:
+        lock = locks.add(form.cleaned_data, by=by)
+    except Refused as refused:
+        return _page(request, form, refused, status=403 if refused.codes == {"role"} else 422)
+    messages.success(request, f"The change lock “{lock.title}” is entered.")
+    return _back()
+
+
+@require_POST
+def end_lock(request: HttpRequest, pk: int) -> HttpResponse:
+    """End a lock early, with a reason."""
+    lock = get_object_or_404(ChangeLock, pk=pk)
+    try:
+        locks.end(lock, by=Actor.of(request.user), reason=request.POST.get("reason", ""))
+    except Refused as refused:
+        return _page(request, LockForm(), refused, status=403 if refused.codes == {"role"} else 409)
+    messages.success(request, f"The change lock “{lock.title}” is ended.")
+    return _back()
+
+
+@require_POST
+def calendar(request: HttpRequest) -> HttpResponse:
+    """Import an iCalendar file, or name an address that is read from then on."""
+    by, said, file = Actor.of(request.user), request.POST, request.FILES.get("file")
+    name, zone_name, url = said.get("name", ""), said.get("zone") or "UTC", said.get("url", "").strip()
+    try:
+        if file is not None:
+            locks.import_calendar(name or str(file.name), file.read(LARGEST + 1), by=by, zone_name=zone_name)
+        else:
+            locks.add_calendar(name, url, by=by, zone_name=zone_name)
+    except Refused as refused:
+        return _page(request, LockForm(), refused, status=403 if refused.codes == {"role"} else 422)
+    messages.success(request, f"The calendar {name or getattr(file, 'name', '')} is in.")
+    return _back()
+
+
+@require_POST
+def remove_calendar(request: HttpRequest, pk: int) -> HttpResponse:
+    """Its periods lock no longer."""
+    found = get_object_or_404(LockCalendar, pk=pk)
+    try:
+        locks.remove_calendar(found, by=Actor.of(request.user), reason=request.POST.get("reason", ""))
+    except Refused as refused:
+        return _page(request, LockForm(), refused, status=403 if refused.codes == {"role"} else 422)
+    messages.success(request, f"The calendar {found.name} is removed.")
+    return _back()
+
+
+def _page(request: HttpRequest, form: LockForm, refused: Refused | None = None, *, status: int = 200) -> HttpResponse:
+    now, by = clock.now(), Actor.of(request.user)
+    standing = locks.standing(now)
+    rows = [
+        {"lock": lock, "may_end": by.person.has(Role.ADMIN) or lock.created_by == by.name}
+        for lock in ChangeLock.objects.filter(ended_at=None).select_related("instance")
+        if lock.kind == ChangeLock.Kind.WEEKLY or (lock.ends_at and lock.ends_at > now)
+    ]
+    context = {
+        "form": form,
+        "refused": refused.blockers if refused else [],
+        "holding": [lock for _, lock in standing.holding],
+        "unread": [words for _, words in standing.unread],
+        "coming": locks.coming(now)[:20],
+        "rows": rows,
+        "calendars": LockCalendar.objects.defer("content"),
+        "sources": IncidentSource.objects.select_related("instance"),
+        "instances": GitLabInstance.objects.exclude(url=""),
+        "zones": zone_names(),
+        "is_admin": by.person.has(Role.ADMIN),
+    }
+    return render(request, "portal/locks.html", context, status=status)
+
+
+def _back() -> HttpResponse:
+    response = HttpResponseRedirect(reverse("portal:locks"))
+    response.status_code = 303
+    return response

@@ -1,0 +1,49 @@
+"""Moments as people write them in a plan: 2026-12-01T09:00+01:00, or a local time with its zone."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+from .zones import to_utc
+
+FIRST, LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+HOW = "Write 2026-12-01T09:00Z, 2026-12-01T09:00+01:00, or 2026-12-01 09:00 Europe/Berlin."
+
+
+def parse_moment(value: object) -> datetime:
+    """Read a moment, in UTC. Raises ``ValueError`` that says how to write it, or why there is no such time."""
+    if isinstance(value, datetime | date):
+        value = value.isoformat()
+    if not isinstance(value, str):
+        raise ValueError(f"that is no time. {HOW}")
+    written, _, zone_name = value.strip().rpartition(" ")
+    try:
+        if (written and "/" in zone_name) or zone_name == "UTC":
+            moment = to_utc(_naive(written), zone_name)
+        else:
+            moment = _aware(value.strip())
+    except OverflowError:
+        raise ValueError(f"{value[:40]} is no time that a plan can have. {HOW}") from None
+    if not FIRST <= moment < LAST:
+        raise ValueError(f"{value[:40]} is out of this century. {HOW}")
+    return moment
+
+
+def _naive(written: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(written)
+    except ValueError:
+        raise ValueError(f"{written[:40]} is no time. {HOW}") from None
+    if found.tzinfo is not None:
+        raise ValueError(f"{written[:40]} has an offset already: leave the zone out, or the offset.")
+    return found
+
+
+def _aware(written: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(written)
+    except ValueError:
+        raise ValueError(f"{written[:40]} is no time. {HOW}") from None
+    if found.tzinfo is None:
+        raise ValueError(f"{written[:40]} does not say in which time zone. {HOW}")
+    return found.astimezone(UTC)

@@ -1,0 +1,235 @@
+"""Change locks: entered, ended, imported; and which hold now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+
+from ..audit.actor import Actor
+from ..audit.deeds import deed
+from ..models import ChangeLock, GitLabInstance, IncidentSource, LockCalendar, Outcome, clock
+from ..rules import locks as rules
+from ..rules.blockers import Blocker, in_words
+from ..rules.calendars import CalendarRefused, read_calendar
+from ..rules.facts import LockFacts
+from ..rules.locks import Weekly, Window
+from ..rules.machine import Role
+from ..rules.zones import to_utc, zone
+from .refusals import refuse_if
+
+#: How far ahead locks are shown, and repeated ones worked out.
+AHEAD = timedelta(days=400)
+BEHIND = timedelta(days=8)
+#: A calendar that was not read for so long may have changed: the portal does not know.
+CALENDAR_FRESH = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Locks:
+    """What locks now: by instance (None: every one), and which sources could not be read lately."""
+
+    holding: tuple[tuple[int | None, LockFacts], ...] = ()
+    unread: tuple[tuple[int | None, str], ...] = ()
+
+    def on(self, instance_id: int) -> tuple[tuple[LockFacts, ...], tuple[str, ...]]:
+        """The locks, and the sources unread, that concern one GitLab."""
+        scope = (None, instance_id)
+        return (
+            tuple(lock for where, lock in self.holding if where in scope),
+            tuple(words for where, words in self.unread if where in scope),
+        )
+
+
+def standing(now: datetime) -> Locks:
+    """Every lock that holds now; three queries."""
+    holding: list[tuple[int | None, LockFacts]] = []
+    unread: list[tuple[int | None, str]] = []
+    for lock in ChangeLock.objects.filter(ended_at=None):
+        windows = lock.windows(now - BEHIND, now + BEHIND)
+        if rules.current(windows, now):
+            holding.append((lock.instance_id, LockFacts(lock.title, rules.merged_end(windows, now))))
+    for calendar in LockCalendar.objects.defer("content"):
+        windows = windows_of(calendar)
+        holding += [(None, LockFacts(one.title or calendar.name, one.ends_at)) for one in rules.current(windows, now)]
+        if calendar.url and (calendar.read_at is None or now - calendar.read_at > CALENDAR_FRESH):
+            unread.append((None, f"The calendar {calendar.name} {_not_read(calendar.read_at, now)}."))
+    freshness = timedelta(seconds=settings.FRESHNESS_SECONDS)
+    for source in IncidentSource.objects.select_related("instance"):
+        for issue in source.open_issues:
+            title = f"open {issue['label']} issue {source.path}#{issue['iid']}"
+            holding.append(
+                (
+                    source.instance_id,
+                    LockFacts(title, None, f"{source.instance.url}/{source.path}/-/issues/{issue['iid']}"),
+                )
+            )
+        if source.read_at is None or now - source.read_at > freshness:
+            unread.append((source.instance_id, f"The incidents of {source.path} {_not_read(source.read_at, now)}."))
+    return Locks(tuple(holding), tuple(unread))
+
+
+def coming(now: datetime) -> list[tuple[Window, str]]:
+    """The periods of the next weeks with what they come from, soonest first."""
+    until = now + timedelta(days=60)
+    found = [
+        (window, lock.title)
+        for lock in ChangeLock.objects.filter(ended_at=None)
+        for window in lock.windows(now, until)
+        if window.starts_at > now
+    ]
+    for calendar in LockCalendar.objects.defer("content"):
+        found += [(w, w.title or calendar.name) for w in windows_of(calendar) if now < w.starts_at < until]
+    return sorted(found, key=lambda each: each[0].starts_at)
+
+
+def windows_of(calendar: LockCalendar) -> list[Window]:
+    return [
+        Window(datetime.fromisoformat(start), datetime.fromisoformat(end), title)
+        for start, end, title in calendar.windows
+    ]
+
+
+def _not_read(read_at: datetime | None, now: datetime) -> str:
+    return f"were last read {in_words(now - read_at)} ago" if read_at else "were not read yet"
+
+
+def add(said: Mapping[str, Any], *, by: Actor) -> ChangeLock:
+    """A lock by hand, from local times in a named zone. Raises ``Refused`` with what is wrong, in words.
+
+    ``said``: title, kind; for ``once`` starts and ends (naive datetimes); for ``weekly`` from_day, from_time, to_day,
+    to_time; zone; instance (a name, or empty for every one).
+    """
+    found = _role(by, Role.MANAGER, "Entering a change lock")
+    values, faults = _values(said)
+    refuse_if([*found, *faults])
+    with deed("lock.add", by=by) as doing:
+        doing.about = lock = ChangeLock.objects.create(**values, created_by=by.name, created_at=clock.now())
+    return lock
+
+
+def _values(said: Mapping[str, Any]) -> tuple[dict[str, Any], list[Blocker]]:
+    title, name = str(said.get("title") or "").strip(), str(said.get("zone") or "UTC")
+    values: dict[str, Any] = {"title": title[:200], "zone": name, "kind": said.get("kind") or "once"}
+    found = [] if title else [Blocker("title_missing", "Say why nothing may widen: give the lock a title.")]
+    try:
+        zone(name)
+        if values["kind"] == ChangeLock.Kind.WEEKLY:
+            values |= _weekly(said, name)
+        else:
+            values |= _once(said, name)
+    except ValueError as wrong:
+        found.append(Blocker("time", f"{str(wrong)[:1].upper()}{str(wrong)[1:]}"))
+    if said.get("instance"):
+        instance = GitLabInstance.objects.filter(name=said["instance"]).first()
+        if instance is None:
+            found.append(Blocker("instance", f"There is no GitLab instance {said['instance']}."))
+        values["instance"] = instance
+    return values, found
+
+
+def _once(said: Mapping[str, Any], name: str) -> dict[str, Any]:
+    if not said.get("starts") or not said.get("ends"):
+        raise ValueError("say when the lock starts and when it ends.")
+    starts_at, ends_at = to_utc(said["starts"], name), to_utc(said["ends"], name)
+    Window(starts_at, ends_at)
+    if ends_at - starts_at > AHEAD:
+        raise ValueError("a lock of more than a year is no period: end it earlier.")
+    return {"starts_at": starts_at, "ends_at": ends_at}
+
+
+def _weekly(said: Mapping[str, Any], name: str) -> dict[str, Any]:
+    keys = ("from_day", "from_time", "to_day", "to_time")
+    if any(said.get(key) in (None, "") for key in keys):
+        raise ValueError("say on which day and at what time the lock begins each week, and when it ends.")
+    values = {key: said[key] for key in keys}
+    Weekly(values["from_day"], values["from_time"], values["to_day"], values["to_time"], name)
+    return values
+
+
+def end(lock: ChangeLock, *, by: Actor, reason: str) -> ChangeLock:
+    """Take a lock away, from now on. Who made it may, and an admin. Raises ``Refused``."""
+    with deed("lock.end", by=by, reason=reason.strip()) as doing:
+        lock = ChangeLock.objects.select_for_update().get(pk=lock.pk)
+        doing.about = lock
+        found = [] if lock.created_by == by.name else _role(by, Role.ADMIN, "Ending somebody else's change lock")
+        found += _role(by, Role.MANAGER, "Ending a change lock")
+        if lock.ended_at is not None:
+            found.append(Blocker("ended", f"{lock.ended_by} has ended it already."))
+        if not reason.strip():
+            found.append(Blocker("reason_missing", "Ending a change lock needs a reason."))
+        refuse_if(found)
+        lock.ended_at, lock.ended_by = clock.now(), by.name
+        lock.save()
+    return lock
+
+
+def import_calendar(name: str, content: bytes, *, by: Actor, zone_name: str = "UTC", url: str = "") -> LockCalendar:
+    """Take an iCalendar file over under a name, anew or again. Raises ``Refused``; then nothing changed."""
+    found = _role(by, Role.ADMIN, "Importing a calendar of change locks")
+    name, now = name.strip()[:100], clock.now()
+    windows: tuple[Window, ...] = ()
+    try:
+        zone(zone_name)
+        windows = read_calendar(content, since=now - BEHIND, until=now + AHEAD, default_zone=zone_name)
+    except (CalendarRefused, ValueError) as wrong:
+        found.append(Blocker("calendar", str(wrong)))
+    if not name:
+        found.append(Blocker("name_missing", "Give the calendar a name."))
+    refuse_if(found)
+    with deed("calendar.import", by=by) as doing:
+        calendar = LockCalendar.objects.select_for_update().filter(name=name).first() or LockCalendar(name=name)
+        keep(calendar, content, windows, now)
+        calendar.url, calendar.zone = url, zone_name
+        calendar.save()
+        doing.about = calendar
+        doing.notes["periods"] = len(windows)
+    return calendar
+
+
+def keep(calendar: LockCalendar, content: bytes, windows: tuple[Window, ...], now: datetime) -> None:
+    """What was read is what holds; not saved yet."""
+    calendar.content = content.decode("utf-8", "replace").replace("\x00", "")
+    calendar.windows = [[w.starts_at.isoformat(), w.ends_at.isoformat(), w.title] for w in windows]
+    calendar.read_at = calendar.tried_at = now
+    calendar.outcome, calendar.words = Outcome.OK, ""
+
+
+def add_calendar(name: str, url: str, *, by: Actor, zone_name: str = "UTC") -> LockCalendar:
+    """A calendar to be read from an address on an allowed host, by the next job. Raises ``Refused``."""
+    from urllib.parse import urlsplit
+
+    found = _role(by, Role.ADMIN, "Adding a calendar of change locks")
+    name, parts = name.strip()[:100], urlsplit(url.strip())
+    if parts.scheme != "https" or (parts.hostname or "") not in settings.LOCK_CALENDAR_HOSTS or parts.username:
+        hosts = ", ".join(settings.LOCK_CALENDAR_HOSTS) or "none: set LOCK_CALENDAR_HOSTS"
+        found.append(Blocker("host", f"Calendars are read over https from allowed hosts only. Allowed: {hosts}."))
+    if not name or LockCalendar.objects.filter(name=name).exists():
+        found.append(Blocker("name", "Give the calendar a name that no other has."))
+    try:
+        zone(zone_name)
+    except ValueError as wrong:
+        found.append(Blocker("zone", str(wrong)))
+    refuse_if(found)
+    with deed("calendar.add", by=by) as doing:
+        doing.about = calendar = LockCalendar.objects.create(name=name, url=url.strip(), zone=zone_name)
+    return calendar
+
+
+def remove_calendar(calendar: LockCalendar, *, by: Actor, reason: str) -> None:
+    """Its periods lock no longer. Raises ``Refused``."""
+    found = _role(by, Role.ADMIN, "Removing a calendar of change locks")
+    if not reason.strip():
+        found.append(Blocker("reason_missing", "Removing a calendar needs a reason."))
+    refuse_if(found)
+    with deed("calendar.remove", by=by, about=calendar, reason=reason.strip()):
+        calendar.delete()
+
+
+def _role(by: Actor, role: Role, what: str) -> list[Blocker]:
+    if by.person.has(role):
+        return []
+    return [Blocker("role", f"{what} takes the role {role}; {by.name} has not got it.")]

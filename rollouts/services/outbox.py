@@ -1,0 +1,181 @@
+"""Writes to GitLab that the portal owes: rows now, in the transaction that makes them due; HTTP after the commit."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from celery import current_app
+from django.conf import settings
+from django.db import transaction
+
+from ..audit.actor import Actor
+from ..audit.deeds import deed
+from ..models import GitLabWrite, Phase, Rollout, clock
+from ..rules.blockers import Blocker
+from ..rules.exposure import Exposure, widens
+from ..rules.machine import PHASE_VERBS, Role
+from ..rules.template import IssueTemplate
+from . import facts as facts_of
+from .refusals import refuse_if
+
+log = logging.getLogger(__name__)
+NOTED_ON = "flag_rollout"
+State = GitLabWrite.State
+
+
+def writes_issues() -> bool:
+    return settings.GITLAB_WRITES in ("issues", "flags")
+
+
+def writes_flags() -> bool:
+    return bool(settings.GITLAB_WRITES == "flags")
+
+
+def owe(rollout: Rollout, phase: Phase, verb: str, before: Exposure, *, by: Actor, now: datetime, words: str) -> None:
+    """What a transition owes to GitLab, inside its deed: the flag's gates, and a note on the rollout issue.
+
+    ``rollout`` is as it is after the transition, ``before`` what was expected before it.
+    """
+    if writes_flags():
+        _owe_gates(rollout, phase, before, by=by, now=now)
+    if writes_issues() and (link := facts_of.issue_for(rollout, NOTED_ON, phase.name)) is not None:
+        GitLabWrite.objects.create(
+            kind=GitLabWrite.Kind.POST_NOTE,
+            lane=f"issue:{link.pk}",
+            instance=link.project.instance,
+            rollout=rollout,
+            phase=phase,
+            title=f"Note on {link.reference}: {PHASE_VERBS[verb].past} {phase}"[:300],
+            payload={"project": link.project.path, "iid": link.iid, "body": words},
+            asked_by=by.name,
+            asked_at=now,
+            next_attempt_at=now,
+        )
+    transaction.on_commit(ring, robust=True)
+
+
+def _owe_gates(rollout: Rollout, phase: Phase, before: Exposure, *, by: Actor, now: datetime) -> None:
+    wanted = facts_of.for_rollout(rollout, now).expected
+    if wanted.is_exactly(before):
+        return
+    lane = f"flag:{rollout.flag_id}"
+    for older in GitLabWrite.objects.unfinished().filter(lane=lane).select_for_update():
+        # A newer intent says all that the flag shall be; a worker that is at the older one stops before its next call.
+        older.cancel(at=now, words=f"{by.name} has asked for something newer.")
+        older.save()
+    GitLabWrite.objects.create(
+        kind=GitLabWrite.Kind.SET_GATES,
+        lane=lane,
+        instance=rollout.flag.instance,
+        rollout=rollout,
+        phase=phase,
+        flag=rollout.flag,
+        title=f"Set {rollout.flag.name} to {wanted.words}"[:300],
+        is_narrowing=not widens(before, wanted),
+        believed=before.as_json(),
+        wanted=wanted.as_json(),
+        asked_by=by.name,
+        asked_at=now,
+        next_attempt_at=now,
+    )
+
+
+def owe_issues(rollout: Rollout, *, by: Actor, now: datetime) -> list[GitLabWrite]:
+    """An issue for each role that has none, from the template's issue templates, inside the deed of a plan."""
+    if not writes_issues():
+        return []
+    linked = {(link.phase_name, link.role): link.issue for link in rollout.issue_links.all()}
+    roles = {role for _, role in linked}
+    owed = set(rollout.writes.unfinished().values_list("lane", flat=True))
+    made = []
+    for role, pattern in rollout.template.template.issues.items():
+        lane = f"new:{rollout.pk}:{role}"
+        project = pattern.project or next((issue.project.path for issue in linked.values()), "")
+        project = project or (rollout.flag.project.path if rollout.flag.project else "")
+        if role in roles or lane in owed or not project:
+            continue
+        made.append(_owe_issue(rollout, role, pattern, project, lane, by=by, now=now))
+    if made:
+        transaction.on_commit(ring, robust=True)
+    return made
+
+
+def _owe_issue(
+    rollout: Rollout, role: str, pattern: IssueTemplate, project: str, lane: str, *, by: Actor, now: datetime
+) -> GitLabWrite:
+    words = {
+        "title": rollout.title,
+        "model": str(rollout.ai_model),
+        "flag": rollout.flag.name,
+        "baseline": str(rollout.baseline or "none"),
+        "owners": ", ".join(f"@{owner}" for owner in rollout.owners),
+        "url": f"{settings.PORTAL_URL}{rollout.get_absolute_url()}",
+    }
+    return GitLabWrite.objects.create(
+        kind=GitLabWrite.Kind.CREATE_ISSUE,
+        lane=lane,
+        instance=rollout.flag.instance,
+        rollout=rollout,
+        title=f"Create the {role.replace('_', ' ')} issue in {project}"[:300],
+        payload={
+            "role": role,
+            "project": project,
+            "title": pattern.fill(pattern.title, words)[:255],
+            "description": pattern.fill(pattern.description, words),
+            "labels": list(pattern.labels),
+            "confidential": pattern.confidential,
+        },
+        asked_by=by.name,
+        asked_at=now,
+        next_attempt_at=now,
+    )
+
+
+def cancel(write: GitLabWrite, *, by: Actor, reason: str) -> GitLabWrite:
+    """Take back what has not been done. Raises ``Refused``; then nothing changed."""
+    with deed("outbox.cancel", by=by, reason=reason.strip()) as doing:
+        doing.rollout = Rollout.objects.lock(write.rollout_id)
+        write = GitLabWrite.objects.select_for_update().get(pk=write.pk)
+        doing.about = write
+        found = _role(by)
+        if write.state not in GitLabWrite.UNFINISHED:
+            found.append(Blocker("ended", f"It is {write.get_state_display()}: there is nothing to cancel."))
+        if not reason.strip():
+            found.append(Blocker("reason_missing", "Cancelling needs a reason."))
+        refuse_if(found)
+        write.cancel(at=clock.now(), words=f"{by.name}: {reason.strip()}")
+        write.save()
+    return write
+
+
+def again(write: GitLabWrite, *, by: Actor) -> GitLabWrite:
+    """Try once more what was given up. Raises ``Refused``; then nothing changed."""
+    with deed("outbox.again", by=by) as doing:
+        doing.rollout = Rollout.objects.lock(write.rollout_id)
+        write = GitLabWrite.objects.select_for_update().get(pk=write.pk)
+        doing.about = write
+        found = _role(by)
+        if write.state != State.GIVEN_UP:
+            found.append(Blocker("not_given_up", f"It is {write.get_state_display()}."))
+        elif GitLabWrite.objects.filter(lane=write.lane, pk__gt=write.pk).exists():
+            found.append(Blocker("overtaken", "Something newer was asked for since: this one stays as it is."))
+        refuse_if(found)
+        write.again(at=clock.now())
+        write.save()
+        transaction.on_commit(ring, robust=True)
+    return write
+
+
+def ring() -> None:
+    """Tell the workers that something is owed. Where the broker is down, beat rings later."""
+    try:
+        current_app.send_task("rollouts.tasks.work_outbox", retry=False, ignore_result=True)
+    except Exception as error:
+        log.warning("the broker does not answer (%s): the outbox is worked at the next beat", type(error).__name__)
+
+
+def _role(by: Actor) -> list[Blocker]:
+    if by.person.has(Role.MANAGER):
+        return []
+    return [Blocker("role", f"The outbox takes the role manager; {by.name} has not got it.")]

@@ -1,0 +1,90 @@
+"""Ramps that run themselves: a step that is set to begin by itself does so when its time has come and nothing blocks.
+
+Exactly once however many workers or beats run: the step is taken by the same transition as a person's, under the same
+lock, and after it the next one has its own soak before it. Nothing is scheduled ahead, so an edited plan is what holds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..audit.actor import Actor
+from ..audit.deeds import deed
+from ..models import Phase, RampStep, Rollout, clock
+from ..rules import guards
+from ..rules.blockers import Blocker
+from ..rules.facts import RolloutFacts
+from ..rules.machine import PhaseState
+from . import facts as facts_of
+from . import transitions
+from .refusals import Refused
+
+JOB = Actor.ramp()
+#: What is only a matter of time: no reason to call a person.
+PATIENT = frozenset({"soak", "too_early"})
+
+
+@dataclass(slots=True)
+class Advanced:
+    """What one look at the ramps did: short names of rollouts."""
+
+    advanced: list[str] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
+
+
+def advance_due() -> Advanced:
+    """Look at each active ramp whose next step begins by itself."""
+    found = Advanced()
+    due = Phase.objects.filter(state=PhaseState.ACTIVE, current_step__isnull=False, steps__auto=True).distinct()
+    for phase in due.values_list("rollout_id", "name"):
+        _look(*phase, found)
+    return found
+
+
+def next_by_itself(facts: RolloutFacts, phase: Phase) -> RampStep | None:
+    """The next step, if it is set to begin by itself."""
+    wanted = facts.target(facts.phase(phase.name))
+    if wanted is None or wanted.passes_over:
+        return None
+    step = next((step for step in phase.steps.all() if step.percentage == wanted.percentage), None)
+    return step if step is not None and step.auto else None
+
+
+def _look(rollout_id: int, name: str, found: Advanced) -> None:
+    rollout, now = transitions.whole(rollout_id), clock.now()
+    phase = next(p for p in facts_of.newest_attempts(rollout) if p.name == name)
+    facts = facts_of.for_rollout(rollout, now)
+    step = next_by_itself(facts, phase) if phase.state == PhaseState.ACTIVE else None
+    if step is None:
+        return
+    blockers = guards.blockers("advance", facts, name, JOB.person)
+    if step.planned_at is not None and now < step.planned_at:
+        blockers.append(Blocker("too_early", f"It is planned for {step.planned_at:%-d %b %Y %H:%M} UTC."))
+    if not blockers:
+        try:
+            transitions.perform("advance", phase, by=JOB, to=step.percentage, seen=phase.version)
+        except Refused as refused:  # somebody was faster, or something has changed since the look
+            blockers = refused.blockers
+        else:
+            found.advanced.append(rollout.slug)
+            return
+    if {blocker.code for blocker in blockers} & {"changed_meanwhile", "state", "last_step"}:
+        return
+    in_the_way = [blocker.message for blocker in blockers if blocker.code not in PATIENT]
+    if in_the_way:
+        found.held.append(rollout.slug)
+    _say(phase, " ".join(in_the_way))
+
+
+def _say(phase: Phase, words: str) -> None:
+    """Keep what holds the step, with one event when that begins and when it ends."""
+    if bool(phase.held_by) == bool(words):  # the words may tell an age: that alone is no event
+        return
+    with deed("ramp.held" if words else "ramp.freed", by=JOB, reason=words) as doing:
+        doing.rollout = Rollout.objects.lock(phase.rollout_id)
+        row = Phase.objects.get(pk=phase.pk)
+        if row.state != PhaseState.ACTIVE or bool(row.held_by) == bool(words):
+            return
+        row.held_by, row.held_since = words, clock.now() if words else None
+        row.save()
+        doing.about = row

@@ -1,0 +1,156 @@
+"""Dry run of a transition: each fact with its age, the approvals that it takes, the exact calls to GitLab.
+
+Changes nothing; page, API and command tell the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ..audit.actor import Actor
+from ..models import Phase, Rollout, clock
+from ..rules import guards
+from ..rules.blockers import Blocker, in_words
+from ..rules.checklist import Gate
+from ..rules.commands import Command
+from ..rules.exposure import Exposure
+from ..rules.facts import PhaseFacts, RolloutFacts
+from ..rules.guards import Wish
+from ..rules.machine import PHASE_VERBS, SETTLED
+from . import facts as facts_of
+from .gates import commands_to
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that the guards look at: what it is, how it stands, and as of when that is known."""
+
+    name: str
+    words: str
+    ok: bool
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What would happen. ``blockers`` empty: it would pass."""
+
+    verb: str
+    phase: str
+    title: str
+    blockers: tuple[Blocker, ...]
+    facts: tuple[Fact, ...]
+    approvals: str
+    now: Exposure
+    then: Exposure
+    calls: tuple[Command, ...]
+
+    def as_json(self, urls: Any) -> dict[str, Any]:
+        """As the command and the API give it; ``urls`` makes an address of a blocker."""
+        return {
+            "dry_run": True,
+            "ok": not self.blockers,
+            "verb": self.verb,
+            "phase": self.phase,
+            "blockers": [{"code": b.code, "message": b.message, "url": urls(b)} for b in self.blockers],
+            "facts": [
+                {"name": f.name, "words": f.words, "ok": f.ok, "at": f.at.isoformat() if f.at else None}
+                for f in self.facts
+            ],
+            "approvals": self.approvals,
+            "expected": {"now": self.now.as_json(), "then": self.then.as_json()},
+            "calls": [{"words": c.words, "chat": c.chat, "api": c.api} for c in self.calls],
+        }
+
+
+def rehearse(verb: str, phase: Phase, *, by: Actor, **said: Any) -> Rehearsal:
+    """What ``transitions.perform`` with the same arguments would do now, or refuse."""
+    now = clock.now()
+    rollout = Rollout.objects.whole().get(pk=phase.rollout_id)
+    facts = facts_of.for_rollout(rollout, now)
+    about = facts.phase(phase.name)
+    wish = Wish(
+        said.get("reason", "").strip() or "-",
+        said.get("to"),
+        said.get("looked_at", ""),
+        said.get("override", False),
+        said.get("confirm", ""),
+    )
+    then = facts.expected_after(verb, about, wish.to)
+    return Rehearsal(
+        verb=verb,
+        phase=phase.name,
+        title=f"{PHASE_VERBS[verb].label}: {_what(verb, facts, about, wish.to)}",
+        blockers=tuple(guards.blockers(verb, facts, phase.name, by.person, wish)),
+        facts=tuple(_facts(verb, rollout, facts, about, wish.to)),
+        approvals=_approvals(verb, facts, about, wish.to),
+        now=facts.expected,
+        then=then,
+        calls=commands_to(rollout, facts, then) if verb in ("start", "advance", "roll_back") else (),
+    )
+
+
+def _what(verb: str, facts: RolloutFacts, phase: PhaseFacts, to: int | None) -> str:
+    wanted = facts.target(phase, to) if verb in ("request", "approve", "start", "advance") else None
+    return wanted.words(phase.title) if wanted else phase.title
+
+
+def _approvals(verb: str, facts: RolloutFacts, phase: PhaseFacts, to: int | None) -> str:
+    if verb not in ("request", "approve", "start", "advance"):
+        return "No approval is needed."
+    policy = facts.policy(phase, to)
+    if policy is None:
+        return "The phase's approval covers it."
+    request = phase.request
+    if request is None:
+        return f"It takes {policy.words}. Nothing was asked for yet."
+    people = " and ".join(one.by for one in request.counting()) or "nobody"
+    return f"It takes {policy.words}. {people[:1].upper()}{people[1:]} approved."
+
+
+def _facts(verb: str, rollout: Rollout, facts: RolloutFacts, phase: PhaseFacts, to: int | None) -> list[Fact]:
+    """What the guards of this verb look at, each as it stands."""
+    if verb not in ("start", "advance", "complete", "request", "approve"):
+        return [Fact("State", str(phase.state).replace("_", " "), phase.state in PHASE_VERBS[verb].sources)]
+    read_at = facts.reading.read_at
+    stands = facts.is_confirmed if verb in ("advance", "complete") else True
+    told = [
+        Fact("State", str(phase.state).replace("_", " "), phase.state in PHASE_VERBS[verb].sources),
+        Fact("GitLab", facts.reading.words, stands and not facts.is_stale, read_at),
+        Fact("Plan", facts.expected.words, True),
+    ]
+    gate = Gate.COMPLETE if verb == "complete" else Gate.START
+    told += [
+        Fact(item.title, item.verdict.words, item.verdict.satisfied or not item.required, _as_of(item, rollout))
+        for item in facts.items
+        if item.gate is gate and item.phase in (None, phase.name)
+    ]
+    told += [
+        Fact(earlier.title, str(earlier.state).replace("_", " "), earlier.state in SETTLED)
+        for earlier in facts.before(phase)
+    ]
+    locks = [lock.title for lock in facts.locks] + list(facts.locks_unread)
+    told.append(Fact("Change locks", "; ".join(locks) or "none holds", not locks))
+    opening = phase.opening
+    if verb in ("advance", "complete") and phase.confirmed_at:
+        soak = opening.ramp.at(opening.step).soak if opening.ramp and opening.step and verb == "advance" else None
+        soak = phase.final_soak if soak is None else soak
+        stood = facts.now - phase.confirmed_at
+        told.append(Fact("Soak", f"stood {in_words(stood)} of {in_words(soak)}", stood >= soak, phase.confirmed_at))
+    wanted = facts.target(phase, to)
+    if wanted is not None:
+        reach = wanted.after.least_reach
+        told.append(Fact("Capacity", facts.capacity.words, facts.capacity.carries_reach(reach)))
+    return told
+
+
+def _as_of(item: Any, rollout: Rollout) -> datetime | None:
+    row = next(
+        (r for r in rollout.items.all() if r.key == item.key and (r.phase is None) == (item.phase is None)), None
+    )
+    if row is None:
+        return None
+    issue = facts_of.issue_for(rollout, row.role, item.phase or "") if row.role else None
+    return issue.read_at if issue else row.confirmed_at
