@@ -6,9 +6,11 @@ from .gitlab import GitLabActor, GitLabInstance, GitLabProject, Outcome, SyncRun
 from .history import AuditEvent
 from .phases import ChecklistItem, Phase, RampStep
 from .rollouts import Rollout, RolloutIssue
+from .tokens import ApiToken
 
 __all__ = [
     "AIModel",
+    "ApiToken",
     "AuditEvent",
     "ChecklistItem",
     "FeatureFlag",
