@@ -13,7 +13,7 @@ SwaggerUIBundle({
   validatorUrl: null,
   defaultModelsExpandDepth: -1,
   requestInterceptor: (request) => {
-    request.headers["X-CSRFToken"] = place.dataset.csrf;
+    if (request.method && request.method !== "GET") request.headers["X-CSRFToken"] = place.dataset.csrf;
     return request;
   },
 });

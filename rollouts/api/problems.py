@@ -72,7 +72,8 @@ def answer(status: int, detail: str = "", *, kind: str = "", **more: Any) -> Htt
         "detail": detail or WORDS.get(status, HTTPStatus(status).phrase),
         **{name: values for name, values in more.items() if values},
     }
-    response = HttpResponse(json.dumps(told, ensure_ascii=False), status=status, content_type=MEDIA_TYPE)
+    text = json.dumps(told, ensure_ascii=False).encode(errors="replace")  # it may quote half of a surrogate pair
+    response = HttpResponse(text, status=status, content_type=MEDIA_TYPE)
     if status == HTTPStatus.UNAUTHORIZED:
         response["WWW-Authenticate"] = "Bearer"
     return response
@@ -94,7 +95,9 @@ def of_refusal(request: HttpRequest, refused: RefusedAbout) -> HttpResponse:
 
 def of_plan(request: HttpRequest, refused: DocumentRefused) -> HttpResponse:
     """422 with each fault and its line; line None is the document as a whole."""
-    return answer(422, "The plan was not taken, nothing was changed.", kind="plan", errors=map(_fault, refused.faults))
+    return answer(
+        422, "The plan was not taken, nothing was changed.", kind="plan", errors=list(map(_fault, refused.faults))
+    )
 
 
 def _fault(fault: Fault) -> dict[str, Any]:

@@ -47,9 +47,11 @@ def entrance(view: Any) -> Any:
         is_page = request.path == problems.DOCS
         if not is_page and not any(request.accepts(kind) for kind in (JSON, problems.MEDIA_TYPE)):
             return problems.answer(406)
-        if request.method == "HEAD":  # the server leaves the body out
+        method = request.method
+        if method == "HEAD":
             request.method = "GET"
         answer: HttpResponse = view(request, *args, **named)
+        request.method = method  # so that the body is left out
         return answer
 
     enter.csrf_exempt = True  # type: ignore[attr-defined] # auth.Session asks for the CSRF token itself

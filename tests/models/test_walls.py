@@ -11,6 +11,7 @@ from rollouts.models import AIModel, AuditEvent, ChecklistItem, Phase, RampStep,
 from rollouts.models.guarded import StateIsProtected
 from rollouts.models.history import HistoryIsAppendOnly
 from rollouts.models.ledger import AuditedModel, Unaudited
+from rollouts.services import tokens
 
 pytestmark = pytest.mark.django_db
 BY = Actor.system_user()
@@ -186,6 +187,7 @@ def test_every_model_is_audited_or_a_log():
 def test_nothing_changes_outside_a_deed(world, model):
     world.apply()
     world.sync()
+    tokens.issue(world.people["mia"], "report", BY)
     thing = model.objects.first()
     assert thing is not None
     field = next(
