@@ -58,9 +58,9 @@ def refusals_about(rollout: Rollout | None) -> Iterator[None]:
         raise RefusedAbout(refused, rollout) from None
 
 
-def error(place: str, name: str, message: str, line: int | None = None) -> dict[str, Any]:
-    """One thing that is wrong: ``{"in", "name", "line", "message"}``; ``in`` is path, query or body."""
-    return {"in": place, "name": name, "line": line, "message": message}
+def error(where: str, name: str, message: str, line: int | None = None) -> dict[str, Any]:
+    """One thing that is wrong: ``{"where", "name", "line", "message"}``; ``where`` is path, query or body."""
+    return {"where": where, "name": name, "line": line, "message": message}
 
 
 def answer(status: int, detail: str = "", *, kind: str = "", **more: Any) -> HttpResponse:

@@ -18,7 +18,14 @@ Moment = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 Limit = Annotated[int, Field(ge=1, le=pages.MOST, description=f"How many at most, 1 to {pages.MOST}.")]
-Cursor = Annotated[str, Field(max_length=600, description="Where the page begins: the `next` of the page before.")]
+Cursor = Annotated[
+    str,
+    Field(
+        max_length=600,
+        pattern=r"^[A-Za-z0-9_-]*$",
+        description="Where the page begins: the `next` of the page before.",
+    ),
+]
 Text = Annotated[str, Field(max_length=200)]
 Name = Annotated[str, Field(max_length=255)]
 
@@ -97,7 +104,7 @@ class TransitionAsked(Written):
 
 
 class PlanWritten(Written):
-    document: str = Field(description="The plan as YAML.")
+    document: str = Field(min_length=1, description="The plan as YAML.")
 
 
 # Answers
@@ -308,7 +315,7 @@ class Welcome(Schema):
 
 
 class Wrong(Schema):
-    place: Literal["path", "query", "body"] = Field(alias="in")
+    where: Literal["path", "query", "body"]
     name: str
     line: int | None
     message: str

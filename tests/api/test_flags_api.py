@@ -162,7 +162,7 @@ def test_history_pages_are_whole_while_things_happen(world, script):
 @pytest.mark.parametrize("name", ["since", "until"])
 def test_what_is_no_time_is_refused_with_how_to_write_one(world, script, refused, name, moment):
     told = refused(script("vic").get("/audit", {name: moment}), 422)
-    assert told["errors"][0]["in"] == "query"
+    assert told["errors"][0]["where"] == "query"
     assert told["errors"][0]["name"] == name
     assert "2026-11-01T14:00Z" in told["errors"][0]["message"]
 
