@@ -7,7 +7,7 @@ from django.contrib.admin import site
 from django.contrib.auth.models import Group, User
 
 from .. import models
-from . import catalogue, gitlab, history, people, phases, rollouts
+from . import catalogue, gitlab, history, people, phases, rollouts, tokens
 
 PAGES = (
     (models.Rollout, rollouts.RolloutAdmin),
@@ -23,6 +23,7 @@ PAGES = (
     (models.TrackedIssue, gitlab.TrackedIssueAdmin),
     (models.SyncRun, history.SyncRunAdmin),
     (models.AuditEvent, history.AuditEventAdmin),
+    (models.ApiToken, tokens.ApiTokenAdmin),
     (User, people.PersonAdmin),
     (Group, people.RoleAdmin),
     (AccessAttempt, people.AccessAttemptAdmin),

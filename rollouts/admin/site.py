@@ -24,7 +24,7 @@ ROOMS = (
         "GitLab",
         "GitLabInstance GitLabProject FeatureFlag FlagReading TrackedIssue GitLabActor SyncRun",
     ),
-    ("People and history", "User Group AccessAttempt AuditEvent"),
+    ("People and history", "User Group ApiToken AccessAttempt AuditEvent"),
 )
 
 

@@ -1,4 +1,4 @@
-"""Gives each request an id that history and logs share, and says whether it came from the admin or a page."""
+"""Gives each request an id that history and logs share, and says whether it came from the admin, the API or a page."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from .source import coming_from
 
 #: A proxy's own request id is taken over if it looks like one.
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+PLACES = {"/admin/": "admin", "/api/": "api"}
 
 
 class RequestSource:
@@ -19,7 +20,7 @@ class RequestSource:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         offered = request.headers.get("X-Request-Id", "")
-        name = "admin" if request.path.startswith("/admin/") else "page"
+        name = next((name for place, name in PLACES.items() if request.path.startswith(place)), "page")
         with coming_from(name, offered if REQUEST_ID.fullmatch(offered) else "") as source:
             response = self.get_response(request)
         response["X-Request-Id"] = source.request_id

@@ -9,9 +9,11 @@ from .locks import ChangeLock, IncidentSource, LockCalendar
 from .outbox import GitLabWrite
 from .phases import ChecklistItem, Phase, RampStep
 from .rollouts import Rollout, RolloutIssue
+from .tokens import ApiToken
 
 __all__ = [
     "AIModel",
+    "ApiToken",
     "Approval",
     "ApprovalRequest",
     "AuditEvent",

@@ -1,0 +1,56 @@
+"""Who asks: the holder of a token, or who is signed in to the portal (for the pages of the API's own docs)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from ninja.security import HttpBearer
+from ninja.security.base import AuthBase
+from ninja.utils import check_csrf
+
+from ..audit.actor import Actor
+from ..services import tokens
+from .problems import Problem
+
+NO_CSRF = "A signed-in browser changes something only with the header X-CSRFToken; a script uses a token instead."
+
+
+class Token(HttpBearer):
+    """``Authorization: Bearer mrp_…``. A token that does not work is refused even in a signed-in browser."""
+
+    def __call__(self, request: HttpRequest) -> Actor | None:
+        if "Authorization" not in request.headers:
+            return None
+        found: Actor | None = super().__call__(request)
+        if found is None:
+            raise Problem(401)
+        return found
+
+    def authenticate(self, request: HttpRequest, token: str) -> Actor | None:
+        person = tokens.person_of(token.strip())
+        return Actor.of(person) if person is not None else None
+
+
+class Session(AuthBase):
+    """The portal's own sign-in. A browser sends it by itself, so whatever changes something needs the CSRF token."""
+
+    openapi_type = "apiKey"
+    openapi_in = "cookie"
+    openapi_name = "sessionid"
+
+    def __call__(self, request: HttpRequest) -> Actor | None:
+        if not request.user.is_authenticated:
+            return None
+        if check_csrf(request) is not None:
+            raise Problem(403, NO_CSRF)
+        return Actor.of(request.user)
+
+
+AUTH: list[Any] = [Token(), Session()]
+
+
+def actor(request: HttpRequest) -> Actor:
+    """Who asks; ninja has put it there."""
+    found: Actor = request.auth  # type: ignore[attr-defined]
+    return found

@@ -1,0 +1,28 @@
+"""Which refusals each kind of address has, and the bodies that ninja can't tell by itself: for the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .schemas import PlanWritten, ProblemTold, TransitionAsked
+
+LIST: dict[Any, Any] = dict.fromkeys((400, 401, 405, 406, 422, 500), ProblemTold)
+LOOK: dict[Any, Any] = {**LIST, 404: ProblemTold}
+TRANSITION: dict[Any, Any] = {**LOOK, 403: ProblemTold, 409: ProblemTold, 413: ProblemTold, 415: ProblemTold}
+WRITE: dict[Any, Any] = {status: model for status, model in TRANSITION.items() if status != 404}
+
+PLAN_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/yaml": {"schema": {"type": "string"}},
+            "application/json": {"schema": PlanWritten.model_json_schema()},
+        },
+    }
+}
+TRANSITION_BODY = {
+    "requestBody": {
+        "required": False,
+        "content": {"application/json": {"schema": TransitionAsked.model_json_schema()}},
+    }
+}

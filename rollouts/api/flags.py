@@ -1,0 +1,148 @@
+"""Feature flags: what GitLab said of them, over time, and who is in."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.http import Http404, HttpRequest
+from django.urls import reverse
+from ninja import Query, Router
+
+from ..models import FeatureFlag, FlagReading
+from ..rules.expected import FlagReading as Latest
+from ..rules.expected import Presence
+from ..rules.exposure import OPT_OUT, Exposure, enters_at, plain_number
+from . import pages, schemas
+from .contract import LIST, LOOK
+from .problems import Problem, error
+
+router = Router(tags=["flags"])
+#: So many flags of one name are named where a name is not enough.
+MOST_NAMED = 10
+
+
+@router.get("/flags", response={200: schemas.Flags, **LIST}, summary="All flags", exclude_unset=True)
+def flags(request: HttpRequest, asked: Query[schemas.FlagsAsked]) -> dict[str, Any]:
+    """By name. `presence` says what GitLab knows of a flag; one that it does not list is never simply off."""
+    rows = pages.after(FeatureFlag.objects.for_list(), "name", pages.key("flags", asked.cursor, str, int))
+    if asked.q:
+        rows = rows.filter(name__icontains=asked.q)
+    read = list(rows[: asked.limit + 1])
+    shown = read[: asked.limit]
+    following = pages.cursor("flags", shown[-1].name, shown[-1].pk) if len(read) > asked.limit else None
+    return {"items": [told(flag) for flag in shown], "next": following}
+
+
+@router.get("/flags/{name}", response={200: schemas.FlagTold, **LOOK}, summary="One flag", exclude_unset=True)
+def flag(request: HttpRequest, name: str, asked: Query[schemas.WhichFlag]) -> dict[str, Any]:
+    """Without `project` the flag of the instance is meant, or the only one of this name."""
+    return told(_one(name, asked))
+
+
+@router.get(
+    "/flags/{name}/readings", response={200: schemas.Readings, **LOOK}, summary="A flag over time", exclude_unset=True
+)
+def readings(request: HttpRequest, name: str, asked: Query[schemas.ReadingsAsked]) -> dict[str, Any]:
+    """What was read, newest first; a reading is kept when it differs from the one before."""
+    key = pages.key("readings", asked.cursor, datetime, int)
+    rows = pages.after(_one(name, asked).readings.all(), "read_at", key, newest_first=True)
+    read = list(rows[: asked.limit + 1])
+    shown = read[: asked.limit]
+    last = shown[-1] if len(read) > asked.limit else None
+    following = pages.cursor("readings", last.read_at.isoformat(), last.pk) if last else None
+    return {"items": [_reading_told(reading) for reading in shown], "next": following}
+
+
+@router.get("/flags/{name}/includes", response={200: schemas.Inclusion, **LOOK}, summary="Is this actor in?")
+def includes(request: HttpRequest, name: str, asked: Query[schemas.InclusionAsked]) -> dict[str, Any]:
+    """By GitLab's own rule, as the flag was last read."""
+    found = _one(name, asked)
+    latest = found.latest
+    exposure = latest.exposure
+    return {
+        "actor": asked.actor,
+        "included": exposure.includes(asked.actor, flag=found.name) if exposure is not None else None,
+        "percentage_at_which_in": plain_number(enters_at(asked.actor, flag=found.name)),
+        "why": _why(asked.actor, found.name, latest),
+    }
+
+
+def told(flag: FeatureFlag) -> dict[str, Any]:
+    """A flag loaded with ``for_list`` as the API tells it (``schemas.FlagTold``)."""
+    latest = flag.latest
+    return {
+        "name": flag.name,
+        "instance": flag.instance.name,
+        "project": flag.project.path if flag.project else None,
+        "environment": flag.environment or None,
+        "type": flag.type,
+        "group": flag.group,
+        "milestone": flag.milestone,
+        "default_enabled": flag.default_enabled,
+        "presence": latest.presence,
+        "exposure": latest.exposure.as_json() if latest.exposure is not None else None,
+        "since": latest.since,
+        "read_at": latest.read_at,
+        "rollouts": sorted(rollout.slug for rollout in flag.rollouts.all()),
+        "url": reverse("portal:flag", args=[flag.pk]),
+    }
+
+
+def _reading_told(reading: FlagReading) -> dict[str, Any]:
+    is_known = reading.presence == Presence.SET
+    return {
+        "read_at": reading.read_at,
+        "presence": reading.presence,
+        "exposure": reading.exposure.as_json() if is_known else None,
+        "source": reading.source,
+        "entered_by": reading.entered_by,
+        "evidence": reading.evidence,
+    }
+
+
+def _one(name: str, asked: schemas.WhichFlag) -> FeatureFlag:
+    """The flag that is meant. Raises ``Http404``, or ``Problem`` (422) where several are."""
+    rows = FeatureFlag.objects.for_list().filter(name=name)
+    if asked.instance:
+        rows = rows.filter(instance__name=asked.instance)
+    if asked.project:
+        rows = rows.filter(project__path=asked.project)
+    if asked.environment:
+        rows = rows.filter(environment=asked.environment)
+    found = list(rows.order_by("project", "instance", "environment")[: MOST_NAMED + 1])
+    if not found:
+        raise Http404(f"There is no such flag named {name[:100]}. GET /api/v1/flags lists those that are known.")
+    of_instances = [flag for flag in found if flag.project is None]
+    meant = found if asked.project or len(of_instances) != 1 else of_instances
+    if len(meant) == 1:
+        return meant[0]
+    choices = "; ".join(f"{flag.instance}: {flag}" for flag in found[:MOST_NAMED])
+    said = f"Several flags are named {name}: say which by instance, project and environment. There are {choices}."
+    raise Problem(422, said, errors=[error("query", "project", said)], kind="invalid")
+
+
+def _why(actor: str, flag: str, latest: Latest) -> str:
+    """The gate that decides, in a sentence."""
+    exposure = latest.exposure
+    if exposure is None:
+        return f"The flag is {latest.presence.words}: nothing is known of who is in."
+    return f"{_gate(actor, flag, exposure)} (GitLab as of {latest.read_at:%Y-%m-%d %H:%M:%S}Z.)"
+
+
+def _gate(actor: str, flag: str, exposure: Exposure) -> str:
+    bound = plain_number(enters_at(actor, flag=flag))
+    if exposure.boolean:
+        return "The flag is on for everyone."
+    if f"{actor}{OPT_OUT}" in exposure.actors:
+        return f"{actor} is opted out."
+    if actor in exposure.actors:
+        return f"{actor} is named as an actor."
+    percentage = plain_number(exposure.percentage_of_actors)
+    if bound < percentage:
+        return f"The flag is on for {percentage} % of actors, and {actor} is in above {bound} %."
+    if exposure.includes(actor, flag=flag) is None:
+        return f"{actor} may be in by {exposure.words}: only GitLab knows."
+    if percentage:
+        return f"The flag is on for {percentage} % of actors, and {actor} is in only above {bound} %."
+    return f"No gate lets {actor} in."

@@ -1,0 +1,37 @@
+"""History: who did what, when, from where, and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Query, Router
+
+from ..audit import lookup
+from . import pages, schemas
+from .auth import actor
+from .contract import LIST
+
+router = Router(tags=["history"])
+
+
+@router.get("/audit", response={200: schemas.Events, **LIST}, summary="History", exclude_unset=True)
+def events(request: HttpRequest, asked: Query[schemas.EventsAsked]) -> dict[str, Any]:
+    """Newest first. What comes from confidential issues is told only to those whose role sees it."""
+    key = pages.key("audit", asked.cursor, int)
+    question = lookup.Question(
+        rollout=asked.rollout,
+        actor=asked.actor,
+        verb=asked.verb,
+        source=asked.source,
+        since=asked.since,
+        until=asked.until,
+        text=asked.q,
+        before=key[0] if key else None,
+    )
+    page = lookup.find(question, limit=asked.limit)
+    sees = actor(request).sees_confidential
+    return {
+        "items": [event.as_json(sees_confidential=sees) for event in page.events],
+        "next": pages.cursor("audit", page.next) if page.next else None,
+    }

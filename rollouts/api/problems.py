@@ -1,0 +1,140 @@
+"""Problem documents (RFC 9457): how the API says no, whatever it is that said it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+
+from ..models import Rollout
+from ..rules.document import DocumentRefused, Fault
+from ..services import transitions
+from ..services.refusals import Refused
+
+MEDIA_TYPE = "application/problem+json"
+DOCS = "/api/v1/docs"
+#: What a status says where nobody says more.
+WORDS = {
+    400: "The request can't be read: it is malformed, or holds a character that no text has. Correct it.",
+    401: "Send a token that works: «Authorization: Bearer mrp_…». `manage.py api_token USER` prints one.",
+    403: "This takes a role that you have not got.",
+    404: f"There is nothing at this address. {DOCS} lists what there is.",
+    405: "This address does not take that method. The header Allow names those that it takes.",
+    406: "The API answers in application/json only: accept that.",
+    413: "The request is too large. Send less at once.",
+    415: "This address does not take that kind of body. Name the right one in the header Content-Type.",
+    422: "The request was understood, but what it asks makes no sense. See errors.",
+    500: "The portal failed. Nothing was changed. The operators find it in the log by the header X-Request-Id.",
+}
+
+
+class Problem(Exception):
+    """A refusal with a status, a sentence and, where it helps, one entry for each thing that is wrong."""
+
+    def __init__(self, status: int, detail: str = "", *, errors: Iterable[dict[str, Any]] = (), kind: str = "") -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.errors, self.kind = status, detail, list(errors), kind
+
+
+class RefusedAbout(Exception):
+    """``Refused`` with the rollout whose page clears the blockers; None where there is none yet."""
+
+    def __init__(self, refused: Refused, rollout: Rollout | None) -> None:
+        super().__init__(str(refused))
+        self.refused, self.rollout = refused, rollout
+
+
+@contextmanager
+def refusals_about(rollout: Rollout | None) -> Iterator[None]:
+    """What a service refuses in this block is about this rollout."""
+    try:
+        yield
+    except Refused as refused:
+        raise RefusedAbout(refused, rollout) from None
+
+
+def error(where: str, name: str, message: str, line: int | None = None) -> dict[str, Any]:
+    """One thing that is wrong: ``{"where", "name", "line", "message"}``; ``where`` is path, query or body."""
+    return {"where": where, "name": name, "line": line, "message": message}
+
+
+def answer(status: int, detail: str = "", *, kind: str = "", **more: Any) -> HttpResponse:
+    """``{"type", "title", "status", "detail"}`` and what else there is to say (``errors``, ``blockers``)."""
+    told = {
+        "type": f"{DOCS}#{kind}" if kind else "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail or WORDS.get(status, HTTPStatus(status).phrase),
+        **{name: values for name, values in more.items() if values},
+    }
+    text = json.dumps(told, ensure_ascii=False).encode(errors="replace")  # it may quote half of a surrogate pair
+    response = HttpResponse(text, status=status, content_type=MEDIA_TYPE)
+    if status == HTTPStatus.UNAUTHORIZED:
+        response["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def of_refusal(request: HttpRequest, refused: RefusedAbout) -> HttpResponse:
+    """409 with every blocker; 403 if only the role is lacking. Nothing was changed."""
+    status = 403 if refused.refused.codes == {"role"} else 409
+    blockers = [
+        {
+            "code": blocker.code,
+            "message": blocker.message,
+            "url": transitions.url_of(blocker, refused.rollout) if refused.rollout else "",
+        }
+        for blocker in refused.refused.blockers
+    ]
+    return answer(status, str(refused.refused), kind="refused", blockers=blockers)
+
+
+def of_plan(request: HttpRequest, refused: DocumentRefused) -> HttpResponse:
+    """422 with each fault and its line; line None is the document as a whole."""
+    return answer(
+        422, "The plan was not taken, nothing was changed.", kind="plan", errors=list(map(_fault, refused.faults))
+    )
+
+
+def _fault(fault: Fault) -> dict[str, Any]:
+    return error("body", "document", fault.message, fault.line or None)
+
+
+def of_parameters(request: HttpRequest, wrong: ValidationError) -> HttpResponse:
+    """422 with each parameter that is wrong."""
+    errors = [_parameter(told["loc"], told["msg"]) for told in wrong.errors]
+    return answer(422, " ".join(told["message"] for told in errors), kind="invalid", errors=errors)
+
+
+def _parameter(place: tuple[Any, ...], message: str) -> dict[str, Any]:
+    name = str(place[-1])
+    return error(str(place[0]), name, f"{name}: {message.removeprefix('Value error, ')}.".replace("..", "."))
+
+
+def of_problem(request: HttpRequest, problem: Problem) -> HttpResponse:
+    return answer(problem.status, problem.detail, kind=problem.kind, errors=problem.errors)
+
+
+def of_status(request: HttpRequest, wrong: HttpError) -> HttpResponse:
+    """What ninja itself refuses."""
+    return answer(wrong.status_code)
+
+
+def of_missing(request: HttpRequest, missing: Http404 | type[Http404]) -> HttpResponse:
+    """404, with the view's own words where it has any."""
+    return answer(404, str(missing))
+
+
+HANDLERS: dict[type[Exception], Any] = {
+    Http404: of_missing,
+    RefusedAbout: of_refusal,
+    DocumentRefused: of_plan,
+    ValidationError: of_parameters,
+    Problem: of_problem,
+    AuthenticationError: of_status,
+    HttpError: of_status,
+}

@@ -1,0 +1,253 @@
+"""Rollouts: look at them, plan them, take transitions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import Query, Router, Status
+
+from ..audit.actor import Actor
+from ..models import Phase, Rollout, clock
+from ..portal.presenters.portfolio import overdue_since
+from ..portal.presenters.track import where
+from ..rules import document, health
+from ..rules.blockers import Blocker
+from ..rules.document import DocumentRefused
+from ..rules.facts import PhaseFacts, RolloutFacts
+from ..rules.health import State
+from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS, PhaseState, Role
+from ..services import facts as facts_of
+from ..services import plans, transitions
+from ..services.refusals import Refused
+from . import bodies, pages, schemas
+from .auth import actor
+from .contract import LIST, LOOK, PLAN_BODY, TRANSITION, TRANSITION_BODY, WRITE
+from .problems import Problem, error, refusals_about
+
+router = Router(tags=["rollouts"])
+#: Phase and health are judged, not stored: so many rows are looked through for one page.
+MOST_JUDGED = 200
+#: What follows on a state; an active ramp goes on to its next step first.
+NEXT_VERB = {
+    PhaseState.PLANNED: "request",
+    PhaseState.REQUESTED: "approve",
+    PhaseState.APPROVED: "start",
+    PhaseState.ACTIVE: "complete",
+    PhaseState.PAUSED: "resume",
+    PhaseState.ROLLED_BACK: "retry",
+}
+
+
+@router.get("/rollouts", response={200: schemas.Rollouts, **LIST}, summary="All rollouts", exclude_unset=True)
+def rollouts(request: HttpRequest, asked: Query[schemas.RolloutsAsked]) -> dict[str, Any]:
+    """In the order in which they were made. With `phase` or `health` a page may be short, or even empty, and still have
+    a `next`: go on until `next` is null."""
+    by, now = actor(request), clock.now()
+    key = pages.key("rollouts", asked.cursor, int)
+    rows = _found(asked).filter(pk__gt=key[0] if key else 0).order_by("pk")
+    judged = bool(asked.phase or asked.health)
+    most = max(MOST_JUDGED, asked.limit) if judged else asked.limit
+    read = list(rows[: most + 1])
+    items: list[dict[str, Any]] = []
+    last = None
+    for rollout in read[:most]:
+        if len(items) == asked.limit:
+            break
+        facts = facts_of.for_rollout(rollout, now)
+        last = rollout
+        if _fits(rollout, facts, asked):
+            items.append(told(rollout, facts, by))
+    has_more = last is not None and last.pk != read[-1].pk
+    return {"items": items, "next": pages.cursor("rollouts", last.pk) if last and has_more else None}
+
+
+@router.get("/rollouts/{slug}", response={200: schemas.RolloutTold, **LOOK}, summary="One rollout", exclude_unset=True)
+def rollout(request: HttpRequest, slug: str) -> dict[str, Any]:
+    """Where it stands, what GitLab says, and what stands in the way of each phase's next verb for you."""
+    return _told_now(slug, actor(request))
+
+
+@router.put(
+    "/rollouts/{slug}/plan",
+    response={200: schemas.PlanApplied, 201: schemas.PlanApplied, **WRITE},
+    summary="Make a rollout what a plan says",
+    openapi_extra=PLAN_BODY,
+)
+def put_plan(request: HttpRequest, slug: str, asked: Query[schemas.PlanAsked], response: HttpResponse) -> Any:
+    """The plan document as YAML, or in JSON. The same plan again changes nothing. Takes the role manager."""
+    by = actor(request)
+    with refusals_about(Rollout.objects.filter(slug=slug).first()):
+        if not by.person.has(Role.MANAGER):  # before the document is read, so that it is told first
+            raise Refused([Blocker("role", f"Planning takes the role manager; {by.name} has not got it.")])
+        text = bodies.plan(request)
+        _refuse_another(text, slug)
+        applied = plans.apply(text, by=by, source="plan", dry_run=asked.dry_run)
+    created = applied.created and not asked.dry_run
+    if created:
+        response["Location"] = f"/api/v1/rollouts/{applied.slug}"
+    answer = {
+        "slug": applied.slug,
+        "title": applied.title,
+        "created": created,
+        "dry_run": asked.dry_run,
+        "changes": applied.changes,
+        "url": Rollout(slug=applied.slug).get_absolute_url(),
+    }
+    return Status(201 if created else 200, answer)
+
+
+@router.post(
+    "/rollouts/{slug}/phases/{phase}/{verb}",
+    response={200: schemas.RolloutTold, **TRANSITION},
+    summary="Take a transition",
+    openapi_extra=TRANSITION_BODY,
+    exclude_unset=True,
+)
+def transition(request: HttpRequest, slug: str, phase: str, verb: str) -> dict[str, Any]:
+    """What the buttons do; answers the rollout as it is then. `phase` may be rollout itself, for abandon and close."""
+    by, verb = actor(request), verb.replace("-", "_")
+    asked = bodies.as_json(request, schemas.TransitionAsked)
+    found = _whole(slug)
+    if not transitions.is_known(verb, phase):
+        known = ROLLOUT_VERBS if phase == "rollout" else PHASE_VERBS
+        raise Http404(f"There is no verb {verb} of {phase}. There are: {', '.join(known)}.")
+    if phase == "rollout" and (asked.override or asked.seen is not None):
+        said = "override and seen belong to phases: leave them out for the rollout itself."
+        raise Problem(422, said, errors=[error("body", "override" if asked.override else "seen", said)], kind="invalid")
+    with refusals_about(found):
+        if phase == "rollout":
+            transitions.perform_on_rollout(verb, found, by=by, reason=asked.reason)
+        else:
+            one = _phase(found, phase)
+            transitions.perform(verb, one, by=by, reason=asked.reason, override=asked.override, seen=asked.seen)
+    return _told_now(slug, by)
+
+
+def told(rollout: Rollout, facts: RolloutFacts, by: Actor) -> dict[str, Any]:
+    """A rollout as the API tells it to this caller (``schemas.RolloutTold``): no queries on one loaded whole."""
+    in_the_way = transitions.blockers_for(facts, by)
+    rows = {phase.name: phase for phase in facts_of.newest_attempts(rollout)}
+    read = facts.reading.exposure
+    state = _health(rollout, facts)
+    return {
+        "slug": rollout.slug,
+        "title": rollout.title,
+        "state": rollout.state,
+        "health": state.health,
+        "flag": {
+            "name": rollout.flag.name,
+            "expected": facts.expected.as_json(),
+            "read": read.as_json() if read is not None else None,
+            "read_at": facts.reading.read_at,
+            "drift": state.drift,
+        },
+        "model": rollout.ai_model.slug,
+        "baseline": rollout.baseline.slug if rollout.baseline else None,
+        "phases": [_phase_told(phase, rows[phase.name], rollout, facts, in_the_way) for phase in facts.phases],
+        "url": rollout.get_absolute_url(),
+    }
+
+
+def _phase_told(
+    phase: PhaseFacts,
+    row: Phase,
+    rollout: Rollout,
+    facts: RolloutFacts,
+    in_the_way: dict[str, dict[str, list[Blocker]]],
+) -> dict[str, Any]:
+    verb = _next_verb(phase)
+    gating = [
+        item
+        for item in facts.items
+        if item.required and (item.phase == phase.name or (item.phase is None and item.gate == "start"))
+    ]
+    return {
+        "name": phase.name,
+        "state": phase.state,
+        "attempt": row.attempt,
+        "version": row.version,
+        "optional": phase.optional,
+        "checklist": {"done": sum(item.verdict.satisfied for item in gating), "required": len(gating)},
+        "blockers": [
+            {
+                "verb": verb,
+                "code": blocker.code,
+                "message": blocker.message,
+                "url": transitions.url_of(blocker, rollout),
+            }
+            for blocker in in_the_way[phase.name].get(verb, ())
+        ],
+        "step": phase.opening.step,
+        "steps": [step.percentage for step in phase.opening.ramp.steps] if phase.opening.ramp else [],
+    }
+
+
+def _next_verb(phase: PhaseFacts) -> str:
+    """What leads on from here; nothing where a phase is settled."""
+    opening = phase.opening
+    if phase.state == PhaseState.ACTIVE and opening.ramp and opening.ramp.after(opening.step):
+        return "advance"
+    return NEXT_VERB.get(PhaseState(phase.state), "")
+
+
+def _health(rollout: Rollout, facts: RolloutFacts) -> State:
+    """As the portfolio shows it."""
+    return health.judge(facts, is_overdue=overdue_since(rollout, facts, facts.now) is not None)
+
+
+def _found(asked: schemas.RolloutsAsked) -> QuerySet[Any]:
+    """By what is stored."""
+    rows = Rollout.objects.whole()
+    if asked.state:
+        rows = rows.filter(state=asked.state)
+    if asked.provider:
+        rows = rows.filter(ai_model__provider=asked.provider)
+    if text := asked.q:
+        rows = rows.filter(
+            Q(title__icontains=text)
+            | Q(slug__icontains=text)
+            | Q(flag__name__icontains=text)
+            | Q(ai_model__name__icontains=text)
+            | Q(ai_model__slug__icontains=text)
+        )
+    return rows
+
+
+def _fits(rollout: Rollout, facts: RolloutFacts, asked: schemas.RolloutsAsked) -> bool:
+    """By what is judged."""
+    if asked.phase:
+        current = where(facts.phases)
+        if current is None or current.name != asked.phase:
+            return False
+    return asked.health is None or _health(rollout, facts).health is asked.health
+
+
+def _whole(slug: str) -> Rollout:
+    rollout: Rollout | None = Rollout.objects.whole().filter(slug=slug).first()
+    if rollout is None:
+        raise Http404(f"There is no rollout {slug[:100]}.")
+    return rollout
+
+
+def _told_now(slug: str, by: Actor) -> dict[str, Any]:
+    rollout = _whole(slug)
+    return told(rollout, facts_of.for_rollout(rollout, clock.now()), by)
+
+
+def _phase(rollout: Rollout, name: str) -> Phase:
+    phases = facts_of.newest_attempts(rollout)
+    for phase in phases:
+        if phase.name == name:
+            return phase
+    names = ", ".join(phase.name for phase in phases)
+    raise Http404(f"{rollout.slug} has no phase {name[:50]}. There are: {names}, and rollout for the rollout itself.")
+
+
+def _refuse_another(text: str | bytes, slug: str) -> None:
+    """The plan must be for the rollout that the address names. Raises ``DocumentRefused`` with its line."""
+    named = plans.check(text, source="plan").rollout
+    if named != slug:
+        said = f"the plan is for {named}, the address for {slug[:100]}. Write the same slug in both."
+        raise DocumentRefused([document.read(text, source="plan").fault(("rollout",), said)])

@@ -1,0 +1,99 @@
+"""The API as a whole: its rooms, its doors, and how each refusal is answered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.urls import URLPattern
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError
+
+from . import flags, history, problems, rollouts, schemas, sync
+from .auth import AUTH, actor
+from .contract import LIST
+
+JSON = "application/json"
+
+
+class RolloutAPI(NinjaAPI):
+    """Ninja, with problem documents where it would write its own."""
+
+    def get_openapi_schema(self, **where: Any) -> Any:
+        """The document, with refusals under their own media type."""
+        document: Any = super().get_openapi_schema(**where)
+        for operations in document["paths"].values():
+            for operation in operations.values():
+                for status, answer in operation["responses"].items():
+                    if int(status) >= 400 and JSON in answer.get("content", {}):
+                        answer["content"] = {problems.MEDIA_TYPE: answer["content"][JSON]}
+        return document
+
+    def own_urls(self) -> list[URLPattern]:
+        """Its addresses, each behind its own doors instead of the portal's sign-in page."""
+        patterns: list[Any] = self._get_urls()
+        for pattern in patterns:
+            pattern.callback = entrance(pattern.callback)
+        return patterns
+
+
+def entrance(view: Any) -> Any:
+    """What holds at each address: no redirect to sign-in, HEAD where GET is, and JSON unless it is a page."""
+
+    def enter(request: HttpRequest, *args: Any, **named: Any) -> HttpResponse:
+        is_page = request.path == problems.DOCS
+        if not is_page and not any(request.accepts(kind) for kind in (JSON, problems.MEDIA_TYPE)):
+            return problems.answer(406)
+        method = request.method
+        if method == "HEAD":
+            request.method = "GET"
+        answer: HttpResponse = view(request, *args, **named)
+        request.method = method  # so that the body is left out
+        return answer
+
+    enter.csrf_exempt = True  # type: ignore[attr-defined] # auth.Session asks for the CSRF token itself
+    return login_not_required(enter)
+
+
+api = RolloutAPI(
+    title="Model Rollout Portal",
+    version="1",
+    description="Rollouts of AI models behind GitLab feature flags: see where they stand, plan them, take transitions.",
+    urls_namespace="api-1",
+    openapi_url=None,
+    docs_url=None,
+    auth=AUTH,
+)
+for refusal, handler in problems.HANDLERS.items():
+    api.add_exception_handler(refusal, handler)
+for router in (rollouts.router, flags.router, history.router, sync.router):
+    api.add_router("", router)
+
+
+@api.get("/", response={200: schemas.Welcome, **LIST}, summary="Who you are", tags=["about"])
+def welcome(request: HttpRequest) -> dict[str, Any]:
+    """To try a token, and to find the rest."""
+    by = actor(request)
+    return {"name": by.name, "roles": sorted(by.roles), "docs": problems.DOCS, "openapi": "/api/v1/openapi.json"}
+
+
+@api.get("/openapi.json", include_in_schema=False)
+def openapi(request: HttpRequest) -> HttpResponse:
+    """The OpenAPI document."""
+    return JsonResponse(api.get_openapi_schema())
+
+
+@api.get("/docs", include_in_schema=False, auth=None)
+def docs(request: HttpRequest) -> HttpResponse:
+    """The same for people. A browser that is not signed in is sent to sign in."""
+    if not any(door(request) for door in AUTH):
+        if "text/html" in request.headers.get("Accept", ""):
+            return redirect_to_login(request.path)
+        raise AuthenticationError
+    return render(request, "portal/api.html", {"api": api})
+
+
+urls = (api.own_urls(), "ninja", api.urls_namespace)

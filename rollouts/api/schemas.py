@@ -1,0 +1,332 @@
+"""The shapes of questions and answers, as the OpenAPI document tells them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from ninja import Schema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+from ..rules.health import Health
+from ..rules.machine import RolloutState
+from . import moments, pages
+
+Moment = Annotated[
+    datetime,
+    PlainSerializer(lambda moment: moment.isoformat(), return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+Limit = Annotated[int, Field(ge=1, le=pages.MOST, description=f"How many at most, 1 to {pages.MOST}.")]
+Cursor = Annotated[
+    str,
+    Field(
+        max_length=600,
+        pattern=r"^[A-Za-z0-9_-]*$",
+        description="Where the page begins: the `next` of the page before.",
+    ),
+]
+Text = Annotated[str, Field(max_length=200)]
+Name = Annotated[str, Field(max_length=255)]
+
+
+def _writable(text: str) -> str:
+    """Text that the database can hold: no NUL, no half of a surrogate pair."""
+    if "\x00" in text or any("\ud800" <= one <= "\udfff" for one in text):
+        raise ValueError("it holds a character that no text has: take it out")
+    return text
+
+
+# Questions
+
+
+class Page(Schema):
+    limit: Limit = 50
+    cursor: Cursor = ""
+
+
+class RolloutsAsked(Page):
+    state: RolloutState | None = Field(None, description="The rollout's state.")
+    phase: Text = Field("", description="The phase that it stands in: the first neither completed nor skipped.")
+    provider: Text = Field("", description="The AI model's provider, as the plan writes it.")
+    health: Health | None = Field(None, description="The rollout's health.")
+    q: Text = Field("", description="In title, slug, flag or AI model.")
+
+
+class FlagsAsked(Page):
+    q: Text = Field("", description="In the flag's name.")
+
+
+class WhichFlag(Schema):
+    instance: Name = Field("", description="Short name of the GitLab instance, where several have the flag.")
+    project: Name = Field("", description="Path of the project, for a project's flag.")
+    environment: Name = Field("", description="Environment of a project's flag, where it has several.")
+
+
+class ReadingsAsked(WhichFlag, Page):
+    pass
+
+
+class InclusionAsked(WhichFlag):
+    actor: str = Field(
+        max_length=200,
+        pattern=r"^[A-Za-z:]{1,60}:[A-Za-z0-9_.@:-]{1,100}$",
+        description="As GitLab names it, a type and a number: User:42.",
+    )
+
+
+class EventsAsked(Page):
+    rollout: Text = Field("", description="The rollout's slug.")
+    actor: Text = Field("", description="Who did it: the user name.")
+    verb: Text = Field("", description="A verb (phase.start) or its first part (phase).")
+    source: Text = Field("", description="page, admin, api, command, sync.")
+    since: moments.Since | None = Field(None, description="A day or a time; without zone UTC.")
+    until: moments.Until | None = Field(None, description="A time, or a day, which is then included.")
+    q: Text = Field("", description="In names, people and reasons.")
+
+
+class PlanAsked(Schema):
+    dry_run: bool = Field(False, description="Say what would change, change nothing.")
+
+
+class Written(BaseModel):
+    """A body: no key too many, no type bent."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+
+class TransitionAsked(Written):
+    """All optional. ``seen`` is the phase's version that you looked at: if somebody was faster, you are told."""
+
+    reason: Annotated[str, Field(max_length=5_000), AfterValidator(_writable)] = ""
+    override: bool = False
+    seen: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+
+
+class PlanWritten(Written):
+    document: str = Field(min_length=1, description="The plan as YAML.")
+
+
+# Answers
+
+
+class Exposure(Schema):
+    boolean: bool
+    percentage_of_actors: int | float
+    percentage_of_time: int | float
+    groups: list[str]
+    actors: list[str]
+    unknown_gates: list[str] = Field([], description="Gates that GitLab sent and the portal does not know.")
+
+
+class FlagOfRollout(Schema):
+    name: str
+    expected: Exposure = Field(description="What the plan and the phases' states say that it should be.")
+    read: Exposure | None = Field(description="What GitLab said; null where it was not read or does not know it.")
+    read_at: Moment | None
+    drift: str = Field(description="none, ahead, behind, different, missing.")
+
+
+class Checklist(Schema):
+    done: int
+    required: int
+
+
+class Blocker(Schema):
+    code: str
+    message: str
+    url: str = Field(description="The page that clears it: a path of the portal.")
+
+
+class BlockerOfVerb(Blocker):
+    verb: str
+
+
+class PhaseTold(Schema):
+    name: str
+    state: str
+    attempt: int
+    version: int = Field(description="Counts transitions: send it as `seen`.")
+    optional: bool
+    checklist: Checklist = Field(description="Required items that gate its start or its completion.")
+    blockers: list[BlockerOfVerb] = Field(description="What stands in the way of its next verb, for you.")
+    step: int | None = Field(description="The percentage at which it stands.")
+    steps: list[int]
+
+
+class RolloutTold(Schema):
+    slug: str
+    title: str
+    state: str
+    health: str
+    flag: FlagOfRollout
+    model: str = Field(description="Slug of the AI model.")
+    baseline: str | None = Field(description="Slug of the AI model that it replaces.")
+    phases: list[PhaseTold]
+    url: str
+
+
+class Rollouts(Schema):
+    items: list[RolloutTold]
+    next: str | None
+
+
+class PlanApplied(Schema):
+    slug: str
+    title: str
+    created: bool
+    dry_run: bool
+    changes: list[str] = Field(description="Sentences; none: the plan says what is.")
+    url: str
+
+
+class FlagTold(Schema):
+    name: str
+    instance: str
+    project: str | None
+    environment: str | None
+    type: str
+    group: str
+    milestone: str
+    default_enabled: bool | None
+    presence: str = Field(description="unread, set, unset_off, unset_on, unknown.")
+    exposure: Exposure | None
+    since: Moment | None = Field(description="When GitLab was first read so.")
+    read_at: Moment | None = Field(description="When GitLab was last read.")
+    rollouts: list[str] = Field(description="Slugs of the rollouts behind it.")
+    url: str
+
+
+class Flags(Schema):
+    items: list[FlagTold]
+    next: str | None
+
+
+class ReadingTold(Schema):
+    read_at: Moment
+    presence: str
+    exposure: Exposure | None
+    source: str = Field(description="sync or by_hand.")
+    entered_by: str
+    evidence: str
+
+
+class Readings(Schema):
+    items: list[ReadingTold]
+    next: str | None
+
+
+class Inclusion(Schema):
+    actor: str
+    included: bool | None = Field(description="null where only GitLab knows, or nothing was read.")
+    percentage_at_which_in: int | float = Field(description="In as soon as the percentage of actors is above this.")
+    why: str
+
+
+class WhoDid(Schema):
+    kind: str
+    name: str
+
+
+class WhatChanged(Schema):
+    type: str
+    id: str
+    name: str
+
+
+class EventTold(Schema):
+    id: int
+    at: str
+    actor: WhoDid
+    verb: str
+    object: WhatChanged
+    rollout: str | None
+    reason: str
+    source: str
+    request_id: str
+    before: dict[str, Any]
+    after: dict[str, Any]
+    confidential: dict[str, Any] = Field({}, description="Only for those whose role sees it.")
+
+
+class Events(Schema):
+    items: list[EventTold]
+    next: str | None
+
+
+class ScopeTold(Schema):
+    outcome: str
+    words: str
+    read_at: Moment | None
+
+
+class ProjectTold(Schema):
+    path: str
+    issues: ScopeTold
+    flags: ScopeTold
+
+
+class SeenFlags(Schema):
+    seen: int
+    changed: int
+    missing: int
+
+
+class SeenIssues(Schema):
+    tracked: int
+    changed: int
+    missing: int
+
+
+class RunTold(Schema):
+    started_at: Moment
+    finished_at: Moment | None
+    outcome: str
+    trigger: str
+    calls: int
+    seconds: float
+    flags: SeenFlags
+    issues: SeenIssues
+    problems: list[dict[str, Any]]
+
+
+class InstanceTold(Schema):
+    name: str
+    url: str
+    flags: ScopeTold
+    projects: list[ProjectTold]
+    last_run: RunTold | None
+
+
+class SyncTold(Schema):
+    instances: list[InstanceTold]
+
+
+class Welcome(Schema):
+    """Who you are to the portal, and where to read on."""
+
+    name: str
+    roles: list[str]
+    docs: str
+    openapi: str
+
+
+# Refusals
+
+
+class Wrong(Schema):
+    where: Literal["path", "query", "body"]
+    name: str
+    line: int | None
+    message: str
+
+
+class ProblemTold(Schema):
+    """A problem document (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[Wrong] = []
+    blockers: list[Blocker] = []

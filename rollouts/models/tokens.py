@@ -1,0 +1,52 @@
+"""Tokens by which scripts use the REST API in a person's name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from .ledger import AuditedModel, Unaudited
+
+
+class ApiToken(AuditedModel):
+    """One token of one person, with that person's rights. Its text is kept nowhere, only what recognises it."""
+
+    #: ``digest`` recognises the token, so it is no one's to read: not in history, not on a page.
+    unaudited_fields = frozenset({"digest", "last_used_at"})
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="api_tokens")
+    name = models.CharField(max_length=100, help_text="What it is for: nightly report.")
+    prefix = models.CharField(max_length=8, help_text="How the token begins, to tell tokens apart.")
+    digest = models.CharField(max_length=64, unique=True, editable=False, help_text="SHA-256 of the token.")
+    created_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True, blank=True, help_text="To the minute.")
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: never.")
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-created_at", "-pk")
+        verbose_name = "API token"
+        verbose_name_plural = "API tokens"
+        constraints = [
+            models.CheckConstraint(condition=~Q(name=""), name="token_has_a_name"),
+            models.CheckConstraint(
+                condition=Q(expires_at__isnull=True) | Q(expires_at__gt=F("created_at")), name="token_lives_a_while"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+    def opens_at(self, now: datetime) -> bool:
+        """Whether it works: not revoked, not expired, and its person may still sign in."""
+        is_expired = self.expires_at is not None and self.expires_at <= now
+        return self.revoked_at is None and not is_expired and self.person.is_active
+
+    def refuse_shortcuts(self, fields: Iterable[str] | None = None) -> None:
+        """The digest is in no history, so it must never change."""
+        if not self._state.adding and self.digest != self._stored.get("digest", self.digest):
+            raise Unaudited("a token's digest never changes: issue another token")

@@ -1,0 +1,92 @@
+"""Tokens for the REST API: issue one, revoke one, and whose a token is."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from datetime import datetime, timedelta
+from typing import Any
+
+from ..audit.actor import Actor
+from ..audit.deeds import deed
+from ..models import ApiToken, clock
+from ..rules.blockers import Blocker
+from ..rules.machine import Role
+from .refusals import refuse_if
+
+LONGEST_NAME = 100
+SHOWN = 8
+#: ``mrp_`` and 32 random bytes: guessing is hopeless, so wrong tokens are not counted.
+TOKEN = re.compile(r"mrp_[A-Za-z0-9_-]{43}")
+#: Use is noted at most this often, so that reading does not write all the time.
+NOTED_EVERY = timedelta(minutes=1)
+
+
+def issue(user: Any, name: str, by: Actor, expires_at: datetime | None = None) -> tuple[ApiToken, str]:
+    """A new token for ``user``, and its text, which is shown this once and kept nowhere.
+
+    A person issues their own tokens, an admin anybody's. Raises ``Refused``; then there is no token.
+    """
+    name, now = name.strip(), clock.now()
+    found = _role_blockers(user, by, "Issuing")
+    if not user.is_active:
+        found.append(Blocker("inactive", f"{user.get_username()} is switched off: a token would open nothing."))
+    if not name or not name.isprintable():
+        found.append(Blocker("name_missing", "The token needs a name: write in a few words what it is for."))
+    if len(name) > LONGEST_NAME:
+        found.append(Blocker("name_long", f"A token's name may have {LONGEST_NAME} characters: shorten it."))
+    if expires_at is not None and expires_at <= now:
+        found.append(Blocker("expired", "The token would have expired already: name a later time."))
+    refuse_if(found)
+    text = f"mrp_{secrets.token_urlsafe(32)}"
+    with deed("token.issue", by=by) as doing:
+        token = ApiToken(
+            person=user,
+            name=name,
+            prefix=text[:SHOWN],
+            digest=_digest(text),
+            created_at=now,
+            expires_at=expires_at,
+        )
+        token.save()
+        doing.about, doing.notes = token, {"person": user.get_username()}
+    return token, text
+
+
+def revoke(token: ApiToken, by: Actor) -> ApiToken:
+    """The token opens nothing any more, from now on and for good. Raises ``Refused``; then nothing changed."""
+    with deed("token.revoke", by=by) as doing:
+        token = ApiToken.objects.select_for_update(of=("self",)).select_related("person").get(pk=token.pk)
+        found = _role_blockers(token.person, by, "Revoking")
+        if token.revoked_at is not None:
+            found.append(Blocker("revoked", f"{token} was revoked already."))
+        refuse_if(found)
+        token.revoked_at = clock.now()
+        token.save()
+        doing.about, doing.notes = token, {"person": token.person.get_username()}
+    return token
+
+
+def person_of(text: str) -> Any | None:
+    """Whose token this is, if it is one that works now; notes its use."""
+    if not TOKEN.fullmatch(text):
+        return None
+    digest, now = _digest(text), clock.now()
+    token = ApiToken.objects.select_related("person").filter(digest=digest).first()
+    if token is None or not secrets.compare_digest(token.digest, digest) or not token.opens_at(now):
+        return None
+    if token.last_used_at is None or now - token.last_used_at >= NOTED_EVERY:
+        token.last_used_at = now
+        token.save(update_fields=["last_used_at"])
+    return token.person
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _role_blockers(user: Any, by: Actor, what: str) -> list[Blocker]:
+    if by.person.has(Role.ADMIN) or (by.kind == "person" and by.name == user.get_username()):
+        return []
+    return [Blocker("role", f"{what} a token of {user.get_username()} takes the role admin; {by.name} has not got it.")]

@@ -1,0 +1,274 @@
+"""The API's doors: who gets in, what each refusal looks like, what its own docs load."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.test import Client
+
+from rollouts.models import AuditEvent
+from tests.admin.test_doors import signed_in
+from tests.walk import FLAG
+
+pytestmark = pytest.mark.django_db
+READ = ["/", "/rollouts", "/rollouts/haiku", "/flags", f"/flags/{FLAG}", f"/flags/{FLAG}/readings",
+        f"/flags/{FLAG}/includes?actor=User:42", "/audit", "/sync", "/openapi.json"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["mia", "alice", "vic", "root", "sam"])
+def test_every_role_reads_everything(world, script, name):
+    world.up_to("team", "active")
+    for path in READ:
+        response = script(name).get(path)
+        assert response.status_code == 200, path
+        assert response["Content-Type"].startswith("application/json")
+        assert response["Cache-Control"] == "no-store"
+        assert signed_in(world, name).get(f"/api/v1{path}").json() == response.json() or path == "/audit"
+
+
+@pytest.mark.parametrize("path", [*READ, "/docs"])
+def test_nobody_gets_in_without_a_token_or_a_sign_in(world, script, refused, path):
+    world.apply()
+    response = script().get(path)
+    refused(response, 401)
+    assert response["WWW-Authenticate"] == "Bearer"
+    assert "Claude Haiku" not in response.content.decode()
+
+
+@pytest.mark.parametrize("path", ["/rollouts/haiku/phases/team/request", "/rollouts/haiku/phases/rollout/abandon"])
+def test_nobody_changes_anything_without_one(world, script, refused, path):
+    world.apply()
+    refused(script().post(path, {}), 401)
+    refused(script().put("/rollouts/haiku/plan", world.document()), 401)
+
+
+def test_reading_takes_no_method_that_could_change(world, script, refused):
+    world.apply()
+    for path in [*READ, "/docs"]:
+        for method in ("POST", "PUT", "PATCH", "DELETE"):
+            response = script("root").send(method, path, {})
+            refused(response, 405)
+            assert response["Allow"] == "GET, HEAD"
+    response = script("root").get("/rollouts/haiku/phases/team/request")
+    refused(response, 405)
+    assert response["Allow"] == "POST"
+    assert world.phase("team").state == "planned"
+
+
+def test_head_is_get_without_a_body(world, script):
+    world.apply()
+    response = script("vic").send("HEAD", "/rollouts")
+    assert (response.status_code, response.content) == (200, b"")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/nothing",
+        "/rollouts/",
+        "/rollouts/haiku/",
+        "/rollouts/nothing",
+        "/flags/nothing",
+        "/flags/a/b/c",
+        "/audit/verify/x",
+    ],
+)
+def test_unknown_addresses_answer_a_problem_too(world, script, refused, path):
+    world.apply()
+    refused(script("mia").get(path), 404)
+
+
+def test_all_of_the_room_answers_problems(world, refused):
+    refused(Client().get("/api/"), 404)
+    refused(Client().get("/api/v2/rollouts"), 404)
+    assert Client().get("/api/v1").status_code == 301
+
+
+def test_a_signed_in_browser_reads_but_changes_only_with_the_csrf_token(world, refused):
+    world.up_to("team", "planned")
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(world.people["mia"])
+    path = "/api/v1/rollouts/haiku/phases/team/request"
+    assert client.get("/api/v1/rollouts/haiku").status_code == 200
+    told = refused(client.post(path, {}, content_type="application/json"), 403)
+    assert "X-CSRFToken" in told["detail"]
+    refused(client.post(path, "a=1", content_type="application/x-www-form-urlencoded"), 403)
+    assert world.phase("team").state == "planned"
+    page = client.get("/api/v1/docs").content.decode()
+    token = re.search('data-csrf="([^"]+)"', page)[1]
+    done = client.post(path, {}, content_type="application/json", headers={"X-CSRFToken": token})
+    assert done.status_code == 200
+    assert AuditEvent.objects.get(verb="phase.request").source == "api"
+
+
+def test_somebody_who_was_switched_off_is_signed_out_here_too(world, refused):
+    client = signed_in(world, "mia")
+    mia = world.people["mia"]
+    mia.is_active = False
+    mia.save()
+    refused(client.get("/api/v1/rollouts"), 401)
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("limit=0", "limit"), ("limit=101", "limit"), ("limit=-1", "limit"), ("limit=x", "limit"), ("limit=1e3", "limit"),
+        (f"limit={'9' * 400}", "limit"), (f"limit={'9' * 5000}", "limit"), ("limit=", "limit"),
+        ("cursor=x", "cursor"), ("cursor=WzFd", "cursor"), (f"cursor={'x' * 601}", "cursor"), ("cursor=%F0%9F", "cursor"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("path", ["/rollouts", "/flags", f"/flags/{FLAG}/readings", "/audit"])
+def test_numbers_and_cursors_are_bounded(world, script, refused, path, query, name):
+    world.apply()
+    told = refused(script("vic").get(f"{path}?{query}"), 422)
+    assert told["type"] == "/api/v1/docs#invalid"
+    assert told["errors"][0]["name"] == name
+    assert told["errors"][0]["where"] == "query"
+
+
+def test_a_cursor_fits_only_its_own_list(world, script, refused):
+    from rollouts.api import pages
+
+    world.apply()
+    vic = script("vic")
+    for key in (["flags", "a", 1], ["rollouts", 0], ["rollouts", 2**63], ["rollouts", -1], ["rollouts", True],
+                ["rollouts", "1"], ["rollouts"], ["rollouts", None], ["rollouts", 1.5], []):  # fmt: skip
+        refused(vic.get("/rollouts", {"cursor": pages.cursor(*key) if key else "W10"}), 422)
+    for key in (["x", 1], ["a\x00", 1], ["\ud800", 1], [1, 1]):
+        response = vic.get("/flags", {"cursor": pages.cursor("flags", *key)})
+        assert response.status_code == (200 if key[0] == "x" else 422)
+    for moment in ("x", "2026-11-01T00:00:00", "0001-01-01T00:00:00+00:00", 5):
+        refused(vic.get(f"/flags/{FLAG}/readings", {"cursor": pages.cursor("readings", moment, 1)}), 422)
+    assert vic.get("/rollouts", {"cursor": pages.cursor("rollouts", 2**63 - 1)}).json() == {"items": [], "next": None}
+
+
+@pytest.mark.parametrize("query", ["state=flying", "health=good", "state=", f"q={'x' * 201}", f"provider={'x' * 201}"])
+def test_filters_that_make_no_sense_are_refused(world, script, refused, query):
+    refused(script("vic").get(f"/rollouts?{query}"), 422)
+
+
+ODD = [
+    "%00",
+    "%ff",
+    "日本",
+    "' OR 1=1 --",
+    "%F0%9F",
+    "a" * 5000,
+    "../../etc/passwd",
+    "{{ 7*7 }}",
+    "-1",
+    "9" * 30,
+    "%",
+    "%ED%A0%80",
+]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_odd_input_never_fails(world, script, odd):
+    world.apply()
+    mia = script("mia")
+    names = {
+        "/rollouts": ("state", "phase", "provider", "health", "q", "limit", "cursor", "odd"),
+        "/flags": ("q", "limit", "cursor"),
+        f"/flags/{FLAG}": ("project", "environment", "instance"),
+        f"/flags/{FLAG}/readings": ("project", "limit", "cursor"),
+        f"/flags/{FLAG}/includes": ("actor",),
+        "/audit": ("rollout", "actor", "verb", "source", "since", "until", "q", "limit", "cursor"),
+        "/sync": ("odd",),
+    }
+    answers = [mia.get(f"{path}?{name}={odd}") for path, all_names in names.items() for name in all_names]
+    answers += [mia.get(f"/rollouts/{odd}"), mia.get(f"/flags/{odd}"), mia.get(f"/{odd}"),
+                mia.post(f"/rollouts/{odd}/phases/{odd}/{odd}"), mia.post(f"/rollouts/haiku/phases/{odd}/request"),
+                mia.put(f"/rollouts/{odd}/plan", world.document()), mia.put("/rollouts/haiku/plan?dry_run=" + odd, b"x"),
+                mia.get("/rollouts", Accept=odd[:50].encode("ascii", "replace").decode()),
+                mia.send("POST", "/rollouts/haiku/phases/team/request", "{}", odd[:50].encode("ascii", "replace").decode())]  # fmt: skip
+    for answer in answers:
+        assert answer.status_code in (200, 400, 404, 405, 406, 409, 415, 422), answer.request["PATH_INFO"]
+        kind = "application/json" if answer.status_code == 200 else "application/problem+json"
+        assert answer["Content-Type"].startswith(kind)
+        assert "\x00" not in answer.content.decode()
+
+
+@pytest.mark.parametrize("accepted", ["text/html", "image/*", "application/xml;q=0.9", ";;;"])
+def test_what_the_api_can_not_speak_is_406(world, script, refused, accepted):
+    refused(script("vic").get("/rollouts", Accept=accepted), 406)
+
+
+@pytest.mark.parametrize("accepted", ["*/*", "application/json", "text/html,*/*;q=0.8", "application/problem+json"])
+def test_what_it_speaks_is_answered(world, script, accepted):
+    assert script("vic").get("/rollouts", Accept=accepted).status_code == 200
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_a_failure_shows_no_trace(world, script, refused, monkeypatch, settings, debug):
+    from rollouts.services import facts
+
+    settings.DEBUG = debug
+    world.apply()
+    monkeypatch.setattr(facts, "for_rollout", lambda *_: 1 / 0)
+    response = script("mia").get("/rollouts/haiku")
+    told = refused(response, 500)
+    assert "ZeroDivision" not in response.content.decode()
+    assert "X-Request-Id" in told["detail"]
+    assert response["X-Request-Id"]
+
+
+def test_a_wrong_host_is_a_problem_too(world, refused):
+    refused(Client().get("/api/v1/rollouts", headers={"Host": "evil.example.com"}), 400)
+
+
+def test_the_docs_load_nothing_from_elsewhere_and_hold_no_inline_script(world):
+    response = signed_in(world, "vic").get("/api/v1/docs", headers={"Accept": "text/html"})
+    page = response.content.decode()
+    assert response.status_code == 200
+    assert "unsafe" not in response["Content-Security-Policy"]
+    assert "http://" not in page
+    assert "https://" not in page
+    assert 'style="' not in page
+    assert "<style" not in page
+    assert not re.search(r"<script(?![^>]*\bsrc=)", page)
+    assert not re.search(r"<[^>]*\son\w+=", page)
+    for asset in re.findall(r'(?:src|href)="(/static/[^"]+)"', page):
+        from django.contrib.staticfiles import finders
+
+        assert finders.find(asset.removeprefix("/static/")), asset
+
+
+def test_a_browser_that_is_not_signed_in_is_sent_to_sign_in_before_the_docs(world):
+    response = Client().get("/api/v1/docs", headers={"Accept": "text/html,*/*"})
+    assert response["Location"] == "/accounts/login/?next=/api/v1/docs"
+
+
+def test_a_script_may_read_the_docs(script):
+    assert script("vic").get("/docs", Accept="text/html").status_code == 200
+
+
+def test_the_openapi_document_declares_every_refusal(world, script):
+    document = script("vic").get("/openapi.json").json()
+    assert document["paths"].keys() == {
+        "/api/v1/", "/api/v1/rollouts", "/api/v1/rollouts/{slug}", "/api/v1/rollouts/{slug}/plan",
+        "/api/v1/rollouts/{slug}/phases/{phase}/{verb}", "/api/v1/flags", "/api/v1/flags/{name}",
+        "/api/v1/flags/{name}/readings", "/api/v1/flags/{name}/includes", "/api/v1/audit", "/api/v1/sync",
+    }  # fmt: skip
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            statuses = set(operation["responses"])
+            assert {"401", "405", "422"} <= statuses
+            if "{" in path and method != "put":
+                assert "404" in statuses
+            if method != "get":
+                assert {"403", "409", "413", "415"} <= statuses
+            for status, response in operation["responses"].items():
+                kind = "application/json" if int(status) < 400 else "application/problem+json"
+                assert list(response["content"]) == [kind]
+            assert operation["security"]
+            for parameter in operation["parameters"]:
+                if parameter["schema"].get("type") == "integer":
+                    assert {"minimum", "maximum"} <= parameter["schema"].keys()
+
+
+def test_a_script_makes_no_session(world, script):
+    mia = script("mia")
+    mia.get("/rollouts")
+    assert "sessionid" not in mia.client.cookies

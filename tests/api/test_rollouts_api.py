@@ -1,0 +1,365 @@
+"""Rollouts over REST: the same facts, blockers and walls as on the pages."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from rollouts.models import AuditEvent, Rollout
+from rollouts.rules.document import LIMIT
+from tests.walk import FLAG, SECRET_TITLE
+
+pytestmark = pytest.mark.django_db
+ROLES = ["mia", "alice", "vic", "root"]
+
+
+def codes(phase):
+    return {blocker["code"] for blocker in phase["blockers"]}
+
+
+@pytest.mark.parametrize("name", ROLES)
+def test_a_rollout_tells_where_it_stands(world, script, name):
+    world.up_to("everyone", "active")
+    told = script(name).get("/rollouts/haiku").json()
+    assert told.keys() == {
+        "slug", "title", "state", "health", "flag", "model", "baseline", "phases", "url"
+    }  # fmt: skip
+    assert (told["slug"], told["title"], told["state"], told["health"]) == (
+        "haiku", "Claude Haiku", "underway", "as_planned"
+    )  # fmt: skip
+    rollout = world.rollout()
+    assert (told["model"], told["baseline"]) == (rollout.ai_model.slug, "codestral-2501")
+    flag = told["flag"]
+    assert flag.keys() == {"name", "expected", "read", "read_at", "drift"}
+    assert flag["expected"] == flag["read"]
+    assert flag["expected"].keys() == {
+        "boolean", "percentage_of_actors", "percentage_of_time", "groups", "actors"
+    }  # fmt: skip
+    assert (flag["name"], flag["expected"]["percentage_of_actors"], flag["drift"]) == (FLAG, 1, "none")
+    team, company, everyone = told["phases"]
+    assert team.keys() == {
+        "name", "state", "attempt", "version", "optional", "checklist", "blockers", "step", "steps"
+    }  # fmt: skip
+    assert (team["state"], team["blockers"], team["steps"], team["step"]) == ("completed", [], [], None)
+    assert (company["optional"], team["optional"], team["attempt"]) == (False, True, 1)
+    assert (everyone["step"], everyone["steps"]) == (1, [1, 25, 100])
+    assert company["checklist"]["done"] == company["checklist"]["required"] > 0
+    assert script(name).client.get(told["url"]).status_code in (200, 302)
+
+
+def test_blockers_are_the_callers_own_and_say_where_they_are_cleared(world, script):
+    world.up_to("team", "planned")
+    for_manager = script("mia").get("/rollouts/haiku").json()["phases"][0]
+    for_viewer = script("vic").get("/rollouts/haiku").json()["phases"][0]
+    assert "role" in codes(for_viewer)
+    assert "role" not in codes(for_manager)
+    assert for_viewer["blockers"][0]["verb"] == "request"
+    world.do("request", "team", "mia")
+    mias, alices = (script(name).get("/rollouts/haiku").json()["phases"][0] for name in ("mia", "alice"))
+    assert codes(mias) == {"role", "four_eyes"}
+    assert codes(alices) == set()
+    assert all(blocker["url"].startswith("/") for blocker in mias["blockers"])
+
+
+def test_drift_is_told(world, script):
+    world.up_to("everyone", "active")
+    world.gitlab.state.set_feature(FLAG, "50", key="percentage_of_actors")
+    world.sync()
+    told = script("vic").get("/rollouts/haiku").json()
+    assert (told["health"], told["flag"]["drift"]) == ("drifting", "ahead")
+    assert (told["flag"]["expected"]["percentage_of_actors"], told["flag"]["read"]["percentage_of_actors"]) == (1, 50)
+
+
+def test_a_flag_that_was_never_read_is_not_called_off(world, script):
+    world.apply()
+    flag = script("vic").get("/rollouts/haiku").json()["flag"]
+    assert (flag["read"], flag["read_at"]) == (None, None)
+
+
+def test_filters(world, script):
+    world.up_to("company", "active")
+    world.apply(slug="other", title="Other 100% model", flag="other_flag")
+    vic = script("vic")
+
+    def found(**query):
+        return [told["slug"] for told in vic.every("/rollouts", **query)]
+
+    assert found() == ["haiku", "other"]
+    assert found(state="underway") == ["haiku"]
+    assert found(state="draft") == ["other"]
+    assert found(phase="company") == ["haiku"]
+    assert found(phase="team") == ["other"]
+    assert found(phase="moon") == []
+    assert found(provider="anthropic") == ["haiku", "other"]
+    assert found(provider="mistral") == []
+    assert found(health="as_planned") == ["haiku"]
+    assert found(health="stale") == ["other"]
+    assert found(health="drifting") == []
+    assert found(q="OTHER_FLAG") == ["other"]
+    assert found(q="100%") == ["other"]
+    assert found(q="%_%") == []
+    assert found(q="nothing", phase="company") == []
+
+
+def test_pages_are_complete_while_rollouts_are_added(world, script):
+    for number in range(5):
+        world.apply(slug=f"r-{number}", title=f"t{9 - number}", flag=f"flag_{number}")
+    vic, seen, cursor = script("vic"), [], ""
+    while cursor is not None:
+        page = vic.get("/rollouts", {"limit": 2, "cursor": cursor}).json()
+        assert page.keys() == {"items", "next"}
+        seen += [told["slug"] for told in page["items"]]
+        cursor = page["next"]
+        if len(seen) == 2:
+            world.apply(slug="a-new", title="a", flag="new_flag")
+    assert seen == [*(f"r-{number}" for number in range(5)), "a-new"]
+    assert len(vic.every("/rollouts", limit=1)) == 6
+    assert len(vic.every("/rollouts", limit=2, health="as_planned")) + len(vic.every("/rollouts", health="stale")) == 6
+
+
+def test_a_filter_that_is_judged_looks_through_so_many_at_once(world, script, monkeypatch):
+    from rollouts.api import rollouts
+
+    monkeypatch.setattr(rollouts, "MOST_JUDGED", 2)
+    for number in range(5):
+        world.apply(slug=f"r-{number}", flag=f"flag_{number}")
+    page = script("vic").get("/rollouts", {"phase": "company", "limit": 1}).json()
+    assert page["items"] == []
+    assert page["next"]
+    assert script("vic").every("/rollouts", phase="company", limit=1) == []
+    assert len(script("vic").every("/rollouts", phase="team", limit=1)) == 5
+
+
+@pytest.mark.parametrize("path", ["/rollouts", "/rollouts?health=stale&phase=team", "/flags", "/audit", "/sync"])
+def test_lists_ask_the_database_as_often_for_many_rows(world, script, django_assert_num_queries, path):
+    world.apply()
+    world.sync()
+    mia = script("mia")
+    mia.get(path)
+    with CaptureQueriesContext(connection) as one:
+        mia.get(path)
+    for number in range(10):
+        world.apply(slug=f"haiku-{number}", title=f"Haiku {number}", flag=f"flag_{number}")
+    with django_assert_num_queries(len(one)):
+        assert mia.get(path).status_code == 200
+
+
+def test_a_plan_makes_a_rollout_and_again_changes_nothing(world, script):
+    mia = script("mia")
+    looked = mia.put("/rollouts/haiku/plan?dry_run=true", world.document())
+    assert (looked.status_code, looked.json()["created"], looked.json()["dry_run"]) == (200, False, True)
+    assert "Rollout Claude Haiku: new" in looked.json()["changes"]
+    assert not Rollout.objects.exists()
+    made = mia.put("/rollouts/haiku/plan", world.document())
+    assert made.status_code == 201
+    assert made["Location"] == "/api/v1/rollouts/haiku"
+    assert (made.json()["created"], made.json()["url"]) == (True, "/rollouts/haiku/")
+    events = AuditEvent.objects.filter(verb="plan.apply")
+    assert [(event.actor, event.source) for event in events] == [("mia", "api")]
+    assert events[0].request_id == made["X-Request-Id"]
+    again = mia.put("/rollouts/haiku/plan", {"document": world.document()}, kind="application/json")
+    assert (again.status_code, again.json()["changes"], events.count()) == (200, [], 1)
+    changed = mia.put("/rollouts/haiku/plan", world.document(title="Another"), kind="text/yaml; charset=utf-8")
+    assert changed.json()["changes"] == ["Rollout Another: title 'Claude Haiku' → 'Another'"]
+    assert world.rollout().title == "Another"
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "said"),
+    [
+        (("title: Claude Haiku", "titel: Claude Haiku"), 3, "titel"),
+        (("steps: [1, 25, 100]", "steps: [1, 50, 25, 100]"), 18, "steps must rise: 25 comes after 50"),
+        (("rollout: haiku", "rollout: other"), 2, "the plan is for other, the address for haiku"),
+        (("/acme/app/-/issues/12", "/acme/app/merge_requests/12"), 12, "issue"),
+    ],
+)
+def test_a_bad_plan_gets_its_lines_and_changes_nothing(world, script, refused, change, line, said):
+    told = refused(script("mia").put("/rollouts/haiku/plan", world.document().replace(*change)), 422)
+    assert told["type"] == "/api/v1/docs#plan"
+    assert any(error["line"] == line and said in error["message"] for error in told["errors"])
+    assert told["errors"][0].keys() == {"where", "name", "line", "message"}
+    assert not Rollout.objects.exists()
+    assert not AuditEvent.objects.filter(verb="plan.apply").exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        (b"rollout: x", "application/x-www-form-urlencoded", 415),
+        (b"rollout: x", "", 415),
+        (b"--x\r\n", "multipart/form-data; boundary=x", 415),
+        (b"rollout: x", "application/json", 400),
+        (b"[1]", "application/json", 422),
+        (b"{}", "application/json", 422),
+        (b'{"document": 1}', "application/json", 422),
+        (b'{"document": "a\\u0000b"}', "application/json", 422),
+        (b'{"document": "\\ud800"}', "application/json", 422),
+        (b'{"document": "rollout: haiku", "more": 1}', "application/json", 422),
+        (b"[" * 100_000, "application/json", 400),
+        (b"1" * 5_000, "application/json", 400),
+        (b"\xff\xfe\x00", "application/json", 400),
+        (b"", "application/yaml", 415),
+        (b" ", "application/yaml", 422),
+        (b"{", "application/yaml", 422),
+        (b"a: \x00", "application/yaml", 422),
+        (b"\xff\xfe", "application/yaml", 422),
+        (b"a: &x [1]\nb: *x\n", "application/yaml", 422),
+        (b"x" * (LIMIT + 1), "application/yaml", 413),
+        (b"x" * 11_000_000, "application/yaml", 413),
+        (json.dumps({"document": "x" * (LIMIT + 1)}).encode(), "application/json", 413),
+    ],
+)
+def test_what_is_no_plan_is_refused_by_its_kind(world, script, refused, body, kind, status):
+    refused(script("mia").put("/rollouts/haiku/plan", body, kind=kind), status)
+    assert not Rollout.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["vic", "alice"])
+def test_only_managers_plan(world, script, refused, name):
+    refused(script(name).put("/rollouts/haiku/plan", world.document()), 403, "role")
+    refused(script(name).put("/rollouts/haiku/plan?dry_run=1", b"nonsense"), 403, "role")
+    world.apply()
+    told = refused(script(name).put("/rollouts/haiku/plan", world.document(title="x")), 403, "role")
+    assert told["blockers"][0]["url"] == "/rollouts/haiku/"
+
+
+def test_a_plan_against_what_has_started_is_refused(world, script, refused):
+    world.up_to("team", "requested")
+    refused(script("mia").put("/rollouts/haiku/plan", world.document(flag="other_flag")), 409, "flag_in_use")
+
+
+def test_a_phase_goes_its_way_by_scripts(world, script):
+    world.up_to("team", "planned")
+    mia, alice = script("mia"), script("alice")
+    asked = mia.post("/rollouts/haiku/phases/team/request", {"reason": "ready", "seen": 0})
+    assert asked.status_code == 200
+    assert asked.json()["phases"][0]["state"] == "requested"
+    assert alice.post("/rollouts/haiku/phases/team/approve").json()["phases"][0]["state"] == "approved"
+    assert mia.post("/rollouts/haiku/phases/team/start", {}).json()["phases"][0]["state"] == "active"
+    event = AuditEvent.objects.get(verb="phase.approve")
+    assert (event.actor, event.source, event.actor_kind) == ("alice", "api", "person")
+    rolled = mia.post("/rollouts/haiku/phases/team/roll-back", {"reason": "slow"}).json()
+    assert rolled["phases"][0]["state"] == "rolled_back"
+    over = mia.post("/rollouts/haiku/phases/rollout/abandon", {"reason": "no use"}).json()
+    assert (over["state"], over["health"]) == ("abandoned", "over")
+
+
+def test_four_eyes_hold(world, script, refused):
+    world.up_to("team", "planned")
+    root = script("root")
+    root.post("/rollouts/haiku/phases/team/request")
+    told = refused(root.post("/rollouts/haiku/phases/team/approve", {"override": True, "reason": "x"}), 409)
+    assert told["type"] == "/api/v1/docs#refused"
+    assert told["blockers"][0].keys() == {"code", "message", "url"}
+    assert told["blockers"][0]["code"] == "four_eyes"
+    assert told["blockers"][0]["url"].startswith("/rollouts/haiku/")
+    assert world.phase("team").state == "requested"
+
+
+def test_every_blocker_is_named_at_once_and_an_admin_may_override(world, script, refused):
+    world.apply()
+    world.sync()
+    world.do("request", "team", "mia")
+    world.do("approve", "team", "alice")
+    told = refused(script("mia").post("/rollouts/haiku/phases/team/start"), 409, "item_open")
+    assert told["blockers"][0]["url"].startswith("/rollouts/haiku/#item-rollout-")
+    refused(script("mia").post("/rollouts/haiku/phases/team/start", {"override": True, "reason": "x"}), 403, "role")
+    done = script("root").post("/rollouts/haiku/phases/team/start", {"override": True, "reason": "fire"})
+    assert done.json()["phases"][0]["state"] == "active"
+
+
+def test_who_was_overtaken_is_told(world, script, refused):
+    world.up_to("team", "planned")
+    mia = script("mia")
+    seen = mia.get("/rollouts/haiku").json()["phases"][0]["version"]
+    world.do("request", "team", "mia")
+    world.do("withdraw", "team", "mia")
+    refused(mia.post("/rollouts/haiku/phases/team/request", {"seen": seen}), 409, "changed_meanwhile")
+
+
+@pytest.mark.parametrize("verb", ["request", "approve", "reject", "withdraw", "start", "advance", "pause", "resume",
+                                  "complete", "skip", "roll_back", "retry"])  # fmt: skip
+def test_a_viewer_takes_no_transition(world, script, refused, verb):
+    world.up_to("team", "requested")
+    events = AuditEvent.objects.count()
+    response = script("vic").post(f"/rollouts/haiku/phases/team/{verb}", {"reason": "x", "override": True})
+    assert response.status_code in (403, 409)
+    refused(response, response.status_code, "role")
+    assert AuditEvent.objects.count() == events + 1  # the token's own
+
+
+@pytest.mark.parametrize("verb", ["abandon", "close"])
+def test_a_viewer_ends_no_rollout(world, script, refused, verb):
+    world.apply()
+    response = script("vic").post(f"/rollouts/haiku/phases/rollout/{verb}", {"reason": "x"})
+    refused(response, response.status_code, "role")
+    assert world.rollout().state == "draft"
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/rollouts/nothing/phases/team/request", "There is no rollout nothing"),
+        ("/rollouts/haiku/phases/moon/request", "There are: team, company, everyone"),
+        ("/rollouts/haiku/phases/team/fly", "There are: request"),
+        ("/rollouts/haiku/phases/team/abandon", "There are: request"),
+        ("/rollouts/haiku/phases/rollout/start", "There are: abandon"),
+    ],
+)
+def test_what_is_not_there_is_404_and_says_what_is(world, script, refused, path, said):
+    world.apply()
+    assert said in refused(script("mia").post(path), 404)["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        ({"seen": -1}, "application/json", 422),
+        ({"seen": 2**31}, "application/json", 422),
+        ({"seen": 10**400}, "application/json", 422),
+        ({"seen": "1"}, "application/json", 422),
+        ({"seen": True}, "application/json", 422),
+        ({"seen": 1.5}, "application/json", 422),
+        ({"override": "yes"}, "application/json", 422),
+        ({"reason": 1}, "application/json", 422),
+        ({"reason": "x" * 5_001}, "application/json", 422),
+        ({"reason": "a\x00b"}, "application/json", 422),
+        (b'{"reason": "\\ud83d"}', "application/json", 422),
+        (b'{"\\ud83d": 1}', "application/json", 422),
+        ({"force": True}, "application/json", 422),
+        ([], "application/json", 422),
+        (b"null", "application/json", 422),
+        (b"{", "application/json", 400),
+        (b"NaN", "application/json", 422),
+        (b"reason=x", "application/x-www-form-urlencoded", 415),
+        (b"{}", "text/plain", 415),
+    ],
+)
+def test_a_body_that_makes_no_sense_is_refused_and_changes_nothing(world, script, refused, body, kind, status):
+    world.up_to("team", "planned")
+    refused(script("mia").post("/rollouts/haiku/phases/team/request", body, kind=kind), status)
+    assert world.phase("team").state == "planned"
+
+
+def test_override_and_seen_are_not_swallowed_where_they_mean_nothing(world, script, refused):
+    world.apply()
+    for body in ({"override": True}, {"seen": 0}):
+        refused(script("mia").post("/rollouts/haiku/phases/rollout/abandon", {**body, "reason": "x"}), 422)
+    assert world.rollout().state == "draft"
+
+
+def test_a_confidential_title_is_in_no_answer_to_a_viewer(world, script):
+    world.up_to("team", "active")
+    paths = ["/", "/rollouts", "/rollouts/haiku", "/flags", f"/flags/{FLAG}", f"/flags/{FLAG}/readings", "/audit?limit=100",
+             "/audit?q=secretly", "/sync", "/rollouts?q=secretly", "/openapi.json"]  # fmt: skip
+    vic, mia = script("vic"), script("mia")
+    answers = [vic.get(path) for path in paths] + [
+        vic.post("/rollouts/haiku/phases/team/pause"),
+        vic.put("/rollouts/haiku/plan", world.document()),
+    ]
+    assert SECRET_TITLE not in "".join(answer.content.decode() for answer in answers)
+    assert not any("confidential" in event for event in vic.get("/audit").json()["items"])
+    assert SECRET_TITLE in mia.get("/audit", {"limit": 100}).content.decode()
