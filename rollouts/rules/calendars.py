@@ -581,9 +581,9 @@ class _Reading:
             return self.when(line, named)
         if not part.values("DURATION"):
             return _When(start.wall + (_DAY if start.is_date else _ZERO), start.tz, start.is_date)
-        text = part.values("DURATION")[0].value.strip().upper()
+        text = part.values("DURATION")[0].value.strip()
         try:
-            length = vDuration.from_ical(text)
+            length = vDuration.from_ical(text.upper())
             wall = start.wall + length
         except (ValueError, OverflowError):
             raise CalendarRefused(
