@@ -36,8 +36,8 @@ def advance_due() -> Advanced:
     """Look at each active ramp whose next step begins by itself."""
     found = Advanced()
     due = Phase.objects.filter(state=PhaseState.ACTIVE, current_step__isnull=False, steps__auto=True).distinct()
-    for phase in due.values_list("rollout_id", "name"):
-        _look(*phase, found)
+    for rollout_id, name in due.values_list("rollout_id", "name"):
+        _look(rollout_id, name, found)
     return found
 
 
