@@ -19,7 +19,7 @@ from ..rules.facts import PhaseFacts, RolloutFacts
 from ..rules.health import State
 from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS, PhaseState, Role
 from ..services import facts as facts_of
-from ..services import plans, transitions
+from ..services import locks, plans, rehearsal, transitions
 from ..services.refusals import Refused
 from . import bodies, pages, schemas
 from .auth import actor
@@ -51,11 +51,11 @@ def rollouts(request: HttpRequest, asked: Query[schemas.RolloutsAsked]) -> dict[
     most = max(MOST_JUDGED, asked.limit) if judged else asked.limit
     read = list(rows[: most + 1])
     items: list[dict[str, Any]] = []
-    last = None
+    last, holding = None, locks.standing(now)
     for rollout in read[:most]:
         if len(items) == asked.limit:
             break
-        facts = facts_of.for_rollout(rollout, now)
+        facts = facts_of.for_rollout(rollout, now, holding)
         last = rollout
         if _fits(rollout, facts, asked):
             items.append(told(rollout, facts, by))
@@ -100,28 +100,34 @@ def put_plan(request: HttpRequest, slug: str, asked: Query[schemas.PlanAsked], r
 
 @router.post(
     "/rollouts/{slug}/phases/{phase}/{verb}",
-    response={200: schemas.RolloutTold, **TRANSITION},
-    summary="Take a transition",
+    response={200: schemas.RehearsalTold | schemas.RolloutTold, **TRANSITION},
+    summary="Take a transition, or say what it would do",
     openapi_extra=TRANSITION_BODY,
     exclude_unset=True,
 )
-def transition(request: HttpRequest, slug: str, phase: str, verb: str) -> dict[str, Any]:
-    """What the buttons do; answers the rollout as it is then. `phase` may be rollout itself, for abandon and close."""
+def transition(request: HttpRequest, slug: str, phase: str, verb: str, run: Query[schemas.PlanAsked]) -> dict[str, Any]:
+    """What the buttons do; answers the rollout as it is then. `phase` may be rollout itself, for abandon and close.
+
+    With `dry_run=true` nothing is changed: the answer has each fact with its age, the approvals and the calls."""
     by, verb = actor(request), verb.replace("-", "_")
     asked = bodies.as_json(request, schemas.TransitionAsked)
     found = _whole(slug)
     if not transitions.is_known(verb, phase):
         known = ROLLOUT_VERBS if phase == "rollout" else PHASE_VERBS
         raise Http404(f"There is no verb {verb} of {phase}. There are: {', '.join(known)}.")
-    if phase == "rollout" and (asked.override or asked.seen is not None):
-        said = "override and seen belong to phases: leave them out for the rollout itself."
-        raise Problem(422, said, errors=[error("body", "override" if asked.override else "seen", said)], kind="invalid")
+    of_phases = sorted(asked.model_fields_set - {"reason"}) + ["dry_run"] * run.dry_run
+    if phase == "rollout" and of_phases:
+        said = f"{', '.join(of_phases)} belong to phases: leave them out for the rollout itself."
+        raise Problem(422, said, errors=[error("body", of_phases[0], said)], kind="invalid")
     with refusals_about(found):
         if phase == "rollout":
             transitions.perform_on_rollout(verb, found, by=by, reason=asked.reason)
         else:
             one = _phase(found, phase)
-            transitions.perform(verb, one, by=by, reason=asked.reason, override=asked.override, seen=asked.seen)
+            if run.dry_run:
+                told_of = rehearsal.rehearse(verb, one, by=by, **asked.model_dump())
+                return told_of.as_json(lambda blocker: transitions.url_of(blocker, found))
+            transitions.perform(verb, one, by=by, **asked.model_dump())
     return _told_now(slug, by)
 
 

@@ -12,7 +12,7 @@ from django.urls import URLPattern
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError
 
-from . import flags, history, problems, rollouts, schemas, sync
+from . import approvals, flags, history, problems, rollouts, schemas, sync
 from .auth import AUTH, actor
 from .contract import LIST
 
@@ -69,7 +69,7 @@ api = RolloutAPI(
 )
 for refusal, handler in problems.HANDLERS.items():
     api.add_exception_handler(refusal, handler)
-for router in (rollouts.router, flags.router, history.router, sync.router):
+for router in (rollouts.router, approvals.router, flags.router, history.router, sync.router):
     api.add_router("", router)
 
 

@@ -96,10 +96,15 @@ class Written(BaseModel):
 
 
 class TransitionAsked(Written):
-    """All optional. ``seen`` is the phase's version that you looked at: if somebody was faster, you are told."""
+    """All optional. ``seen`` is the phase's version that you looked at, ``looked_at`` the digest of the request that
+    you decide about: if somebody was faster, you are told. ``to`` names a later step than the next by its percentage.
+    An ``override`` takes ``confirm``: the rollout's slug again."""
 
     reason: Annotated[str, Field(max_length=5_000), AfterValidator(_writable)] = ""
+    to: Annotated[int, Field(ge=1, le=100)] | None = None
     override: bool = False
+    confirm: Annotated[str, Field(max_length=100)] = ""
+    looked_at: Annotated[str, Field(max_length=64)] = ""
     seen: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
 
 
@@ -164,6 +169,68 @@ class RolloutTold(Schema):
     baseline: str | None = Field(description="Slug of the AI model that it replaces.")
     phases: list[PhaseTold]
     url: str
+
+
+class FactTold(Schema):
+    name: str
+    words: str
+    ok: bool
+    at: datetime | None = Field(description="As of when that is known.")
+
+
+class CallTold(Schema):
+    words: str
+    chat: str
+    api: str
+
+
+class ExpectedTold(Schema):
+    now: Exposure
+    then: Exposure
+
+
+class RehearsalTold(Schema):
+    """A dry run: nothing was changed."""
+
+    dry_run: bool
+    ok: bool = Field(description="Whether it would pass now.")
+    verb: str
+    phase: str
+    blockers: list[Blocker]
+    facts: list[FactTold]
+    approvals: str
+    expected: ExpectedTold
+    calls: list[CallTold] = Field(description="The exact calls to GitLab.")
+
+
+class ApprovalTold(Schema):
+    by: str
+    at: datetime
+    counts: bool = Field(description="Whether it is for what would be done now, by somebody who still may.")
+
+
+class RequestTold(Schema):
+    id: int
+    rollout: str
+    phase: str
+    what: str
+    percentage: int | None
+    state: str
+    requested_by: str
+    requested_at: datetime
+    expires_at: datetime
+    digest: str = Field(description="Of exactly what would be done: send it as `looked_at` when you approve.")
+    content: dict[str, Any]
+    changed: list[str]
+    needed: int
+    approvals: list[ApprovalTold]
+    blockers: list[Blocker] = Field(description="Why you can't approve it.")
+    url: str
+
+
+class Requests(Schema):
+    items: list[RequestTold]
+    next: str | None
 
 
 class Rollouts(Schema):

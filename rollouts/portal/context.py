@@ -34,6 +34,7 @@ def chrome(request: HttpRequest) -> dict[str, Any]:
         "may_manage": actor.person.has(Role.MANAGER),
         "may_open_admin": bool(actor.roles - {Role.VIEWER}),
         "freshness": _freshness(),
+        "writes_flags": settings.GITLAB_WRITES == "flags",
     }
 
 

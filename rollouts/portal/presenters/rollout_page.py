@@ -8,7 +8,7 @@ from datetime import datetime
 from django.utils.timezone import localtime
 
 from ...audit.actor import Actor
-from ...models import AuditEvent, ChecklistItem, Override, Phase, Rollout, TrackedIssue
+from ...models import AuditEvent, ChecklistItem, GitLabWrite, Override, Phase, Rollout, TrackedIssue
 from ...rules import commands, guards, health
 from ...rules.blockers import Blocker, in_words
 from ...rules.expected import Drift
@@ -19,6 +19,7 @@ from ...rules.machine import LIVE, PHASE_VERBS, ROLLOUT_VERBS, PhaseState, Rollo
 from ...rules.next_action import NextAction, next_action
 from ...services import facts as facts_of
 from ...services import gates, transitions
+from .ramp import RampPicture, picture
 from .track import Track, track, where
 
 #: The order of buttons: what leads on first, the way back last.
@@ -100,6 +101,7 @@ class Station:
     reason: str
     steps: tuple[tuple[int, bool], ...]
     policy: str
+    held_by: str
     overrides: tuple[Override, ...]
     request: RequestShown | None
 
@@ -138,6 +140,8 @@ class RolloutPage:
     capacity: tuple[CapacityRow, ...]
     history: tuple[AuditEvent, ...]
     earlier_attempts: tuple[Phase, ...]
+    writes: tuple[GitLabWrite, ...]
+    ramp: RampPicture | None
 
 
 def build(rollout: Rollout, viewer: Actor, now: datetime, *, is_overdue: bool = False) -> RolloutPage:
@@ -173,7 +177,16 @@ def build(rollout: Rollout, viewer: Actor, now: datetime, *, is_overdue: bool = 
         capacity=_capacity(facts),
         history=tuple(AuditEvent.objects.newest_first().filter(rollout=rollout)[:8]),
         earlier_attempts=tuple(p for p in rollout.phases.all() if p.pk not in {n.pk for n in phases.values()}),
+        writes=tuple(_writes(rollout)),
+        ramp=picture(phases, facts),
     )
+
+
+def _writes(rollout: Rollout) -> list[GitLabWrite]:
+    """What the portal owes to GitLab, what was given up, and the last ones that were done."""
+    newest = list(rollout.writes.order_by("-pk")[:30])
+    done = [write for write in newest if write.state in ("done", "cancelled")][:3]
+    return [write for write in newest if write.state in ("waiting", "begun", "given_up") or write in done]
 
 
 def roll_backs(rollout: Rollout, facts: RolloutFacts, viewer: Actor) -> tuple[Action, ...]:
@@ -381,6 +394,7 @@ def _station(row: Phase, phase: PhaseFacts, now: datetime) -> Station:
         reason=row.reason,
         steps=tuple((step.percentage, step.percentage == phase.opening.step) for step in ramp.steps) if ramp else (),
         policy=phase.policy.words(has_ramp=ramp is not None),
+        held_by=row.held_by,
         overrides=tuple(row.overrides.all()),
         request=_request(phase, now) if phase.request else None,
     )

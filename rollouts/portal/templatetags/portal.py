@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
@@ -49,6 +49,12 @@ def sentence(event: AuditEvent) -> str:
 @register.filter
 def who(event: AuditEvent) -> str:
     return history.who(event)
+
+
+@register.filter
+def span(length: timedelta) -> str:
+    """«1 d 4 h»"""
+    return in_words(length)
 
 
 @register.filter

@@ -17,6 +17,7 @@ from ...services.refusals import Refused
 from ...services.templates import all_templates
 from ..forms import PlanForm
 from ..presenters import rollout_page
+from ..presenters.ramp import picture
 
 #: The template that a new rollout takes unless another is chosen.
 BUILTIN = "code_suggestions"
@@ -107,12 +108,14 @@ def _plan(
     request: HttpRequest, rollout: Rollout, text: str, faults: list[Fault], looked: plans.Applied | None
 ) -> HttpResponse:
     now, by = clock.now(), Actor.of(request.user)
+    told = facts.for_rollout(rollout, now)
     context = {
         "rollout": rollout,
         "text": text,
         "faults": faults,
         "looked": looked,
-        "roll_backs": rollout_page.roll_backs(rollout, facts.for_rollout(rollout, now), by),
+        "roll_backs": rollout_page.roll_backs(rollout, told, by),
+        "ramp": picture({phase.name: phase for phase in facts.newest_attempts(rollout)}, told),
     }
     return render(request, "portal/plan.html", context, status=422 if faults else 200)
 

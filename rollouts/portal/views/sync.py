@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -11,7 +12,7 @@ from kombu.exceptions import OperationalError
 
 from ... import tasks
 from ...audit.actor import Actor
-from ...models import GitLabProject, SyncRun
+from ...models import GitLabProject, GitLabWrite, SyncRun
 from ...rules.machine import Role
 from ...services.instances import all_instances
 
@@ -30,7 +31,9 @@ def sync(request: HttpRequest) -> HttpResponse:
         for instance in all_instances()
     ]
     runs = SyncRun.objects.select_related("instance")[:20]
-    return render(request, "portal/sync.html", {"rows": rows, "runs": runs})
+    owed = GitLabWrite.objects.filter(state__in=("waiting", "begun", "given_up")).select_related("rollout")[:50]
+    context = {"rows": rows, "runs": runs, "owed": owed, "writes": settings.GITLAB_WRITES}
+    return render(request, "portal/sync.html", context)
 
 
 @require_POST

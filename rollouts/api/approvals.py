@@ -1,0 +1,62 @@
+"""Requests for approval that stand: what would be done, who agreed, and whether the caller may."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Query, Router
+
+from ..models import ApprovalRequest, Rollout, clock
+from ..rules import guards
+from ..rules.approvals import STANDING
+from ..services import facts as facts_of
+from ..services import locks, transitions
+from . import pages, schemas
+from .auth import actor
+from .contract import LIST
+
+router = Router(tags=["approvals"])
+
+
+@router.get("/approvals", response={200: schemas.Requests, **LIST}, summary="Requests that wait", exclude_unset=True)
+def approvals(request: HttpRequest, asked: Query[schemas.Page]) -> dict[str, Any]:
+    """Oldest first. Decide by `POST /rollouts/{slug}/phases/{phase}/approve`, or `reject`, with `looked_at`."""
+    by, now = actor(request), clock.now()
+    key = pages.key("approvals", asked.cursor, int)
+    standing = ApprovalRequest.objects.filter(state__in=sorted(STANDING), pk__gt=key[0] if key else 0).order_by("pk")
+    found = list(standing.values_list("pk", "phase__rollout_id", "phase__name")[: asked.limit + 1])
+    page, holding = found[: asked.limit], locks.standing(now)
+    whole = {r.pk: r for r in Rollout.objects.whole().filter(pk__in=[each[1] for each in page])}
+    items = []
+    for pk, rollout_id, name in page:
+        rollout = whole[rollout_id]
+        facts = facts_of.for_rollout(rollout, now, holding)
+        about = facts.phase(name).request
+        if about is None or about.pk != pk:
+            continue
+        blockers = guards.blockers("approve", facts, name, by.person)
+        items.append(
+            {
+                "id": pk,
+                "rollout": rollout.slug,
+                "phase": name,
+                "what": about.target.words(facts.phase(name).title) if about.target else name,
+                "percentage": about.target.percentage if about.target else None,
+                "state": about.state,
+                "requested_by": about.requested_by,
+                "requested_at": about.requested_at,
+                "expires_at": about.expires_at,
+                "digest": about.stands,
+                "content": dict(about.content),
+                "changed": list(about.changed),
+                "needed": about.policy.needed,
+                "approvals": [{"by": one.by, "at": one.at, "counts": one in about.counting()} for one in about.given],
+                "blockers": [
+                    {"code": b.code, "message": b.message, "url": transitions.url_of(b, rollout)} for b in blockers
+                ],
+                "url": rollout.get_absolute_url(),
+            }
+        )
+    more = len(found) > asked.limit
+    return {"items": items, "next": pages.cursor("approvals", page[-1][0]) if more else None}
