@@ -18,11 +18,12 @@ from django.utils.http import urlencode
 NO_ENTRY = "The admin is for managers, approvers and admins. As a viewer you see everything on the portal's own pages."
 #: The admin's first page, by what a person looks for.
 ROOMS = (
-    ("Rollouts", "Rollout Phase ChecklistItem"),
+    ("Rollouts", "Rollout Phase ChecklistItem ApprovalRequest Override"),
+    ("Change locks", "ChangeLock LockCalendar IncidentSource"),
     ("What is rolled out", "AIModel PlanTemplate"),
     (
         "GitLab",
-        "GitLabInstance GitLabProject FeatureFlag FlagReading TrackedIssue GitLabActor SyncRun",
+        "GitLabInstance GitLabProject FeatureFlag FlagReading TrackedIssue GitLabActor SyncRun GitLabWrite",
     ),
     ("People and history", "User Group ApiToken AccessAttempt AuditEvent"),
 )

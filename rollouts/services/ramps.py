@@ -7,6 +7,7 @@ lock, and after it the next one has its own soak before it. Nothing is scheduled
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from ..audit.actor import Actor
 from ..audit.deeds import deed
@@ -22,6 +23,8 @@ from .refusals import Refused
 JOB = Actor.ramp()
 #: What is only a matter of time: no reason to call a person.
 PATIENT = frozenset({"soak", "too_early"})
+#: So long a step may wait for GitLab before that counts as held.
+GRACE = timedelta(minutes=15)
 
 
 @dataclass(slots=True)
@@ -70,7 +73,9 @@ def _look(rollout_id: int, name: str, found: Advanced) -> None:
             return
     if {blocker.code for blocker in blockers} & {"changed_meanwhile", "state", "last_step"}:
         return
-    in_the_way = [blocker.message for blocker in blockers if blocker.code not in PATIENT]
+    is_new = phase.stepped_at is not None and now - phase.stepped_at < GRACE
+    patient = PATIENT | {"not_confirmed"} if is_new else PATIENT
+    in_the_way = [blocker.message for blocker in blockers if blocker.code not in patient]
     if in_the_way:
         found.held.append(rollout.slug)
     _say(phase, " ".join(in_the_way))

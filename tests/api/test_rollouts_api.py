@@ -266,8 +266,14 @@ def test_every_blocker_is_named_at_once_and_an_admin_may_override(world, script,
     world.do("approve", "team", "alice")
     told = refused(script("mia").post("/rollouts/haiku/phases/team/start"), 409, "item_open")
     assert told["blockers"][0]["url"].startswith("/rollouts/haiku/#item-rollout-")
-    refused(script("mia").post("/rollouts/haiku/phases/team/start", {"override": True, "reason": "x"}), 403, "role")
-    done = script("root").post("/rollouts/haiku/phases/team/start", {"override": True, "reason": "fire"})
+    refused(
+        script("mia").post("/rollouts/haiku/phases/team/start", {"override": True, "reason": "x", "confirm": "haiku"}),
+        403,
+        "role",
+    )
+    sure = {"override": True, "reason": "fire"}
+    refused(script("root").post("/rollouts/haiku/phases/team/start", sure), 409, "confirmation_missing")
+    done = script("root").post("/rollouts/haiku/phases/team/start", {**sure, "confirm": "haiku"})
     assert done.json()["phases"][0]["state"] == "active"
 
 

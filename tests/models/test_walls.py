@@ -1,5 +1,7 @@
 """What the database and the models refuse, whichever door is tried."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
@@ -88,6 +90,9 @@ def test_refreshing_keeps_the_state_protected(world):
         ("rollouts_phase", "state = 'active'"),
         ("rollouts_phase", "state = 'flying'"),
         ("rollouts_approval", "approver = 'mia'"),
+        ("rollouts_changelock", "ends_at = starts_at"),
+        ("rollouts_changelock", "kind = 'weekly'"),
+        ("rollouts_gitlabwrite", "state = 'done'"),
         ("rollouts_override", "reviewed_by = 'root', reviewed_at = CURRENT_TIMESTAMP, verdict = 'fine'"),
         ("rollouts_approvalrequest", "state = 'rejected', closed_at = CURRENT_TIMESTAMP"),
         ("rollouts_phase", "attempt = 0"),
@@ -118,6 +123,16 @@ def with_approvals(world):
         models.Override.objects.create(
             phase=world.phase("team"), verb="start", by="root", at=world.now(), reason="x", due_at=world.now()
         )
+        models.ChangeLock.objects.create(
+            title="x", starts_at=world.now(), ends_at=world.now() + timedelta(1), created_by="x", created_at=world.now()
+        )
+        models.LockCalendar.objects.create(name="x")
+        instance = world.rollout().flag.instance
+        models.IncidentSource.objects.create(instance=instance, path="a/b")
+        models.GitLabWrite.objects.create(
+            kind="post_note", lane="x", instance=instance, rollout=world.rollout(), title="x", asked_by="x",
+            asked_at=world.now(), next_attempt_at=world.now() + timedelta(1),
+        )  # fmt: skip
 
 
 def test_only_one_attempt_of_a_phase_is_open(world):

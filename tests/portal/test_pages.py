@@ -147,7 +147,10 @@ def test_what_is_not_there_is_404(world, path):
 
 def test_a_transition_is_never_taken_by_get(world):
     world.apply()
-    assert signed_in(world, "mia").get("/rollouts/haiku/phases/team/request/").status_code == 405
+    page = signed_in(world, "mia").get("/rollouts/haiku/phases/team/request/")
+    assert "A dry run: nothing is changed by looking." in page.content.decode()
+    assert world.phase("team").state == "planned"
+    assert signed_in(world, "mia").put("/rollouts/haiku/phases/team/request/").status_code == 405
 
 
 def test_waiting_for_gitlab_shows_the_commands_to_copy(world):

@@ -1,0 +1,99 @@
+"""Approvals, overrides, change locks and the outbox: records to look at, and the sources of locks to configure.
+
+Deciding, locking and writing happen on the portal's pages, through their services.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+
+from ..models import Approval, IncidentSource
+from ..rules import names
+from .base import AuditedAdmin, LookOnly, RecordsOnly
+from .fields import LinesField
+
+
+class ApprovalsInline(LookOnly):
+    model = Approval
+    fields = readonly_fields = ("approver", "at", "digest", "note")
+
+
+class ApprovalRequestAdmin(RecordsOnly):
+    """Requests with who approved what; decided in the inbox or on the phase's page."""
+
+    list_display = ("phase", "rollout", "percentage", "state", "requested_by", "requested_at", "expires_at", "round")
+    list_filter = ("state", "is_start")
+    list_select_related = ("phase__rollout",)
+    search_fields = ("phase__rollout__title", "phase__rollout__slug", "requested_by", "approvals__approver")
+    date_hierarchy = "requested_at"
+    inlines = (ApprovalsInline,)
+
+    def rollout(self, request: Any) -> str:
+        return str(request.phase.rollout)
+
+
+class OverrideAdmin(RecordsOnly):
+    """Blockers that an admin passed; the review is closed on the rollout's page."""
+
+    list_display = ("phase", "rollout", "verb", "by", "at", "due_at", "reviewed_by", "reviewed_at")
+    list_filter = ("verb", "by")
+    list_select_related = ("phase__rollout",)
+    search_fields = ("phase__rollout__title", "phase__rollout__slug", "by", "reason", "verdict")
+
+    def rollout(self, override: Any) -> str:
+        return str(override.phase.rollout)
+
+
+class ChangeLockAdmin(RecordsOnly):
+    """Entered and ended on the portal's page of locks."""
+
+    list_display = ("title", "kind", "instance", "starts_at", "ends_at", "zone", "created_by", "ended_by")
+    list_filter = ("kind",)
+    list_select_related = ("instance",)
+    search_fields = ("title", "created_by")
+
+
+class LockCalendarAdmin(RecordsOnly):
+    """Imported and removed on the portal's page of locks."""
+
+    list_display = ("name", "url", "read_at", "outcome", "words")
+    exclude = ("content", "windows")
+    search_fields = ("name", "url")
+
+
+class IncidentSourceForm(forms.ModelForm):
+    labels = LinesField(help_text="One a line. An open issue with any of these locks changes.")
+
+    def clean_path(self) -> str:
+        try:
+            return names.project_path(self.cleaned_data["path"])
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
+
+
+class IncidentSourceAdmin(AuditedAdmin):
+    """A GitLab project whose open incidents lock changes."""
+
+    form = IncidentSourceForm
+    list_display = ("path", "instance", "read_at", "outcome", "words")
+    list_select_related = ("instance",)
+    fields = ("instance", "path", "labels", "open_issues", "read_at", "outcome", "words")
+    readonly_fields = ("open_issues", "read_at", "outcome", "words")
+    search_fields = ("path",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: IncidentSource | None = None) -> tuple[str, ...]:
+        return (*self.readonly_fields, "instance") if obj else self.readonly_fields
+
+
+class GitLabWriteAdmin(RecordsOnly):
+    """What the portal owes to GitLab; cancelled and tried again on the rollout's page."""
+
+    list_display = ("title", "rollout", "kind", "state", "asked_by", "asked_at", "attempts", "words")
+    list_filter = ("state", "kind", "instance")
+    list_select_related = ("rollout", "instance")
+    search_fields = ("title", "rollout__title", "rollout__slug", "asked_by", "marker")
+    date_hierarchy = "asked_at"

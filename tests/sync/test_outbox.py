@@ -1,0 +1,254 @@
+"""The outbox: every effect in GitLab exactly once, in order, widened only from where the plan believes the flag."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from rollouts.models import AuditEvent, ChangeLock, GitLabWrite
+from rollouts.services import locks, plans
+from rollouts.services import outbox as owed
+from rollouts.services.refusals import Refused
+from rollouts.sync import outbox
+from tests.walk import FLAG
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def flags(settings):
+    settings.GITLAB_WRITES = "flags"
+
+
+@pytest.fixture
+def issues(settings):
+    settings.GITLAB_WRITES = "issues"
+
+
+@pytest.fixture
+def later(time_machine):
+    """``later(60)``: a minute goes by."""
+    return lambda seconds: time_machine.move_to(timezone.now() + timedelta(seconds=seconds))
+
+
+def work_all():
+    """Until nothing is due."""
+    while outbox.work().ids:
+        pass
+
+
+def gates(world):
+    return {gate["key"]: gate["value"] for gate in world.gitlab.state.feature(FLAG)["gates"]}
+
+
+def of(kind):
+    return GitLabWrite.objects.filter(kind=kind)
+
+
+def test_off_by_default_nothing_is_owed(world):
+    world.up_to("team", "active")
+    assert not GitLabWrite.objects.exists()
+    assert not [r for r in world.gitlab.requests if r.method != "GET"]
+
+
+def test_start_sets_the_gates_and_reads_them_back(world, flags):
+    world.up_to("team", "approved")
+    world.do("start", "team", "mia")
+    (write,) = of("set_gates")
+    assert (write.state, write.is_narrowing) == ("waiting", False)
+    work_all()
+    write.refresh_from_db()
+    assert write.state == "done"
+    assert sorted(gates(world)["actors"]) == ["Group:1", "User:2"] or len(gates(world)["actors"]) == 2
+    phase = world.phase("team")
+    assert phase.confirmed_at is not None
+    told = list(AuditEvent.objects.filter(verb__startswith="outbox").order_by("pk").values_list("verb", flat=True))
+    assert [verb for verb in told if "Note" not in verb][:2] == ["outbox.begin", "outbox.done"]
+
+
+def test_the_whole_way_writes_itself(world, flags):
+    world.up_to("everyone", "active")  # obey() sets what the outbox would: it finds it done
+    work_all()
+    world.advance("everyone")
+    work_all()
+    assert gates(world)["percentage_of_actors"] == 25
+    world.advance("everyone")
+    work_all()
+    assert gates(world)["boolean"] is True or gates(world).get("percentage_of_actors") == 100
+    assert set(of("set_gates").values_list("state", flat=True)) <= {"done", "cancelled"}
+
+
+def test_rolling_back_wipes_and_sets_the_earlier_gates_again(world, flags):
+    world.up_to("everyone", "active")
+    work_all()
+    world.do("roll_back", "everyone", "mia", reason="latency doubled")
+    work_all()
+    assert "percentage_of_actors" not in gates(world)
+    assert gates(world)["groups"] == ["acme_team_members"]
+    assert len(gates(world)["actors"]) == 2
+    assert world.rollout().drift == "none"
+
+
+def test_a_roll_back_waits_for_gitlab_as_long_as_it_takes(world, flags, later):
+    world.up_to("company", "active")
+    work_all()
+    world.gitlab.fail(status=500)
+    world.do("roll_back", "company", "mia", reason="wrong answers")
+    for hours in (1, 30, 60):
+        later(hours * 3600)
+        work_all()
+    write = of("set_gates").latest("pk")
+    assert write.state == "begun"
+    assert "500" in write.words
+    world.gitlab.heal()
+    later(3600)
+    work_all()
+    write.refresh_from_db()
+    assert write.state == "done"
+    assert "groups" not in gates(world)
+
+
+def test_a_way_on_is_given_up_loudly_after_a_day(world, flags, later):
+    world.up_to("team", "approved")
+    world.do("start", "team", "mia")
+    world.gitlab.fail(status=502)
+    work_all()
+    later(25 * 3600)
+    work_all()
+    (write,) = of("set_gates")
+    assert write.state == "given_up"
+    assert AuditEvent.objects.filter(verb="outbox.given_up").exists()
+    world.gitlab.heal()
+    owed.again(write, by=world.actor("mia"))
+    work_all()
+    write.refresh_from_db()
+    assert write.state == "done"
+
+
+def test_a_flag_that_somebody_else_set_is_not_widened(world, flags):
+    world.up_to("company", "approved")
+    world.do("start", "company", "mia")
+    world.gitlab.state.set_feature(FLAG, "7", key="percentage_of_actors")
+    work_all()
+    write = of("set_gates").latest("pk")
+    assert write.state == "given_up"
+    assert "somebody else has set the flag" in write.words
+    assert gates(world)["percentage_of_actors"] == 7
+    assert "groups" not in gates(world)
+
+
+def test_a_lock_that_comes_after_the_start_holds_the_flag(world, flags, later):
+    world.up_to("team", "approved")
+    world.do("start", "team", "mia")
+    now = world.now().replace(tzinfo=None)
+    lock = locks.add(
+        {"title": "freeze", "kind": "once", "starts": now - timedelta(hours=1), "ends": now + timedelta(hours=2)},
+        by=world.actor("mia"),
+    )
+    work_all()
+    (write,) = of("set_gates")
+    assert (write.state, "freeze" in write.words) == ("begun", True)
+    assert FLAG not in world.gitlab.state.table("features")
+    locks.end(ChangeLock.objects.get(pk=lock.pk), by=world.actor("mia"), reason="over")
+    later(600)
+    work_all()
+    write.refresh_from_db()
+    assert write.state == "done"
+
+
+@pytest.mark.parametrize("how", ["drop", "status"])
+def test_an_answer_that_is_lost_after_the_work_doubles_nothing(world, issues, how, later):
+    world.apply()
+    world.sync()
+    world.confirm()
+    world.confirm("team")
+    before = len(world.gitlab.state.issue("acme/app", 12)["notes"])
+    world.gitlab.fail(how=how, status=500, after=True, method="POST", times=1)
+    world.do("request", "team", "mia")
+    work_all()
+    (write,) = of("post_note")
+    assert write.state == "begun"
+    later(60)
+    work_all()
+    write.refresh_from_db()
+    assert write.state == "done"
+    notes = world.gitlab.state.issue("acme/app", 12)["notes"][before:]
+    assert len(notes) == 1
+    assert "**mia** asked for **Owning team**" in notes[0]["body"]
+    assert f"model-rollout-portal:{write.marker}" in notes[0]["body"]
+
+
+def test_missing_issues_are_made_once_from_the_template_and_linked(world, issues, later):
+    document = world.document().replace(f"  internal_feedback: {world.gitlab.url}/acme/app/-/issues/14\n", "")
+    world.gitlab.fail(how="drop", after=True, method="POST", times=1)
+    plans.apply(document, by=world.actor("mia"), source="plan.yaml")
+    plans.apply(document, by=world.actor("mia"), source="plan.yaml")
+    (write,) = of("create_issue")
+    work_all()
+    later(60)
+    work_all()
+    write.refresh_from_db()
+    assert write.state == "done"
+    found = [i for i in world.gitlab.state.table("issues", world.gitlab.state.project("acme/app")["id"]).values()
+             if i["title"] == "Internal feedback: Claude Haiku"]  # fmt: skip
+    assert len(found) == 1
+    assert "claude-haiku" in found[0]["description"]
+    world.sync()
+    link = world.rollout().issue_links.get(role="internal_feedback")
+    assert (link.issue.iid, link.issue.found) == (found[0]["iid"], True)
+
+
+def test_a_refusal_of_gitlab_is_told_in_its_words(world, flags):
+    world.gitlab.state.require_definitions = True
+    world.gitlab.state.remove_flag_definition(FLAG)
+    world.up_to("team", "planned")
+    write = _owed_by_hand(world)
+    work_all()
+    write.refresh_from_db()
+    assert write.state == "given_up"
+
+
+def _owed_by_hand(world):
+    from rollouts.audit.deeds import deed
+
+    rollout = world.rollout()
+    with deed("test", by=world.actor("root")):
+        return GitLabWrite.objects.create(
+            kind="post_note",
+            lane="issue:0",
+            instance=rollout.flag.instance,
+            rollout=rollout,
+            title="a note on an issue that is not there",
+            payload={"project": "acme/app", "iid": 4711, "body": "x"},
+            asked_by="root",
+            asked_at=world.now(),
+            next_attempt_at=world.now(),
+        )
+
+
+def test_what_waits_is_cancelled_and_what_is_done_is_not(world, flags):
+    world.up_to("team", "approved")
+    world.do("start", "team", "mia")
+    (write,) = of("set_gates")
+    for by, reason, code in (("vic", "x", "role"), ("mia", " ", "reason_missing")):
+        with pytest.raises(Refused) as refused:
+            owed.cancel(write, by=world.actor(by), reason=reason)
+        assert refused.value.codes == {code}
+    assert owed.cancel(write, by=world.actor("mia"), reason="by hand").state == "cancelled"
+    work_all()
+    assert FLAG not in world.gitlab.state.table("features")
+    with pytest.raises(Refused) as refused:
+        owed.cancel(write, by=world.actor("mia"), reason="again")
+    assert refused.value.codes == {"ended"}
+
+
+def test_writes_of_one_lane_keep_their_order(world, issues):
+    world.up_to("team", "active")
+    lane = of("post_note").first().lane
+    order = list(of("post_note").filter(lane=lane).order_by("pk").values_list("pk", flat=True))
+    assert len(order) == 3
+    first = outbox.claim()
+    assert first.pk == order[0]
+    assert outbox.claim() is None  # the first of the lane is at work
