@@ -243,6 +243,8 @@ def blockers_of_approval(
         Blocker(blocker.code, blocker.message, where)
         for blocker in request.why_not(person.identity, person.roles, person.groups)
     ]
+    if request.state == RequestState.GRANTED:
+        found.append(Blocker("granted", "It has all approvals that it needs.", where))
     if request.is_expired(now):
         ago = in_words(now - request.expires_at)
         found.append(Blocker("expired", f"The request expired {ago} ago. It must be asked for again.", where))

@@ -172,7 +172,10 @@ def _approve(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish)
 def _reject(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
     if phase.request is None:
         return [Blocker("no_request", f"Nothing of {phase.title} waits for approval.", phase.where)]
-    return phase.request.why_not(person.identity, person.roles, person.groups)
+    found = phase.request.why_not(person.identity, person.roles, person.groups)
+    if phase.request.state == approvals.RequestState.GRANTED:
+        found.append(Blocker("granted", "It is approved already: withdraw it instead.", phase.where))
+    return found
 
 
 def _withdraw(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:

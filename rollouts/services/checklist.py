@@ -8,6 +8,7 @@ from ..models import ChecklistItem, Rollout, clock
 from ..rules.blockers import Blocker
 from ..rules.checklist import ItemKind
 from ..rules.machine import PhaseState, Role, RolloutState
+from .reconcile import reconcile
 from .refusals import refuse_if
 
 LONGEST_EVIDENCE = 5_000
@@ -44,6 +45,7 @@ def confirm(item: ChecklistItem, *, by: Actor, evidence: str, channel: str = "")
             channel[:200] if item.kind == ItemKind.ANNOUNCEMENT else "",
         )
         item.save()
+        _look_again(item)
     return item
 
 
@@ -59,6 +61,7 @@ def unconfirm(item: ChecklistItem, *, by: Actor, reason: str) -> ChecklistItem:
         refuse_if(found)
         item.confirmed_by, item.confirmed_at, item.evidence, item.channel = "", None, "", ""
         item.save()
+        _look_again(item)
     return item
 
 
@@ -67,6 +70,11 @@ def _locked(item: ChecklistItem, doing: Deed) -> ChecklistItem:
     item = ChecklistItem.objects.select_related("phase", "rollout").get(pk=item.pk)
     doing.about = item
     return item
+
+
+def _look_again(item: ChecklistItem) -> None:
+    """What was approved with the checklist as it stood is asked for again."""
+    reconcile(Rollout.objects.whole().get(pk=item.rollout_id), clock.now())
 
 
 def _blockers(item: ChecklistItem, by: Actor) -> list[Blocker]:

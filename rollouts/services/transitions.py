@@ -18,7 +18,7 @@ from ..rules.guards import Wish
 from ..rules.machine import LIVE, PHASE_VERBS, ROLLOUT_VERBS, RolloutState, rollout_state
 from . import approvals, outbox, overrides
 from . import facts as facts_of
-from .reconcile import reconcile
+from .reconcile import JOB, reconcile
 from .refusals import Refused, refuse_if
 
 
@@ -48,6 +48,10 @@ def perform(
         current = next(p for p in facts_of.newest_attempts(rollout) if p.name == phase.name)
         facts = facts_of.for_rollout(rollout, now)
         _refuse_if_overtaken(current, phase, seen)
+        if verb in guards.BY_POLICY and _settled_first(rollout, facts, current):
+            rollout = whole(phase.rollout_id)
+            current = next(p for p in facts_of.newest_attempts(rollout) if p.name == phase.name)
+            facts = facts_of.for_rollout(rollout, now)
         passed = guards.blockers(verb, facts, current.name, by.person, replace(wish, override=False))
         refuse_if(guards.blockers(verb, facts, current.name, by.person, wish) if override else passed)
         if override and passed:
@@ -60,6 +64,14 @@ def perform(
         _follow(rollout.pk, now)
         outbox.owe(whole(rollout.pk), result, verb, facts.expected, by=by, now=now, words=_note(verb, result, by, wish))
     return result
+
+
+def _settled_first(rollout: Rollout, facts: RolloutFacts, phase: Phase) -> bool:
+    """An answer is to what is asked now: what has changed since is written down before it, in the same deed."""
+    found = [one for one in approvals.to_settle(rollout, facts) if one.phase.pk == phase.pk and one.verb != "expire"]
+    for one in found:
+        approvals.settle(one, facts, by=JOB)
+    return bool(found)
 
 
 def _note(verb: str, phase: Phase, by: Actor, wish: Wish) -> str:

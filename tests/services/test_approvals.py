@@ -45,8 +45,9 @@ def test_an_item_that_changes_voids_and_asks_again(world):
     assert request.changed[0].startswith(
         "Checklist, “The considerations for adding a model were reviewed”: was done, by mia"
     )
-    event = AuditEvent.objects.get(verb="approval.void")
-    assert "is open" in event.reason
+    event = AuditEvent.objects.get(verb="item.unconfirm")
+    request_of_it = next(value for name, value in event.after.items() if name.startswith("ApprovalRequest"))
+    assert (request_of_it["round"], request_of_it["state"]) == (2, "open")
     page = signed_in(world, "alice").get("/rollouts/haiku/").content.decode()
     assert "What was asked for has changed." in page
     assert "void" in page
@@ -216,7 +217,7 @@ def test_the_inbox_has_all_that_is_needed_to_decide(world):
         "Start Whole company",
         "group acme_team_members",
         "0 of 2",
-        "1 comments",
+        "1 comment",
         "no other rollout of this kind got here",
         "Approve Whole company",
     ):
@@ -274,3 +275,29 @@ def test_confidential_titles_stay_hidden_in_the_inbox(world):
     world.up_to("team", "requested")
     assert SECRET_TITLE not in signed_in(world, "vic").get("/approvals/").content.decode()
     assert SECRET_TITLE in signed_in(world, "alice").get("/approvals/").content.decode()
+
+
+def test_what_is_granted_is_neither_approved_nor_rejected_again(world):
+    world.up_to("everyone", "active")
+    world.do("advance", "everyone", "mia")
+    world.obey()
+    world.do("request", "everyone", "mia")
+    world.approve("everyone")
+    assert refused(world.do, "approve", "everyone", "root").codes == {"granted"}
+    assert refused(world.do, "reject", "everyone", "root", reason="x").codes == {"granted"}
+
+
+def test_an_approval_after_a_change_that_no_job_has_seen_is_for_what_is_now(world):
+    """The item changes, and before any sync an approver looks and approves: that counts, the older one does not."""
+    world.up_to("company", "requested")
+    world.do("approve", "company", "alice")
+    from rollouts.models import ChecklistItem
+
+    item = ChecklistItem.objects.get(rollout=world.rollout(), key="considerations")
+    checklist.unconfirm(item, by=world.actor("mia"), reason="wrong link")
+    seen = world.facts().phase("company").request.stands
+    world.do("approve", "company", "sam", looked_at=seen)
+    request = world.facts().phase("company").request
+    assert [one.by for one in request.counting()] == ["sam"]
+    assert world.phase("company").state == "requested"
+    assert ApprovalRequest.objects.get(phase=world.phase("company")).round == 2

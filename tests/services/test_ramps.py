@@ -89,7 +89,7 @@ def test_what_holds_a_step_is_said_once_and_freed_once(world, time_machine, what
     elif what == "stale":
         time_machine.move_to(world.now() + timedelta(minutes=6))
     elif what == "lock":
-        from tests.services.test_locks import once
+        from tests.services.test_change_locks import once
 
         lock = once(world)
     for _ in range(3):

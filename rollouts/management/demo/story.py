@@ -13,7 +13,7 @@ from rollouts.audit.actor import Actor
 from rollouts.audit.deeds import deed
 from rollouts.models import AIModel, ChecklistItem, Phase, Rollout, clock
 from rollouts.rules.catalogue import parse_models, parse_unit_primitives
-from rollouts.services import checklist, facts, imports, plans, transitions
+from rollouts.services import checklist, facts, imports, locks, plans, transitions
 from rollouts.services.instances import default_instance
 from rollouts.simulator import Simulator
 from rollouts.sync import passes
@@ -74,6 +74,15 @@ class Story:
         self.ago(lambda: self.elsewhere("code_completion_v4_endpoint", 50), hours=2)
         self.ago(lambda: self.begin("sonnet-code-review", "company", obeyed=False), minutes=2)
         self.read()
+        self.lock()
+
+    def lock(self) -> None:
+        """A release day to come."""
+        day = (self.now + timedelta(days=9)).replace(hour=9, minute=0, second=0, microsecond=0, tzinfo=None)
+        locks.add(
+            {"title": "Release day", "kind": "once", "starts": day, "ends": day + timedelta(days=1)},
+            by=self.person("mia"),
+        )
 
     def before(self) -> None:
         imports.import_flags(seeds.definitions(), by=self.admin)

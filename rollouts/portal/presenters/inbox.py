@@ -128,7 +128,7 @@ def _card(rollout: Rollout, facts: RolloutFacts, phase: PhaseFacts, row: Phase, 
         gitlab_words=facts.reading.words,
         drifts=not facts.is_confirmed,
         read_at=facts.reading.read_at,
-        reach=f"{reach:.0%} of all actors" if reach else "the people and groups named",
+        reach=f"{round(reach * 100)} % of all actors" if reach else "the people and groups named",
         requests_per_minute=_load(needed, facts),
         blockers=tuple((b.message, transitions.url_of(b, rollout)) for b in in_the_way),
         why_not_me=tuple(guards.blockers("approve", facts, phase.name, viewer.person)),
@@ -147,6 +147,8 @@ def _card(rollout: Rollout, facts: RolloutFacts, phase: PhaseFacts, row: Phase, 
 
 
 def _load(needed: int | None, facts: RolloutFacts) -> str:
+    if needed == 0:
+        return "few requests a minute"
     if needed is None:
         return "requests a minute not known"
     of = f" of a quota of {facts.capacity.quota:,}" if facts.capacity.quota else ""

@@ -83,6 +83,7 @@ class RequestShown:
     """A standing request under its phase: what it would do, who agreed, what changed since."""
 
     words: str
+    is_granted: bool
     requested_by: str
     expires_at: datetime
     needed: int
@@ -406,6 +407,7 @@ def _request(phase: PhaseFacts, now: datetime) -> RequestShown:
     counting = {one.by for one in request.counting()}
     return RequestShown(
         words=request.target.words(phase.title) if request.target else phase.title,
+        is_granted=request.is_granted(now),
         requested_by=request.requested_by,
         expires_at=request.expires_at,
         needed=request.policy.needed,

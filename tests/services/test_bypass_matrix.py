@@ -1,0 +1,329 @@
+"""The bypass matrix: every forbidden change, tried through every door, as every role. None passes.
+
+The walls are in the services and the models; a door added later joins ``DOORS`` and is tried with all of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+
+import pytest
+from django.contrib.auth.models import Group
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import Error, transaction
+from django_fsm import TransitionNotAllowed
+
+from rollouts import tasks
+from rollouts.audit.deeds import deed
+from rollouts.models import Approval, ApprovalRequest, AuditEvent, ChecklistItem, Override, Phase, RampStep
+from rollouts.models.approvals import ApprovalIsProtected
+from rollouts.models.guarded import StateIsProtected
+from rollouts.models.ledger import Unaudited
+from rollouts.rules.document import DocumentRefused
+from rollouts.services import checklist, plans, tokens, transitions
+from rollouts.services.refusals import Refused
+from tests.portal.test_pages import signed_in
+
+pytestmark = pytest.mark.django_db
+ROLES = ("viewer", "manager", "approver", "admin")
+WALLS = (
+    Refused, DocumentRefused, StateIsProtected, ApprovalIsProtected, Unaudited, TransitionNotAllowed, AttributeError,
+    Error, SystemExit, CommandError,
+)  # fmt: skip
+
+
+# What is forbidden: each walks the world to where it would matter, and says which verb of which phase must not pass.
+
+
+def own_request(world, eve):
+    world.up_to("team", "planned")
+    with as_manager(eve):
+        world.do("request", "team", "eve")
+    return "team", "approve", {}
+
+
+def own_plan(world, eve):
+    with as_manager(eve):
+        plans.apply(world.document(), by=world.actor("eve"), source="plan.yaml")
+    world.sync()
+    world.do("request", "team", "mia")
+    return "team", "approve", {}
+
+
+def approved_before(world, eve):
+    world.up_to("company", "requested")
+    with as_manager(eve, "approver"):
+        world.do("approve", "company", "eve")
+    return "company", "approve", {}
+
+
+def start_unasked(world, eve):
+    world.up_to("team", "planned")
+    world.confirm("team")
+    return "team", "start", {}
+
+
+def start_with_one_of_two(world, eve):
+    world.up_to("company", "requested")
+    world.do("approve", "company", "alice")
+    return "company", "start", {}
+
+
+def start_what_has_changed(world, eve):
+    world.up_to("company", "approved")
+    item = ChecklistItem.objects.get(rollout=world.rollout(), key="considerations")
+    checklist.unconfirm(item, by=world.actor("mia"), reason="wrong")
+    return "company", "start", {}
+
+
+def start_what_an_approver_who_left_approved(world, eve):
+    world.up_to("team", "approved")
+    world.people["alice"].groups.clear()
+    world.sync()  # a job may take the approval back; nothing may use it
+    return "team", "start", {}
+
+
+def advance_to_everyone_unapproved(world, eve):
+    world.up_to("everyone", "active")
+    world.do("advance", "everyone", "mia")
+    world.obey()
+    return "everyone", "advance", {}
+
+
+def jump_over_steps(world, eve):
+    world.plan["steps"] = [1, 5, 10, 100]
+    world.up_to("everyone", "active")
+    return "everyone", "advance", {"to": 10}
+
+
+def skip_the_company(world, eve):
+    world.up_to("team", "completed")
+    return "company", "skip", {}
+
+
+FORBIDDEN = (
+    own_request, own_plan, approved_before, start_unasked, start_with_one_of_two, start_what_has_changed,
+    start_what_an_approver_who_left_approved, advance_to_everyone_unapproved, jump_over_steps, skip_the_company,
+)  # fmt: skip
+
+
+@contextlib.contextmanager
+def as_manager(eve, role="manager"):
+    """She had the role once, when she asked or planned."""
+    before = list(eve.groups.all())
+    eve.groups.set([Group.objects.get(name=role)])
+    yield
+    eve.groups.set(before)
+
+
+# The doors. Each tries by all means it has; what it raises or answers does not matter, only what is stored afterwards.
+
+
+def said(extra):
+    return {"reason": "I want it", "override": "yes", "confirm": "haiku", **extra}
+
+
+def page(world, eve, phase, verb, extra):
+    client = signed_in(world, "eve")
+    for form in ({"reason": "x", **extra}, said(extra)):
+        client.post(f"/rollouts/haiku/phases/{phase}/{verb}/", form)
+
+
+def inbox(world, eve, phase, verb, extra):
+    client = signed_in(world, "eve")
+    for request in ApprovalRequest.objects.all():
+        digest = world.facts().phase(phase).request
+        client.post(f"/approvals/{request.pk}/{verb}/", said({"looked_at": digest.stands if digest else "", **extra}))
+        client.post(f"/approvals/{request.pk}/approve/", said(extra))
+
+
+def admin_button(world, eve, phase, verb, extra):
+    client = signed_in(world, "eve")
+    for form in ({"reason": "x", **extra}, said(extra)):
+        client.post(f"/admin/rollouts/phase/{world.phase(phase).pk}/transition/{verb}/", form)
+
+
+def admin_save(world, eve, phase, verb, extra):
+    client, row = signed_in(world, "eve"), world.phase(phase)
+    fields = {"state": "active", "approved_by": "sam", "requested_by": "sam", "version": 9, "grant": 1}
+    client.post(f"/admin/rollouts/phase/{row.pk}/change/", fields)
+    for request in ApprovalRequest.objects.all():
+        client.post(f"/admin/rollouts/approvalrequest/{request.pk}/change/", {"state": "granted", "digest": "0" * 64})
+    client.post("/admin/rollouts/approvalrequest/add/", {"phase": row.pk, "state": "granted", "requested_by": "sam"})
+
+
+def admin_inline(world, eve, phase, verb, extra):
+    client, row = signed_in(world, "eve"), world.phase(phase)
+    rows = {"TOTAL_FORMS": 1, "INITIAL_FORMS": 1, "MIN_NUM_FORMS": 0, "MAX_NUM_FORMS": 1000}
+    phases = {f"phases-{name}": value for name, value in rows.items()}
+    client.post(
+        f"/admin/rollouts/rollout/{row.rollout_id}/change/",
+        {**phases, "title": row.rollout.title, "phases-0-id": row.pk, "phases-0-state": "active"},
+    )
+    for request in ApprovalRequest.objects.all():
+        approvals = {f"approvals-{name}": value for name, value in {**rows, "INITIAL_FORMS": 0}.items()}
+        client.post(
+            f"/admin/rollouts/approvalrequest/{request.pk}/change/",
+            {**approvals, "approvals-0-approver": "sam", "approvals-0-digest": request.digest},
+        )
+
+
+def admin_bulk(world, eve, phase, verb, extra):
+    client = signed_in(world, "eve")
+    for name, model in (("phase", Phase), ("approvalrequest", ApprovalRequest), ("override", Override)):
+        chosen = {"_selected_action": list(model.objects.values_list("pk", flat=True)), "post": "yes"}
+        for action in ("delete_selected", verb, "approve"):
+            client.post(f"/admin/rollouts/{name}/", {"action": action, **chosen})
+
+
+def admin_delete(world, eve, phase, verb, extra):
+    client = signed_in(world, "eve")
+    client.post(f"/admin/rollouts/phase/{world.phase(phase).pk}/delete/", {"post": "yes"})
+    for request in ApprovalRequest.objects.all():
+        client.post(f"/admin/rollouts/approvalrequest/{request.pk}/delete/", {"post": "yes"})
+
+
+def api(world, eve, phase, verb, extra):
+    from django.test import Client
+
+    _, token = tokens.issue(eve, "matrix", world.actor("eve"))
+    client = Client(headers={"Authorization": f"Bearer {token}"})
+    for body in ({"reason": "x", **extra}, {"reason": "x", "override": True, "confirm": "haiku", **extra}):
+        client.post(f"/api/v1/rollouts/haiku/phases/{phase}/{verb}", json.dumps(body), content_type="application/json")
+
+
+def command(world, eve, phase, verb, extra):
+    more = [part for name, value in extra.items() for part in (f"--{name}", str(value))]
+    call_command("transition", "haiku", phase, verb, "--as", "eve", "--reason", "x", *more)
+
+
+def command_overriding(world, eve, phase, verb, extra):
+    more = [part for name, value in extra.items() for part in (f"--{name}", str(value))]
+    more += ["--override", "--confirm", "haiku"]
+    call_command("transition", "haiku", phase, verb, "--as", "eve", "--reason", "x", *more)
+
+
+def plan_apply(world, eve, phase, verb, extra):
+    text = world.document().replace(f"  {phase}: {{", f"  {phase}: {{state: active, approved_by: sam, ")
+    plans.apply(text, by=world.actor("eve"), source="plan.yaml")
+
+
+def celery_tasks(world, eve, phase, verb, extra):
+    tasks.advance_due()
+    tasks.work_outbox()
+    tasks.sync_due()
+
+
+def webhook(world, eve, phase, verb, extra):
+    from django.test import Client
+
+    told = {"object_kind": "feature_flag", "object_attributes": {"name": "use_haiku", "active": True}, "verb": verb}
+    for path in ("/hooks/gitlab/", "/hooks/gitlab/gitlab/"):
+        Client().post(path, json.dumps(told), content_type="application/json")
+
+
+def raw_phase(world, eve, phase, verb, extra):
+    row = world.phase(phase)
+    step = RampStep.objects.filter(phase=row).order_by("-percentage").first()
+    request = ApprovalRequest.objects.filter(phase=row).first()
+    for attack in (
+        lambda: Phase.objects.filter(pk=row.pk).update(state="active"),
+        lambda: setattr(row, "state", "approved"),
+        lambda: Phase(pk=row.pk, state="approved").save(),
+        lambda: row.start(None, at=world.now(), step=step),
+        lambda: row.start(request, at=world.now(), step=step),
+        lambda: row.advance(None, at=world.now(), step=step),
+        lambda: row.approve(request, by="sam", at=world.now()),
+    ):
+        attempt(world, attack, row)
+
+
+def raw_approvals(world, eve, phase, verb, extra):
+    request = ApprovalRequest.objects.filter(phase=world.phase(phase)).order_by("-pk").first()
+    if request is None:
+        return
+
+    def forged(**more):
+        fields = {"request": request, "approver": "sam", "asked_by": request.requested_by, "at": world.now()}
+        return Approval(**{**fields, "digest": request.digest, **more})
+
+    others = {"digest": "0" * 64}, {"asked_by": "nobody"}, {"person": eve}, {"approver": request.requested_by}
+    for more in others:
+        attempt(world, lambda more=more: forged(**more).save())
+        attempt(world, lambda more=more: Approval.objects.bulk_create([forged(**more)]))
+    for attack in (
+        lambda: request.grant(needed=9),
+        lambda: request.grant(needed=0),
+        lambda: ApprovalRequest.objects.update(state="granted"),
+        lambda: ApprovalRequest.objects.all().delete(),
+        lambda: Approval.objects.update(approver="sam"),
+        lambda: [one.delete() for one in Approval.objects.all()],
+    ):
+        attempt(world, attack, request)
+
+
+def service(world, eve, phase, verb, extra):
+    transitions.perform(verb, world.phase(phase), by=world.actor("eve"), reason="x", **extra)
+
+
+def attempt(world, attack, row=None):
+    """A new door that somebody forgets to guard: it opens a deed of its own and saves what it made."""
+    with contextlib.suppress(*WALLS), transaction.atomic(), deed("attack", by=world.actor("root")):
+        attack()
+        if row is not None:
+            row.save()
+
+
+DOORS = (
+    page, inbox, admin_button, admin_save, admin_inline, admin_bulk, admin_delete, api, command, command_overriding,
+    plan_apply, celery_tasks, webhook, raw_phase, raw_approvals, service,
+)  # fmt: skip
+
+
+def standing(world):
+    """All that decides who may see the model: states, steps, grants, and which approvals count."""
+    facts = world.facts()
+    return {
+        "phases": [(p.name, p.attempt, p.state, p.percentage, p.grant_id) for p in world.rollout().phases.all()],
+        "requests": list(ApprovalRequest.objects.order_by("pk").values_list("pk", "state", "round", "digest")),
+        "approvals": list(Approval.objects.order_by("pk").values_list("pk", "approver", "digest")),
+        "counting": [(p.name, sorted(a.by for a in p.request.counting())) for p in facts.phases if p.request],
+        "expected": facts.expected,
+        "overrides": Override.objects.count(),
+        "steps": list(RampStep.objects.order_by("pk").values_list("pk", "percentage", "soak")),
+    }
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("forbidden", FORBIDDEN, ids=lambda each: each.__name__)
+def test_no_door_lets_a_forbidden_change_through(world, settings, django_user_model, forbidden, role):
+    settings.CELERY_TASK_ALWAYS_EAGER = True
+    eve = django_user_model.objects.create_user("eve", password="rollout")
+    eve.groups.add(Group.objects.get(name=role))
+    world.people["eve"] = eve
+    phase, verb, extra = forbidden(world, eve)
+    before = standing(world)
+    for door in DOORS:
+        events = AuditEvent.objects.count()
+        with contextlib.suppress(*WALLS), transaction.atomic():
+            door(world, eve, phase, verb, extra)
+        assert standing(world) == before, door.__name__
+        new = AuditEvent.objects.all()[: AuditEvent.objects.count() - events]
+        assert not [e.verb for e in new if e.verb.startswith(("phase.", "attack", "approval."))], door.__name__
+
+
+def test_the_same_doors_open_for_what_is_allowed(world, settings, django_user_model):
+    """The matrix is no closed wall: with the right approvals the same doors let the same verb through."""
+    eve = django_user_model.objects.create_user("eve", password="rollout")
+    eve.groups.add(Group.objects.get(name="manager"))
+    world.people["eve"] = eve
+    for door in (page, admin_button, api, command, service):
+        world.up_to("team", "approved")
+        door(world, eve, "team", "start", {})
+        assert world.phase("team").state == "active", door.__name__
+        world.do("roll_back", "team", "mia", reason="again")
+        world.do("retry", "team", "mia")
+        world.confirm("team")
+        world.sync()
