@@ -37,8 +37,7 @@ each_change = pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 
 
 @pytest.fixture(autouse=True)
-def app(simulator: Simulator) -> None:
-    simulator.state.add_project(APP)
+def something_to_change(simulator: Simulator, app: int) -> None:
     simulator.state.add_issue(APP, "Issue", iid=1)
     simulator.state.add_project_flag(APP, "model", active=False)
 
