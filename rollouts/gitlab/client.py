@@ -1,61 +1,29 @@
-"""Ask GitLab. Every method is one question; the answer is records, or one of our errors.
+"""Ask GitLab, and change it. Every method is one question or one change; the answer is records, or one of our errors.
 
 gitlab = GitLab("https://gitlab.example.com", token)
 gitlab.issues("acme/app", [11, 12, 13])      # one call
 gitlab.calls                                 # HTTP requests really sent so far
+
+A change is sent exactly once. Where its answer is lost the error is ``unsure``: find_issue, find_note and features say
+whether it was made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
-from urllib.parse import parse_qs, urlsplit, urlunsplit
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-import gitlab as python_gitlab
-import requests
-
-from rollouts.gitlab import fields
-from rollouts.gitlab.errors import BadAnswer, Forbidden, GitLabProblem, Gone, Unreachable
+from rollouts.gitlab import fields, wording
+from rollouts.gitlab.connection import PER_PAGE, Connection, flag_segment, read_row, segment
+from rollouts.gitlab.errors import BadAnswer, Forbidden, Gone
 from rollouts.gitlab.records import DefinitionRecord, FeatureRecord, IssueRecord, ProjectFlagRecord
-from rollouts.gitlab.transport import Transport, json_of
-from rollouts.gitlab.writes import Writes, segment
+from rollouts.gitlab.transport import json_of
 
-PER_PAGE = 100  # GitLab's largest page (doc/api/rest/_index.md, "Pagination")
 IIDS_PER_CALL = 100
-MOST_PAGES = 1_000
-USER_AGENT = "model-rollout-portal"
-
-Record = TypeVar("Record")
 
 
-class GitLab(Writes):
-    """One GitLab, seen with one token. Not for several threads at once: make one for each.
-
-    ``url`` is the base address, with a path prefix where GitLab has one; ``token`` may be empty (public projects only);
-    ``timeout`` is seconds to connect and seconds between two bytes. Nothing is sent before the first question.
-    """
-
-    def __init__(self, url: str, token: str, *, timeout: tuple[float, float] = (5.0, 20.0)) -> None:
-        self.url = _without_credentials(url)
-        token = token.strip()
-        self._transport = Transport(self.url, sendable=token.isascii() and token.isprintable() and " " not in token)
-        self._gitlab = python_gitlab.Gitlab(
-            self.url,
-            private_token=token or None,
-            timeout=timeout,  # type: ignore[arg-type]  # requests takes the pair, python-gitlab only passes it on
-            user_agent=USER_AGENT,
-            keep_base_url=True,
-            retry_transient_errors=False,
-            backend=lambda **_: self._transport,
-        )
-
-    @property
-    def calls(self) -> int:
-        """HTTP requests really sent, those that were asked again included."""
-        return self._transport.calls
-
-    def __repr__(self) -> str:
-        return f"GitLab({self.url!r})"  # never the token
+class GitLab(Connection):
+    """One GitLab, seen with one token; see Connection for how it is made."""
 
     def features(self) -> list[FeatureRecord]:
         """All instance flags that were ever set, in one call (``GET /features`` is not paginated)."""
@@ -68,7 +36,7 @@ class GitLab(Writes):
     def project_flags(self, project: str | int) -> list[ProjectFlagRecord]:
         """All flags of a project (``GET /projects/:id/feature_flags``, all pages)."""
         return self._records(
-            f"/projects/{segment(project)}/feature_flags",
+            _flags(project),
             {"per_page": PER_PAGE},
             ProjectFlagRecord.from_gitlab,
             needs=Forbidden.PROJECT,
@@ -85,17 +53,6 @@ class GitLab(Writes):
             batch = wanted[start : start + IIDS_PER_CALL]
             found.update(self._issue_batch(project, batch))
         return list(found.values())
-
-    def open_issues(self, project: str | int, label: str) -> list[IssueRecord]:
-        """Open issues with this label, all pages (``GET /projects/:id/issues?state=opened&labels=``).
-
-        A plainer server may ignore the filters, so they are looked at here too.
-        """
-        query = {"state": "opened", "labels": label, "scope": "all", "per_page": PER_PAGE}
-        rows = self._records(
-            f"/projects/{segment(project)}/issues", query, IssueRecord.from_gitlab, needs=Forbidden.PROJECT
-        )
-        return [issue for issue in rows if issue.state == "opened" and label in issue.labels]
 
     def user_id(self, username: str) -> int | None:
         """The id of a user by user name (``GET /users?username=``), or None. GitLab ignores upper and lower case."""
@@ -121,13 +78,111 @@ class GitLab(Writes):
         """The id of a project by its full path (``GET /projects/:id``), or None."""
         return self._id_of(f"/projects/{segment(path)}", {})
 
+    def open_issues(self, project: str | int, label: str) -> list[IssueRecord]:
+        """The open issues of a project with this label (``?state=opened&labels=``, all pages); none for no label."""
+        if not label.strip():
+            return []
+        found: dict[int, IssueRecord] = {}
+        query = {"state": "opened", "labels": label, "scope": "all", "per_page": PER_PAGE}
+        for place, row in self._rows(_issues(project), query, needs=Forbidden.PROJECT):
+            record = read_row(IssueRecord.from_gitlab, row, place)
+            if record.state == "opened" and label in record.labels:  # a plainer server may ignore the filters
+                found[record.iid] = record
+        return list(found.values())
+
+    def find_issue(self, project: str | int, marker: str) -> IssueRecord | None:
+        """The issue, open or closed, whose description holds this marker; the oldest of several, or None.
+
+        GitLab's search knows words: it does not find a marker with 50 or more letters and digits in a row, nor one
+        that a description was given in the last moment (app/models/concerns/pg_full_text_searchable.rb). Rejected
+        without a call for an empty marker.
+        """
+        is_marked = wording.holds(marker)
+        query = {
+            "search": marker,
+            "in": "description",
+            "scope": "all",
+            "state": "all",
+            "order_by": "created_at",
+            "sort": "asc",
+            "per_page": PER_PAGE,
+        }
+        found: list[IssueRecord] = []
+        for place, row in self._rows(_issues(project), query, needs=Forbidden.PROJECT):
+            if is_marked(fields.as_object(row, place).get("description")):
+                found.append(read_row(IssueRecord.from_gitlab, row, place))
+        return min(found, key=_age, default=None)
+
+    def find_note(self, project: str | int, iid: int, marker: str) -> int | None:
+        """The id of the newest note on an issue that holds this marker, or None. Reads pages, the newest first.
+
+        Gone for an unknown project or issue; Rejected without a call for an empty marker.
+        """
+        is_marked = wording.holds(marker)
+        query = {"sort": "desc", "order_by": "created_at", "per_page": PER_PAGE}
+        for place, row in self._rows(_notes(project, iid), query, needs=Forbidden.PROJECT):
+            note = fields.as_object(row, place)
+            if is_marked(note.get("body")):
+                return int(fields.within(place, fields.required_number, note, "id"))
+        return None
+
+    def set_feature(self, name: str, value: str, *, parameter: str = "", target: str = "") -> FeatureRecord:
+        """Set one gate of an instance flag (``POST /features/:name``) and return the flag as it then is.
+
+        ``value``: true, false, a percentage, opt_out or remove_opt_out. ``parameter`` and ``target``: none (everyone),
+        key and percentage_of_actors, or feature_group, user, group, project, namespace and whom. What would hit more
+        than it says (GitLab takes an empty target for everyone) is Rejected without a call. Raises Gone where there is
+        no such API, Rejected with GitLab's reason.
+        """
+        body = wording.feature_change(value, parameter, target)
+        path = f"/features/{flag_segment(name)}"
+        return self._change("post", path, body, FeatureRecord.from_gitlab, needs=Forbidden.SET_FEATURES)
+
+    def set_project_flag(
+        self, project: str | int, name: str, *, active: bool, strategies: Sequence[Mapping[str, Any]]
+    ) -> ProjectFlagRecord:
+        """Switch a project flag and change its strategies (``PUT /projects/:id/feature_flags/:name``).
+
+        Each strategy has name, parameters and scopes (a new one), with ``id`` changes that one, with ``_destroy`` takes
+        it away; those not named stay. Not to be sent twice: a new strategy would be there twice. Raises Gone for an
+        unknown project, flag or strategy, Rejected with GitLab's reason.
+        """
+        body = {"active": active, "strategies": wording.as_json(strategies)}
+        path = f"{_flags(project)}/{flag_segment(name)}"
+        return self._change("put", path, body, ProjectFlagRecord.from_gitlab, needs=Forbidden.SET_FLAGS)
+
+    def create_issue(
+        self,
+        project: str | int,
+        *,
+        title: str,
+        description: str,
+        labels: Sequence[str] = (),
+        confidential: bool = False,
+    ) -> IssueRecord:
+        """Open an issue (``POST /projects/:id/issues``). GitLab obeys lines of the description that begin with ``/``.
+
+        Raises Gone for an unknown project, Rejected with GitLab's reason (no title, title over 255 characters).
+        """
+        body: dict[str, Any] = {"title": title, "description": description, "confidential": confidential}
+        if labels:
+            body["labels"] = ",".join(labels)
+        return self._change("post", _issues(project), body, IssueRecord.from_gitlab, needs=Forbidden.WRITE_ISSUES)
+
+    def post_note(self, project: str | int, iid: int, body: str) -> int:
+        """Comment on an issue (``POST /projects/:id/issues/:iid/notes``); the note's id.
+
+        GitLab obeys lines that begin with ``/``. Raises Gone for an unknown project or issue, Rejected for an empty
+        note or one over 1,000,000 characters.
+        """
+        return self._change("post", _notes(project, iid), {"body": body}, _note_id, needs=Forbidden.WRITE_ISSUES)
+
     def _issue_batch(self, project: str | int, iids: list[int]) -> dict[int, IssueRecord]:
         wanted = set(iids)
         found: dict[int, IssueRecord] = {}
-        path = f"/projects/{segment(project)}/issues"
         query = {"iids[]": iids, "scope": "all", "per_page": PER_PAGE}
-        for place, row in self._rows(path, query, needs=Forbidden.PROJECT):
-            record = _read(IssueRecord.from_gitlab, row, place)
+        for place, row in self._rows(_issues(project), query, needs=Forbidden.PROJECT):
+            record = read_row(IssueRecord.from_gitlab, row, place)
             if record.iid in wanted:  # a plainer server may ignore iids[]
                 found[record.iid] = record
             if len(found) == len(wanted):
@@ -141,76 +196,22 @@ class GitLab(Writes):
             return None
         return fields.required_number(fields.as_object(answer, "the answer"), "id")
 
-    def _records(self, path: str, query: dict[str, Any], read: Callable[[Any], Record], *, needs: str) -> list[Record]:
-        return [_read(read, row, place) for place, row in self._rows(path, query, needs=needs)]
 
-    def _rows(self, path: str, query: dict[str, Any], *, needs: str) -> Iterator[tuple[str, Any]]:
-        """Every row of every page, with its place for error messages.
-
-        Of a page's ``Link`` only the query is taken: the path and the host stay ours, whatever a proxy wrote there.
-        """
-        what = path.strip("/").rsplit("/", 1)[-1]
-        asked: list[dict[str, Any]] = []
-        while True:
-            response = self._get(path, query, needs=needs)
-            asked.append(query)
-            for index, row in enumerate(fields.as_rows(json_of(response), what)):
-                yield f"{what}[{index}]", row
-            following = _next_page(response, query)
-            if following is None:
-                return
-            if len(asked) >= MOST_PAGES or following in asked[-2:]:
-                raise BadAnswer("the header Link", "leads in a circle")
-            query = following
-
-    def _get(self, path: str, query: dict[str, Any], *, needs: str = Forbidden.ANY) -> requests.Response:
-        """One GET through python-gitlab. Raises GitLabProblem and nothing else."""
-        problem: GitLabProblem
-        try:
-            answer = self._gitlab.http_get(path, query_data=query, raw=True, obey_rate_limit=False, max_retries=0)
-        except Forbidden:
-            problem = Forbidden(needs)
-        except GitLabProblem as known:
-            problem = known
-        except (python_gitlab.exceptions.GitlabError, requests.exceptions.RequestException) as raw:
-            problem = BadAnswer("the answer", f"cannot be read ({type(raw).__name__})")
-        else:
-            assert isinstance(answer, requests.Response)  # because of raw=True
-            return answer
-        raise problem
+def _issues(project: str | int) -> str:
+    return f"/projects/{segment(project)}/issues"
 
 
-def _next_page(response: requests.Response, query: dict[str, Any]) -> dict[str, Any] | None:
-    """The query of the next page from ``Link``, or from ``X-Next-Page`` where a proxy dropped that; None at the end."""
-    url = response.links.get("next", {}).get("url", "")
-    if url:
-        try:
-            return dict(parse_qs(urlsplit(url).query, keep_blank_values=True))
-        except ValueError:
-            raise BadAnswer("the header Link", "is not a link") from None
-    page = response.headers.get("X-Next-Page", "").strip()
-    return {**query, "page": page} if page.isascii() and page.isdigit() else None
+def _notes(project: str | int, iid: int) -> str:
+    return f"{_issues(project)}/{int(iid)}/notes"
 
 
-def _read(read: Callable[[Any], Record], row: Any, place: str) -> Record:
-    try:
-        return read(row)
-    except BadAnswer as problem:
-        raise problem.within(place) from None
+def _flags(project: str | int) -> str:
+    return f"/projects/{segment(project)}/feature_flags"
 
 
-def _without_credentials(url: str) -> str:
-    """The base address as it may be shown: without user name and password, query, fragment and last slash.
+def _note_id(raw: Any) -> int:
+    return fields.required_number(fields.as_object(raw, "note"), "id")
 
-    Raises Unreachable for what is no http(s) address.
-    """
-    try:
-        parts = urlsplit(url.strip())
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host, port, parts = None, None, urlsplit("")
-    if parts.scheme not in ("http", "https") or not host:
-        raise Unreachable("The URL of this GitLab is not one. Write it as https://gitlab.example.com.")
-    host = f"[{host}]" if ":" in host else host
-    netloc = host if port is None else f"{host}:{port}"
-    return urlunsplit((parts.scheme, netloc, parts.path.rstrip("/"), "", ""))
+
+def _age(issue: IssueRecord) -> tuple[bool, Any, int]:
+    return issue.created_at is None, issue.created_at or 0, issue.iid

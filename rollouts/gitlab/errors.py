@@ -1,6 +1,7 @@
 """What can go wrong at the door, in few kinds, each with a sentence that says what to do.
 
 ``kind`` is a stable word for JSON and the sync page; ``words`` is for the person. Neither ever holds a token.
+``unsure`` says of a change whether GitLab may have made it all the same.
 """
 
 from __future__ import annotations
@@ -21,17 +22,31 @@ Kind = Literal[
 ]
 
 
+UNSURE = "The change may have been made all the same: look at GitLab before it is sent again."
+
+
 class GitLabProblem(Exception):
-    """GitLab did not give what was asked for. Catch this to catch all that the door can raise."""
+    """GitLab did not give what was asked for. Catch this to catch all that the door can raise.
+
+    ``unsure`` is True for a change that GitLab may have made although no usable answer came (a timeout, a dropped
+    connection, a 5xx): look before you send it again. It is False where it surely was not made (never sent, 4xx), and
+    for questions.
+    """
 
     kind: Kind
     words: str
-    #: Whether a change may have been made although no answer says so.
     unsure: bool = False
 
     def __init__(self, words: str) -> None:
         super().__init__(words)
         self.words = words
+
+    def about_a_change(self) -> GitLabProblem:
+        """The same problem, of a change that GitLab may have made."""
+        self.unsure = True
+        self.words = f"{self.words} {UNSURE}"
+        self.args = (self.words,)
+        return self
 
 
 class Unreachable(GitLabProblem):
@@ -76,10 +91,9 @@ class Forbidden(GitLabProblem):
         "a token with scope api or read_api whose user is at least Reporter of the project (Developer for flags)"
     )
     ANY: ClassVar[str] = "a token with scope api or read_api"
-    WRITE_FEATURES: ClassVar[str] = "an administrator's token with scope api, plus admin_mode when Admin Mode is on"
-    WRITE_PROJECT: ClassVar[str] = (
-        "a token with scope api whose user may create issues there (Reporter) or change flags (Developer)"
-    )
+    SET_FEATURES: ClassVar[str] = "an administrator's token with scope api, plus admin_mode when Admin Mode is on"
+    SET_FLAGS: ClassVar[str] = "a token with scope api whose user is at least Developer of the project"
+    WRITE_ISSUES: ClassVar[str] = "a token with scope api whose user is at least Reporter of the project"
 
     def __init__(self, needs: str = ANY) -> None:
         super().__init__(f"GitLab refuses this to our token. It takes {needs}.")
@@ -100,14 +114,15 @@ class Gone(GitLabProblem):
 
 
 class ServerError(GitLabProblem):
-    """5xx (also after being asked again), or a status that nobody expects. ``status`` is the HTTP status."""
+    """5xx. ``status`` is the HTTP status. Questions were asked again before this is raised, changes never are."""
 
     kind = "server_error"
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, *, asked_again: bool = True) -> None:
+        again = ", also when asked again" if asked_again else ""
         super().__init__(
-            f"GitLab answered {status}, also when asked again: it has a problem of its own. "
-            "The portal tries at the next sync; see GitLab's status page or log if it lasts."
+            f"GitLab answered {status}{again}: it has a problem of its own. "
+            "The portal tries again later; see GitLab's status page or log if it lasts."
         )
         self.status = status
 
@@ -131,9 +146,6 @@ class BadAnswer(GitLabProblem):
 
 
 class Rejected(GitLabProblem):
-    """400, 409 or 422 to a change: GitLab understood it and will not do it. The words are GitLab's own, shortened."""
+    """400, 409, 413 or 422 to a change, or a change that the door does not even send: as it is, it never works."""
 
     kind = "rejected"
-
-    def __init__(self, said: str) -> None:
-        super().__init__(f"GitLab refuses the change: {said[:300] or 'it does not say why'}. Look at it there.")

@@ -1,15 +1,19 @@
 """How a request travels: python-gitlab's backend with our own rules for failing, waiting and trusting.
 
-- It asks again at once, at most twice, after a 5xx or a dropped connection, but sends a change only once (who asked
-  for it knows how to find out whether it was done); never after 429, never by sleeping (a
-  sleeping worker serves nobody). Every other status becomes one of our errors here, with what only the headers know.
-- It never sends the token to another host: redirects are followed by hand, within the same host only.
+- It asks a question again at once, at most twice, after a 5xx or a dropped connection; never after 429, never by
+  sleeping (a sleeping worker serves nobody). Every other status becomes one of our errors here, with what only the
+  headers know.
+- It sends a change exactly once: an answer that was lost does not say that the change was not made. The error's
+  ``unsure`` tells which. PUT is no exception: GitLab takes new strategies without an id, and a second PUT doubles them.
+- It never sends the token to another host: redirects are followed by hand, within the same host only, and a
+  change only where it is to be made there instead (307, 308).
 - Answers are read piece by piece, up to a size and a time, so that a broken or hostile server cannot fill the memory.
 """
 
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -28,12 +32,13 @@ from rollouts.gitlab.errors import (
     GitLabProblem,
     Gone,
     RateLimited,
-    Rejected,
     ServerError,
     Unauthorized,
     Unreachable,
 )
+from rollouts.gitlab.refusal import rejected
 
+QUESTIONS = ("GET", "HEAD")  # all else changes something
 LARGEST_ANSWER = 50 * 1024 * 1024
 LONGEST_ANSWER = 120.0  # seconds for one answer, from first to last byte
 LONGEST_WAIT = timedelta(days=1)  # what a rate limit may ask of us; more is a mistake of the other side
@@ -45,19 +50,22 @@ _REFUSED = (
     "GitLab at {host} cannot be reached: the connection was refused or its name is not known. "
     "Check the URL and that it runs."
 )
-_DROPPED = (
-    "GitLab at {host} drops the connection. The portal tries at the next sync; check the proxy before it if it lasts."
-)
+_DROPPED = "GitLab at {host} drops the connection. The portal tries again later; check the proxy before it if it lasts."
 _UNTRUSTED = "GitLab at {host} shows a certificate that we do not trust. Install its authority on this machine."
-_SLOW = "GitLab at {host} does not answer in time. The portal tries at the next sync; check the network if it lasts."
+_SLOW = "GitLab at {host} does not answer in time. The portal tries again later; check the network if it lasts."
 
 
-class _DroppedConnection(Exception):
-    """The other side hung up before its answer was complete. Inside this module only."""
+class _Failed(Exception):
+    """One request without a whole answer. Inside this module only.
 
-    def __init__(self, mid_answer: bool) -> None:
+    ``arrived``: GitLab may have read it and done what it asks; ``passes``: worth asking once more at once.
+    """
+
+    def __init__(self, problem: GitLabProblem, *, arrived: bool, passes: bool = False) -> None:
         super().__init__()
-        self.mid_answer = mid_answer
+        self.problem = problem
+        self.arrived = arrived
+        self.passes = passes
 
 
 class _Session(requests.Session):
@@ -84,43 +92,40 @@ class Transport(RequestsBackend):
         """Send, ask again where that is right, and return a 2xx answer. Raises GitLabProblem and nothing else."""
         if not self._sendable:  # the libraries below would quote the token in their complaint
             raise Unauthorized("The token has characters that no token has. Set it again, without quotes or line ends.")
-        problem: GitLabProblem
-        is_change = method.upper() not in ("GET", "HEAD")
-        for _ in range(1 if is_change else TRIES):
+        is_question = method.upper() in QUESTIONS
+        for _ in range(TRIES if is_question else 1):
             try:
                 response = self._follow(method, url, options)
-            except GitLabProblem as known:
-                known.unsure = is_change and known.kind != "connection_refused"
-                raise
-            except _DroppedConnection as dropped:
-                problem = (
-                    BadAnswer("the answer", "ends before its end")
-                    if dropped.mid_answer
-                    else Unreachable(_DROPPED.format(host=self._host))
-                )
-                problem.unsure = is_change
-                continue
-            if response.status_code >= 500:
-                problem = ServerError(response.status_code)
-                problem.unsure = is_change
-                continue
+            except _Failed as failed:
+                problem, arrived = failed.problem, failed.arrived
+                if failed.passes:
+                    continue
+                break
             if 200 <= response.status_code < 300:
                 return RequestsResponse(response)
-            problem = _problem_of(response, is_change=is_change)
+            arrived = not 400 <= response.status_code < 500
+            if response.status_code >= 500:
+                problem = ServerError(response.status_code, asked_again=is_question)
+                continue
+            problem = _problem_of(response, is_question=is_question)
             break
-        raise problem
+        raise problem if is_question or not arrived else problem.about_a_change()
 
     def _follow(self, method: str, url: str, options: dict[str, Any]) -> requests.Response:
+        """The answer at the end of all redirects. Raises _Failed, or a GitLabProblem where nothing was done."""
+        is_question = method.upper() in QUESTIONS
         for _ in range(REDIRECTS + 1):
             self._refuse_other_hosts(url)
             response = self._send(method, url, options)
             target = response.headers.get("Location")
             if response.status_code not in (301, 302, 303, 307, 308) or not target:
                 return response
-            if method.upper() not in ("GET", "HEAD"):
-                raise BadAnswer(
+            if not is_question and response.status_code not in (307, 308):
+                problem = BadAnswer(
                     "the answer", "sends a change on to another address. Set the instance's URL to that one"
                 )
+                # 302 and 303 may also mean "done, look there"
+                raise _Failed(problem, arrived=response.status_code in (302, 303))
             url, options = _joined(url, target), {**options, "params": None}
         raise BadAnswer("the answer", "sends us on and on")
 
@@ -137,7 +142,7 @@ class Transport(RequestsBackend):
             raise BadAnswer("the answer", "sends us on to another host, which may not see our token")
 
     def _send(self, method: str, url: str, options: dict[str, Any]) -> requests.Response:
-        """One request and its whole answer. Errors are raised outside of ``except``: nothing raw hangs on them."""
+        """One request and its whole answer, or _Failed. It is raised outside of ``except``: nothing raw hangs on it."""
         try:
             response = self._client.request(
                 method,
@@ -147,35 +152,48 @@ class Transport(RequestsBackend):
             self.calls += 1
             with response:
                 body = _read(response)
-        except requests.exceptions.SSLError:
-            problem: Exception = Unreachable(_UNTRUSTED.format(host=self._host))
+        except requests.exceptions.SSLError as raw:
+            failed = _Failed(Unreachable(_UNTRUSTED.format(host=self._host)), arrived=not _is_distrust(raw))
         except requests.exceptions.ConnectTimeout:
-            problem = Unreachable(_SLOW.format(host=self._host), kind="timeout")
+            failed = _Failed(Unreachable(_SLOW.format(host=self._host), kind="timeout"), arrived=False)
         except requests.exceptions.Timeout:
             self.calls += 1
-            problem = Unreachable(_SLOW.format(host=self._host), kind="timeout")
+            failed = _Failed(Unreachable(_SLOW.format(host=self._host), kind="timeout"), arrived=True)
         except (requests.exceptions.ChunkedEncodingError, urllib3.exceptions.ProtocolError):
-            problem = _DroppedConnection(mid_answer=True)
+            failed = _Failed(BadAnswer("the answer", "ends before its end"), arrived=True, passes=True)
         except requests.exceptions.ConnectionError as raw:
-            problem = self._connection_problem(raw)
+            failed = self._connection_failure(raw)
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as raw:
-            problem = BadAnswer("the answer", f"cannot be read ({type(raw).__name__})")
+            failed = _Failed(BadAnswer("the answer", f"cannot be read ({type(raw).__name__})"), arrived=True)
         except GitLabProblem as known:
-            problem = known
+            failed = _Failed(known, arrived=True)
         else:
             response._content = body  # what .content and .json() look at; requests has no public door to it
             return response
-        raise problem
+        raise failed
 
-    def _connection_problem(self, raw: requests.exceptions.ConnectionError) -> Exception:
+    def _connection_failure(self, raw: requests.exceptions.ConnectionError) -> _Failed:
         """Tell a connection that never was from one that was dropped, and both from a slow answer."""
         cause = raw.args[0] if raw.args else None
         if isinstance(cause, urllib3.exceptions.ReadTimeoutError):
-            return Unreachable(_SLOW.format(host=self._host), kind="timeout")
+            return _Failed(Unreachable(_SLOW.format(host=self._host), kind="timeout"), arrived=True)
         if isinstance(cause, urllib3.exceptions.ProtocolError):
             self.calls += 1
-            return _DroppedConnection(mid_answer=False)
-        return Unreachable(_REFUSED.format(host=self._host))
+            return _Failed(Unreachable(_DROPPED.format(host=self._host)), arrived=True, passes=True)
+        return _Failed(Unreachable(_REFUSED.format(host=self._host)), arrived=False)
+
+
+def _is_distrust(raw: BaseException) -> bool:
+    """Whether TLS failed over the certificate, before anything was sent; it can also break in the middle of an answer.
+
+    requests, urllib3 and ssl wrap each other here: ``args[0]`` or ``reason`` leads one step further in.
+    """
+    inner: Any = raw
+    for _ in range(6):
+        if isinstance(inner, ssl.SSLCertVerificationError | ssl.CertificateError):
+            return True
+        inner = getattr(inner, "reason", None) or (getattr(inner, "args", None) or (None,))[0]
+    return False
 
 
 def _joined(url: str, target: str) -> str:
@@ -194,14 +212,12 @@ def _read(response: requests.Response) -> bytes:
         if size > LARGEST_ANSWER:
             raise BadAnswer("the answer", f"is larger than {LARGEST_ANSWER // 1024 // 1024} MB")
         if monotonic() - started > LONGEST_ANSWER:
-            raise Unreachable("GitLab sends its answer too slowly. The portal tries at the next sync.", kind="timeout")
+            raise Unreachable("GitLab sends its answer too slowly. The portal tries again later.", kind="timeout")
         pieces.append(piece)
     return b"".join(pieces)
 
 
-def _problem_of(response: requests.Response, *, is_change: bool) -> GitLabProblem:
-    if is_change and response.status_code in (400, 409, 422):
-        return Rejected(_said_by_gitlab(response))
+def _problem_of(response: requests.Response, *, is_question: bool) -> GitLabProblem:
     match response.status_code:
         case 401:
             return Unauthorized()
@@ -211,23 +227,14 @@ def _problem_of(response: requests.Response, *, is_change: bool) -> GitLabProble
             return Gone()
         case 429:
             return RateLimited(rate_limited_until(response.headers, datetime.now(UTC)))
+        case (400 | 409 | 413 | 422) as status if not is_question:
+            try:
+                body = json_of(response)
+            except BadAnswer:
+                body = None
+            return rejected(status, body, str(response.request.headers.get("PRIVATE-TOKEN", "")))
         case status:
             return BadAnswer("the answer", f"has status {status}")
-
-
-def _said_by_gitlab(response: requests.Response) -> str:
-    """GitLab's own sentence: ``{"message": …}`` or ``{"error": …}``, text or by field."""
-    with suppress(ValueError, RecursionError):
-        said = json.loads(response.content)
-        said = said.get("message") or said.get("error") if isinstance(said, dict) else said
-        if isinstance(said, dict):
-            said = "; ".join(
-                f"{name} {', '.join(map(str, why))}" for name, why in said.items() if isinstance(why, list)
-            )
-        elif isinstance(said, list):
-            said = "; ".join(map(str, said))
-        return " ".join("".join(c for c in str(said or "") if c.isprintable()).split())
-    return ""
 
 
 def rate_limited_until(headers: Mapping[str, str], now: datetime) -> datetime | None:

@@ -14,8 +14,8 @@ How = Literal["status", "drop", "truncated", "not_json", "html", "redirect"]
 class Fault:
     """One rule: which requests it hits (``path`` is a part of the address, ``method`` a verb), how often and how.
 
-    With ``after`` the work is done first, and only the answer is lost.
     ``every`` 3 hits the third, sixth, … of the requests that match; ``times`` hits that many and then no more.
+    ``after`` lets the work be done first, and spoils only the answer: the change is made, and nobody hears of it.
     """
 
     how: How = "status"
@@ -26,8 +26,8 @@ class Fault:
     method: str = ""
     times: int | None = None
     every: int = 1
-    after: bool = False
     delay: float = 0.0
+    after: bool = False
     seen: int = 0
     hits: int = 0
 
@@ -65,6 +65,15 @@ class Fault:
                 return self.status, words if self.body is None else self.body, self.headers
 
 
+@dataclass(frozen=True)
+class Trouble:
+    """What one request meets: seconds to wait before the work and after it, and the fault that hits, if any."""
+
+    before: float
+    after: float
+    fault: Fault | None
+
+
 class Faults:
     """The rules in force. The first that takes a request wins; delays add up."""
 
@@ -83,15 +92,21 @@ class Faults:
             self._rules.clear()
             self._delays.clear()
 
-    def for_request(self, method: str, address: str) -> tuple[float, Fault | None]:
-        """Seconds to wait, and the fault that hits, if any."""
+    def for_request(self, method: str, address: str) -> Trouble:
         with self._lock:
-            delay = sum(rule.delay for rule in self._delays if rule.takes(method, address))
-            return delay, next((rule for rule in self._rules if rule.takes(method, address)), None)
+            delays = [rule for rule in self._delays if rule.takes(method, address)]
+            fault = next((rule for rule in self._rules if rule.takes(method, address)), None)
+        after = sum(rule.delay for rule in delays if rule.after)
+        return Trouble(sum(rule.delay for rule in delays) - after, after, fault)
 
     def words(self) -> list[str]:
         """What is wrong on purpose right now."""
         with self._lock:
             slow = [f"{rule.delay:g} s slow" for rule in self._delays]
             rules = [rule for rule in self._rules if rule.times is None or rule.hits < rule.times]
-        return slow + [str(rule.status) if rule.how == "status" else rule.how.replace("_", " ") for rule in rules]
+        bad = [
+            (str(rule.status) if rule.how == "status" else rule.how.replace("_", " "))
+            + (" after the work" if rule.after else "")
+            for rule in rules
+        ]
+        return slow + list(dict.fromkeys(bad))

@@ -132,8 +132,11 @@ class ProjectFlags(Directory):
     def _change_flag(self, project_id: int, flag: dict[str, Any], fields: dict[str, Any]) -> None:
         if fields.get("description") is not None and len(fields["description"]) > 255:
             raise Refused.message(400, ["Description is too long (maximum is 255 characters)"])
-        if fields.get("name") not in (None, flag["name"]) and not NAME.match(fields["name"]):
-            raise Refused.message(400, ["Name is invalid"])
+        if fields.get("name") not in (None, flag["name"]):
+            if not NAME.match(fields["name"]):
+                raise Refused.message(400, ["Name is invalid"])
+            if fields["name"] in self.table("project_flags", project_id):
+                raise Refused.message(400, ["Name has already been taken"])
         flag |= {key: fields[key] for key in ("name", "description", "active") if fields.get(key) is not None}
         for given in fields.get("strategies") or ():
             known = next((one for one in flag["strategies"] if one["id"] == given.get("id")), None)

@@ -10,6 +10,7 @@ import time
 import traceback
 import uuid
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -117,9 +118,10 @@ class Handler(BaseHTTPRequestHandler):
             self._send(400, b'{"error":"400 Bad Request"}', {})
             return
         body = self._body()
-        delay, fault = self.server.faults.for_request(self.command, self.path)
-        if delay:
-            time.sleep(delay)
+        trouble = self.server.faults.for_request(self.command, self.path)
+        fault = trouble.fault
+        if trouble.before:
+            time.sleep(trouble.before)
         if body is None:
             sent: Sent = 413, b'{"error":"413 Request Entity Too Large"}', {"Connection": "close"}
         elif fault is not None and not fault.after:
@@ -129,12 +131,14 @@ class Handler(BaseHTTPRequestHandler):
             sent = 400, b'{"error":"unknown host"}', {}
         else:
             sent = self._answer(parts.path, query, body)
-        if fault is not None and fault.after:
-            sent = fault.answer()
-        # Logged before it is sent: who has the answer may look at the log at once.
+            if fault is not None:
+                sent = fault.answer()
+        # Logged before it is sent: who has the answer, or waits for it no longer, may look at the log at once.
         self.server.log.append(
             Logged(self.command, unquote(parts.path), query, sent[0], started, time.time() - started)
         )
+        if trouble.after:
+            time.sleep(trouble.after)
         if sent[0]:
             self._send(*sent)
         if not sent[0] or (fault is not None and fault.how == "truncated"):
@@ -231,6 +235,31 @@ def _query(written: str) -> dict[str, list[str]]:
 
 
 def _parameters(body: bytes, content_type: str) -> dict[str, Any]:
+    """The parameters of a body. No string of them holds what a database cannot store (a NUL, half a character)."""
+    found = _read(body, content_type)
+    try:
+        storable = all("\0" not in text and text.encode() is not None for text in _strings(found))
+    except (UnicodeEncodeError, RecursionError):
+        storable = False
+    if not storable:
+        raise Refused.error("400 Bad Request")
+    return found
+
+
+def _strings(value: Any) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case dict():
+            for key, inner in value.items():
+                yield key
+                yield from _strings(inner)
+        case list():
+            for inner in value:
+                yield from _strings(inner)
+
+
+def _read(body: bytes, content_type: str) -> dict[str, Any]:
     if not body.strip():
         return {}
     if "json" in content_type:

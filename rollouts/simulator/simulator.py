@@ -82,24 +82,26 @@ class Simulator:
         how: How = "status",
         times: int | None = None,
         every: int = 1,
-        after: bool = False,
         path: str = "",
         method: str = "",
         headers: dict[str, str] | None = None,
         body: bytes | None = None,
+        after: bool = False,
     ) -> Fault:
         """From now on answer badly: with ``status``, or ``how`` drop, truncated, not_json, html, redirect.
 
-        ``times``: so often and then no more; ``every`` 3: each third request that matches; ``after``: the work is
-        done, only the answer is lost; ``path``: a part of the address.
+        ``times``: so often and then no more; ``every`` 3: each third request that matches; ``path``: a part of the
+        address; ``method``: a verb. ``after``: do the work first, so that only its answer is lost.
         """
         return self.server.faults.add(
             Fault(how, status, headers or {}, body, path=path, method=method, times=times, every=every, after=after)
         )
 
-    def delay(self, seconds: float, *, path: str = "", times: int | None = None) -> Fault:
-        """From now on answer late."""
-        return self.server.faults.add(Fault(delay=seconds, path=path, times=times))
+    def delay(
+        self, seconds: float, *, path: str = "", method: str = "", times: int | None = None, after: bool = False
+    ) -> Fault:
+        """From now on answer late; with ``after`` the work is done at once, and only its answer is late."""
+        return self.server.faults.add(Fault(delay=seconds, path=path, method=method, times=times, after=after))
 
     def heal(self) -> None:
         """No more faults, delays or limits."""

@@ -19,3 +19,9 @@ def simulator() -> Iterator[Simulator]:
 @pytest.fixture
 def gitlab(simulator: Simulator) -> GitLab:
     return GitLab(simulator.url, simulator.token)
+
+
+@pytest.fixture
+def app(simulator: Simulator) -> int:
+    """The id of the project acme/app."""
+    return simulator.state.add_project("acme/app")

@@ -112,6 +112,43 @@ def test_answers_fit_the_openapi_document(
 
 
 @pytest.mark.parametrize(
+    ("verb", "path", "body", "operation", "status"),
+    [
+        ("post", "/features/flag", {"value": "true"}, "/api/v4/features/{name}", 201),
+        ("post", "/projects/acme%2Fapp/issues", {"title": "x", "labels": "a"}, "/api/v4/projects/{id}/issues", 201),
+        (
+            "post",
+            "/projects/acme%2Fapp/issues/1/notes",
+            {"body": "x"},
+            "/api/v4/projects/{id}/issues/{noteable_id}/notes",
+            201,
+        ),
+        (
+            "put",
+            "/projects/acme%2Fapp/feature_flags/flag",
+            {"active": False, "strategies": [{"name": "default", "scopes": [{"environment_scope": "*"}]}]},
+            "/api/v4/projects/{id}/feature_flags/{feature_flag_name}",
+            200,
+        ),
+    ],
+)
+def test_answers_to_changes_fit_the_openapi_document(
+    filled: Simulator,
+    ask: Any,
+    document: dict[str, Any],
+    verb: str,
+    path: str,
+    body: dict[str, Any],
+    operation: str,
+    status: int,
+) -> None:
+    answer = ask(verb.upper(), path, json=body)
+    assert answer.status_code == status
+    schema = document["paths"][operation][verb]["responses"][str(status)]["content"]["application/json"]["schema"]
+    assert check(document, schema["$ref"].rsplit("/", 1)[-1], answer.json(), "") == []
+
+
+@pytest.mark.parametrize(
     ("path", "example"),
     [
         ("/features", "instance_features_list.json"),

@@ -59,8 +59,19 @@ class Asked:
         value = self.body.get(name, self.query.get(name))
         if value is None:
             return []
-        parts = [value] if isinstance(value, str) else list(value)
+        parts = value if isinstance(value, list) else [value]
         return [piece.strip() for part in parts for piece in str(part).split(",") if piece.strip()]
+
+    def text(self, name: str) -> str | None:
+        """A string; numbers are written out, as Grape does it."""
+        value = self.get(name)
+        if value is None or isinstance(value, str):
+            return value
+        if isinstance(value, bool):
+            return str(value).lower()
+        if isinstance(value, int | float):
+            return str(value)
+        raise Refused.error(f"{name} is invalid")
 
     def number(self, name: str, default: int) -> int:
         value = self.get(name)
@@ -154,6 +165,8 @@ class Asked:
 
     def visit(self, project: str) -> dict[str, Any]:
         """A project that the caller may see: nobody sees any unsigned, everybody signed in sees all."""
+        if self.caller.user is None and self.method not in ("GET", "HEAD"):
+            raise Refused.message(401, "401 Unauthorized")
         if self.caller.user is None:
             raise Refused.message(404, "404 Project Not Found")
         self._scope("read_api" if self.method in ("GET", "HEAD") else "api")

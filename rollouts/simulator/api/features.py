@@ -19,7 +19,7 @@ def definitions(asked: Asked) -> Answer:
 def setting(asked: Asked, name: str) -> Answer:
     asked.administer()
     value = asked.required("value")
-    targets = asked.given(*TARGETS)
+    targets = {name: asked.listed(name) for name in asked.given(*TARGETS)}
     force = asked.flag("force") or False
     return Answer(asked.state.set_feature(name, value, asked.get("key"), force=force, **targets), 201)
 

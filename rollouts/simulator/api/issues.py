@@ -12,6 +12,8 @@ from rollouts.simulator.issues import notes_count, tasks_of
 from rollouts.simulator.store import Refused
 
 ORDERS = ("created_at", "updated_at", "due_date", "title", "id", "relative_position", "priority", "weight")
+TYPES = ("issue", "incident", "test_case", "requirement", "task", "ticket")
+LONGEST = 1_000_000  # characters of a description or a note
 
 
 def listed(asked: Asked, project: str) -> Answer:
@@ -34,9 +36,10 @@ def one(asked: Asked, project: str, iid: str) -> Answer:
 
 def creation(asked: Asked, project: str) -> Answer:
     found = asked.visit(project)
-    title = str(asked.required("title"))
-    if len(title) > 255:
-        raise Refused.message(400, {"title": ["is too long (maximum is 255 characters)"]})
+    title = asked.text("title")
+    if title is None:
+        raise Refused.error("title is missing")
+    _check_title(title)
     user = asked.caller.user or {}
     iid = asked.number("iid", 0) if asked.caller.is_admin else 0
     number = asked.state.add_issue(found["id"], title, iid or None, author=user["username"], **_changes(asked))
@@ -48,8 +51,10 @@ def change(asked: Asked, project: str, iid: str) -> Answer:
     if not asked.caller.develops:
         raise Refused.message(403, "403 Forbidden")
     changes = _changes(asked)
-    if asked.get("title"):
-        changes["title"] = str(asked.get("title"))
+    title = asked.text("title")
+    if title is not None:
+        _check_title(title)
+        changes["title"] = title
     labels = set(issue["labels"])
     if asked.listed("add_labels") or asked.listed("remove_labels"):
         kept = [label for label in issue["labels"] if label not in asked.listed("remove_labels")]
@@ -88,9 +93,13 @@ def notes(asked: Asked, project: str, iid: str) -> Answer:
 
 def comment(asked: Asked, project: str, iid: str) -> Answer:
     found, issue = _issue(asked, project, iid)
-    body = str(asked.required("body"))
-    if len(body) > 1_000_000:
-        raise Refused.message(400, {"note": ["is too long (maximum is 1000000 characters)"]})
+    body = asked.text("body")
+    if body is None:
+        raise Refused.error("body is missing")
+    if not body.strip():
+        raise Refused.message(400, '400 Bad request - Note {:note=>["can\'t be blank"]}')
+    if len(body) > LONGEST:
+        raise Refused.message(400, '400 Bad request - Note {:note=>["is too long (maximum is 1000000 characters)"]}')
     internal = bool(asked.flag("internal") or asked.flag("confidential"))
     author = (asked.caller.user or {})["username"]
     note = asked.state.add_note(found["id"], issue["iid"], body, author=author, internal=internal)
@@ -179,7 +188,8 @@ def _filters(asked: Asked) -> list[Callable[[dict[str, Any]], bool]]:
         filters.append(lambda issue: issue["confidential"] == confidential)
     if asked.get("search"):
         wanted = str(asked.get("search")).lower()
-        filters.append(lambda issue: wanted in f"{issue['title']}\n{issue['description'] or ''}".lower())
+        places = [place for place in ("title", "description") if place in (asked.listed("in") or (place,))]
+        filters.append(lambda issue: any(wanted in (issue[place] or "").lower() for place in places))
     if asked.get("author_username"):
         filters.append(lambda issue: issue["author"] == asked.get("author_username"))
     if asked.listed("assignee_username"):
@@ -213,7 +223,11 @@ def _visible(asked: Asked, issue: dict[str, Any]) -> bool:
 
 
 def _changes(asked: Asked) -> dict[str, Any]:
-    changes: dict[str, Any] = asked.given("description", "due_date", "issue_type")
+    changes: dict[str, Any] = {name: asked.text(name) for name in asked.given("description", "due_date")}
+    if len(changes.get("description") or "") > LONGEST:
+        raise Refused.message(400, {"description": [f"is too long (maximum is {LONGEST} characters)"]})
+    if asked.get("issue_type") is not None:
+        changes["issue_type"] = asked.choice("issue_type", TYPES, "issue")
     if asked.flag("confidential") is not None:
         changes["confidential"] = asked.flag("confidential")
     if "labels" in asked.body or "labels" in asked.query:
@@ -222,6 +236,13 @@ def _changes(asked: Asked) -> dict[str, Any]:
         users = asked.state.table("users")
         changes["assignees"] = [users[one]["username"] for one in asked.listed("assignee_ids") if one in users]
     return changes
+
+
+def _check_title(title: str) -> None:
+    if not title.strip():
+        raise Refused.message(400, {"title": ["can't be blank"]})
+    if len(title) > 255:
+        raise Refused.message(400, {"title": ["is too long (maximum is 255 characters)"]})
 
 
 def _note(asked: Asked, project: dict[str, Any], issue: dict[str, Any], note: dict[str, Any]) -> dict[str, Any]:

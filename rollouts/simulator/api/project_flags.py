@@ -32,7 +32,7 @@ def creation(asked: Asked, project: str) -> Answer:
 
 def change(asked: Asked, project: str, name: str) -> Answer:
     found = asked.develop(project)
-    fields = _fields(asked) | asked.given("name")
+    fields = _fields(asked) | {name: asked.text(name) for name in asked.given("name")}
     return Answer(shown(asked, found["id"], asked.state.set_project_flag(found["id"], name, **fields)))
 
 
@@ -91,16 +91,28 @@ def shown(asked: Asked, project_id: int, flag: dict[str, Any]) -> dict[str, Any]
 
 
 def _fields(asked: Asked) -> dict[str, Any]:
-    fields = asked.given("description", "strategies")
+    fields = {name: asked.text(name) for name in asked.given("description")} | asked.given("strategies")
     if asked.flag("active") is not None:
         fields["active"] = asked.flag("active")
     strategies = fields.get("strategies", [])
     if not isinstance(strategies, list) or not all(isinstance(one, dict) for one in strategies):
         raise Refused.error("strategies is invalid")
     for strategy in strategies:
+        _number(strategy, "strategies[id]")
         scopes = strategy.get("scopes") or []
         if not isinstance(scopes, list) or not all(isinstance(one, dict) for one in scopes):
             raise Refused.error("strategies[scopes] is invalid")
         if any("id" not in scope and not isinstance(scope.get("environment_scope"), str) for scope in scopes):
             raise Refused.error("strategies[scopes][environment_scope] is missing")
+        for scope in scopes:
+            _number(scope, "strategies[scopes][id]")
     return fields
+
+
+def _number(given: dict[str, Any], place: str) -> None:
+    """The id of something that is there already: a number, also when written as a text."""
+    if given.get("id") is None:
+        return
+    if not str(given["id"]).isdigit():
+        raise Refused.error(f"{place} is invalid")
+    given["id"] = int(given["id"])

@@ -30,6 +30,7 @@ FAULTS = {
     "html": "answer a sign-in page",
     "not_json": "answer nonsense",
     "drop": "hang up",
+    "lost": "make each change, then hang up",
     "slow": "be 3 s slow",
 }
 

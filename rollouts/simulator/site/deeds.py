@@ -65,12 +65,15 @@ def set_percentage(state: State, form: Form) -> None:
 
 
 def set_fault(faults: Faults, form: Form) -> None:
-    """``what`` is a status, or drop, not_json, html."""
+    """``what`` is a status, or drop, truncated, not_json, html, slow, or lost: changes are made, their answers lost."""
     what = form.get("what", "")
     if what == "heal":
         faults.clear()
     elif what == "slow":
         faults.add(Fault(delay=3.0, path="/api/v4/"))
+    elif what == "lost":
+        for method in ("POST", "PUT"):
+            faults.add(Fault("drop", path="/api/v4/", method=method, after=True))
     elif what in ("drop", "not_json", "html", "truncated"):
         faults.add(Fault(what, path="/api/v4/"))  # type: ignore[arg-type]
     elif what in ("401", "403", "404", "429", "500", "503"):

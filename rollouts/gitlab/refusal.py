@@ -1,0 +1,50 @@
+"""What GitLab says when it rejects a change, in one line that can be shown.
+
+GitLab writes ``{"message": "400 Bad request - why"}``, ``{"message": {"title": ["can't be blank"]}}``,
+``{"message": ["why"]}`` and ``{"error": "title is missing"}`` (doc/api/rest/troubleshooting.md). The other side is not
+trusted: the line is cleaned and short, and holds no token even where a server echoes it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from rollouts.gitlab import fields
+from rollouts.gitlab.errors import Rejected
+
+LONGEST = 300
+MOST_PARTS = 10
+DEEPEST = 4
+_STATUS = re.compile(r"^[45]\d\d( \(?(bad request|conflict|unprocessable entity)\)?)?( - |:? |$)", re.IGNORECASE)
+
+
+def rejected(status: int, body: Any, token: str) -> Rejected:
+    """The error for a change that was answered with this status and this parsed body (None where it was no JSON)."""
+    said = _flat(body).replace(token, "…") if token else _flat(body)
+    said = "".join(sign if sign.isprintable() else " " for sign in fields.clean(said, 10 * LONGEST))
+    said = _STATUS.sub("", " ".join(said.split())).rstrip(".")
+    if len(said) > LONGEST:
+        said = said[: LONGEST - 1].rstrip() + "…"
+    why = f": {said}" if said else f" with {status} and does not say why"
+    return Rejected(f"GitLab refuses this change{why}. Correct it before it is sent again.")
+
+
+def _flat(raw: Any, depth: int = 0) -> str:
+    match raw:
+        case str():
+            return raw
+        case int() | float() if not isinstance(raw, bool) and abs(raw) < fields.LARGEST:
+            return str(raw)
+        case _ if depth >= DEEPEST:
+            return ""
+        case Mapping() if depth == 0:
+            return _flat(raw.get("message") or raw.get("error"), 1)
+        case Mapping():
+            parts = [f"{field} {_flat(said, depth + 1)}" for field, said in list(raw.items())[:MOST_PARTS]]
+            return "; ".join(part.strip() for part in parts)
+        case list():
+            return ", ".join(filter(None, (_flat(said, depth + 1) for said in raw[:MOST_PARTS])))
+        case _:
+            return ""
