@@ -95,6 +95,7 @@ if GITLAB_URL and urlsplit(GITLAB_URL).scheme not in ("http", "https"):
 SYNC_INTERVAL_SECONDS = number("SYNC_INTERVAL_SECONDS", 60)
 FRESHNESS_SECONDS = number("FRESHNESS_SECONDS", 300)
 LOCK_CALENDAR_HOSTS = env.list("LOCK_CALENDAR_HOSTS", default=[])
+OUTBOX_CLAIM_SECONDS = number("OUTBOX_CLAIM_SECONDS", 600)
 OVERRIDE_REVIEW_DAYS = number("OVERRIDE_REVIEW_DAYS", 3)
 
 INSTALLED_APPS = [
@@ -218,8 +219,8 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat")
 CELERY_BEAT_SCHEDULE = {
     "sync": {"task": "rollouts.tasks.sync_due", "schedule": SYNC_INTERVAL_SECONDS},
-    "outbox": {"task": "rollouts.tasks.work_outbox", "schedule": 15},
-    "ramp": {"task": "rollouts.tasks.advance_due", "schedule": 30},
+    "outbox": {"task": "rollouts.tasks.work_outbox", "schedule": min(15, SYNC_INTERVAL_SECONDS)},
+    "ramp": {"task": "rollouts.tasks.advance_due", "schedule": min(30, SYNC_INTERVAL_SECONDS)},
     "calendars": {"task": "rollouts.tasks.read_calendars", "schedule": 300},
 }
 

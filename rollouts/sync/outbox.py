@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
@@ -31,8 +32,6 @@ from .outcome import Report
 
 log = logging.getLogger(__name__)
 JOB = Actor.job("outbox")
-#: Longer than any single call may take (transport.LONGEST_ANSWER, asked again at most twice).
-CLAIM = timedelta(minutes=10)
 LONGEST_PAUSE = timedelta(minutes=5)
 #: A way on that GitLab does not take within a day is given up; a way back never is.
 PATIENCE = timedelta(days=1)
@@ -106,7 +105,7 @@ def claim() -> GitLabWrite | None:
         write = due.first()
         if write is None:
             return None
-        write.claimed_by, write.claimed_until = uuid.uuid4().hex, now + CLAIM
+        write.claimed_by, write.claimed_until = uuid.uuid4().hex, now + _claim()
         write.attempts += 1
         if write.state == GitLabWrite.State.WAITING:
             with deed("outbox.begin", by=JOB, about=write, rollout=write.rollout):
@@ -115,6 +114,11 @@ def claim() -> GitLabWrite | None:
         else:
             write.save()
         return write
+
+
+def _claim() -> timedelta:
+    """How long a write belongs to the worker that took it: longer than any call to GitLab may last."""
+    return timedelta(seconds=settings.OUTBOX_CLAIM_SECONDS)
 
 
 def _can_skip() -> bool:
@@ -228,7 +232,7 @@ def _touch(write: GitLabWrite) -> None:
         if row.state not in GitLabWrite.UNFINISHED or row.claimed_by != write.claimed_by:
             raise Stopped
         row.touched = write.touched = True
-        row.claimed_until = clock.now() + CLAIM
+        row.claimed_until = clock.now() + _claim()
         row.save()
 
 

@@ -98,6 +98,93 @@ def test_rolling_back_by_keyboard_alone(portal, sign_in):
     assert "latency doubled" in mia.inner_text("main")
 
 
+def test_the_inbox_by_keyboard_alone(portal, sign_in):
+    portal.up_to("company", "requested")
+    alice, sam = sign_in("alice"), sign_in("sam")
+    alice.goto(f"{portal.url}/approvals/")
+    alice.keyboard.press("j")
+    alice.keyboard.press("a")
+    alice.keyboard.press("Enter")
+    alice.wait_for_selector("text=You approved Whole company of Claude Haiku.")
+    assert "Nothing waits for you." in alice.inner_text("main")
+    sam.goto(f"{portal.url}/approvals/")
+    assert "1 of 2" in sam.inner_text("main")
+    sam.keyboard.press("j")
+    sam.keyboard.press("r")
+    sam.keyboard.type("the feedback says no")
+    sam.keyboard.press("Tab")
+    sam.keyboard.press("Enter")
+    sam.wait_for_selector("text=You rejected Whole company of Claude Haiku.")
+    assert portal.phase("company").state == "planned"
+    assert not alice.wrong
+    assert not sam.wrong
+
+
+def test_rolling_back_from_the_plan_and_the_dry_run(portal, sign_in):
+    portal.up_to("company", "active")
+    mia = sign_in("mia")
+    for path in ("plan/", "phases/company/complete/"):
+        mia.goto(f"{portal.url}/rollouts/haiku/{path}")
+        assert mia.locator("summary", has_text="Roll back").is_visible()
+    mia.locator("summary", has_text="Roll back").focus()
+    mia.keyboard.press("Enter")
+    mia.locator("#why-back").focus()
+    mia.keyboard.type("wrong answers")
+    mia.keyboard.press("Tab")
+    mia.keyboard.press("Enter")
+    mia.wait_for_selector("text=You rolled back Whole company.")
+    assert "chatops" in mia.inner_text("#exposure")
+
+
+def test_a_roll_back_with_writes_shows_its_progress(portal, sign_in, settings):
+    from rollouts.sync import outbox
+
+    settings.GITLAB_WRITES = "flags"
+    portal.up_to("company", "active")
+    outbox.work()
+    portal.do("roll_back", "company", "mia", reason="wrong answers")
+    mia = sign_in("mia")
+    mia.goto(f"{portal.url}/rollouts/haiku/")
+    assert "Set use_haiku to" in mia.inner_text("#writes")
+    assert "waiting" in mia.inner_text("#writes")
+    outbox.work()
+    mia.reload()
+    assert "done" in mia.inner_text("#writes")
+    assert portal.rollout().drift == "none"
+
+
+def test_an_override_needs_a_second_confirmation_and_a_review(portal, sign_in):
+    portal.plan["soak"] = "15m"
+    portal.up_to("everyone", "active")
+    root, alice = sign_in("root"), sign_in("alice")
+    root.goto(f"{portal.url}/rollouts/haiku/")
+    root.locator("summary", has_text="Override").click()
+    root.fill("#override-advance", "incident 1")
+    press(root, "Advance to 25 % anyway")
+    assert portal.phase("everyone").percentage == 1  # the box is not ticked: the browser holds the form
+    root.get_by_label("I mean it").check()
+    press(root, "Advance to 25 % anyway")
+    root.wait_for_selector("text=You advanced All users.")
+    assert "A second person must review it" in root.inner_text("main")
+    assert not root.locator("summary", has_text="Review it").count()
+    alice.goto(f"{portal.url}/rollouts/haiku/")
+    alice.locator("summary", has_text="Review it").click()
+    alice.locator("textarea[name=verdict]").fill("It was right.")
+    press(alice, "Close the review")
+    assert "Reviewed by alice" in alice.inner_text("main")
+
+
+def test_times_are_in_the_readers_zone(portal, chromium, sign_in):
+    portal.up_to("team", "requested")
+    mia = sign_in("mia")
+    mia.fill("#zone", "Asia/Kolkata")
+    mia.locator("footer button").click()
+    mia.goto(f"{portal.url}/rollouts/haiku/")
+    assert "+0530" in mia.locator("time").first.get_attribute("title") or "IST" in mia.locator(
+        "time"
+    ).first.get_attribute("title")
+
+
 def test_everything_works_without_javascript(portal, sign_in):
     portal.up_to("team", "planned")
     mia = sign_in("mia", scripts=False)
@@ -123,6 +210,8 @@ def test_every_page_is_accessible_and_fits(portal, sign_in, scheme, width):
     portal.up_to("everyone", "active")
     portal.gitlab.state.set_feature(FLAG, "50", key="percentage_of_actors")
     portal.sync()
+    portal.do("advance", "everyone", "root", reason="x", override=True, confirm="haiku")
+    portal.do("request", "everyone", "mia", to=100)
     flag, model = portal.rollout().flag.pk, portal.rollout().ai_model.slug
     mia = sign_in("mia", scheme=scheme, width=width)
     paths = [
@@ -134,6 +223,9 @@ def test_every_page_is_accessible_and_fits(portal, sign_in, scheme, width):
         f"/models/{model}/",
         "/flags/",
         f"/flags/{flag}/?actor=User:1",
+        "/approvals/",
+        "/locks/",
+        "/rollouts/haiku/phases/everyone/advance/",
         "/sync/",
         "/audit/",
         "/nothing/",

@@ -1,0 +1,169 @@
+"""Drills: workers die at any point, many run at once, beats are doubled. Nothing is lost, nothing is doubled."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from rollouts.simulator import Simulator
+from tests.on_postgres import throw_away_postgres
+from tests.walk import ISSUES
+
+pytestmark = [pytest.mark.drill, pytest.mark.timeout(1800)]
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Ground:
+    """A portal with a database and a broker of its own; processes that can be killed."""
+
+    def __init__(self, folder: Path, gitlab: Simulator, **more: str) -> None:
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if name != "DATABASE_URL"},
+            "DATA_DIR": str(folder),
+            "GITLAB_URL": gitlab.url,
+            "GITLAB_TOKEN": gitlab.token,
+            "GITLAB_WRITES": "flags",
+            "SECRET_KEY": "drill",
+            "OUTBOX_CLAIM_SECONDS": "5",
+            "SYNC_INTERVAL_SECONDS": "1",
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+            **more,
+        }
+
+    def run(self, *command: str) -> str:
+        done = subprocess.run(
+            [sys.executable, *command], cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout
+
+    def spawn(self, *command: str) -> subprocess.Popen:
+        return subprocess.Popen(
+            [sys.executable, *command],
+            cwd=ROOT,
+            env=self.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def ask(self, expression: str) -> str:
+        """One expression over the models, in a process of its own."""
+        script = f"from rollouts.models import *; print({expression})"
+        return self.run("manage.py", "shell", "-v0", "-c", script).strip().splitlines()[-1]
+
+
+def seed(gitlab: Simulator, flags: int) -> None:
+    state = gitlab.state
+    with state.change():
+        state.add_project("acme/app")
+        state.add_group("acme/code")
+        state.add_user("ann")
+        for role, iid in ISSUES.items():
+            state.add_issue("acme/app", role, iid=iid)
+        for name in ("use_haiku", *(f"flag_{number}" for number in range(flags))):
+            state.add_flag_definition(name, type="beta", group="group::ai", milestone="19.3", default_enabled=False)
+
+
+def markers(gitlab: Simulator) -> Counter:
+    """Each marker that stands in GitLab, with how often."""
+    project = gitlab.state.project("acme/app")["id"]
+    found: Counter = Counter()
+    for issue in gitlab.state.table("issues", project).values():
+        for text in [issue["description"] or "", *(note["body"] for note in issue["notes"])]:
+            if "model-rollout-portal:" in text:
+                found[text.split("model-rollout-portal:")[1][:32]] += 1
+    return found
+
+
+def test_the_outbox_worker_is_killed_100_times(tmp_path):
+    dice = random.Random(20261124)
+    with Simulator() as gitlab:
+        seed(gitlab, 0)
+        ground = Ground(tmp_path, gitlab)
+        ground.run("manage.py", "migrate", "-v0")
+        ground.run("-m", "tests.drills.ground", "writes", "120")
+        gitlab.delay(0.15)
+        kills = 0
+        while kills < 100:
+            workers = [ground.spawn("-m", "tests.drills.ground", "work", "60") for _ in range(2)]
+            time.sleep(dice.uniform(2.0, 4.5))
+            for worker in workers:
+                os.killpg(worker.pid, signal.SIGKILL)
+                worker.wait(30)
+                kills += 1
+            if ground.ask("GitLabWrite.objects.unfinished().count() < 40") == "True":
+                ground.run("-m", "tests.drills.ground", "writes", "60")
+        gitlab.heal()
+        time.sleep(6)  # the last claims run out
+        owed = int(ground.ask("GitLabWrite.objects.count()"))
+        while ground.ask("GitLabWrite.objects.unfinished().count()") != "0":
+            ground.run("-m", "tests.drills.ground", "work", "10")
+        found = markers(gitlab)
+        doubled = {marker: count for marker, count in found.items() if count > 1}
+        print(f"\n{kills} kills, {owed} writes owed, {len(found)} done, {len(doubled)} doubled")
+        assert ground.ask("set(GitLabWrite.objects.values_list('state', flat=True))") == "{'done'}"
+        assert (len(found), doubled) == (owed, {})
+
+
+@contextlib.contextmanager
+def redis(folder: Path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+def test_eight_workers_and_two_beats_take_each_automatic_step_once(tmp_path, engine):
+    from tests.drills.ground import STEPS
+
+    count, processes = 4, []
+    postgres = throw_away_postgres() if engine == "postgresql" else contextlib.nullcontext("")
+    with postgres as database, redis(tmp_path) as broker, Simulator() as gitlab:
+        seed(gitlab, count)
+        more = {"DATABASE_URL": database} if database else {}
+        ground = Ground(tmp_path, gitlab, CELERY_BROKER_URL=broker, **more)
+        ground.run("manage.py", "migrate", "-v0")
+        ground.run("-m", "tests.drills.ground", "ramps", str(count))
+        try:
+            for number in range(8):
+                quiet = ("--without-gossip", "--without-mingle", "-n", f"w{number}@drill")
+                processes.append(ground.spawn("-m", "celery", "-A", "config", "worker", "-P", "solo", *quiet))
+            for number in range(2):
+                schedule = str(tmp_path / f"beat{number}")
+                processes.append(ground.spawn("-m", "celery", "-A", "config", "beat", "-s", schedule))
+            end = time.monotonic() + 600
+            at_45 = "Phase.objects.filter(current_step__percentage=45, confirmed_at__isnull=False).count()"
+            while ground.ask(at_45) != str(count):
+                assert time.monotonic() < end, ground.ask("list(Phase.objects.values_list('held_by', flat=True))")
+                time.sleep(2)
+            time.sleep(10)  # whatever would be taken twice is taken now
+        finally:
+            for process in processes:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait(30)
+        events = "sorted(AuditEvent.objects.filter(verb='phase.advance').values_list('rollout__slug', 'after'))"
+        taken = Counter(eval(ground.ask(f"[(s, a['percentage']) for s, a in {events}]".replace("sorted(", "("))))
+        wanted = {(f"r{number}", step): 1 for number in range(count) for step in STEPS[1:-1]}
+        print(f"\n{engine}: 8 workers, 2 beats, {count} ramps: {sum(taken.values())} steps, {len(wanted)} wanted")
+        assert dict(taken) == wanted
+        for number in range(count):
+            gates = {gate["key"]: gate["value"] for gate in gitlab.state.feature(f"flag_{number}")["gates"]}
+            assert gates["percentage_of_actors"] == 45
