@@ -184,13 +184,6 @@ class Migration(migrations.Migration):
                 on_delete=django.db.models.deletion.PROTECT, related_name="overrides", to="rollouts.phase"
             ),
         ),
-        migrations.AddField(
-            model_name="override",
-            name="phase",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="overrides", to="rollouts.phase"
-            ),
-        ),
         migrations.AddConstraint(
             model_name="approvalrequest",
             constraint=models.UniqueConstraint(

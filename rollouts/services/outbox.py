@@ -32,13 +32,24 @@ def writes_flags() -> bool:
     return bool(settings.GITLAB_WRITES == "flags")
 
 
-def owe(rollout: Rollout, phase: Phase, verb: str, before: Exposure, *, by: Actor, now: datetime, words: str) -> None:
+def owe(
+    rollout: Rollout,
+    phase: Phase,
+    verb: str,
+    before: Exposure,
+    *,
+    by: Actor,
+    now: datetime,
+    words: str,
+    overridden: bool = False,
+) -> None:
     """What a transition owes to GitLab, inside its deed: the flag's gates, and a note on the rollout issue.
 
-    ``rollout`` is as it is after the transition, ``before`` what was expected before it.
+    ``rollout`` is as it is after the transition, ``before`` what was expected before it; what was ``overridden`` is not
+    held by a change lock.
     """
     if writes_flags():
-        _owe_gates(rollout, phase, before, by=by, now=now)
+        _owe_gates(rollout, phase, before, by=by, now=now, overridden=overridden)
     if writes_issues() and (link := facts_of.issue_for(rollout, NOTED_ON, phase.name)) is not None:
         GitLabWrite.objects.create(
             kind=GitLabWrite.Kind.POST_NOTE,
@@ -55,7 +66,7 @@ def owe(rollout: Rollout, phase: Phase, verb: str, before: Exposure, *, by: Acto
     transaction.on_commit(ring, robust=True)
 
 
-def _owe_gates(rollout: Rollout, phase: Phase, before: Exposure, *, by: Actor, now: datetime) -> None:
+def _owe_gates(rollout: Rollout, phase: Phase, before: Exposure, *, by: Actor, now: datetime, overridden: bool) -> None:
     wanted = facts_of.for_rollout(rollout, now).expected
     if wanted.is_exactly(before):
         return
@@ -75,6 +86,7 @@ def _owe_gates(rollout: Rollout, phase: Phase, before: Exposure, *, by: Actor, n
         is_narrowing=not widens(before, wanted),
         believed=before.as_json(),
         wanted=wanted.as_json(),
+        payload={"overridden": True} if overridden else {},
         asked_by=by.name,
         asked_at=now,
         next_attempt_at=now,

@@ -62,7 +62,16 @@ def perform(
         current.save()
         doing.rollout, doing.about = rollout, result
         _follow(rollout.pk, now)
-        outbox.owe(whole(rollout.pk), result, verb, facts.expected, by=by, now=now, words=_note(verb, result, by, wish))
+        outbox.owe(
+            whole(rollout.pk),
+            result,
+            verb,
+            facts.expected,
+            by=by,
+            now=now,
+            words=_note(verb, result, by, wish),
+            overridden=override and bool(passed),
+        )
     return result
 
 

@@ -158,6 +158,16 @@ def test_a_lock_that_comes_after_the_start_holds_the_flag(world, flags, later):
     assert write.state == "done"
 
 
+def test_what_was_overridden_is_not_held_by_the_lock(world, flags):
+    world.up_to("team", "approved")
+    now = world.now().replace(tzinfo=None)
+    said = {"title": "freeze", "kind": "once", "starts": now - timedelta(hours=1), "ends": now + timedelta(hours=2)}
+    locks.add(said, by=world.actor("mia"))
+    world.do("start", "team", "root", reason="the cure", override=True, confirm="haiku")
+    work_all()
+    assert of("set_gates").get().state == "done"
+
+
 @pytest.mark.parametrize("how", ["drop", "status"])
 def test_an_answer_that_is_lost_after_the_work_doubles_nothing(world, issues, how, later):
     world.apply()
