@@ -16,6 +16,9 @@ PAGES = {
     "rollout": "/rollouts/haiku-code-completion/",
     "drifting": "/rollouts/codestral-2508-v4/",
     "new": "/rollouts/new/",
+    "dry-run": "/rollouts/haiku-code-completion/phases/everyone/advance/",
+    "approvals": "/approvals/",
+    "locks": "/locks/",
     "models": "/models/",
     "flags": "/flags/",
     "sync": "/sync/",
@@ -34,7 +37,7 @@ def test_pictures_of_all_pages(transactional_db, live_server, chromium, settings
     context = chromium.new_context(color_scheme=scheme, viewport={"width": 1440, "height": 900})
     page = context.new_page()
     page.goto(f"{live_server.url}/accounts/login/")
-    page.fill("#id_username", "mia")
+    page.fill("#id_username", "root")
     page.fill("#id_password", "rollout")
     page.click("main button")
     for name, path in PAGES.items():

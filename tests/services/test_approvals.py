@@ -301,3 +301,35 @@ def test_an_approval_after_a_change_that_no_job_has_seen_is_for_what_is_now(worl
     assert [one.by for one in request.counting()] == ["sam"]
     assert world.phase("company").state == "requested"
     assert ApprovalRequest.objects.get(phase=world.phase("company")).round == 2
+
+
+def test_an_overdue_review_stands_on_the_portfolio(world, time_machine):
+    world.plan["soak"] = "15m"
+    world.up_to("team", "active")
+    world.plan["soak"] = "0"
+    from tests.services.test_change_locks import once
+
+    world.do("roll_back", "team", "mia", reason="again")
+    world.do("retry", "team", "mia")
+    world.confirm("team")
+    world.sync()
+    world.do("request", "team", "mia")
+    world.do("approve", "team", "alice")
+    once(world)
+    world.do("start", "team", "root", reason="incident 1", override=True, confirm="haiku")
+    page = signed_in(world, "mia").get("/").content.decode()
+    assert "overridden" in page
+    assert "should have been reviewed" not in page
+    time_machine.move_to(world.now() + timedelta(days=4))
+    page = signed_in(world, "mia").get("/").content.decode()
+    assert "1 override should have been reviewed" in page
+    assert "review overdue" in page
+    inbox = signed_in(world, "alice").get("/approvals/").content.decode()
+    assert "Overrides that a second person must review" in inbox
+    from rollouts.models import Override
+
+    done = signed_in(world, "alice").post(
+        f"/rollouts/haiku/overrides/{Override.objects.get().pk}/", {"verdict": "right"}
+    )
+    assert done.status_code == 303
+    assert "should have been reviewed" not in signed_in(world, "mia").get("/").content.decode()

@@ -76,3 +76,36 @@ def test_passes_at_once_keep_one_reading_and_one_event_of_each_change(transactio
     assert world.rollout().flag.readings.filter(gates__percentage_of_actors=10).count() == 1
     assert AuditEvent.objects.filter(verb="issue.read", object_name="acme/app#12").count() == 2
     assert connection.vendor in ("sqlite", "postgresql")
+
+
+def test_the_ramp_advances_once_however_many_jobs_look(transactional_db, gitlab):
+    from rollouts.services import ramps
+    from tests.services.test_ramps import AUTO, with_ramp
+    from tests.walk import World
+
+    world = World.build(gitlab)
+    with_ramp(world, AUTO, soak="0")
+    world.do("skip", "team", "mia", reason="x")
+    for phase in ("company", "everyone"):
+        world.confirm(phase)
+        world.do("request", phase, "mia")
+        world.approve(phase)
+        world.do("start", phase, "mia")
+        world.obey()
+        if phase == "company":
+            world.do("complete", phase, "mia")
+    results = at_once(*(ramps.advance_due for _ in range(6)))
+    assert [result.advanced for result in results].count(["haiku"]) == 1, results
+    assert world.phase("everyone").percentage == 10
+    assert AuditEvent.objects.filter(verb="phase.advance").count() == 1
+
+
+def test_a_write_is_claimed_by_one_worker(transactional_db, gitlab, settings):
+    from rollouts.sync import outbox
+    from tests.walk import World
+
+    settings.GITLAB_WRITES = "issues"
+    world = World.build(gitlab)
+    world.up_to("team", "requested")
+    claimed = [write for write in at_once(*(outbox.claim for _ in range(6))) if write is not None]
+    assert len(claimed) == 1, claimed

@@ -50,6 +50,8 @@ class Row:
     owner: str
     is_overdue: bool
     is_over: bool
+    debts: int
+    debts_overdue: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Summary:
     yours: int
     drifting: int
     overdue: int
+    reviews: int
 
 
 GROUPS = (
@@ -87,6 +90,7 @@ def row(rollout: Rollout, viewer: Actor, now: datetime, locks: Locks | None = No
     phase = next((p for p in facts_of.newest_attempts(rollout) if current and p.name == current.name), None)
     said, detail = _where(rollout, facts, current)
     is_over = rollout.state in (RolloutState.CLOSED, RolloutState.ABANDONED)
+    debts = [o for p in rollout.phases.all() for o in p.overrides.all() if o.reviewed_at is None]
     return Row(
         title=rollout.title,
         url=rollout.get_absolute_url(),
@@ -104,6 +108,8 @@ def row(rollout: Rollout, viewer: Actor, now: datetime, locks: Locks | None = No
         owner=rollout.owners[0] if rollout.owners else rollout.created_by,
         is_overdue=overdue is not None,
         is_over=is_over,
+        debts=len(debts),
+        debts_overdue=sum(debt.due_at < now for debt in debts),
     )
 
 
@@ -124,6 +130,7 @@ def summary(rows: Iterable[Row]) -> Summary:
         yours=sum(one.next.turn is Turn.YOURS and not one.is_overdue for one in open_rows),
         drifting=sum(one.health is Health.DRIFTING for one in open_rows),
         overdue=sum(one.is_overdue for one in open_rows),
+        reviews=sum(one.debts_overdue for one in open_rows),
     )
 
 

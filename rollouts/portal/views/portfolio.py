@@ -19,6 +19,7 @@ SHOW = {
     "yours": lambda row: row.next.turn is Turn.YOURS and not row.is_overdue and not row.is_over,
     "drifting": lambda row: row.health is Health.DRIFTING,
     "overdue": lambda row: row.is_overdue,
+    "reviews": lambda row: row.debts_overdue > 0,
 }
 
 
