@@ -63,7 +63,7 @@ def owe(
             asked_at=now,
             next_attempt_at=now,
         )
-    transaction.on_commit(ring, robust=True)
+        transaction.on_commit(ring, robust=True)
 
 
 def _owe_gates(rollout: Rollout, phase: Phase, before: Exposure, *, by: Actor, now: datetime, overridden: bool) -> None:
@@ -91,6 +91,7 @@ def _owe_gates(rollout: Rollout, phase: Phase, before: Exposure, *, by: Actor, n
         asked_at=now,
         next_attempt_at=now,
     )
+    transaction.on_commit(ring, robust=True)
 
 
 def owe_issues(rollout: Rollout, *, by: Actor, now: datetime) -> list[GitLabWrite]:

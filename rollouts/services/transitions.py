@@ -130,6 +130,7 @@ def perform_on_rollout(verb: str, rollout: Rollout, *, by: Actor, reason: str = 
         facts = facts_of.for_rollout(rollout, now)
         refuse_if(guards.rollout_blockers(verb, facts, by.person, reason=reason))
         if verb == "abandon":
+            _withdraw_requests(rollout, by, now)
             rollout.abandoned_at = now
             rollout.abandon()
         else:
@@ -139,6 +140,16 @@ def perform_on_rollout(verb: str, rollout: Rollout, *, by: Actor, reason: str = 
         doing.rollout = doing.about = rollout
         reconcile(rollout, now)
     return rollout
+
+
+def _withdraw_requests(rollout: Rollout, by: Actor, now: datetime) -> None:
+    """Nothing of an abandoned rollout waits for approval."""
+    for phase in facts_of.newest_attempts(rollout):
+        for request in phase.standing_requests:
+            request.withdraw(by=by.name, at=now, reason="the rollout was abandoned")
+            request.save()
+            phase.withdraw(reason="the rollout was abandoned")
+            phase.save()
 
 
 def blockers_for(facts: RolloutFacts, by: Actor) -> dict[str, dict[str, list[Blocker]]]:

@@ -150,7 +150,9 @@ def _set_gates(gitlab: GitLab, write: GitLabWrite) -> dict[str, Any]:
         facts = facts_of.for_rollout(rollout, clock.now())
         if not facts.expected.is_exactly(wanted):
             raise Never(f"The plan is at {facts.expected.words} by now, not at {wanted.words}: nothing was written.")
-        if widens(stands, wanted) and not write.is_narrowing:
+        if write.is_narrowing:
+            _refuse_if_narrower(write, stands, wanted)
+        elif widens(stands, wanted):
             if not write.payload.get("overridden"):
                 _refuse_under_a_lock(write)
             _refuse_from_elsewhere(write, stands, believed, wanted)
@@ -173,6 +175,15 @@ def _refuse_under_a_lock(write: GitLabWrite) -> None:
         raise Later(f"Waits: change lock, {locks[0].title}.", locks[0].until)
     if unread:
         raise Later(f"Waits: {unread[0]}")
+
+
+def _refuse_if_narrower(write: GitLabWrite, stands: Exposure, wanted: Exposure) -> None:
+    """A way back lets nobody in again whom somebody else has taken out; what our own wipe took out comes back."""
+    if not write.touched and not widens(wanted, stands):
+        raise Never(
+            f"GitLab is at {stands.words} already, which is less than {wanted.words}: nobody was let in again. "
+            "Look at who sees it, and set the flag by hand if the earlier phases shall see it."
+        )
 
 
 def _refuse_from_elsewhere(write: GitLabWrite, stands: Exposure, believed: Exposure, wanted: Exposure) -> None:

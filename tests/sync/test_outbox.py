@@ -262,3 +262,39 @@ def test_writes_of_one_lane_keep_their_order(world, issues):
     first = outbox.claim()
     assert first.pk == order[0]
     assert outbox.claim() is None  # the first of the lane is at work
+
+
+def test_a_roll_back_lets_nobody_in_whom_somebody_has_taken_out(world, flags):
+    world.up_to("everyone", "active")
+    work_all()
+    world.gitlab.state.set_feature(FLAG, "false")
+    world.do("roll_back", "everyone", "mia", reason="latency")
+    work_all()
+    write = of("set_gates").latest("pk")
+    assert (write.state, "nobody was let in again" in write.words) == ("given_up", True)
+    assert "groups" not in gates(world)
+
+
+def test_a_worker_that_died_after_the_wipe_is_finished_by_the_next(world, flags, later):
+    world.up_to("everyone", "active")
+    work_all()
+    world.do("roll_back", "everyone", "mia", reason="latency")
+    world.gitlab.fail(path="/features/", method="POST", status=502, every=2)  # the wipe passes, what follows does not
+    outbox.work()
+    assert "groups" not in gates(world)
+    world.gitlab.heal()
+    later(60)
+    work_all()
+    assert gates(world)["groups"] == ["acme_team_members"]
+    assert len(gates(world)["actors"]) == 2
+    assert of("set_gates").latest("pk").state == "done"
+
+
+def test_nothing_of_an_abandoned_rollout_waits_for_approval(world):
+    from rollouts.models import ApprovalRequest
+    from rollouts.services import transitions
+
+    world.up_to("team", "requested")
+    transitions.perform_on_rollout("abandon", world.rollout(), by=world.actor("mia"), reason="another model")
+    assert ApprovalRequest.objects.get().state == "withdrawn"
+    assert world.phase("team").state == "planned"
