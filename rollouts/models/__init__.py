@@ -3,12 +3,13 @@
 from .approvals import Approval, ApprovalRequest, Override
 from .catalogue import AIModel, PlanTemplate
 from .flags import FeatureFlag, FlagReading
-from .gitlab import GitLabActor, GitLabInstance, GitLabProject, Outcome, SyncRun, TrackedIssue
+from .gitlab import GitLabActor, GitLabInstance, GitLabProject, Outcome, TrackedIssue
 from .history import AuditEvent
 from .locks import ChangeLock, IncidentSource, LockCalendar
 from .outbox import GitLabWrite
 from .phases import ChecklistItem, Phase, RampStep
 from .rollouts import Rollout, RolloutIssue
+from .sync import HookDelivery, InstanceHealth, SyncRun, SyncScope
 from .tokens import ApiToken
 
 __all__ = [
@@ -25,7 +26,9 @@ __all__ = [
     "GitLabInstance",
     "GitLabProject",
     "GitLabWrite",
+    "HookDelivery",
     "IncidentSource",
+    "InstanceHealth",
     "LockCalendar",
     "Outcome",
     "Override",
@@ -35,5 +38,6 @@ __all__ = [
     "Rollout",
     "RolloutIssue",
     "SyncRun",
+    "SyncScope",
     "TrackedIssue",
 ]

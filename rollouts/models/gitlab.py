@@ -1,4 +1,4 @@
-"""What is known of GitLab: instances, projects, people, issues, passes of reading."""
+"""What is known of GitLab: instances, projects, people, issues."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.core.validators import RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
 
@@ -14,6 +14,10 @@ from .ledger import AuditedModel
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+
+READ_BY_SETTINGS = ("GITLAB_TOKEN", "GITLAB_WEBHOOK_SECRET", "GITLAB_WEBHOOK_SIGNING_TOKEN")
+VARIABLE = RegexValidator(r"^[A-Z][A-Z0-9_]*$", "Name an environment variable: capitals, digits, underscores.")
 
 
 class Outcome(models.TextChoices):
@@ -44,10 +48,34 @@ class GitLabInstance(AuditedModel):
     token_variable = models.CharField(
         max_length=100,
         default="GITLAB_TOKEN",
-        validators=[
-            RegexValidator(r"^[A-Z][A-Z0-9_]*$", "Name an environment variable: capitals, digits, underscores.")
-        ],
+        validators=[VARIABLE],
         help_text="Environment variable that holds the token. The token itself is never stored here.",
+    )
+    hook_secret_variable = models.CharField(
+        "webhook secret variable",
+        max_length=100,
+        default="GITLAB_WEBHOOK_SECRET",
+        validators=[VARIABLE],
+        help_text="Environment variable with the secret that its webhooks send as X-Gitlab-Token.",
+    )
+    hook_signing_variable = models.CharField(
+        "webhook signing variable",
+        max_length=100,
+        default="GITLAB_WEBHOOK_SIGNING_TOKEN",
+        validators=[VARIABLE],
+        help_text="Environment variable with the signing token (whsec_…) of its webhooks, GitLab 19.1 and later.",
+    )
+    rate_share = models.PositiveSmallIntegerField(
+        default=50,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text="Percent of GitLab's rate limit that the portal may use, all workers together.",
+    )
+    calls_a_minute = models.PositiveIntegerField(
+        "calls per minute",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Never more than this, whatever GitLab allows. Empty: only GitLab's own limit counts.",
     )
     flags_read_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="When the instance's flags were last read."
@@ -73,13 +101,26 @@ class GitLabInstance(AuditedModel):
     @property
     def token(self) -> str:
         """The token from the environment (or ``.env``), empty if there is none."""
-        if self.token_variable == "GITLAB_TOKEN":
-            return str(settings.GITLAB_TOKEN)
-        return os.environ.get(self.token_variable, "")
+        return _secret(self.token_variable)
+
+    @property
+    def hook_secret(self) -> str:
+        """What its webhooks send as ``X-Gitlab-Token``, empty if there is none."""
+        return _secret(self.hook_secret_variable)
+
+    @property
+    def hook_signing_token(self) -> str:
+        """The signing token of its webhooks (``whsec_…``), empty if there is none."""
+        return _secret(self.hook_signing_variable)
 
     @property
     def api_url(self) -> str:
         return f"{self.url.rstrip('/')}/api/v4"
+
+
+def _secret(variable: str) -> str:
+    """The value of an environment variable; of those that settings.py reads, what it read (``.env`` included)."""
+    return str(getattr(settings, variable)) if variable in READ_BY_SETTINGS else os.environ.get(variable, "")
 
 
 class GitLabProject(AuditedModel):
@@ -99,6 +140,13 @@ class GitLabProject(AuditedModel):
 
     instance = models.ForeignKey(GitLabInstance, on_delete=models.PROTECT, related_name="projects")
     path = models.CharField(max_length=255, help_text="Full path: group/subgroup/project.")
+    gitlab_id = models.PositiveBigIntegerField(
+        "GitLab's id",
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Learned with the first reading: a project that is moved or renamed keeps it.",
+    )
     issues_read_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="When issues were last read."
     )
@@ -113,10 +161,18 @@ class GitLabProject(AuditedModel):
         ordering = ("instance", "path")
         verbose_name = "GitLab project"
         verbose_name_plural = "GitLab projects"
-        constraints = [models.UniqueConstraint(fields=("instance", "path"), name="project_once_per_instance")]
+        constraints = [
+            models.UniqueConstraint(fields=("instance", "path"), name="project_once_per_instance"),
+            models.UniqueConstraint(fields=("instance", "gitlab_id"), name="project_id_once_per_instance"),
+        ]
 
     def __str__(self) -> str:
         return self.path
+
+    @property
+    def address(self) -> str | int:
+        """How GitLab is asked for it: by its id once that is known, for paths change hands."""
+        return self.gitlab_id or self.path
 
 
 class GitLabActor(AuditedModel):
@@ -147,6 +203,7 @@ class TrackedIssue(AuditedModel):
     """A GitLab issue that the portal follows. Title, labels and people of a confidential one need a role to see."""
 
     confidential_fields = frozenset({"title", "labels", "assignees", "author"})
+    unaudited_fields = frozenset({"hinted_at"})
 
     project = models.ForeignKey(GitLabProject, on_delete=models.PROTECT, related_name="issues")
     iid = models.PositiveIntegerField("number", help_text="The number in the issue's address.")
@@ -164,6 +221,18 @@ class TrackedIssue(AuditedModel):
     closed_at = models.DateTimeField(null=True, blank=True)
     moved_to_id = models.PositiveBigIntegerField(null=True, blank=True)
     found = models.BooleanField(default=False, help_text="GitLab showed it when it was last asked.")
+    successor = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="predecessors",
+        help_text="The issue that it became when it was moved to another project.",
+    )
+    hinted_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="A webhook told of a change that only a reading can show."
+    )
     first_read_at = models.DateTimeField(null=True, blank=True, help_text="When GitLab first answered for this issue.")
 
     class Meta:
@@ -195,45 +264,3 @@ class TrackedIssue(AuditedModel):
         if self.confidential and not sees_confidential:
             return "confidential issue" if self.first_read_at else "issue not read yet"
         return self.title
-
-
-class SyncRun(models.Model):
-    """One pass of reading one GitLab: what was asked, what was found, how long it took, what failed."""
-
-    class Result(models.TextChoices):
-        RUNNING = "running"
-        OK = "ok"
-        PARTIAL = "partial"
-        FAILED = "failed"
-        INTERRUPTED = "interrupted"
-
-    instance = models.ForeignKey(GitLabInstance, on_delete=models.CASCADE, related_name="sync_runs")
-    trigger = models.CharField(max_length=20, help_text="Who rang: beat, command, page.")
-    started_at = models.DateTimeField(db_index=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
-    outcome = models.CharField(max_length=20, choices=Result.choices, default=Result.RUNNING)
-    calls = models.PositiveIntegerField(default=0, help_text="HTTP requests to GitLab.")
-    flags_seen = models.PositiveIntegerField(default=0)
-    flags_changed = models.PositiveIntegerField(default=0)
-    flags_missing = models.PositiveIntegerField(default=0)
-    issues_tracked = models.PositiveIntegerField(default=0)
-    issues_changed = models.PositiveIntegerField(default=0)
-    issues_missing = models.PositiveIntegerField(default=0)
-    problems = models.JSONField(default=list, blank=True, help_text="What could not be read: scope, kind, words.")
-
-    class Meta:
-        ordering = ("-started_at", "-pk")
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(outcome="running", finished_at__isnull=True)
-                | (~Q(outcome="running") & Q(finished_at__isnull=False)),
-                name="finished_runs_have_an_end",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.instance} {self.started_at:%Y-%m-%d %H:%M:%S}"
-
-    @property
-    def seconds(self) -> float:
-        return (self.finished_at - self.started_at).total_seconds() if self.finished_at else 0.0

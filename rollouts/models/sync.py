@@ -1,0 +1,191 @@
+"""The bookkeeping of reading GitLab: passes, leases, health, webhook deliveries. None of it is history."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models import Q
+
+from .gitlab import GitLabInstance, GitLabProject
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class SyncRun(models.Model):
+    """One pass of reading one GitLab: what was asked, what was found, how long it took, what failed."""
+
+    class Result(models.TextChoices):
+        RUNNING = "running"
+        OK = "ok"
+        PARTIAL = "partial"
+        FAILED = "failed"
+        INTERRUPTED = "interrupted"
+
+    instance = models.ForeignKey(GitLabInstance, on_delete=models.CASCADE, related_name="sync_runs")
+    trigger = models.CharField(max_length=20, help_text="Who rang: beat, command, page.")
+    started_at = models.DateTimeField(db_index=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=20, choices=Result.choices, default=Result.RUNNING)
+    calls = models.PositiveIntegerField(default=0, help_text="HTTP requests to GitLab.")
+    flags_seen = models.PositiveIntegerField(default=0)
+    flags_changed = models.PositiveIntegerField(default=0)
+    flags_missing = models.PositiveIntegerField(default=0)
+    issues_tracked = models.PositiveIntegerField(default=0)
+    issues_changed = models.PositiveIntegerField(default=0)
+    issues_missing = models.PositiveIntegerField(default=0)
+    planned = models.PositiveIntegerField(default=0, help_text="Instances and projects to read in this pass.")
+    done = models.PositiveIntegerField(default=0, help_text="Those that are read.")
+    problems = models.JSONField(default=list, blank=True, help_text="What could not be read: scope, kind, words.")
+
+    class Meta:
+        ordering = ("-started_at", "-pk")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(outcome="running", finished_at__isnull=True)
+                | (~Q(outcome="running") & Q(finished_at__isnull=False)),
+                name="finished_runs_have_an_end",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.instance} {self.started_at:%Y-%m-%d %H:%M:%S}"
+
+    @property
+    def seconds(self) -> float:
+        return (self.finished_at - self.started_at).total_seconds() if self.finished_at else 0.0
+
+
+class SyncScope(models.Model):
+    """What one worker reads at a time: an instance's flags and people, or a project's issues and flags.
+
+    Its lease keeps two workers from the same work; a dead worker's lease passes on when its time is over.
+    """
+
+    instance = models.ForeignKey(GitLabInstance, on_delete=models.CASCADE, related_name="scopes")
+    project = models.OneToOneField(
+        GitLabProject,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="scope",
+        help_text="Empty: all else.",
+    )
+    run = models.ForeignKey(
+        SyncRun,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="waiting",
+        help_text="Still to be read in it.",
+    )
+    holder = models.CharField(max_length=32, blank=True, help_text="Who reads it now.")
+    held_until = models.DateTimeField(null=True, blank=True, help_text="From then on another worker may take it.")
+    hinted_at = models.DateTimeField(null=True, blank=True, help_text="Asked for before its turn, by a webhook.")
+    cursor = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="The newest change that was read, by GitLab's clock: only newer ones are asked for.",
+    )
+    full_at = models.DateTimeField(
+        null=True, blank=True, help_text="When all of it was last asked for, not only what changed."
+    )
+    etags = models.JSONField(
+        default=dict, blank=True, help_text="GitLab's ETag by question, so that it need not answer twice."
+    )
+    read_at = models.DateTimeField(null=True, blank=True, help_text="When it was last read to the end.")
+    seconds = models.FloatField(default=0.0)
+    calls = models.PositiveIntegerField(default=0)
+    changed = models.PositiveIntegerField(default=0, help_text="Rows that were written.")
+
+    class Meta:
+        ordering = ("instance", "project")
+        constraints = [
+            models.UniqueConstraint(
+                fields=("instance",), condition=Q(project__isnull=True), name="one_scope_for_the_instance"
+            ),
+            models.CheckConstraint(
+                condition=Q(holder="", held_until__isnull=True) | (~Q(holder="") & Q(held_until__isnull=False)),
+                name="a_lease_has_an_end",
+            ),
+        ]
+        indexes = [models.Index(fields=("hinted_at",), name="scope_by_hint")]
+
+    def __str__(self) -> str:
+        return self.project.path if self.project else self.instance.name
+
+
+class InstanceHealth(models.Model):
+    """How one GitLab and our token for it are doing, shared by all workers."""
+
+    instance = models.OneToOneField(GitLabInstance, on_delete=models.CASCADE, related_name="health")
+    rate_limit = models.PositiveIntegerField(null=True, blank=True, help_text="Calls that GitLab allows in its window.")
+    rate_remaining = models.PositiveIntegerField(null=True, blank=True)
+    rate_resets_at = models.DateTimeField(null=True, blank=True)
+    rate_read_at = models.DateTimeField(null=True, blank=True)
+    window_at = models.DateTimeField(
+        null=True, blank=True, help_text="Begin of the minute in which our calls are counted."
+    )
+    window_calls = models.PositiveIntegerField(default=0)
+    paused_until = models.DateTimeField(null=True, blank=True, help_text="GitLab asked all of us to wait.")
+    failures = models.PositiveIntegerField(default=0, help_text="Failed calls in a row.")
+    opened = models.PositiveIntegerField(default=0, help_text="How often in a row the circuit was opened.")
+    open_until = models.DateTimeField(
+        null=True, blank=True, help_text="Nothing is asked before, then one call is tried."
+    )
+    words = models.CharField(max_length=500, blank=True, help_text="The newest failure and its cure.")
+    token_name = models.CharField(max_length=255, blank=True)
+    token_scopes = models.JSONField(default=list, blank=True)
+    token_expires_on = models.DateField(null=True, blank=True)
+    token_read_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "instance healths"
+
+    def __str__(self) -> str:
+        return f"health of {self.instance}"
+
+
+class HookDelivery(models.Model):
+    """One webhook delivery: stored first, answered at once, worked after. The same delivery is one row."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        DONE = "done"
+        IGNORED = "ignored", "of no interest"
+        FAILED = "failed"
+
+    instance = models.ForeignKey(GitLabInstance, on_delete=models.CASCADE, related_name="deliveries")
+    key = models.CharField(max_length=128, help_text="webhook-id or Idempotency-Key; else made from the content.")
+    event = models.CharField(max_length=60, help_text="X-Gitlab-Event, cut.")
+    project_path = models.CharField(max_length=255, blank=True)
+    content = models.JSONField(
+        default=dict, blank=True, help_text="What is needed of it; emptied once worked, for it may be confidential."
+    )
+    state = models.CharField(max_length=20, choices=State.choices, default=State.WAITING)
+    words = models.CharField(max_length=500, blank=True)
+    happened_at = models.DateTimeField(null=True, blank=True, help_text="When GitLab says that it happened.")
+    received_at = models.DateTimeField(db_index=True)
+    worked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-pk",)
+        verbose_name_plural = "hook deliveries"
+        constraints = [
+            models.UniqueConstraint(fields=("instance", "key"), name="delivery_once"),
+            models.CheckConstraint(
+                condition=Q(state="waiting", worked_at__isnull=True)
+                | (~Q(state="waiting") & Q(worked_at__isnull=False)),
+                name="worked_deliveries_have_a_time",
+            ),
+        ]
+        indexes = [models.Index(fields=("state", "id"), name="delivery_by_state")]
+
+    def __str__(self) -> str:
+        return f"{self.event} {self.key[:12]}"
+
+    @property
+    def lag_since(self) -> datetime:
+        """From when the lag of a delivery that waits is counted."""
+        return self.happened_at or self.received_at
