@@ -94,6 +94,11 @@ if GITLAB_URL and urlsplit(GITLAB_URL).scheme not in ("http", "https"):
     stop(f"GITLAB_URL is {GITLAB_URL!r}; it must begin with https:// or http://.")
 SYNC_INTERVAL_SECONDS = number("SYNC_INTERVAL_SECONDS", 60)
 FRESHNESS_SECONDS = number("FRESHNESS_SECONDS", 300)
+FLAG_INTERVAL_SECONDS = number("FLAG_INTERVAL_SECONDS", 20)
+SYNC_FULL_SECONDS = number("SYNC_FULL_SECONDS", 900)
+SYNC_LEASE_SECONDS = number("SYNC_LEASE_SECONDS", 60)
+GITLAB_TIMEOUT_SECONDS = number("GITLAB_TIMEOUT_SECONDS", 20)
+SYNC_PARALLEL = number("SYNC_PARALLEL", 2)
 LOCK_CALENDAR_HOSTS = env.list("LOCK_CALENDAR_HOSTS", default=[])
 OUTBOX_CLAIM_SECONDS = number("OUTBOX_CLAIM_SECONDS", 600)
 OVERRIDE_REVIEW_DAYS = number("OVERRIDE_REVIEW_DAYS", 3)
@@ -218,10 +223,12 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat")
 CELERY_BEAT_SCHEDULE = {
-    "sync": {"task": "rollouts.tasks.sync_due", "schedule": SYNC_INTERVAL_SECONDS},
+    "sync": {"task": "rollouts.tasks.sync_due", "schedule": min(15, SYNC_INTERVAL_SECONDS)},
+    "flags": {"task": "rollouts.tasks.flags_due", "schedule": FLAG_INTERVAL_SECONDS},
     "outbox": {"task": "rollouts.tasks.work_outbox", "schedule": min(15, SYNC_INTERVAL_SECONDS)},
     "ramp": {"task": "rollouts.tasks.advance_due", "schedule": min(30, SYNC_INTERVAL_SECONDS)},
     "calendars": {"task": "rollouts.tasks.read_calendars", "schedule": 300},
+    "prune": {"task": "rollouts.tasks.prune", "schedule": 6 * 3600},
 }
 
 # Logs: one line per event on stderr; JSON where no person is looking

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from celery import shared_task
+from django.conf import settings
 
 from .audit.source import coming_from
 from .models import GitLabInstance
@@ -13,17 +14,48 @@ from .sync import calendars, outbox, passes
 
 @shared_task(ignore_result=True)
 def sync_due() -> None:
-    """Ring for each instance, so that a slow or dead one keeps no other waiting."""
+    """Begin the passes that are due, and ring again for what waits: a worker may have died, a doorbell been lost."""
     for instance in all_instances():
         if instance.url:
-            sync_instance.delay(instance.pk)
+            passes.begin_if_due(instance)
+            ring_readers(instance)
 
 
 @shared_task(ignore_result=True)
-def sync_instance(instance_id: int, trigger: str = "beat") -> None:
-    """One pass over one GitLab."""
+def read_waiting(instance_id: int) -> None:
+    """Take part in reading one GitLab for a while, then let others have a turn."""
     with coming_from("sync"):
-        passes.sync_instance(GitLabInstance.objects.get(pk=instance_id), trigger=trigger)
+        instance = GitLabInstance.objects.get(pk=instance_id)
+        if passes.work(instance):
+            read_waiting.delay(instance_id)
+
+
+@shared_task(ignore_result=True)
+def flags_due() -> None:
+    """Ring for each instance's flags: no webhook tells of them, so they are asked for more often than all else."""
+    for instance in all_instances():
+        if instance.url:
+            read_flags.delay(instance.pk)
+
+
+@shared_task(ignore_result=True)
+def read_flags(instance_id: int) -> None:
+    """Read the flags of one instance, and nothing else of it."""
+    with coming_from("sync"):
+        passes.read_flags(GitLabInstance.objects.get(pk=instance_id))
+
+
+@shared_task(ignore_result=True)
+def prune() -> None:
+    """Forget the bookkeeping of long ago."""
+    passes.prune()
+
+
+def ring_readers(instance: GitLabInstance) -> None:
+    """As many readers as may read one instance at a time, if anything of it waits."""
+    if passes.waiting(instance):
+        for _ in range(settings.SYNC_PARALLEL):
+            read_waiting.delay(instance.pk)
 
 
 @shared_task(ignore_result=True)

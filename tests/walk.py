@@ -96,8 +96,8 @@ class World:
     def phase(self, name: str, slug: str | None = None) -> Phase:
         return next(phase for phase in facts.newest_attempts(self.rollout(slug)) if phase.name == name)
 
-    def sync(self) -> list[Any]:
-        return [passes.sync_instance(instance, trigger="command") for instance in all_instances()]
+    def sync(self, **how: Any) -> list[Any]:
+        return [passes.sync_instance(instance, trigger="command", **how) for instance in all_instances()]
 
     def do(self, verb: str, phase: str, by: str, **more: Any) -> Phase:
         return transitions.perform(verb, self.phase(phase), by=self.actor(by), **more)

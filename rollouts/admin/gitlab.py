@@ -31,7 +31,7 @@ class GitLabInstanceAdmin(AuditedAdmin):
     form = GitLabInstanceForm
     list_display = ("name", "url", "token_variable", "has_token", "flags_read_at", "flags_outcome")
     search_fields = ("name", "url")
-    readonly_fields = ("has_token", "flags_read_at", "flags_outcome", "flags_words", "retry_at")
+    readonly_fields = ("has_token", "flags_read_at", "flags_outcome", "flags_words")
     fieldsets = (
         (
             None,
@@ -64,7 +64,7 @@ class GitLabProjectAdmin(AuditedAdmin):
     search_fields = ("path",)
     readonly_fields = (
         "issues_read_at", "issues_outcome", "issues_words",
-        "flags_read_at", "flags_outcome", "flags_words", "retry_at",
+        "flags_read_at", "flags_outcome", "flags_words",
     )  # fmt: skip
     fieldsets = ((None, {"fields": ("instance", "path")}), ("When it was last read", {"fields": readonly_fields}))
 

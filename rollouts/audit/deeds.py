@@ -10,7 +10,7 @@ from typing import Any
 from django.db import models, transaction
 
 from ..models import AuditEvent, Rollout, clock
-from ..models.ledger import AuditedModel, Change, Ledger, opened, plain
+from ..models.ledger import AuditedModel, Change, Ledger, Unaudited, opened, plain
 from . import source
 from .actor import Actor
 
@@ -46,6 +46,42 @@ def deed(
         yield doing
         if ledger.changes or doing.notes:
             _event(doing).save(force_insert=True)
+
+
+@dataclass(slots=True)
+class Deeds:
+    """Many deeds of one job in one transaction, each with an event of its own."""
+
+    by: Actor
+    ledger: Ledger
+    events: list[AuditEvent] = field(default_factory=list)
+
+    def close(
+        self,
+        verb: str,
+        about: models.Model,
+        *others: models.Model,
+        rollout: Rollout | None = None,
+        notes: dict[str, Any] | None = None,
+    ) -> None:
+        """End the deed about one object: what was changed of it and of ``others`` is one event, if anything was."""
+        taken = [self.ledger.take(each._meta.label, each.pk) for each in (about, *others)]
+        ledger = Ledger()
+        for change in filter(None, taken):
+            ledger.note(change)
+        if ledger.changes:
+            self.events.append(_event(Deed(verb, self.by, about, rollout, notes=notes or {}, ledger=ledger)))
+
+
+@contextmanager
+def deeds(*, by: Actor) -> Iterator[Deeds]:
+    """Do the same to many objects in this block, written in bulk; each must be closed. All happens, or nothing does."""
+    with transaction.atomic(), opened() as ledger:
+        doing = Deeds(by, ledger)
+        yield doing
+        if left := ledger.changes:
+            raise Unaudited(f"{left[0].label} {left[0].pk} was changed in bulk without an event")
+        AuditEvent.objects.bulk_create(doing.events, batch_size=100)
 
 
 def _event(doing: Deed) -> AuditEvent:

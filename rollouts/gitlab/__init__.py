@@ -15,6 +15,7 @@ from rollouts.gitlab.errors import (
     Unauthorized,
     Unreachable,
 )
+from rollouts.gitlab.rate import Rate
 from rollouts.gitlab.records import (
     DefinitionRecord,
     FeatureRecord,
@@ -22,7 +23,9 @@ from rollouts.gitlab.records import (
     IssueRecord,
     ProjectFlagRecord,
     StrategyRecord,
+    TokenRecord,
 )
+from rollouts.gitlab.transport import Unchanged
 
 __all__ = [
     "BadAnswer",
@@ -35,10 +38,13 @@ __all__ = [
     "Gone",
     "IssueRecord",
     "ProjectFlagRecord",
+    "Rate",
     "RateLimited",
     "Rejected",
     "ServerError",
     "StrategyRecord",
+    "TokenRecord",
     "Unauthorized",
+    "Unchanged",
     "Unreachable",
 ]

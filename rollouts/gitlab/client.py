@@ -10,49 +10,77 @@ whether it was made.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from rollouts.gitlab import fields, wording
 from rollouts.gitlab.connection import PER_PAGE, Connection, flag_segment, read_row, segment
 from rollouts.gitlab.errors import BadAnswer, Forbidden, Gone
-from rollouts.gitlab.records import DefinitionRecord, FeatureRecord, IssueRecord, ProjectFlagRecord
+from rollouts.gitlab.records import DefinitionRecord, FeatureRecord, IssueRecord, ProjectFlagRecord, TokenRecord
 from rollouts.gitlab.transport import json_of
 
 IIDS_PER_CALL = 100
+#: Characters of the numbers in one address: web servers take 8 kB for it (nginx: large_client_header_buffers).
+LONGEST_QUERY = 6_000
 
 
 class GitLab(Connection):
     """One GitLab, seen with one token; see Connection for how it is made."""
 
-    def features(self) -> list[FeatureRecord]:
-        """All instance flags that were ever set, in one call (``GET /features`` is not paginated)."""
-        return self._records("/features", {}, FeatureRecord.from_gitlab, needs=Forbidden.FEATURES)
+    def features(self, *, unless: str = "") -> list[FeatureRecord]:
+        """All instance flags that were ever set, in one call (``GET /features`` is not paginated).
+
+        Raises Unchanged where ``unless`` is still its ETag.
+        """
+        return self._records("/features", {}, FeatureRecord.from_gitlab, needs=Forbidden.FEATURES, unless=unless)
 
     def feature_definitions(self) -> list[DefinitionRecord]:
         """The YAML definitions of all instance flags, those never set included (``GET /features/definitions``)."""
         return self._records("/features/definitions", {}, DefinitionRecord.from_gitlab, needs=Forbidden.FEATURES)
 
-    def project_flags(self, project: str | int) -> list[ProjectFlagRecord]:
-        """All flags of a project (``GET /projects/:id/feature_flags``, all pages)."""
+    def project_flags(self, project: str | int, *, unless: str = "") -> list[ProjectFlagRecord]:
+        """All flags of a project (``GET /projects/:id/feature_flags``, all pages).
+
+        Raises Unchanged where ``unless`` is still the ETag of the only page.
+        """
         return self._records(
             _flags(project),
             {"per_page": PER_PAGE},
             ProjectFlagRecord.from_gitlab,
             needs=Forbidden.PROJECT,
+            unless=unless,
         )
 
-    def issues(self, project: str | int, iids: Iterable[int]) -> list[IssueRecord]:
+    def issues(
+        self, project: str | int, iids: Iterable[int], *, updated_after: datetime | None = None
+    ) -> list[IssueRecord]:
         """These issues of a project, by their numbers; those that are gone or hidden are not in the answer.
 
-        One call for up to 100 numbers (``GET /projects/:id/issues?iids[]=``). Raises Gone for an unknown project.
+        One call for up to 100 numbers (``GET /projects/:id/issues?iids[]=``). With ``updated_after`` only those that
+        changed then or later, one call for as many numbers as an address holds, and one more for each 100 that did.
+        Raises Gone for an unknown project.
         """
         wanted = sorted(set(iids))
         found: dict[int, IssueRecord] = {}
-        for start in range(0, len(wanted), IIDS_PER_CALL):
-            batch = wanted[start : start + IIDS_PER_CALL]
-            found.update(self._issue_batch(project, batch))
+        unread: list[BadAnswer] = []
+        for batch in _batches(wanted, longest=None if updated_after is None else LONGEST_QUERY):
+            found.update(self._issue_batch(project, batch, updated_after))
+            unread += self.unread
+        self.unread = unread
         return list(found.values())
+
+    def issue_by_id(self, id: int) -> IssueRecord | None:
+        """An issue by its id, in whatever project it is (``GET /issues/:id``, administrators only), or None."""
+        try:
+            answer = json_of(self._get(f"/issues/{int(id)}", {}, needs=Forbidden.ANY_ISSUE))
+        except Gone:
+            return None
+        return IssueRecord.from_gitlab(answer)
+
+    def own_token(self) -> TokenRecord:
+        """What our token is (``GET /personal_access_tokens/self``). Gone or Unauthorized for other kinds of token."""
+        return TokenRecord.from_gitlab(json_of(self._get("/personal_access_tokens/self", {})))
 
     def user_id(self, username: str) -> int | None:
         """The id of a user by user name (``GET /users?username=``), or None. GitLab ignores upper and lower case."""
@@ -177,12 +205,16 @@ class GitLab(Connection):
         """
         return self._change("post", _notes(project, iid), {"body": body}, _note_id, needs=Forbidden.WRITE_ISSUES)
 
-    def _issue_batch(self, project: str | int, iids: list[int]) -> dict[int, IssueRecord]:
+    def _issue_batch(
+        self, project: str | int, iids: list[int], updated_after: datetime | None
+    ) -> dict[int, IssueRecord]:
         wanted = set(iids)
         found: dict[int, IssueRecord] = {}
-        query = {"iids[]": iids, "scope": "all", "per_page": PER_PAGE}
-        for place, row in self._rows(_issues(project), query, needs=Forbidden.PROJECT):
-            record = read_row(IssueRecord.from_gitlab, row, place)
+        query: dict[str, Any] = {"iids[]": iids, "scope": "all", "per_page": PER_PAGE}
+        if updated_after is not None:
+            query["updated_after"] = updated_after.astimezone(UTC).isoformat(timespec="seconds")
+        rows = self._rows(_issues(project), query, needs=Forbidden.PROJECT)
+        for record in self._readable(IssueRecord.from_gitlab, rows):
             if record.iid in wanted:  # a plainer server may ignore iids[]
                 found[record.iid] = record
             if len(found) == len(wanted):
@@ -195,6 +227,20 @@ class GitLab(Connection):
         except Gone:
             return None
         return fields.required_number(fields.as_object(answer, "the answer"), "id")
+
+
+def _batches(iids: list[int], *, longest: int | None) -> Iterator[list[int]]:
+    """A hundred numbers at a time, or as many as fit into a query of so many characters."""
+    batch: list[int] = []
+    length = 0
+    for iid in iids:
+        length += len(f"iids%5B%5D={iid}&")
+        if batch and (len(batch) == IIDS_PER_CALL if longest is None else length > longest):
+            yield batch
+            batch, length = [], len(f"iids%5B%5D={iid}&")
+        batch.append(iid)
+    if batch:
+        yield batch
 
 
 def _issues(project: str | int) -> str:

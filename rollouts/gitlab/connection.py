@@ -5,7 +5,7 @@ The questions and changes themselves are in client.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, TypeVar
 from urllib.parse import parse_qs, quote, urlsplit, urlunsplit
 
@@ -14,7 +14,7 @@ import requests
 
 from rollouts.gitlab import fields
 from rollouts.gitlab.errors import BadAnswer, Forbidden, GitLabProblem, Gone, Unreachable
-from rollouts.gitlab.transport import Transport, json_of
+from rollouts.gitlab.transport import Heard, Permit, Transport, json_of
 
 PER_PAGE = 100  # GitLab's largest page (doc/api/rest/_index.md, "Pagination")
 MOST_PAGES = 1_000
@@ -28,12 +28,25 @@ class Connection:
 
     ``url`` is the base address, with a path prefix where GitLab has one; ``token`` may be empty (public projects only);
     ``timeout`` is seconds to connect and seconds between two bytes. Nothing is sent before the first question.
+    ``permit`` is asked before each HTTP request and may raise a GitLabProblem instead; ``heard`` is told how each
+    ended. After a question that has several rows, ``unread`` holds those that could not be read, and ``etag`` what
+    the same question may be asked with again.
     """
 
-    def __init__(self, url: str, token: str, *, timeout: tuple[float, float] = (5.0, 20.0)) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        *,
+        timeout: tuple[float, float] = (5.0, 20.0),
+        permit: Permit = lambda: None,
+        heard: Heard = lambda problem, rate: None,
+    ) -> None:
         self.url = _without_credentials(url)
+        self.unread: list[BadAnswer] = []
         token = token.strip()
-        self._transport = Transport(self.url, sendable=token.isascii() and token.isprintable() and " " not in token)
+        sendable = token.isascii() and token.isprintable() and " " not in token
+        self._transport = Transport(self.url, permit=permit, heard=heard, sendable=sendable)
         self._gitlab = python_gitlab.Gitlab(
             self.url,
             private_token=token or None,
@@ -49,34 +62,60 @@ class Connection:
         """HTTP requests really sent, those that were asked again included."""
         return self._transport.calls
 
+    @property
+    def etag(self) -> str:
+        """The ETag of the newest answer, empty where it had none."""
+        return self._transport.etag
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.url!r})"  # never the token
 
-    def _records(self, path: str, query: dict[str, Any], read: Callable[[Any], Record], *, needs: str) -> list[Record]:
-        return [read_row(read, row, place) for place, row in self._rows(path, query, needs=needs)]
+    def _records(
+        self, path: str, query: dict[str, Any], read: Callable[[Any], Record], *, needs: str, unless: str = ""
+    ) -> list[Record]:
+        """All rows that can be read; what can't is in ``unread``, and BadAnswer where that is every one."""
+        return list(self._readable(read, self._rows(path, query, needs=needs, unless=unless)))
 
-    def _rows(self, path: str, query: dict[str, Any], *, needs: str) -> Iterator[tuple[str, Any]]:
-        """Every row of every page, with its place for error messages.
+    def _readable(self, read: Callable[[Any], Record], rows: Iterable[tuple[str, Any]]) -> Iterator[Record]:
+        self.unread = []
+        good = 0
+        for place, row in rows:
+            try:
+                record = read_row(read, row, place)
+            except BadAnswer as problem:
+                self.unread.append(problem)
+                continue
+            good += 1
+            yield record
+        if self.unread and not good:
+            raise self.unread[0]
+
+    def _rows(self, path: str, query: dict[str, Any], *, needs: str, unless: str = "") -> Iterator[tuple[str, Any]]:
+        """Every row of every page, with its place for error messages. Raises Unchanged where ``unless`` is its ETag.
 
         Of a page's ``Link`` only the query is taken: the path and the host stay ours, whatever a proxy wrote there.
         """
         what = path.strip("/").rsplit("/", 1)[-1]
         asked: list[dict[str, Any]] = []
         while True:
-            response = self._get(path, query, needs=needs)
+            response = self._get(path, query, needs=needs, unless=unless)
             asked.append(query)
             for index, row in enumerate(fields.as_rows(json_of(response), what)):
                 yield f"{what}[{index}]", row
             following = _next_page(response, query)
             if following is None:
                 return
+            self._transport.etag = unless = ""  # one page's ETag says nothing of the others
             if len(asked) >= MOST_PAGES or following in asked[-2:]:
                 raise BadAnswer("the header Link", "leads in a circle")
             query = following
 
-    def _get(self, path: str, query: dict[str, Any], *, needs: str = Forbidden.ANY) -> requests.Response:
-        """One GET. Raises GitLabProblem and nothing else."""
-        return self._send("get", path, needs=needs, query_data=query)
+    def _get(
+        self, path: str, query: dict[str, Any], *, needs: str = Forbidden.ANY, unless: str = ""
+    ) -> requests.Response:
+        """One GET. Raises GitLabProblem, or Unchanged where ``unless`` is the answer's ETag, and nothing else."""
+        headers = {"extra_headers": {"If-None-Match": unless}} if unless else {}
+        return self._send("get", path, needs=needs, query_data=query, **headers)
 
     def _change(
         self,

@@ -16,7 +16,8 @@ class IssueRecord:
     """One item of ``GET /projects/:id/issues`` (GitLab doc/api/issues.md).
 
     Required: iid, title, state. ``project_id`` is None and times are None where a server does not send them. People are
-    user names. Task counts come from ``task_completion_status`` (``has_tasks`` is inverted in GitLab's code).
+    user names. ``path`` is the project's as it is now (``references.full``), empty where not sent. Task counts come
+    from ``task_completion_status`` (``has_tasks`` is inverted in GitLab's code).
     """
 
     project_id: int | None
@@ -37,6 +38,7 @@ class IssueRecord:
     moved_to_id: int | None = None
     issue_type: str = "issue"
     due_date: date | None = None
+    path: str = ""
 
     @classmethod
     def from_gitlab(cls, raw: Any) -> IssueRecord:
@@ -67,7 +69,17 @@ class IssueRecord:
             moved_to_id=fields.number(raw, "moved_to_id"),
             issue_type=fields.text(raw, "issue_type", limit=fields.NAME) or "issue",
             due_date=fields.day(raw, "due_date"),
+            path=_path(raw),
         )
+
+
+def _path(raw: Mapping[str, Any]) -> str:
+    """``group/app`` of ``group/app#12``: no more calls are needed to see that a project was moved or renamed."""
+    references = raw.get("references")
+    if not isinstance(references, Mapping) or not isinstance(references.get("full"), str):
+        return ""
+    path, hash_sign, _ = fields.clean(references["full"], fields.NAME).rpartition("#")
+    return path if hash_sign else ""
 
 
 def _tasks(raw: Mapping[str, Any]) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from rollouts.gitlab import fields
@@ -23,6 +23,7 @@ __all__ = [
     "IssueRecord",
     "ProjectFlagRecord",
     "StrategyRecord",
+    "TokenRecord",
 ]
 
 LONG = 1_000_000  # comma lists of user names
@@ -186,6 +187,25 @@ class ProjectFlagRecord:
                 fields.within(place, StrategyRecord.from_gitlab, strategy)
                 for place, strategy in fields.objects(raw, "strategies")
             ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRecord:
+    """Our own token (``GET /personal_access_tokens/self``). ``expires_at`` is the first day on which it is void."""
+
+    name: str
+    scopes: tuple[str, ...] = ()
+    expires_at: date | None = None
+
+    @classmethod
+    def from_gitlab(cls, raw: Any) -> TokenRecord:
+        """Read one token. Raises BadAnswer naming the field."""
+        raw = fields.as_object(raw, "token")
+        return cls(
+            name=fields.text(raw, "name", limit=fields.NAME),
+            scopes=fields.names(raw, "scopes"),
+            expires_at=fields.day(raw, "expires_at"),
         )
 
 

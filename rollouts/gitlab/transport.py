@@ -14,13 +14,15 @@ from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from http.cookiejar import DefaultCookiePolicy
 from time import monotonic
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
 import urllib3
@@ -36,12 +38,17 @@ from rollouts.gitlab.errors import (
     Unauthorized,
     Unreachable,
 )
+from rollouts.gitlab.rate import Rate
 from rollouts.gitlab.refusal import rejected
+
+Permit = Callable[[], None]
+Heard = Callable[[GitLabProblem | None, Rate | None], None]
 
 QUESTIONS = ("GET", "HEAD")  # all else changes something
 LARGEST_ANSWER = 50 * 1024 * 1024
 LONGEST_ANSWER = 120.0  # seconds for one answer, from first to last byte
 LONGEST_WAIT = timedelta(days=1)  # what a rate limit may ask of us; more is a mistake of the other side
+LONGEST_ETAG = 200
 TRIES = 3
 REDIRECTS = 3
 PIECE = 64 * 1024
@@ -68,20 +75,47 @@ class _Failed(Exception):
         self.passes = passes
 
 
+class Unchanged(Exception):
+    """304: what was asked for is what its ETag says. No problem, and no answer either."""
+
+
 class _Session(requests.Session):
-    """A session that leaves redirects to us: requests would read their whole body, and follow to any host."""
+    """A session that leaves redirects to us: requests would read their whole body, and follow to any host.
+
+    It keeps connections and nothing else: no cookies, for tokens may share it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         return None
 
 
-class Transport(RequestsBackend):
-    """One shared session to one GitLab. ``calls`` counts the HTTP requests that were really sent."""
+_kept = threading.local()
 
-    def __init__(self, base_url: str, *, sendable: bool = True) -> None:
+
+def _session_to(base: SplitResult) -> _Session:
+    """This thread's session to a GitLab: its connections stay open from one pass to the next."""
+    sessions: dict[tuple[str, str], _Session] = _kept.__dict__.setdefault("sessions", {})
+    return sessions.setdefault((base.scheme, base.netloc), _Session())
+
+
+class Transport(RequestsBackend):
+    """One thread's way to one GitLab. ``calls`` counts the HTTP requests that were really sent.
+
+    ``permit`` is asked before each of them and may raise a GitLabProblem; ``heard`` is told after each how it ended
+    and what GitLab said of its rate limit. ``etag`` is that of the newest answer, empty where it had none.
+    """
+
+    def __init__(self, base_url: str, *, permit: Permit, heard: Heard, sendable: bool = True) -> None:
         """``sendable`` says whether the token can stand in a header at all."""
-        super().__init__(_Session())
+        super().__init__(_session_to(urlsplit(base_url)))
         self.calls = 0
+        self.etag = ""
+        self._permit = permit
+        self._heard = heard
         self._sendable = sendable
         self._base = urlsplit(base_url)
         self._host = self._base.hostname or base_url[:200]
@@ -98,16 +132,25 @@ class Transport(RequestsBackend):
                 response = self._follow(method, url, options)
             except _Failed as failed:
                 problem, arrived = failed.problem, failed.arrived
+                self._heard(problem, None)
                 if failed.passes:
                     continue
                 break
+            rate = Rate.from_headers(response.headers, datetime.now(UTC))
             if 200 <= response.status_code < 300:
+                self._heard(None, rate)
+                self.etag = response.headers.get("ETag", "")[:LONGEST_ETAG]
                 return RequestsResponse(response)
+            if response.status_code == 304 and "If-None-Match" in options.get("headers", {}):
+                self._heard(None, rate)
+                raise Unchanged
             arrived = not 400 <= response.status_code < 500
             if response.status_code >= 500:
                 problem = ServerError(response.status_code, asked_again=is_question)
+                self._heard(problem, rate)
                 continue
             problem = _problem_of(response, is_question=is_question)
+            self._heard(problem, rate)
             break
         raise problem if is_question or not arrived else problem.about_a_change()
 
@@ -143,6 +186,7 @@ class Transport(RequestsBackend):
 
     def _send(self, method: str, url: str, options: dict[str, Any]) -> requests.Response:
         """One request and its whole answer, or _Failed. It is raised outside of ``except``: nothing raw hangs on it."""
+        self._permit()
         try:
             response = self._client.request(
                 method,

@@ -38,7 +38,7 @@ class Outcome(models.TextChoices):
 class GitLabInstance(AuditedModel):
     """A GitLab that the portal reads. Its token stays in the environment: only the variable's name is kept."""
 
-    unaudited_fields = frozenset({"flags_read_at", "flags_outcome", "flags_words", "retry_at"})
+    unaudited_fields = frozenset({"flags_read_at", "flags_outcome", "flags_words"})
 
     name = models.SlugField(unique=True, help_text="Short name, used in commands and addresses: gitlab, staging.")
     url = models.URLField(
@@ -63,7 +63,7 @@ class GitLabInstance(AuditedModel):
         max_length=100,
         default="GITLAB_WEBHOOK_SIGNING_TOKEN",
         validators=[VARIABLE],
-        help_text="Environment variable with the signing token (whsec_…) of its webhooks, GitLab 19.1 and later.",
+        help_text="Environment variable with the signing token (whsec_…) of its webhooks, from GitLab 19.1 on.",
     )
     rate_share = models.PositiveSmallIntegerField(
         default=50,
@@ -85,9 +85,6 @@ class GitLabInstance(AuditedModel):
     )
     flags_words = models.CharField(
         max_length=500, blank=True, editable=False, help_text="What went wrong, and the cure."
-    )
-    retry_at = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="Not asked for flags before this time (GitLab's Retry-After)."
     )
 
     class Meta:
@@ -134,7 +131,6 @@ class GitLabProject(AuditedModel):
             "flags_read_at",
             "flags_outcome",
             "flags_words",
-            "retry_at",
         }
     )
 
@@ -155,7 +151,6 @@ class GitLabProject(AuditedModel):
     flags_read_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When flags were last read.")
     flags_outcome = models.CharField(max_length=20, choices=Outcome.choices, default=Outcome.UNREAD, editable=False)
     flags_words = models.CharField(max_length=500, blank=True, editable=False)
-    retry_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Not asked before this time.")
 
     class Meta:
         ordering = ("instance", "path")
@@ -203,7 +198,6 @@ class TrackedIssue(AuditedModel):
     """A GitLab issue that the portal follows. Title, labels and people of a confidential one need a role to see."""
 
     confidential_fields = frozenset({"title", "labels", "assignees", "author"})
-    unaudited_fields = frozenset({"hinted_at"})
 
     project = models.ForeignKey(GitLabProject, on_delete=models.PROTECT, related_name="issues")
     iid = models.PositiveIntegerField("number", help_text="The number in the issue's address.")
@@ -229,9 +223,6 @@ class TrackedIssue(AuditedModel):
         editable=False,
         related_name="predecessors",
         help_text="The issue that it became when it was moved to another project.",
-    )
-    hinted_at = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="A webhook told of a change that only a reading can show."
     )
     first_read_at = models.DateTimeField(null=True, blank=True, help_text="When GitLab first answered for this issue.")
 

@@ -11,6 +11,7 @@ import traceback
 import uuid
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -23,6 +24,7 @@ from rollouts.simulator.state import State
 from rollouts.simulator.store import Refused
 
 LARGEST_BODY = 5 * 1024 * 1024
+UNREACHED = 1_000_000
 HTML = "text/html; charset=utf-8"
 
 
@@ -42,7 +44,7 @@ class Logged:
 
 
 class RateLimit:
-    """Requests of one caller in the running minute. Without a limit, headers alone (GitLab.com's 2,000)."""
+    """Requests of one caller in the running minute. Without a limit, headers alone, of one that nobody reaches."""
 
     def __init__(self) -> None:
         self.limit: int | None = None
@@ -51,7 +53,7 @@ class RateLimit:
 
     def count(self, caller: str) -> tuple[dict[str, str], bool]:
         """The headers for this answer, and whether the caller may still ask."""
-        limit, minute = self.limit or 2_000, int(time.time() // 60)
+        limit, minute = self.limit or UNREACHED, int(time.time() // 60)
         with self._lock:
             if len(self._counts) > 1_000:
                 self._counts = {key: count for key, count in self._counts.items() if key[1] == minute}
@@ -82,6 +84,7 @@ class Server(ThreadingHTTPServer):
         self.faults = Faults()
         self.rate = RateLimit()
         self.log: deque[Logged] = deque(maxlen=10_000)
+        self._connections: set[socket.socket] = set()
         super().__init__(("127.0.0.1", port), Handler)
 
     @property
@@ -94,6 +97,21 @@ class Server(ThreadingHTTPServer):
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def server_close(self) -> None:
+        """Who is stopped answers nobody: connections that are kept open end too."""
+        super().server_close()
+        for connection in list(self._connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hung up is no error of ours."""

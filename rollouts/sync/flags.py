@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from ..audit.actor import Actor
-from ..audit.deeds import deed
-from ..gitlab import DefinitionRecord, FeatureRecord, GitLab, GitLabProblem, ProjectFlagRecord, StrategyRecord
-from ..models import FeatureFlag, FlagReading, GitLabInstance, GitLabProject, Outcome, clock
+from ..audit.deeds import deeds
+from ..gitlab import (
+    DefinitionRecord,
+    FeatureRecord,
+    GitLab,
+    GitLabProblem,
+    ProjectFlagRecord,
+    StrategyRecord,
+    Unchanged,
+)
+from ..models import FeatureFlag, FlagReading, GitLabInstance, GitLabProject, Outcome, Rollout, clock
 from ..rules.expected import Presence
 from ..rules.exposure import NOBODY, Exposure
 from .outcome import Problem, Report
-from .scopes import keep_problem, keep_success, must_wait
+from .scopes import keep_problem, keep_success
 
 JOB = Actor.job("sync")
+#: Flags that are written in one transaction.
+BATCH = 100
+#: Rows that could not be read are all alike: so many of them are told.
+MOST_TOLD = 5
 DEFINED = (
     "type",
     "group",
@@ -27,16 +40,38 @@ DEFINED = (
 )
 
 
-def sync_instance_flags(gitlab: GitLab, instance: GitLabInstance, report: Report) -> None:
-    """One ``GET /features``; the definitions only when a flag of ours is not listed."""
+@dataclass(slots=True)
+class Read:
+    """What GitLab says of one flag, before it is compared with what is known."""
+
+    flag: FeatureFlag
+    presence: Presence
+    exposure: Exposure = NOBODY
+    raw: list[Any] = field(default_factory=list)
+    definition: DefinitionRecord | None = None
+
+
+def sync_instance_flags(
+    gitlab: GitLab, instance: GitLabInstance, report: Report, etags: dict[str, str] | None = None
+) -> set[int]:
+    """One ``GET /features``; the definitions only when a flag of ours is not listed. The ids of flags that changed.
+
+    ``etags`` holds what GitLab said the last time under ``flags``, and is kept up to date.
+    """
     read_at = clock.now()
-    if must_wait(instance, read_at, report, "flags"):
-        return
+    etags = {} if etags is None else etags
+    unread = FeatureFlag.objects.filter(instance=instance, project=None, presence=Presence.UNREAD)
     try:
-        listed = {record.name: record for record in gitlab.features()}
+        unless = "" if unread.filter(rollouts__isnull=False).exists() else etags.get("flags", "")
+        listed = {record.name: record for record in gitlab.features(unless=unless)}
+    except Unchanged:
+        keep_success(instance, "flags", read_at)
+        return set()
     except GitLabProblem as problem:
         keep_problem(instance, "flags", problem, report, "flags")
-        return
+        return set()
+    etags["flags"] = "" if gitlab.unread else gitlab.etag
+    is_whole = not _tell_unread(gitlab, report, "flags")
     known = {
         flag.name: flag
         for flag in FeatureFlag.objects.filter(instance=instance, project=None).select_related("reading")
@@ -47,14 +82,17 @@ def sync_instance_flags(gitlab: GitLab, instance: GitLabInstance, report: Report
         )
     )
     report.flags.seen += len(listed)
-    for name, record in listed.items():
-        _apply_listed(instance, known.get(name), record, read_at, report)
+    reads = [
+        read
+        for name, record in listed.items()
+        if (read := _listed(known.get(name) or FeatureFlag(instance=instance, name=name), record, report))
+    ]
     absent = [
         flag
         for name, flag in known.items()
         if name not in listed and (name in carried or flag.presence not in (Presence.UNREAD, Presence.UNSET_OFF))
     ]
-    if absent:
+    if absent and is_whole:
         definitions = _definitions(gitlab, report)
         for flag in absent:
             definition = definitions.get(flag.name) if definitions is not None else None
@@ -64,24 +102,42 @@ def sync_instance_flags(gitlab: GitLab, instance: GitLabInstance, report: Report
             presence = {True: Presence.UNSET_ON, False: Presence.UNSET_OFF, None: Presence.UNKNOWN}[default]
             if definition and default is None:
                 presence = Presence.UNSET_OFF
-            _apply(flag, presence, NOBODY, [], read_at, report, definition=definition)
+            reads.append(Read(flag, presence, definition=definition))
             report.flags.missing += presence is Presence.UNKNOWN and flag.name in carried
+    changed = _write(reads, read_at, report)
     keep_success(instance, "flags", read_at)
+    return changed
 
 
-def sync_project_flags(gitlab: GitLab, project: GitLabProject, flags: Iterable[FeatureFlag], report: Report) -> None:
-    """``GET /projects/:id/feature_flags`` once, for all environments that plans name."""
+def sync_project_flags(
+    gitlab: GitLab,
+    project: GitLabProject,
+    flags: Sequence[FeatureFlag],
+    report: Report,
+    etags: dict[str, str] | None = None,
+) -> set[int]:
+    """``GET /projects/:id/feature_flags`` once, for all environments that plans name. The ids of flags that changed."""
     read_at = clock.now()
+    etags = {} if etags is None else etags
     try:
-        listed = {record.name: record for record in gitlab.project_flags(project.path)}
+        unless = "" if any(flag.presence == Presence.UNREAD for flag in flags) else etags.get("flags", "")
+        listed = {record.name: record for record in gitlab.project_flags(project.address, unless=unless)}
+    except Unchanged:
+        keep_success(project, "flags", read_at)
+        return set()
     except GitLabProblem as problem:
         keep_problem(project, "flags", problem, report, f"flags of {project.path}")
-        return
+        return set()
+    etags["flags"] = "" if gitlab.unread else gitlab.etag
+    is_whole = not _tell_unread(gitlab, report, f"flags of {project.path}")
     report.flags.seen += len(listed)
+    reads = []
     for flag in flags:
         record = listed.get(flag.name)
+        if record is None and not is_whole:
+            continue
         if record is None:
-            _apply(flag, Presence.UNKNOWN, NOBODY, [], read_at, report)
+            reads.append(Read(flag, Presence.UNKNOWN))
             report.flags.missing += 1
             continue
         try:
@@ -89,67 +145,88 @@ def sync_project_flags(gitlab: GitLab, project: GitLabProject, flags: Iterable[F
         except ValueError as error:
             report.problems.append(Problem(flag.name, Outcome.BAD_ANSWER, f"{error}: the flag keeps its last reading."))
             continue
-        raw = [_strategy(strategy) for strategy in record.strategies]
-        _apply(flag, Presence.SET, exposure, raw, read_at, report)
+        reads.append(Read(flag, Presence.SET, exposure, [_strategy(strategy) for strategy in record.strategies]))
+    changed = _write(reads, read_at, report)
     keep_success(project, "flags", read_at)
+    return changed
 
 
-def _apply_listed(
-    instance: GitLabInstance, flag: FeatureFlag | None, record: FeatureRecord, read_at: datetime, report: Report
-) -> None:
+def _tell_unread(gitlab: GitLab, report: Report, scope: str) -> bool:
+    """Report rows that could not be read; while there are any, what is not listed may be one of them."""
+    for problem in gitlab.unread[:MOST_TOLD]:
+        report.problems.append(Problem(scope, problem.kind, problem.words))
+    return bool(gitlab.unread)
+
+
+def _listed(flag: FeatureFlag, record: FeatureRecord, report: Report) -> Read | None:
     try:
         exposure = Exposure.from_gates((gate.key, gate.value) for gate in record.gates)
     except ValueError as error:
         report.problems.append(Problem(record.name, Outcome.BAD_ANSWER, f"{error}: the flag keeps its last reading."))
-        return
+        return None
     raw = [{"key": gate.key, "value": gate.value} for gate in record.gates]
-    flag = flag or FeatureFlag(instance=instance, name=record.name)
-    _apply(flag, Presence.SET, exposure, raw, read_at, report, definition=record.definition)
+    return Read(flag, Presence.SET, exposure, raw, record.definition)
 
 
-def _apply(
-    flag: FeatureFlag,
-    presence: Presence,
-    exposure: Exposure,
-    raw: list[Any],
-    read_at: datetime,
-    report: Report,
-    *,
-    definition: DefinitionRecord | None = None,
-) -> None:
-    """Keep a reading if it differs from the newest one; a row that does not change is not written."""
-    if not _differs(flag, presence, exposure) and not _define(flag, definition):
-        return
-    with deed("flag.read", by=JOB) as doing:
-        if flag.pk:  # look again under the lock: another pass may have been faster
-            flag = FeatureFlag.objects.select_for_update().get(pk=flag.pk)
-            if flag.reading and flag.reading.read_at > read_at:
-                return
-        redefined = _define(flag, definition)
-        if not _differs(flag, presence, exposure):
-            if redefined:
-                flag.save()
-                doing.verb, doing.about = "flag.define", flag
-            return
-        if not flag.pk:
-            if found := FeatureFlag.objects.filter(
-                instance=flag.instance, project=flag.project, name=flag.name, environment=flag.environment
-            ).first():
-                flag = found
-            flag.save()
-        reading = FlagReading.objects.create(
-            flag=flag, read_at=read_at, presence=presence, gates=exposure.as_json(), raw=raw
+def _write(reads: Sequence[Read], read_at: datetime, report: Report) -> set[int]:
+    """Keep what differs from what is known, a hundred flags in one transaction; the ids of flags that changed."""
+    differing = [read for read in reads if _differs(read) or _define(read.flag, read.definition)]
+    changed: set[int] = set()
+    for start in range(0, len(differing), BATCH):
+        changed |= _write_batch(differing[start : start + BATCH], read_at)
+    report.flags.changed += len(changed)
+    return changed
+
+
+def _write_batch(reads: Sequence[Read], read_at: datetime) -> set[int]:
+    """A reading for each flag whose exposure differs, and one event for each flag that changed. Constant queries."""
+    with deeds(by=JOB) as doing:
+        _look_again(reads)
+        FeatureFlag.objects.bulk_create([read.flag for read in reads if read.flag.pk is None])
+        fresh = [read for read in reads if not (read.flag.reading and read.flag.reading.read_at > read_at)]
+        redefined = {read.flag.pk for read in fresh if _define(read.flag, read.definition)}
+        differing = {read.flag.pk: read for read in fresh if _differs(read)}
+        readings = FlagReading.objects.bulk_create(
+            FlagReading(
+                flag=read.flag, read_at=read_at, presence=read.presence, gates=read.exposure.as_json(), raw=read.raw
+            )
+            for read in differing.values()
         )
-        flag.presence, flag.reading = presence, reading
-        flag.save()
-        doing.about = flag
-        doing.rollout = flag.rollouts.first()
-        doing.notes["read"] = flag.latest.words
-        report.flags.changed += 1
+        for reading in readings:
+            reading.flag.presence, reading.flag.reading = reading.presence, reading
+        rows = [read.flag for read in fresh if read.flag.pk in redefined or read.flag.pk in differing]
+        FeatureFlag.objects.bulk_update(rows, ["presence", "reading", *DEFINED])
+        of = _rollouts_of(rows)
+        for reading in readings:
+            flag, notes = reading.flag, {"read": reading.flag.latest.words}
+            doing.close("flag.read", flag, reading, rollout=of.get(flag.pk), notes=notes)
+        for read in reads:
+            doing.close("flag.define", read.flag, rollout=of.get(read.flag.pk))
+    return set(differing)
 
 
-def _differs(flag: FeatureFlag, presence: Presence, exposure: Exposure) -> bool:
-    return flag.reading is None or flag.presence != presence or flag.reading.exposure != exposure
+def _look_again(reads: Sequence[Read]) -> None:
+    """Take each flag's row as it is now, under its lock: another worker, or a plan, may have been faster."""
+    rows = FeatureFlag.objects.select_for_update(of=("self",)).select_related("reading").order_by("pk")
+    by_id = rows.in_bulk([read.flag.pk for read in reads if read.flag.pk])
+    new = [read.flag for read in reads if read.flag.pk is None]
+    made = {
+        (flag.name, flag.environment, flag.project_id): flag
+        for flag in (rows.filter(instance=new[0].instance, name__in=[flag.name for flag in new]) if new else ())
+    }
+    for read in reads:
+        flag = read.flag
+        read.flag = by_id.get(flag.pk) or made.get((flag.name, flag.environment, flag.project_id)) or flag
+
+
+def _rollouts_of(flags: Sequence[FeatureFlag]) -> dict[int, Rollout]:
+    rollouts = Rollout.objects.filter(flag__in=[flag.pk for flag in flags]).order_by("-title")
+    return {rollout.flag_id: rollout for rollout in rollouts}
+
+
+def _differs(read: Read) -> bool:
+    flag = read.flag
+    return flag.reading is None or flag.presence != read.presence or flag.reading.exposure != read.exposure
 
 
 def _define(flag: FeatureFlag, definition: DefinitionRecord | None) -> bool:

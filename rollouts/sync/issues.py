@@ -1,68 +1,164 @@
-"""Read tracked issues: per project, up to 100 in one call; only rows that changed are written."""
+"""Read tracked issues: per project, up to 100 in one call; only rows that changed are written, in bulk.
+
+Most passes ask only for what changed since the newest change that is known, by GitLab's own clock. What such a
+question can't show (deleted, hidden from us) is found by a full one now and then.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from ..audit.actor import Actor
-from ..audit.deeds import deed
+from ..audit.deeds import deeds
 from ..gitlab import GitLab, GitLabProblem, IssueRecord
-from ..models import GitLabProject, Outcome, TrackedIssue, clock
-from .outcome import Report
+from ..models import GitLabProject, Outcome, Rollout, RolloutIssue, TrackedIssue, clock
+from .outcome import Problem, Report
 from .scopes import keep_problem, keep_success
 
 JOB = Actor.job("sync")
+#: Rows that could not be read are all alike: so many of them are told.
+MOST_TOLD = 5
+#: As many as one call can ask for and one transaction writes.
+BATCH = 100
+#: Changes this much older than the newest known one are asked for again: a change may be stamped by one clock of
+#: GitLab and seen after another's. Longer than a lease, so that nothing falls between two questions of a pass.
+OVERLAP = timedelta(minutes=5)
 
 
-def sync_project_issues(gitlab: GitLab, project: GitLabProject, issues: list[TrackedIssue], report: Report) -> None:
-    """``GET /projects/:id/issues?iids[]=…`` for all tracked issues of one project.
+@dataclass(slots=True)
+class IssuesRead:
+    """What reading one project's issues brought: rows that changed, and how far we know it."""
 
-    An issue that GitLab does not show is kept as it was and marked as not found: deleted, moved, or hidden
-    from our token (GitLab answers the same for all three).
+    changed: set[int] = field(default_factory=set)
+    cursor: datetime | None = None
+    records: list[IssueRecord] = field(default_factory=list)
+    unread: list[GitLabProblem] = field(default_factory=list)
+
+    def saw(self, records: Iterable[IssueRecord]) -> None:
+        """One record is enough to know the project by; the newest change moves the cursor."""
+        for record in records:
+            self.records = self.records or [record]
+            if record.updated_at and (self.cursor is None or record.updated_at > self.cursor):
+                self.cursor = record.updated_at
+
+
+def sync_project_issues(
+    gitlab: GitLab,
+    project: GitLabProject,
+    issues: Sequence[TrackedIssue],
+    report: Report,
+    *,
+    since: datetime | None = None,
+    still_mine: Callable[[], None] = lambda: None,
+) -> IssuesRead:
+    """``GET /projects/:id/issues?iids[]=…`` for the tracked issues of one project; with ``since`` what changed after.
+
+    An issue that GitLab does not show is kept as it was and marked as not found: deleted, or hidden from our token
+    (GitLab answers the same for both). ``still_mine`` is called between the calls and may raise.
     """
     report.issues.tracked += len(issues)
+    read = IssuesRead(cursor=since)
     read_at = clock.now()
     try:
-        records = {record.iid: record for record in gitlab.issues(project.path, [issue.iid for issue in issues])}
+        for batch, records in _ask(gitlab, project, issues, since, read, still_mine):
+            read.changed |= write(batch, records, read_at)
     except GitLabProblem as problem:
+        report.issues.changed += len(read.changed)
         keep_problem(project, "issues", problem, report, project.path)
         if problem.kind == Outcome.NOT_FOUND:
-            for issue in issues:
-                _apply(issue, None, read_at, report)
+            read.changed |= write(issues, dict.fromkeys((issue.iid for issue in issues), None), read_at)
             report.issues.missing += len(issues)
-        return
-    for issue in issues:
-        record = records.get(issue.iid)
-        _apply(issue, record, read_at, report)
-        report.issues.missing += record is None
+        read.cursor = since
+        return read
+    report.issues.changed += len(read.changed)
+    report.issues.missing += TrackedIssue.objects.filter(pk__in=[issue.pk for issue in issues], found=False).count()
     keep_success(project, "issues", read_at)
+    report.problems += [Problem(project.path, bad.kind, bad.words) for bad in read.unread[:MOST_TOLD]]
+    if read.unread:
+        read.cursor = since  # asked for again until it can be read
+    return read
 
 
-def _apply(issue: TrackedIssue, record: IssueRecord | None, read_at: Any, report: Report) -> None:
-    values = {"found": False} if record is None else _values(record)
-    if not _differs(issue, values) and issue.first_read_at:
-        return
-    with deed("issue.read", by=JOB) as doing:
-        issue = (
-            TrackedIssue.objects.select_for_update(of=("self",)).select_related("project__instance").get(pk=issue.pk)
-        )
-        if record and record.updated_at and issue.changed_at and record.updated_at < issue.changed_at:
-            return  # another pass has read something newer
-        for name, value in values.items():
-            setattr(issue, name, value)
-        issue.first_read_at = issue.first_read_at or read_at
-        issue.save()
-        link = issue.links.select_related("rollout").first()
-        doing.about = issue
-        doing.rollout = link.rollout if link else None
-    report.issues.changed += 1
+Found = dict[int, IssueRecord | None]
 
 
-def _differs(issue: TrackedIssue, values: dict[str, Any]) -> bool:
-    return any(getattr(issue, name) != value for name, value in values.items())
+def _ask(
+    gitlab: GitLab,
+    project: GitLabProject,
+    issues: Sequence[TrackedIssue],
+    since: datetime | None,
+    read: IssuesRead,
+    still_mine: Callable[[], None],
+) -> Iterator[tuple[Sequence[TrackedIssue], Found]]:
+    """Batches of issues with what GitLab says of each: a record, or None where it was asked for and not shown."""
+    known = [issue for issue in issues if since and issue.first_read_at]
+    if since and known:
+        by_iid = {issue.iid: issue for issue in known}
+        changed = gitlab.issues(project.address, list(by_iid), updated_after=since - OVERLAP)
+        read.saw(changed)
+        read.unread += gitlab.unread
+        found: Found = {record.iid: record for record in changed}
+        yield [by_iid[iid] for iid in found], found
+    unread = [issue for issue in issues if not (since and issue.first_read_at)]
+    for start in range(0, len(unread), BATCH):
+        still_mine()
+        batch = unread[start : start + BATCH]
+        shown = gitlab.issues(project.address, [issue.iid for issue in batch])
+        read.saw(shown)
+        # what could not be read may be any of those that are not there
+        missing: Found = {} if gitlab.unread else {issue.iid: None for issue in batch}
+        read.unread += gitlab.unread
+        yield batch, missing | {record.iid: record for record in shown}
 
 
-def _values(record: IssueRecord) -> dict[str, Any]:
+def write(issues: Sequence[TrackedIssue], records: Found, read_at: datetime) -> set[int]:
+    """Write what differs, with one event for each issue that changed; the ids of those. Constant queries.
+
+    ``records`` maps numbers to what was read; an issue that is not in it stays as it is.
+    """
+    wanted: dict[int, dict[str, Any]] = {}
+    for issue in issues:
+        if issue.iid not in records:
+            continue
+        record = records[issue.iid]
+        values = {"found": False} if record is None else values_of(record)
+        if not issue.first_read_at or _differs(issue, values):
+            wanted[issue.pk] = values
+    return write_values(wanted, read_at) if wanted else set()
+
+
+def write_values(wanted: dict[int, dict[str, Any]], read_at: datetime, *, by: Actor = JOB) -> set[int]:
+    """Set fields of issues by id, unless something newer is there; one event for each that really changed.
+
+    ``read_at`` is kept as the first reading where there was none.
+    """
+    with deeds(by=by) as doing:
+        rows = TrackedIssue.objects.select_for_update(of=("self",)).select_related("project__instance")
+        changed = []
+        for issue in rows.filter(pk__in=wanted).order_by("pk"):
+            values = wanted[issue.pk]
+            newer = values.get("changed_at")
+            if newer and issue.changed_at and newer < issue.changed_at:
+                continue  # somebody has read something newer
+            if issue.first_read_at and not _differs(issue, values):
+                continue
+            for name, value in values.items():
+                setattr(issue, name, value)
+            issue.first_read_at = issue.first_read_at or read_at
+            changed.append(issue)
+        fields = {"first_read_at"}.union(*(wanted[issue.pk] for issue in changed))
+        TrackedIssue.objects.bulk_update(changed, sorted(fields), batch_size=BATCH)
+        of = _rollouts_of(changed)
+        for issue in changed:
+            doing.close("issue.read", issue, rollout=of.get(issue.pk))
+    return {issue.pk for issue in changed}
+
+
+def values_of(record: IssueRecord) -> dict[str, Any]:
+    """What is kept of an issue, by the names of TrackedIssue's fields."""
     return {
         "found": True,
         "title": record.title[:1024],
@@ -79,3 +175,12 @@ def _values(record: IssueRecord) -> dict[str, Any]:
         "closed_at": record.closed_at,
         "moved_to_id": record.moved_to_id,
     }
+
+
+def _rollouts_of(issues: Sequence[TrackedIssue]) -> dict[int, Rollout]:
+    links = RolloutIssue.objects.filter(issue__in=issues).select_related("rollout").order_by("-pk")
+    return {link.issue_id: link.rollout for link in links}
+
+
+def _differs(issue: TrackedIssue, values: dict[str, Any]) -> bool:
+    return any(getattr(issue, name) != value for name, value in values.items())

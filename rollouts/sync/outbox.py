@@ -27,7 +27,7 @@ from ..services import facts as facts_of
 from ..services.gates import commands_to
 from ..services.locks import standing
 from ..services.reconcile import reconcile_alone
-from . import flags
+from . import flags, limits
 from .outcome import Report
 
 log = logging.getLogger(__name__)
@@ -126,7 +126,7 @@ def _can_skip() -> bool:
 
 
 def _do(write: GitLabWrite) -> dict[str, Any]:
-    gitlab = GitLab(write.instance.url, write.instance.token)
+    gitlab = limits.connect(write.instance, urgent=write.is_narrowing)
     try:
         match write.kind:
             case GitLabWrite.Kind.SET_GATES:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 
@@ -31,7 +31,7 @@ class IssueCount:
 
 @dataclass(slots=True)
 class Report:
-    """One instance's pass. ``error`` is None when everything was read."""
+    """One instance's pass, or what one worker read of it. ``error`` is None when everything was read."""
 
     name: str
     calls: int = 0
@@ -39,6 +39,14 @@ class Report:
     flags: FlagCount = field(default_factory=FlagCount)
     issues: IssueCount = field(default_factory=IssueCount)
     problems: list[Problem] = field(default_factory=list)
+
+    def add(self, other: Report) -> None:
+        """Count another part of the same pass in; seconds are the whole pass's own."""
+        self.calls += other.calls
+        for mine, its in ((self.flags, other.flags), (self.issues, other.issues)):
+            for each in fields(its):
+                setattr(mine, each.name, getattr(mine, each.name) + getattr(its, each.name))
+        self.problems += [problem for problem in other.problems if problem not in self.problems]
 
     @property
     def error(self) -> str | None:

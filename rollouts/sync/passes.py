@@ -1,43 +1,78 @@
-"""One pass over a GitLab: flags, actors, issues, then each rollout's drift. Run by jobs and by the command alike."""
+"""Passes over a GitLab: what is to be read is rows, whoever is free reads the next, and the last one closes the pass.
+
+A pass that beat begins (``begin``) waits in the database; any number of workers on any number of hosts take part in
+it (``work``), each scope under a lease. ``manage.py sync`` reads all of it in its own process (``sync_instance``),
+with the same functions.
+"""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextvars import copy_context
 from datetime import timedelta
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
-from ..audit.actor import Actor
-from ..gitlab import GitLab, GitLabProblem
-from ..models import FeatureFlag, GitLabInstance, GitLabProject, Outcome, Rollout, SyncRun, TrackedIssue, clock
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connections, transaction
+from django.db.models import F, Max, Q, QuerySet
+
+from ..gitlab import GitLab
+from ..models import GitLabInstance, Outcome, Rollout, SyncRun, SyncScope, clock
 from ..rules.expected import Drift
+from ..rules.politeness import Wait
 from ..services.facts import for_rollout
 from ..services.locks import Locks
-from ..services.reconcile import look, reconcile_alone
-from . import actors, flags, incidents, issues
+from . import leases, limits, reading
+from .leases import Lease, Lost
 from .outcome import Problem, Report
-from .scopes import must_wait
 
 log = logging.getLogger(__name__)
-JOB = Actor.job("sync")
-#: A pass that did not end within this time was killed: passes have a time limit of half of it.
+#: A pass in which nothing was read for so long has lost its workers and is closed.
 LOST_AFTER = timedelta(minutes=20)
+#: How long one worker goes on with one instance before others have a turn.
+TURN_SECONDS = 60.0
+#: How long passes are kept.
+KEPT_FOR = timedelta(days=14)
+Told = Callable[[int, int], None]
 
 
-def sync_instance(instance: GitLabInstance, *, trigger: str, full: bool = False) -> Report:
-    """Read all that is tracked on one instance. Never raises for what GitLab does: the report says it.
+def sync_instance(
+    instance: GitLabInstance,
+    *,
+    trigger: str,
+    full: bool = False,
+    jobs: int = 1,
+    tell: Told = lambda done, planned: None,
+) -> Report:
+    """Read all that is tracked on one instance, now, in this process. Never raises for what GitLab does.
 
-    Every change is a transaction of its own, so a pass that is killed leaves nothing half done; the next one
-    goes on. ``full`` asks again for what GitLab did not know lately.
+    ``full`` asks for everything, not only for what changed; ``jobs`` threads read at once; ``tell`` hears how many
+    scopes of how many are through. What another worker reads at this moment is left to it. A pass that is killed
+    leaves nothing half done.
     """
     _bury_the_lost(instance)
-    report = Report(instance.name)
-    run = SyncRun.objects.create(instance=instance, trigger=trigger, started_at=clock.now())
-    begun = time.monotonic()
+    report, begun = Report(instance.name), time.monotonic()
+    scopes = list(leases.scopes_of(instance).values_list("pk", flat=True)) if instance.url else []
+    run = SyncRun.objects.create(instance=instance, trigger=trigger, started_at=clock.now(), planned=len(scopes))
+    tell(0, len(scopes))
     try:
-        _read(instance, report, full=full)
+        if not instance.url:
+            report.problems.append(
+                Problem(
+                    instance.name,
+                    Outcome.CONNECTION_REFUSED,
+                    "No GitLab is connected: set GITLAB_URL and GITLAB_TOKEN.",
+                )
+            )
+        for done, part in enumerate(_read_all(instance, scopes, full=full, jobs=jobs), start=1):
+            report.add(part)
+            tell(done, len(scopes))
+            SyncRun.objects.filter(pk=run.pk).update(done=done)
     except Exception as error:
         log.exception("sync of %s failed", instance.name)
         report.problems.append(Problem("portal", "failed", f"The pass broke off: {type(error).__name__}. See the log."))
@@ -46,6 +81,71 @@ def sync_instance(instance: GitLabInstance, *, trigger: str, full: bool = False)
         report.seconds = time.monotonic() - begun
         _close(run, report)
     return report
+
+
+def begin(instance: GitLabInstance, *, trigger: str) -> SyncRun | None:
+    """Plan a pass for workers to read; None where one is under way already, or nothing may be asked now."""
+    _bury_the_lost(instance)
+    with transaction.atomic():
+        GitLabInstance.objects.select_for_update().get(pk=instance.pk)
+        under_way = SyncRun.objects.filter(instance=instance, outcome=SyncRun.Result.RUNNING, waiting__isnull=False)
+        if under_way.exists() or limits.must_wait(instance, clock.now()):
+            return None
+        scopes = leases.scopes_of(instance)
+        run = SyncRun.objects.create(instance=instance, trigger=trigger, started_at=clock.now(), planned=scopes.count())
+        scopes.update(run=run)
+    return run
+
+
+def begin_if_due(instance: GitLabInstance) -> SyncRun | None:
+    """Begin beat's pass when the interval since the last one is over, a little earlier or later each time.
+
+    Portals and instances so do not march in step, also not after an outage that ended for all at once.
+    """
+    last = SyncRun.objects.filter(instance=instance, trigger="beat").order_by("-pk").first()
+    if last is not None:
+        jitter = 0.85 + (last.pk * 0.618034) % 0.3
+        if clock.now() - last.started_at < timedelta(seconds=settings.SYNC_INTERVAL_SECONDS * jitter):
+            return None
+    return begin(instance, trigger="beat")
+
+
+def read_flags(instance: GitLabInstance) -> None:
+    """The flags of one instance alone, between two passes; left out where somebody reads the instance already."""
+    scope = leases.scopes_of(instance).get(project=None)
+    if limits.must_wait(instance, clock.now()) or (lease := leases.take(scope.pk)) is None:
+        return
+    reading.read_flags(limits.connect(instance), lease)
+
+
+def prune() -> None:
+    """Forget passes of long ago, but the newest of each instance."""
+    newest = SyncRun.objects.order_by().values("instance").annotate(newest=Max("pk")).values("newest")
+    SyncRun.objects.filter(started_at__lt=clock.now() - KEPT_FOR).exclude(pk__in=newest).delete()
+
+
+def work(instance: GitLabInstance, *, seconds: float = TURN_SECONDS) -> bool:
+    """Read what waits of one instance, until nothing does or the turn is over; whether anything is left.
+
+    Not more than ``SYNC_PARALLEL`` workers read one instance at a time: a slow one keeps no other waiting.
+    """
+    until = time.monotonic() + seconds
+    gitlab = limits.connect(instance)
+    while True:
+        if halted := limits.must_wait(instance, clock.now()):
+            _stop_waiting(instance, _halted(instance, halted))
+            return False
+        lease = _next(instance)
+        if lease is None:
+            return False
+        _read_and_credit(gitlab, lease)
+        if time.monotonic() > until:
+            return waiting(instance)
+
+
+def waiting(instance: GitLabInstance) -> bool:
+    """Whether anything of this instance waits to be read."""
+    return _waiting(instance).exists()
 
 
 def drifting(instances: Iterable[GitLabInstance] | None = None) -> list[dict[str, Any]]:
@@ -69,72 +169,174 @@ def drifting(instances: Iterable[GitLabInstance] | None = None) -> list[dict[str
     return found
 
 
-def _read(instance: GitLabInstance, report: Report, *, full: bool) -> None:
-    if not instance.url:
-        report.problems.append(
-            Problem(
-                instance.name, Outcome.CONNECTION_REFUSED, "No GitLab is connected: set GITLAB_URL and GITLAB_TOKEN."
-            )
-        )
-        return
-    gitlab = GitLab(instance.url, instance.token)
+def _waiting(instance: GitLabInstance) -> QuerySet[SyncScope]:
+    return SyncScope.objects.filter(Q(run__isnull=False) | Q(hinted_at__isnull=False), instance=instance)
+
+
+def _next(instance: GitLabInstance) -> Lease | None:
+    """The lease of what has waited longest, what a webhook asked for first; None where enough others read already."""
+    while True:
+        now = clock.now()
+        if leases.held(instance, now) >= settings.SYNC_PARALLEL:
+            return None
+        scope = _waiting(instance).filter(leases.free(now)).order_by(F("hinted_at").asc(nulls_last=True), "pk").first()
+        if scope is None:
+            return None
+        if lease := leases.take(scope.pk):
+            return lease
+
+
+def _read_and_credit(gitlab: GitLab, lease: Lease) -> None:
+    """One scope under its lease; what was read is counted, and the lease given back, in one transaction."""
     try:
-        flags.sync_instance_flags(gitlab, instance, report)
-        incidents.sync_incidents(gitlab, instance, report)
-        actors.resolve_actors(gitlab, instance, report, full=full)
-        tracked, carried = _tracked_issues(instance), _project_flags(instance)
-        for project in GitLabProject.objects.filter(instance=instance).order_by("pk"):
-            wanted = tracked.get(project.pk), carried.get(project.pk)
-            if not any(wanted) or must_wait(project, clock.now(), report, project.path):
-                continue
-            if wanted[0]:
-                issues.sync_project_issues(gitlab, project, wanted[0], report)
-            if wanted[1]:
-                flags.sync_project_flags(gitlab, project, wanted[1], report)
-    except GitLabProblem as problem:  # nothing that was asked for by itself: the address or the client
-        report.problems.append(Problem(instance.name, problem.kind, problem.words))
-    finally:
-        report.calls = gitlab.calls
-    now = clock.now()
-    for rollout in Rollout.objects.whole().open().filter(flag__instance=instance):
-        if look(rollout, now):
-            reconcile_alone(rollout.pk, by=JOB, now=now)
+        part = reading.read(gitlab, lease)
+    except (Lost, OperationalError, InterfaceError):
+        raise  # it waits on: whoever holds the lease now, or the next, reads it again
+    except Exception:
+        log.exception("reading %s failed", lease.scope)
+        with transaction.atomic():
+            lease.release(run=None, hinted_at=None)
+            _credit(lease.scope.run_id, Report(lease.scope.instance.name, problems=[_broke(lease.scope)]))
+        return
+    with transaction.atomic():
+        if reading.finish(part):
+            _credit(lease.scope.run_id, part.report)
 
 
-def _tracked_issues(instance: GitLabInstance) -> dict[int, list[TrackedIssue]]:
-    by_project: dict[int, list[TrackedIssue]] = defaultdict(list)
-    linked = TrackedIssue.objects.filter(project__instance=instance, links__isnull=False).distinct()
-    for issue in linked.select_related("project"):
-        by_project[issue.project_id].append(issue)
-    return by_project
+def _read_all(instance: GitLabInstance, scopes: list[int], *, full: bool, jobs: int) -> Iterator[Report]:
+    """Each scope's report as it is through, read here or by so many threads."""
+    if jobs == 1:
+        gitlab = limits.connect(instance)
+        yield from (_read_now(instance, gitlab, pk, full) for pk in scopes)
+        return
+    todo, through = deque(scopes), SimpleQueue[Report | BaseException]()
+
+    def read_on() -> None:
+        try:
+            gitlab = limits.connect(instance)
+            while todo:
+                through.put(_read_now(instance, gitlab, todo.popleft(), full))
+        except IndexError:
+            pass  # another thread took the last one
+        except BaseException as error:  # handed to the thread that waits
+            todo.clear()
+            through.put(error)
+        finally:
+            connections.close_all()
+
+    threads = [Thread(target=copy_context().run, args=(read_on,), daemon=True) for _ in range(min(jobs, len(scopes)))]
+    for thread in threads:
+        thread.start()
+    for _ in scopes:
+        part = through.get()
+        if isinstance(part, BaseException):
+            raise part
+        yield part
+    for thread in threads:
+        thread.join()
 
 
-def _project_flags(instance: GitLabInstance) -> dict[int, list[FeatureFlag]]:
-    by_project: dict[int, list[FeatureFlag]] = defaultdict(list)
-    for flag in FeatureFlag.objects.filter(instance=instance, project__isnull=False).select_related("reading"):
-        by_project[flag.project_id].append(flag)
-    return by_project
+def _read_now(instance: GitLabInstance, gitlab: GitLab, pk: int, full: bool) -> Report:
+    """One scope, if the instance may be asked; what somebody else has just read, or reads, is left to them."""
+    if halted := limits.must_wait(instance, clock.now()):
+        return Report(instance.name, problems=[_halted(instance, halted)])
+    lease = _wait_for(pk)
+    if lease is None:
+        return Report(instance.name)
+    try:
+        part = reading.read(gitlab, lease, full=full)
+    except Lost:
+        return Report(instance.name)
+    except Exception:
+        lease.release()
+        raise
+    with transaction.atomic():
+        if reading.finish(part):
+            _credit(lease.scope.run_id, Report(instance.name))  # a pass of the workers waited for the same
+    return part.report
+
+
+def _wait_for(pk: int) -> Lease | None:
+    """The lease of a scope; where another worker has it, as soon as that one is through, or has died.
+
+    None where the other one has read the scope since.
+    """
+    asked_at = clock.now()
+    until = time.monotonic() + 2 * settings.SYNC_LEASE_SECONDS
+    while (lease := leases.take(pk)) is None and time.monotonic() < until:
+        time.sleep(0.2)
+    if lease and lease.scope.read_at and lease.scope.read_at >= asked_at:
+        lease.release()
+        return None
+    return lease
+
+
+def _halted(instance: GitLabInstance, wait: Wait) -> Problem:
+    kind = Outcome.CONNECTION_REFUSED if wait.why == "circuit" else Outcome.RATE_LIMITED
+    return Problem(instance.name, kind, limits.words_of(wait, instance))
+
+
+def _credit(run_id: int | None, part: Report) -> None:
+    """Count one scope's reading in the pass that waited for it; the last one closes it."""
+    running = SyncRun.objects.select_for_update().filter(outcome=SyncRun.Result.RUNNING)
+    run = running.filter(pk=run_id).first() if run_id else None
+    if run is None:
+        return
+    run.done += 1
+    _count(run, part)
+    if not SyncScope.objects.filter(run=run).exists():
+        _finish(run)
+    run.save()
+
+
+def _count(run: SyncRun, part: Report) -> None:
+    run.calls += part.calls
+    run.flags_seen += part.flags.seen
+    run.flags_changed += part.flags.changed
+    run.flags_missing += part.flags.missing
+    run.issues_tracked += part.issues.tracked
+    run.issues_changed += part.issues.changed
+    run.issues_missing += part.issues.missing
+    said = {(problem["scope"], problem["words"]) for problem in run.problems}
+    run.problems += [
+        {"scope": p.scope, "kind": p.kind, "words": p.words} for p in part.problems if (p.scope, p.words) not in said
+    ]
+
+
+def _finish(run: SyncRun) -> None:
+    run.finished_at = clock.now()
+    read_something = run.flags_seen or run.issues_tracked > run.issues_missing
+    run.outcome = (
+        SyncRun.Result.OK if not run.problems else SyncRun.Result.PARTIAL if read_something else SyncRun.Result.FAILED
+    )
+
+
+def _close(run: SyncRun, report: Report) -> None:
+    """End a pass that one process made."""
+    run.refresh_from_db()
+    _count(run, report)
+    _finish(run)
+    run.save()
+
+
+def _stop_waiting(instance: GitLabInstance, problem: Problem) -> None:
+    """Nothing may be asked: close the pass with the reason; the next one begins when it may. Hints stay."""
+    with transaction.atomic():
+        planned = SyncScope.objects.filter(instance=instance, run__isnull=False).values("run")
+        for run in SyncRun.objects.select_for_update().filter(pk__in=planned, outcome=SyncRun.Result.RUNNING):
+            _count(run, Report(instance.name, problems=[problem]))
+            SyncScope.objects.filter(run=run).update(run=None)
+            _finish(run)
+            run.save()
+
+
+def _broke(scope: SyncScope) -> Problem:
+    return Problem(str(scope), "failed", "Reading it broke off: see the log.")
 
 
 def _bury_the_lost(instance: GitLabInstance) -> None:
     now = clock.now()
     lost = SyncRun.objects.filter(instance=instance, outcome=SyncRun.Result.RUNNING, started_at__lt=now - LOST_AFTER)
-    lost.update(outcome=SyncRun.Result.INTERRUPTED, finished_at=now)
-
-
-def _close(run: SyncRun, report: Report) -> None:
-    run.finished_at = clock.now()
-    run.calls = report.calls
-    run.flags_seen, run.flags_changed, run.flags_missing = report.flags.seen, report.flags.changed, report.flags.missing
-    run.issues_tracked, run.issues_changed = report.issues.tracked, report.issues.changed
-    run.issues_missing = report.issues.missing
-    run.problems = [{"scope": p.scope, "kind": p.kind, "words": p.words} for p in report.problems]
-    read_something = report.flags.seen or report.issues.tracked > report.issues.missing
-    run.outcome = (
-        SyncRun.Result.OK
-        if not report.problems
-        else SyncRun.Result.PARTIAL
-        if read_something
-        else SyncRun.Result.FAILED
-    )
-    run.save()
+    with transaction.atomic():
+        SyncScope.objects.filter(run__in=lost.values("pk")).update(run=None)
+        lost.update(outcome=SyncRun.Result.INTERRUPTED, finished_at=now)

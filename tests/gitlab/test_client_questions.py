@@ -226,14 +226,23 @@ def test_a_list_that_is_none_is_a_bad_answer(simulator: Simulator, gitlab: GitLa
     assert problem.value.field == "features"
 
 
-def test_a_bad_row_is_named(simulator: Simulator, gitlab: GitLab) -> None:
+def test_a_bad_row_is_named_and_spoils_no_other(simulator: Simulator, gitlab: GitLab) -> None:
     simulator.fail(
         how="not_json",
+        times=1,
         body=b'[{"name": "good", "gates": []}, {"name": "bad", "gates": [{"key": "boolean", "value": "yes"}]}]',
     )
+    assert [feature.name for feature in gitlab.features()] == ["good"]
+    assert [problem.field for problem in gitlab.unread] == ["features[1].gates[0].value"]
+    gitlab.features()
+    assert gitlab.unread == []
+
+
+def test_where_every_row_is_bad_the_answer_is(simulator: Simulator, gitlab: GitLab) -> None:
+    simulator.fail(how="not_json", body=b'[{"name": "bad", "gates": [{"key": "boolean", "value": "yes"}]}, 7]')
     with pytest.raises(BadAnswer) as problem:
         gitlab.features()
-    assert problem.value.field == "features[1].gates[0].value"
+    assert problem.value.field == "features[0].gates[0].value"
 
 
 def test_a_plainer_server_may_leave_much_out(simulator: Simulator, gitlab: GitLab) -> None:

@@ -84,7 +84,7 @@ def test_a_broker_that_is_down_is_told(world, monkeypatch):
         raise OperationalError
 
     world.apply()
-    monkeypatch.setattr(tasks.sync_instance, "delay", down)
+    monkeypatch.setattr(tasks.read_waiting, "delay", down)
     response = signed_in(world, "mia").post("/sync/now/", follow=True)
     assert "The broker does not answer" in words(response)
 

@@ -93,7 +93,7 @@ def test_soak_counts_from_when_gitlab_was_read_there(world, time_machine):
 def test_a_phase_cannot_start_before_its_feedback_issue_exists(world):
     world.up_to("team", "approved")
     world.gitlab.state.delete_issue("acme/app", 14)
-    world.sync()
+    world.sync(full=True)
     assert world.phase("team").state == "requested"
     assert world.facts().phase("team").request.changed == (
         "Checklist, “The internal feedback issue exists”: was done, is open.",

@@ -31,6 +31,8 @@ class Portal:
             "GITLAB_URL": gitlab.url,
             "GITLAB_TOKEN": gitlab.token,
             "CELERY_BROKER_URL": broker,
+            "SYNC_LEASE_SECONDS": "3",
+            "SYNC_INTERVAL_SECONDS": "1",
             "DJANGO_SETTINGS_MODULE": "config.settings",
         }
 

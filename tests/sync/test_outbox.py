@@ -121,6 +121,7 @@ def test_a_way_on_is_given_up_loudly_after_a_day(world, flags, later):
     assert write.state == "given_up"
     assert AuditEvent.objects.filter(verb="outbox.given_up").exists()
     world.gitlab.heal()
+    later(60)  # GitLab is left alone for a while after it has failed
     owed.again(write, by=world.actor("mia"))
     work_all()
     write.refresh_from_db()

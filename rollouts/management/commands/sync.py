@@ -11,13 +11,17 @@ from rollouts.audit.source import coming_from
 from rollouts.services.instances import all_instances
 from rollouts.sync import passes
 
+MOST_JOBS = 16
+BAR = 40
+
 
 class Command(BaseCommand):
     help = "Read flags and issues from GitLab now and compare them with the plans. Exit 0: all read; 1: not all."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--instance", metavar="NAME", help="only this GitLab instance")
-        parser.add_argument("--full", action="store_true", help="ask again for what GitLab did not know lately")
+        parser.add_argument("--full", action="store_true", help="ask for everything, not only for what changed")
+        parser.add_argument("--jobs", type=int, default=1, metavar="N", help="read so many projects at once")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -29,9 +33,18 @@ class Command(BaseCommand):
                 raise CommandError(
                     f"There is no GitLab instance named {options['instance']}. There are: {names}.", returncode=2
                 )
+        if not 1 <= options["jobs"] <= MOST_JOBS:
+            raise CommandError(f"--jobs is from 1 to {MOST_JOBS}.", returncode=2)
         with coming_from("command"):
             reports = [
-                passes.sync_instance(instance, trigger="command", full=options["full"]) for instance in instances
+                passes.sync_instance(
+                    instance,
+                    trigger="command",
+                    full=options["full"],
+                    jobs=options["jobs"],
+                    tell=self._progress(instance.name),
+                )
+                for instance in instances
             ]
         drift = passes.drifting(instances)
         ok = not any(report.problems for report in reports)
@@ -42,6 +55,19 @@ class Command(BaseCommand):
             self._tell(reports, drift)
         if not ok:
             raise SystemExit(1)
+
+    def _progress(self, name: str) -> passes.Told:
+        """A bar on the terminal; nothing where no person is looking."""
+        if not self.stderr.isatty():
+            return lambda done, planned: None
+
+        def tell(done: int, planned: int) -> None:
+            filled = BAR * done // planned if planned else BAR
+            end = "\r\x1b[K" if done == planned else ""
+            self.stderr.write(f"\r{name} [{'#' * filled}{'.' * (BAR - filled)}] {done} of {planned}{end}", ending="")
+            self.stderr.flush()
+
+        return tell
 
     def _tell(self, reports: list[Any], drift: list[dict[str, Any]]) -> None:
         for report in reports:

@@ -15,6 +15,7 @@ from ...audit.actor import Actor
 from ...models import GitLabProject, GitLabWrite, SyncRun
 from ...rules.machine import Role
 from ...services.instances import all_instances
+from ...sync import passes
 
 
 @require_safe
@@ -44,7 +45,8 @@ def sync_now(request: HttpRequest) -> HttpResponse:
     try:
         for instance in all_instances():
             if instance.url:
-                tasks.sync_instance.delay(instance.pk, "page")
+                passes.begin(instance, trigger="page")
+                tasks.ring_readers(instance)
         messages.success(request, "GitLab is being read. Look again in a few seconds.")
     except (OperationalError, OSError):
         messages.error(request, "The broker does not answer, so nothing could be asked of the workers.")

@@ -1,0 +1,155 @@
+"""Permission for each call to a GitLab, shared by all workers through one row: rate limit, pause, circuit."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from ..gitlab import GitLab, GitLabProblem, Rate, RateLimited, Unreachable
+from ..models import GitLabInstance, InstanceHealth, clock
+from ..rules import politeness
+from ..rules.politeness import Standing, Wait
+
+#: Where a 429 does not say for how long.
+PAUSE_UNTOLD = timedelta(seconds=30)
+#: What says that GitLab, the way to it or our token is unwell; a 404 or 403 says that it is well.
+UNWELL = ("server_error", "timeout", "connection_refused", "bad_answer", "unauthorized")
+
+
+def connect(instance: GitLabInstance, *, urgent: bool = False) -> GitLab:
+    """The door to one GitLab, keeping to what all workers together may ask.
+
+    ``urgent`` asks whatever our own limits say: a way back waits for nothing of ours.
+    """
+    governor = Governor(instance, urgent=urgent)
+    timeout = (min(5.0, settings.GITLAB_TIMEOUT_SECONDS), float(settings.GITLAB_TIMEOUT_SECONDS))
+    return GitLab(instance.url, instance.token, timeout=timeout, permit=governor.permit, heard=governor.heard)
+
+
+def standing(instance: GitLabInstance) -> Standing:
+    """What is known of this GitLab now."""
+    return _standing(_row(instance), instance)
+
+
+def must_wait(instance: GitLabInstance, now: datetime) -> Wait | None:
+    """Until when nothing may be asked of this GitLab, and why."""
+    return politeness.wait(standing(instance), now)
+
+
+def words_of(wait: Wait, instance: GitLabInstance) -> str:
+    """Why nothing is asked, as a sentence."""
+    until = f"{wait.until:%Y-%m-%d %H:%M:%S} UTC"
+    match wait.why:
+        case "told":
+            return f"GitLab asked us to wait until {until}: not asked."
+        case "circuit":
+            last = _row(instance).words
+            return f"GitLab failed {politeness.FAILURES_TO_OPEN} times in a row: asked again at {until}. Last: {last}"
+    return f"The portal keeps to its share of GitLab's rate limit: asked again at {until}."
+
+
+class Governor:
+    """Asked before each call, told after it. One for each thread; what it knows is in the database."""
+
+    def __init__(self, instance: GitLabInstance, *, urgent: bool = False) -> None:
+        self._instance = instance
+        self._urgent = urgent
+        self._rate: Rate | None = None
+        self._is_unwell = False
+        self._is_trial = False  # the one call by which an open circuit is tried
+
+    def permit(self) -> None:
+        """Count one call, or raise RateLimited or Unreachable where none may be made."""
+        now = clock.now()
+        with transaction.atomic():
+            row = _row(self._instance, lock=True)
+            known = _standing(row, self._instance)
+            wait = None if self._urgent else politeness.wait(known, now)
+            if wait is None:
+                row.window_calls = politeness.calls_in_window(known, now) + 1
+                if row.window_calls == 1:
+                    row.window_at = now
+                self._is_trial = row.open_until is not None and not self._urgent
+                if self._is_trial:
+                    row.open_until = now + politeness.TRIAL
+                self._is_unwell = bool(row.failures)
+                if self._rate is not None:
+                    _keep_rate(row, self._rate)
+                    self._rate = None
+                row.save()
+        if wait is not None:
+            raise self._refusal(wait)
+
+    def heard(self, problem: GitLabProblem | None, rate: Rate | None) -> None:
+        """Note how a call ended."""
+        self._rate = rate or self._rate
+        if isinstance(problem, RateLimited):
+            self._pause(problem.until)
+        elif problem is not None and problem.kind in UNWELL:
+            self._note_failure(problem)
+        elif self._is_unwell:
+            self._note_recovery()
+
+    def _refusal(self, wait: Wait) -> GitLabProblem:
+        words = words_of(wait, self._instance)
+        refused: GitLabProblem = Unreachable(words)
+        if wait.why != "circuit":
+            refused = RateLimited(wait.until)
+            refused.words, refused.args = words, (words,)
+        return refused
+
+    def _pause(self, until: datetime | None) -> None:
+        until = until or clock.now() + PAUSE_UNTOLD
+        with transaction.atomic():
+            row = _row(self._instance, lock=True)
+            row.paused_until = max(filter(None, (row.paused_until, until)))
+            row.save()
+
+    def _note_failure(self, problem: GitLabProblem) -> None:
+        with transaction.atomic():
+            row = _row(self._instance, lock=True)
+            row.failures += 1
+            row.words = problem.words[:500]
+            pause = politeness.pause_after(row.failures, row.opened)
+            if pause and (self._is_trial or row.open_until is None):
+                row.opened += 1
+                row.open_until = clock.now() + pause * random.uniform(0.8, 1.2)  # noqa: S311 - so that portals do not march in step
+            row.save()
+        self._is_unwell = True
+
+    def _note_recovery(self) -> None:
+        with transaction.atomic():
+            row = _row(self._instance, lock=True)
+            row.failures = row.opened = 0
+            row.open_until, row.words = None, ""
+            row.save()
+        self._is_unwell = False
+
+
+def _keep_rate(row: InstanceHealth, rate: Rate) -> None:
+    row.rate_limit, row.rate_remaining = rate.limit, rate.remaining
+    row.rate_resets_at, row.rate_read_at = rate.reset_at, rate.read_at
+
+
+def _row(instance: GitLabInstance, *, lock: bool = False) -> InstanceHealth:
+    rows = InstanceHealth.objects.select_for_update() if lock else InstanceHealth.objects
+    return rows.filter(instance=instance).first() or InstanceHealth.objects.get_or_create(instance=instance)[0]
+
+
+def _standing(row: InstanceHealth, instance: GitLabInstance) -> Standing:
+    return Standing(
+        share=instance.rate_share,
+        most=instance.calls_a_minute,
+        limit=row.rate_limit,
+        remaining=row.rate_remaining,
+        resets_at=row.rate_resets_at,
+        rate_read_at=row.rate_read_at,
+        window_at=row.window_at,
+        window_calls=row.window_calls,
+        paused_until=row.paused_until,
+        failures=row.failures,
+        open_until=row.open_until,
+    )

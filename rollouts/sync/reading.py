@@ -1,0 +1,200 @@
+"""Read one scope: an instance's own flags, people and token, or one project's issues and flags, and what follows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Exists, OuterRef, Q
+
+from ..audit.actor import Actor
+from ..gitlab import GitLab, GitLabProblem
+from ..models import (
+    ApprovalRequest,
+    FeatureFlag,
+    GitLabProject,
+    InstanceHealth,
+    Phase,
+    Rollout,
+    SyncScope,
+    TrackedIssue,
+    clock,
+)
+from ..rules.approvals import STANDING
+from ..rules.expected import Drift
+from ..services.reconcile import MOVING, look, reconcile_alone
+from . import actors, flags, incidents, issues, moves
+from .leases import Lease
+from .outcome import Report
+
+JOB = Actor.job("sync")
+#: How often our own token is asked for when it expires.
+TOKEN_EVERY = timedelta(hours=6)
+#: Rollouts that are looked at together.
+CHUNK = 100
+
+
+@dataclass(slots=True)
+class Reading:
+    """What is read under one lease, and what it brought."""
+
+    gitlab: GitLab
+    lease: Lease
+    full: bool
+    report: Report
+    began: datetime
+    flags: set[int] = field(default_factory=set)
+    issues: set[int] = field(default_factory=set)
+    kept: dict[str, Any] = field(default_factory=dict)
+    etags: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.full:
+            self.etags = dict(self.scope.etags)
+
+    @property
+    def scope(self) -> SyncScope:
+        return self.lease.scope
+
+
+def read(gitlab: GitLab, lease: Lease, *, full: bool = False) -> Reading:
+    """Read all of a scope. What GitLab does wrong is in the report; raises Lost where the lease ran out.
+
+    Every batch is a transaction of its own: a reading that is killed leaves nothing half done, and is done again.
+    """
+    scope, began, calls, started = lease.scope, clock.now(), gitlab.calls, time.monotonic()
+    reading = Reading(gitlab, lease, full or _is_due_in_full(scope, began), Report(scope.instance.name), began)
+    if scope.project is None:
+        _read_instance(reading)
+    else:
+        _read_project(reading, scope.project)
+    lease.renew()
+    settle(touched(scope, reading), began)
+    report = reading.report
+    report.calls = gitlab.calls - calls
+    report.seconds = time.monotonic() - started
+    reading.kept |= {
+        "read_at": began,
+        "etags": reading.etags,
+        "calls": report.calls,
+        "seconds": report.seconds,
+        "changed": report.issues.changed + report.flags.changed,
+    }
+    if reading.full and not report.problems:
+        reading.kept["full_at"] = began
+    return reading
+
+
+def read_flags(gitlab: GitLab, lease: Lease) -> None:
+    """Only the flags of an instance; what else of it waits to be read waits on."""
+    scope, began = lease.scope, clock.now()
+    reading = Reading(gitlab, lease, False, Report(scope.instance.name), began)
+    try:
+        reading.flags |= flags.sync_instance_flags(gitlab, scope.instance, reading.report, reading.etags)
+        settle(touched(scope, reading), began)
+    finally:
+        lease.release(etags=reading.etags)
+
+
+def finish(reading: Reading) -> bool:
+    """Give the lease back, keep what was learned, and forget the hints that this reading has answered.
+
+    To be called in a transaction; False where the lease has passed on, and nothing is kept.
+    """
+    SyncScope.objects.filter(pk=reading.scope.pk, hinted_at__lte=reading.began).update(hinted_at=None)
+    return reading.lease.release(run=None, **reading.kept)
+
+
+def _read_instance(reading: Reading) -> None:
+    gitlab, instance, report = reading.gitlab, reading.scope.instance, reading.report
+    reading.flags |= flags.sync_instance_flags(gitlab, instance, report, reading.etags)
+    incidents.sync_incidents(gitlab, instance, report)
+    actors.resolve_actors(gitlab, instance, report, full=reading.full)
+    _read_token(reading)
+
+
+def _read_project(reading: Reading, project: GitLabProject) -> None:
+    gitlab, report, scope = reading.gitlab, reading.report, reading.scope
+    followed = list(
+        TrackedIssue.objects.filter(project=project, links__isnull=False)
+        .distinct()
+        .select_related("project__instance")
+        .order_by("iid")
+    )
+    if followed:
+        since = None if reading.full else scope.cursor
+        known = issues.sync_project_issues(
+            gitlab, project, followed, report, since=since, still_mine=reading.lease.renew
+        )
+        reading.issues |= known.changed
+        reading.kept["cursor"] = known.cursor
+        for record in known.records:
+            moves.learn_project(project, record.project_id, record.path)
+        moves.follow_issues(gitlab, scope.instance, known.changed, report)
+    carried = list(FeatureFlag.objects.filter(project=project).select_related("reading"))
+    if carried:
+        reading.flags |= flags.sync_project_flags(gitlab, project, carried, report, reading.etags)
+
+
+def _is_due_in_full(scope: SyncScope, now: datetime) -> bool:
+    """Once in ``SYNC_FULL_SECONDS``, spread over the scopes so that they do not all come at once."""
+    if scope.full_at is None or scope.cursor is None:
+        return True
+    spread = 0.75 + (scope.pk * 0.618034) % 0.5
+    return now - scope.full_at >= timedelta(seconds=settings.SYNC_FULL_SECONDS * spread)
+
+
+def _read_token(reading: Reading) -> None:
+    """When our token expires, from GitLab's own answer; a token that may not say so is no trouble."""
+    instance = reading.scope.instance
+    health = InstanceHealth.objects.filter(instance=instance).first()
+    if health and health.token_read_at and reading.began - health.token_read_at < TOKEN_EVERY and not reading.full:
+        return
+    try:
+        token = reading.gitlab.own_token()
+    except GitLabProblem:
+        return
+    InstanceHealth.objects.filter(instance=instance).update(
+        token_name=token.name[:255],
+        token_scopes=list(token.scopes),
+        token_expires_on=token.expires_at,
+        token_read_at=reading.began,
+    )
+
+
+def touched(scope: SyncScope, reading: Reading) -> Iterable[int]:
+    """Rollouts that may stand differently after this reading: their flag or issues changed, or they wait for one."""
+    rollouts = Rollout.objects.open().filter(flag__instance=scope.instance)
+    of_the_scope = rollouts.filter(flag__project=scope.project)
+    unsettled = ~Q(drift=Drift.NONE) | Exists(
+        Phase.objects.filter(rollout=OuterRef("pk"), state__in=sorted(MOVING), confirmed_at=None)
+    )
+    waits = Exists(ApprovalRequest.objects.filter(phase__rollout=OuterRef("pk"), state__in=sorted(STANDING)))
+    found: set[int] = set()
+    if reading.full:
+        found.update(of_the_scope.values_list("pk", flat=True))
+    else:
+        found.update(of_the_scope.filter(unsettled | waits).values_list("pk", flat=True))
+    for flag_ids in _chunks(reading.flags):
+        found.update(rollouts.filter(flag__in=flag_ids).values_list("pk", flat=True))
+    for issue_ids in _chunks(reading.issues):
+        found.update(rollouts.filter(issue_links__issue__in=issue_ids).values_list("pk", flat=True))
+    return sorted(found)
+
+
+def settle(rollouts: Iterable[int], now: datetime) -> None:
+    """Look at these rollouts; those that stand differently are stored, each in a deed of its own."""
+    for ids in _chunks(rollouts):
+        for rollout in Rollout.objects.whole().filter(pk__in=ids):
+            if look(rollout, now):
+                reconcile_alone(rollout.pk, by=JOB, now=now)
+
+
+def _chunks(ids: Iterable[int]) -> Iterator[list[int]]:
+    ordered = sorted(ids)
+    for start in range(0, len(ordered), CHUNK):
+        yield ordered[start : start + CHUNK]
