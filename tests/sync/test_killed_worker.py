@@ -90,9 +90,8 @@ DOUBLED = f"SELECT count(*) FROM (SELECT object_id FROM ({EVENTS.replace('count(
 
 
 def kill_in_the_middle(portal: Portal, after: int) -> int:
-    """Ring for a pass, kill the worker once so many issues are read; how many were read by then."""
-    portal.celery("call", "rollouts.tasks.sync_due").wait(60)
-    worker = portal.celery("worker", "-P", "threads", "-c", "2", "--without-gossip", "--without-mingle")
+    """Let a worker and its beat read, kill both once so many issues are read; how many were read by then."""
+    worker = portal.celery("worker", "-B", "-P", "threads", "-c", "2", "--without-gossip", "--without-mingle")
     end = time.monotonic() + 90
     while portal.count(EVENTS) < after:
         assert time.monotonic() < end
