@@ -225,6 +225,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat")
 CELERY_BEAT_SCHEDULE = {
     "sync": {"task": "rollouts.tasks.sync_due", "schedule": min(15, SYNC_INTERVAL_SECONDS)},
     "flags": {"task": "rollouts.tasks.flags_due", "schedule": FLAG_INTERVAL_SECONDS},
+    "deliveries": {"task": "rollouts.tasks.work_deliveries", "schedule": 5},
     "outbox": {"task": "rollouts.tasks.work_outbox", "schedule": min(15, SYNC_INTERVAL_SECONDS)},
     "ramp": {"task": "rollouts.tasks.advance_due", "schedule": min(30, SYNC_INTERVAL_SECONDS)},
     "calendars": {"task": "rollouts.tasks.read_calendars", "schedule": 300},

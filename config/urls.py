@@ -5,7 +5,7 @@ from django.contrib.auth import views as auth
 from django.urls import include, path
 
 from rollouts.api import root as api
-from rollouts.portal import health
+from rollouts.portal import health, hooks
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
@@ -14,5 +14,7 @@ urlpatterns = [
     path("api/v1/", api.urls),
     path("accounts/login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),
+    path("hooks/gitlab/", hooks.gitlab, name="hook"),
+    path("hooks/gitlab/<slug:name>/", hooks.gitlab, name="instance_hook"),
     path("", include("rollouts.portal.urls")),
 ]

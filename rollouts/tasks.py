@@ -7,9 +7,10 @@ from django.conf import settings
 
 from .audit.source import coming_from
 from .models import GitLabInstance
+from .services import deliveries as kept_deliveries
 from .services import ramps
 from .services.instances import all_instances
-from .sync import calendars, outbox, passes
+from .sync import calendars, deliveries, outbox, passes
 
 
 @shared_task(ignore_result=True)
@@ -46,9 +47,18 @@ def read_flags(instance_id: int) -> None:
 
 
 @shared_task(ignore_result=True)
+def work_deliveries() -> None:
+    """Work the webhook deliveries that wait, then read what they only hinted at."""
+    with coming_from("webhook"):
+        for instance_id in deliveries.work():
+            read_waiting.delay(instance_id)
+
+
+@shared_task(ignore_result=True)
 def prune() -> None:
     """Forget the bookkeeping of long ago."""
     passes.prune()
+    kept_deliveries.prune()
 
 
 def ring_readers(instance: GitLabInstance) -> None:

@@ -11,7 +11,7 @@ from .source import coming_from
 
 #: A proxy's own request id is taken over if it looks like one.
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
-PLACES = {"/admin/": "admin", "/api/": "api"}
+PLACES = {"/admin/": "admin", "/api/": "api", "/hooks/": "webhook"}
 
 
 class RequestSource:

@@ -15,8 +15,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rollouts.gitlab import fields, wording
-from rollouts.gitlab.connection import PER_PAGE, Connection, flag_segment, read_row, segment
+from rollouts.gitlab.connection import PER_PAGE, flag_segment, read_row, segment
 from rollouts.gitlab.errors import BadAnswer, Forbidden, Gone
+from rollouts.gitlab.hooks import Hooks
 from rollouts.gitlab.records import DefinitionRecord, FeatureRecord, IssueRecord, ProjectFlagRecord, TokenRecord
 from rollouts.gitlab.transport import json_of
 
@@ -25,7 +26,7 @@ IIDS_PER_CALL = 100
 LONGEST_QUERY = 6_000
 
 
-class GitLab(Connection):
+class GitLab(Hooks):
     """One GitLab, seen with one token; see Connection for how it is made."""
 
     def features(self, *, unless: str = "") -> list[FeatureRecord]:

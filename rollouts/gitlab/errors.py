@@ -90,6 +90,7 @@ class Forbidden(GitLabProblem):
     PROJECT: ClassVar[str] = (
         "a token with scope api or read_api whose user is at least Reporter of the project (Developer for flags)"
     )
+    HOOKS: ClassVar[str] = "a token with scope api whose user is Maintainer of the project"
     ANY_ISSUE: ClassVar[str] = "an administrator's token: to others GitLab does not tell where an issue went"
     ANY: ClassVar[str] = "a token with scope api or read_api"
     SET_FEATURES: ClassVar[str] = "an administrator's token with scope api, plus admin_mode when Admin Mode is on"

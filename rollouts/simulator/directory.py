@@ -18,6 +18,7 @@ class Caller:
     user: dict[str, Any] | None = None
     scopes: tuple[str, ...] = ()
     token_id: int = 0
+    expires_at: str | None = None
 
     @property
     def is_admin(self) -> bool:
@@ -61,13 +62,16 @@ class Directory(Store):
             }
             return user_id
 
-    def add_token(self, token: str, username: str, *, scopes: tuple[str, ...] = ("api",)) -> None:
-        """Let ``token`` stand for a user, with these scopes (api, read_api, admin_mode, …)."""
+    def add_token(
+        self, token: str, username: str, *, scopes: tuple[str, ...] = ("api",), expires_at: str | None = None
+    ) -> None:
+        """Let ``token`` stand for a user, with these scopes (api, read_api, admin_mode, …), until a day."""
         with self.change():
             self.table("tokens")[token] = {
                 "id": self.next_id("token"),
                 "username": username,
                 "scopes": list(scopes),
+                "expires_at": expires_at,
                 "created_at": now(),
             }
 
@@ -102,10 +106,27 @@ class Directory(Store):
             }
             return project_id
 
+    def rename_project(self, reference: str | int, path: str) -> None:
+        """Give a project another path, or transfer it: the old path leads to it until somebody else takes it."""
+        with self.change():
+            project = self.project(reference)
+            project.setdefault("former_paths", []).append(project["path_with_namespace"])
+            project["path_with_namespace"] = path
+
+    def rename_group(self, old: str, new: str) -> None:
+        """Give a group another path, and all that is in it."""
+        with self.change():
+            for group in self.table("groups").values():
+                if group["full_path"] == old or group["full_path"].startswith(f"{old}/"):
+                    group["full_path"] = new + group["full_path"].removeprefix(old)
+            for project in list(self.table("projects").values()):
+                if project["path_with_namespace"].startswith(f"{old}/"):
+                    self.rename_project(project["id"], new + project["path_with_namespace"].removeprefix(old))
+
     def delete_project(self, reference: str | int) -> None:
         with self.change():
             key = str(self.project(reference)["id"])
-            for table in ("issues", "project_flags", "user_lists", "projects"):
+            for table in ("issues", "project_flags", "user_lists", "hooks", "projects"):
                 self.table(table).pop(key, None)
 
     def user_named(self, username: str) -> dict[str, Any] | None:
@@ -116,8 +137,12 @@ class Directory(Store):
         return self.table("groups").get(str(reference)) or _first(self.table("groups"), "full_path", str(reference))
 
     def project_at(self, reference: str | int) -> dict[str, Any] | None:
-        found = self.table("projects").get(str(reference))
-        return found or _first(self.table("projects"), "path_with_namespace", str(reference))
+        projects, wanted = self.table("projects"), str(reference)
+        return (
+            projects.get(wanted)
+            or _first(projects, "path_with_namespace", wanted)
+            or next((row for row in projects.values() if wanted in row.get("former_paths", ())), None)
+        )
 
     def project(self, reference: str | int) -> dict[str, Any]:
         """A project by id or path. Raises Refused 404 as GitLab does."""
@@ -134,7 +159,7 @@ class Directory(Store):
         user = self.user_named(known["username"]) if known else None
         if known is None or user is None:
             raise Refused.message(401, "401 Unauthorized")
-        return Caller(user, tuple(known["scopes"]), known["id"])
+        return Caller(user, tuple(known["scopes"]), known["id"], known.get("expires_at"))
 
 
 def _first(table: dict[str, Any], field: str, value: str) -> dict[str, Any] | None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rollouts.simulator.directory import Directory
+from rollouts.simulator import payloads
+from rollouts.simulator.hooks import Hooks
 from rollouts.simulator.store import Refused, now
 
 # A task is a list item that begins with a box; [~] does not apply and is not counted.
@@ -16,7 +18,7 @@ FIELDS = frozenset(
 )
 
 
-class Issues(Directory):
+class Issues(Hooks):
     """Issues by project and number."""
 
     def add_issue(
@@ -56,13 +58,20 @@ class Issues(Directory):
                 "notes": [],
             }
             if fields or state != "opened":
-                self.set_issue(project_id, number, state=state, **{"updated_at": at, **fields})
+                self._set(project_id, number, "root", {"state": state, "updated_at": at, **fields})
+            self._tell_issue(None, issues[str(number)], fields.get("author", "root"))
             return number
 
     def set_issue(self, project: str | int, iid: int, *, by: str = "root", **fields: Any) -> dict[str, Any]:
         """Change an issue, whatever it is about. ``updated_at`` moves unless given. Raises Refused 404."""
-        unknown = set(fields) - FIELDS
-        if unknown:
+        with self.change():
+            before = dict(self.issue(project, iid))
+            issue = self._set(project, iid, by, fields)
+            self._tell_issue(before, issue, by)
+            return issue
+
+    def _set(self, project: str | int, iid: int, by: str, fields: dict[str, Any]) -> dict[str, Any]:
+        if unknown := set(fields) - FIELDS:
             raise TypeError(f"an issue has no {', '.join(sorted(unknown))}")
         if fields.get("state", "opened") not in ("opened", "closed"):
             raise ValueError("state is opened or closed")
@@ -70,7 +79,7 @@ class Issues(Directory):
             issue = self.issue(project, iid)
             for person in [*fields.get("assignees", ()), *([fields["author"]] if "author" in fields else [])]:
                 self.add_user(person)
-            at = fields.get("updated_at") or now()
+            at = fields.get("updated_at") or _after(issue)
             if fields.get("state", issue["state"]) != issue["state"]:
                 closing = fields["state"] == "closed"
                 issue |= {"closed_at": at if closing else None, "closed_by": by if closing else None}
@@ -81,6 +90,34 @@ class Issues(Directory):
             issue |= fields | {"updated_at": at}
             self.table("issues", issue["project_id"])[str(iid)] = issue
             return issue
+
+    def move_issue(self, project: str | int, iid: int, to: str | int) -> int:
+        """Move an issue to another project: a new one there, the old one closed and pointing to it. The new iid."""
+        with self.change():
+            issue = self.issue(project, iid)
+            kept = ("description", "labels", "assignees", "author", "confidential", "due_date", "issue_type")
+            new = self.add_issue(to, issue["title"], **{name: issue[name] for name in kept})
+            self.set_issue(project, iid, state="closed", moved_to_id=self.issue(to, new)["id"])
+            return new
+
+    def issue_by_id(self, id: int) -> dict[str, Any]:
+        """An issue by its id within the instance. Raises Refused 404."""
+        for issues in self.table("issues").values():
+            for issue in issues.values():
+                if issue["id"] == id:
+                    found: dict[str, Any] = issue
+                    return found
+        raise Refused.message(404, "404 Not found")
+
+    def _tell_issue(self, before: dict[str, Any] | None, after: dict[str, Any], by: str) -> None:
+        is_secret = after["confidential"]
+        event, header = (
+            ("confidential_issues_events", "Confidential Issue Hook") if is_secret else ("issues_events", "Issue Hook")
+        )
+        project = self.project(after["project_id"])
+        if self.table("hooks", project["id"]):
+            payload = payloads.issue(project, self.user_named(by) or {}, before, after)
+            self.tell(project["id"], event, header, payload)
 
     def delete_issue(self, project: str | int, iid: int) -> None:
         with self.change():
@@ -94,9 +131,16 @@ class Issues(Directory):
         with self.change():
             issue = self.issue(project, iid)
             self.add_user(author)
-            note = self._note(issue, body, author, now(), internal=internal)
+            note = self._note(issue, body, author, _after(issue), internal=internal)
             issue["notes"].append(note)
             issue["updated_at"] = note["created_at"]
+            is_secret = issue["confidential"] or internal
+            event, header = (
+                ("confidential_note_events", "Confidential Note Hook") if is_secret else ("note_events", "Note Hook")
+            )
+            project_row = self.project(project)
+            payload = payloads.note(project_row, self.user_named(author) or {}, issue, note)
+            self.tell(project_row["id"], event, header, payload)
             return note
 
     def tick_task(self, project: str | int, iid: int, index: int, done: bool | None = None) -> None:
@@ -150,6 +194,12 @@ def tasks_of(issue: dict[str, Any]) -> list[tuple[bool, str]]:
 def notes_count(issue: dict[str, Any]) -> int:
     """Comments: those that the issue was made with, and those written since."""
     return int(issue["notes_count"]) + sum(not note["system"] for note in issue["notes"])
+
+
+def _after(issue: dict[str, Any]) -> str:
+    """Now, and later than the issue's last change: two changes of one issue never have the same time."""
+    last = datetime.fromisoformat(issue["updated_at"]) + timedelta(milliseconds=1)
+    return max(now(), last.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"))
 
 
 def _by_number(item: tuple[str, Any]) -> int:

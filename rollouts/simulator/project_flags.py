@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from rollouts.simulator.directory import Directory
+from rollouts.simulator import payloads
+from rollouts.simulator.hooks import Hooks
 from rollouts.simulator.store import Refused, now
 
 NAME = re.compile(r"^[a-z]([a-z0-9_\-]{0,61}[a-z0-9])?$")
@@ -21,7 +22,7 @@ STRATEGIES = {
 }
 
 
-class ProjectFlags(Directory):
+class ProjectFlags(Hooks):
     """Flags of one project, with strategies for environments."""
 
     def add_project_flag(self, project: str | int, name: str, **fields: Any) -> dict[str, Any]:
@@ -67,6 +68,10 @@ class ProjectFlags(Directory):
             flags = self.table("project_flags", project_id)
             del flags[flag_name]
             flags[changed["name"]] = changed | {"updated_at": now()}
+            if changed["active"] != flag["active"]:  # of nothing else GitLab tells (feature_flags/update_service.rb)
+                project_row = self.project(project)
+                payload = payloads.feature_flag(project_row, self.user_named("root") or {}, changed)
+                self.tell(project_id, "feature_flag_events", "Feature Flag Hook", payload)
             return flags[changed["name"]]
 
     def delete_project_flag(self, project: str | int, name: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from types import TracebackType
 
 from rollouts.simulator.directory import ADMIN_TOKEN, READER_TOKEN
 from rollouts.simulator.faults import Fault, How
+from rollouts.simulator.sending import Post, Sender
 from rollouts.simulator.server import Logged, Server
 from rollouts.simulator.state import State
 
@@ -33,6 +34,8 @@ class Simulator:
         self._port = port
         self._server: Server | None = None
         self._thread: threading.Thread | None = None
+        self._sender: Sender | None = None
+        self.post = Post()
 
     @property
     def server(self) -> Server:
@@ -58,9 +61,15 @@ class Simulator:
         self._port = self._server.server_port  # a restart keeps the address
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True, name="simulator")
         self._thread.start()
+        self._sender = Sender(self.state, lambda: f"http://127.0.0.1:{self._port}")
+        self._sender.post = self.post
+        self._sender.start()
         return self
 
     def stop(self) -> None:
+        if self._sender is not None:
+            self._sender.stop()
+            self._sender = None
         if self._server is not None and self._thread is not None:
             self._server.shutdown()
             self._thread.join()
@@ -111,6 +120,11 @@ class Simulator:
     def limit_requests(self, a_minute: int | None) -> None:
         """Answer 429 to a caller that asks more often than this in a minute."""
         self.server.rate.limit = a_minute
+
+    def wait_for_deliveries(self, seconds: float = 20.0) -> None:
+        """Until all webhooks are sent; how they travel is in ``post`` (twice, lost, held, shuffled)."""
+        if self._sender is not None:
+            self._sender.wait(seconds)
 
     def calls(self, path: str = "/api/v4/") -> int:
         """How many requests had this in their path."""

@@ -70,6 +70,7 @@ class Store:
             "definitions": {},
             "project_flags": {},
             "user_lists": {},
+            "hooks": {},
         }
 
     def table(self, name: str, within: int | str | None = None) -> dict[str, Any]:

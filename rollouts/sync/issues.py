@@ -127,13 +127,15 @@ def write(issues: Sequence[TrackedIssue], records: Found, read_at: datetime) -> 
         values = {"found": False} if record is None else values_of(record)
         if not issue.first_read_at or _differs(issue, values):
             wanted[issue.pk] = values
-    return write_values(wanted, read_at) if wanted else set()
+    return write_values(wanted, {}, read_at) if wanted else set()
 
 
-def write_values(wanted: dict[int, dict[str, Any]], read_at: datetime, *, by: Actor = JOB) -> set[int]:
+def write_values(
+    wanted: dict[int, dict[str, Any]], notes: dict[int, dict[str, Any]], read_at: datetime, *, by: Actor = JOB
+) -> set[int]:
     """Set fields of issues by id, unless something newer is there; one event for each that really changed.
 
-    ``read_at`` is kept as the first reading where there was none.
+    ``notes`` are kept with the events, by the issue's id. ``read_at`` is the first reading where there was none.
     """
     with deeds(by=by) as doing:
         rows = TrackedIssue.objects.select_for_update(of=("self",)).select_related("project__instance")
@@ -153,7 +155,7 @@ def write_values(wanted: dict[int, dict[str, Any]], read_at: datetime, *, by: Ac
         TrackedIssue.objects.bulk_update(changed, sorted(fields), batch_size=BATCH)
         of = _rollouts_of(changed)
         for issue in changed:
-            doing.close("issue.read", issue, rollout=of.get(issue.pk))
+            doing.close("issue.read", issue, rollout=of.get(issue.pk), notes=notes.get(issue.pk))
     return {issue.pk for issue in changed}
 
 
@@ -164,8 +166,8 @@ def values_of(record: IssueRecord) -> dict[str, Any]:
         "title": record.title[:1024],
         "state": record.state,
         "confidential": record.confidential,
-        "labels": list(record.labels),
-        "assignees": list(record.assignees),
+        "labels": sorted(record.labels),
+        "assignees": sorted(record.assignees),
         "author": record.author,
         "task_count": record.task_count,
         "task_done": min(record.task_done, record.task_count),

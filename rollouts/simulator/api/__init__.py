@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
-from rollouts.simulator.api import features, issues, people, project_flags
+from rollouts.simulator.api import features, hooks, issues, people, project_flags
 from rollouts.simulator.api.exchange import Answer, Asked
 from rollouts.simulator.store import Refused
 
@@ -37,6 +37,13 @@ ROUTES: dict[tuple[str, str], Endpoint] = {
     ("GET", "projects/:/feature_flags_user_lists/:"): project_flags.user_list,
     ("PUT", "projects/:/feature_flags_user_lists/:"): project_flags.user_list_change,
     ("DELETE", "projects/:/feature_flags_user_lists/:"): project_flags.user_list_deletion,
+    ("GET", "issues/:"): issues.by_id,
+    ("GET", "projects/:/hooks"): hooks.listed,
+    ("POST", "projects/:/hooks"): hooks.creation,
+    ("GET", "projects/:/hooks/:"): hooks.one,
+    ("PUT", "projects/:/hooks/:"): hooks.change,
+    ("DELETE", "projects/:/hooks/:"): hooks.deletion,
+    ("GET", "projects/:/hooks/:/events"): hooks.events,
     ("GET", "projects/:/issues"): issues.listed,
     ("POST", "projects/:/issues"): issues.creation,
     ("GET", "projects/:/issues/:"): issues.one,

@@ -29,6 +29,14 @@ def listed(asked: Asked, project: str) -> Answer:
     return asked.page_of(rows, lambda issue: shown(asked, found, issue))
 
 
+def by_id(asked: Asked, issue_id: str) -> Answer:
+    asked.sign_in()
+    if not asked.caller.is_admin:
+        raise Refused.message(403, "403 Forbidden")
+    issue = asked.state.issue_by_id(int(issue_id) if issue_id.isdigit() else 0)
+    return Answer(shown(asked, asked.state.project(issue["project_id"]), issue))
+
+
 def one(asked: Asked, project: str, iid: str) -> Answer:
     found, issue = _issue(asked, project, iid)
     return Answer(shown(asked, found, issue) | {"subscribed": False})

@@ -42,7 +42,7 @@ def own_token(asked: Asked) -> Answer:
             "user_id": user["id"],
             "last_used_at": None,
             "active": True,
-            "expires_at": None,
+            "expires_at": asked.caller.expires_at,
         }
     )
 

@@ -1,0 +1,60 @@
+"""Keep webhook deliveries until they are worked: one row for each, the same one once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Q
+
+from ..models import GitLabInstance, GitLabProject, HookDelivery, clock
+
+#: How long a delivery that is worked is kept: GitLab shows its own log for a week, and resends out of that.
+KEPT_FOR = timedelta(days=7)
+#: A ring so long ago has been heard, or is lost.
+HEARD_WITHIN = timedelta(seconds=1)
+
+
+def is_followed(instance: GitLabInstance, project_id: int | None, path: str) -> bool:
+    """Whether anything of this project is followed: by its id, or by its path while the id is not known."""
+    by_path = Q(path=path, gitlab_id=None) if path else Q(pk=None)
+    return GitLabProject.objects.filter(
+        Q(gitlab_id=project_id, gitlab_id__isnull=False) | by_path, instance=instance
+    ).exists()
+
+
+def store(
+    instance: GitLabInstance,
+    *,
+    key: str,
+    event: str,
+    project_path: str,
+    happened_at: datetime | None,
+    content: Mapping[str, Any],
+) -> bool:
+    """Keep one delivery, unless it is kept already; whether a worker should be rung for it."""
+    now = clock.now()
+    HookDelivery.objects.bulk_create(
+        [
+            HookDelivery(
+                instance=instance,
+                key=key,
+                event=event[:60],
+                project_path=project_path,
+                content=dict(content),
+                happened_at=happened_at,
+                received_at=now,
+            )
+        ],
+        ignore_conflicts=True,
+    )
+    waiting = HookDelivery.objects.filter(state=HookDelivery.State.WAITING, received_at__gte=now - HEARD_WITHIN)
+    return not waiting.exclude(instance=instance, key=key).exists()
+
+
+def prune() -> None:
+    """Forget deliveries that were worked long ago."""
+    HookDelivery.objects.filter(received_at__lt=clock.now() - KEPT_FOR).exclude(
+        state=HookDelivery.State.WAITING
+    ).delete()
