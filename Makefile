@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help run test test-postgres lint format drills bench screenshots requirements clean
+.PHONY: help run test test-postgres lint format drills bench bench-sync screenshots requirements clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -45,7 +45,10 @@ drills: .venv/test.stamp ## slow fault drills: kill workers, drop connections
 	@$(BIN)/python -m pytest -m drill
 
 bench: .venv/test.stamp ## benchmarks, with their figures
-	@$(BIN)/python -m pytest -m benchmark -s tests/benchmarks
+	@$(BIN)/python -m pytest -q -m benchmark -s tests/benchmarks
+
+bench-sync: .venv/test.stamp ## the sync at 10,000 issues, beside the floor and the naive way
+	@$(BIN)/python -m pytest -q -m benchmark -s tests/benchmarks/bench_sync_scale.py
 
 screenshots: .venv/test.stamp ## pictures of all pages into docs/screenshots
 	@$(BIN)/python -m tests.tools chromium
@@ -53,7 +56,7 @@ screenshots: .venv/test.stamp ## pictures of all pages into docs/screenshots
 
 requirements: .venv/test.stamp ## make the pinned requirements anew from *.in
 	@for name in requirements requirements-dev; do \
-	  $(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-emit-index-url --no-header $$name.in -o $$name.txt; done
+	  $(BIN)/uv pip compile --quiet --generate-hashes --no-annotate --python-version 3.11 --no-emit-index-url --no-header $$name.in -o $$name.txt; done
 
 clean: ## remove what was installed and made, but not the data in var/
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

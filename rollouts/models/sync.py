@@ -94,7 +94,10 @@ class SyncScope(models.Model):
     etags = models.JSONField(
         default=dict, blank=True, help_text="GitLab's ETag by question, so that it need not answer twice."
     )
-    read_at = models.DateTimeField(null=True, blank=True, help_text="When it was last read to the end.")
+    read_at = models.DateTimeField(null=True, blank=True, help_text="When the last reading that came to its end began.")
+    settled_at = models.DateTimeField(
+        null=True, blank=True, help_text="When that reading had looked at all rollouts that it concerned."
+    )
     seconds = models.FloatField(default=0.0)
     calls = models.PositiveIntegerField(default=0)
     changed = models.PositiveIntegerField(default=0, help_text="Rows that were written.")

@@ -53,8 +53,8 @@ class Read:
 
 def sync_instance_flags(
     gitlab: GitLab, instance: GitLabInstance, report: Report, etags: dict[str, str] | None = None
-) -> set[int]:
-    """One ``GET /features``; the definitions only when a flag of ours is not listed. The ids of flags that changed.
+) -> None:
+    """One ``GET /features``; the definitions only when a flag of ours is not listed.
 
     ``etags`` holds what GitLab said the last time under ``flags``, and is kept up to date.
     """
@@ -66,10 +66,10 @@ def sync_instance_flags(
         listed = {record.name: record for record in gitlab.features(unless=unless)}
     except Unchanged:
         keep_success(instance, "flags", read_at)
-        return set()
+        return
     except GitLabProblem as problem:
         keep_problem(instance, "flags", problem, report, "flags")
-        return set()
+        return
     etags["flags"] = "" if gitlab.unread else gitlab.etag
     is_whole = not _tell_unread(gitlab, report, "flags")
     known = {
@@ -104,9 +104,8 @@ def sync_instance_flags(
                 presence = Presence.UNSET_OFF
             reads.append(Read(flag, presence, definition=definition))
             report.flags.missing += presence is Presence.UNKNOWN and flag.name in carried
-    changed = _write(reads, read_at, report)
+    _write(reads, read_at, report)
     keep_success(instance, "flags", read_at)
-    return changed
 
 
 def sync_project_flags(
@@ -115,8 +114,8 @@ def sync_project_flags(
     flags: Sequence[FeatureFlag],
     report: Report,
     etags: dict[str, str] | None = None,
-) -> set[int]:
-    """``GET /projects/:id/feature_flags`` once, for all environments that plans name. The ids of flags that changed."""
+) -> None:
+    """``GET /projects/:id/feature_flags`` once, for all environments that plans name."""
     read_at = clock.now()
     etags = {} if etags is None else etags
     try:
@@ -124,10 +123,10 @@ def sync_project_flags(
         listed = {record.name: record for record in gitlab.project_flags(project.address, unless=unless)}
     except Unchanged:
         keep_success(project, "flags", read_at)
-        return set()
+        return
     except GitLabProblem as problem:
         keep_problem(project, "flags", problem, report, f"flags of {project.path}")
-        return set()
+        return
     etags["flags"] = "" if gitlab.unread else gitlab.etag
     is_whole = not _tell_unread(gitlab, report, f"flags of {project.path}")
     report.flags.seen += len(listed)
@@ -146,9 +145,8 @@ def sync_project_flags(
             report.problems.append(Problem(flag.name, Outcome.BAD_ANSWER, f"{error}: the flag keeps its last reading."))
             continue
         reads.append(Read(flag, Presence.SET, exposure, [_strategy(strategy) for strategy in record.strategies]))
-    changed = _write(reads, read_at, report)
+    _write(reads, read_at, report)
     keep_success(project, "flags", read_at)
-    return changed
 
 
 def _tell_unread(gitlab: GitLab, report: Report, scope: str) -> bool:
@@ -168,18 +166,17 @@ def _listed(flag: FeatureFlag, record: FeatureRecord, report: Report) -> Read | 
     return Read(flag, Presence.SET, exposure, raw, record.definition)
 
 
-def _write(reads: Sequence[Read], read_at: datetime, report: Report) -> set[int]:
-    """Keep what differs from what is known, a hundred flags in one transaction; the ids of flags that changed."""
+def _write(reads: Sequence[Read], read_at: datetime, report: Report) -> None:
+    """Keep what differs from what is known, a hundred flags in one transaction."""
     differing = [read for read in reads if _differs(read) or _define(read.flag, read.definition)]
-    changed: set[int] = set()
     for start in range(0, len(differing), BATCH):
-        changed |= _write_batch(differing[start : start + BATCH], read_at)
-    report.flags.changed += len(changed)
-    return changed
+        report.flags.changed += _write_batch(differing[start : start + BATCH], read_at)
 
 
-def _write_batch(reads: Sequence[Read], read_at: datetime) -> set[int]:
-    """A reading for each flag whose exposure differs, and one event for each flag that changed. Constant queries."""
+def _write_batch(reads: Sequence[Read], read_at: datetime) -> int:
+    """A reading for each flag whose exposure differs, and one event for each flag that changed; how many were read
+    differently. Constant queries.
+    """
     with deeds(by=JOB) as doing:
         _look_again(reads)
         FeatureFlag.objects.bulk_create([read.flag for read in reads if read.flag.pk is None])
@@ -202,7 +199,7 @@ def _write_batch(reads: Sequence[Read], read_at: datetime) -> set[int]:
             doing.close("flag.read", flag, reading, rollout=of.get(flag.pk), notes=notes)
         for read in reads:
             doing.close("flag.define", read.flag, rollout=of.get(read.flag.pk))
-    return set(differing)
+    return len(differing)
 
 
 def _look_again(reads: Sequence[Read]) -> None:

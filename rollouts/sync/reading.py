@@ -16,6 +16,7 @@ from ..gitlab import GitLab, GitLabProblem
 from ..models import (
     ApprovalRequest,
     FeatureFlag,
+    GitLabActor,
     GitLabProject,
     InstanceHealth,
     Phase,
@@ -25,7 +26,6 @@ from ..models import (
     clock,
 )
 from ..rules.approvals import STANDING
-from ..rules.expected import Drift
 from ..services.reconcile import MOVING, look, reconcile_alone
 from . import actors, flags, incidents, issues, moves
 from .leases import Lease
@@ -47,7 +47,6 @@ class Reading:
     full: bool
     report: Report
     began: datetime
-    flags: set[int] = field(default_factory=set)
     issues: set[int] = field(default_factory=set)
     kept: dict[str, Any] = field(default_factory=dict)
     etags: dict[str, str] = field(default_factory=dict)
@@ -79,6 +78,7 @@ def read(gitlab: GitLab, lease: Lease, *, full: bool = False) -> Reading:
     report.seconds = time.monotonic() - started
     reading.kept |= {
         "read_at": began,
+        "settled_at": clock.now(),
         "etags": reading.etags,
         "calls": report.calls,
         "seconds": report.seconds,
@@ -94,7 +94,7 @@ def read_flags(gitlab: GitLab, lease: Lease) -> None:
     scope, began = lease.scope, clock.now()
     reading = Reading(gitlab, lease, False, Report(scope.instance.name), began)
     try:
-        reading.flags |= flags.sync_instance_flags(gitlab, scope.instance, reading.report, reading.etags)
+        flags.sync_instance_flags(gitlab, scope.instance, reading.report, reading.etags)
         settle(touched(scope, reading), began)
     finally:
         lease.release(etags=reading.etags)
@@ -111,7 +111,7 @@ def finish(reading: Reading) -> bool:
 
 def _read_instance(reading: Reading) -> None:
     gitlab, instance, report = reading.gitlab, reading.scope.instance, reading.report
-    reading.flags |= flags.sync_instance_flags(gitlab, instance, report, reading.etags)
+    flags.sync_instance_flags(gitlab, instance, report, reading.etags)
     incidents.sync_incidents(gitlab, instance, report)
     actors.resolve_actors(gitlab, instance, report, full=reading.full)
     _read_token(reading)
@@ -137,12 +137,12 @@ def _read_project(reading: Reading, project: GitLabProject) -> None:
         moves.follow_issues(gitlab, scope.instance, known.changed, report)
     carried = list(FeatureFlag.objects.filter(project=project).select_related("reading"))
     if carried:
-        reading.flags |= flags.sync_project_flags(gitlab, project, carried, report, reading.etags)
+        flags.sync_project_flags(gitlab, project, carried, report, reading.etags)
 
 
 def _is_due_in_full(scope: SyncScope, now: datetime) -> bool:
     """Once in ``SYNC_FULL_SECONDS``, spread over the scopes so that they do not all come at once."""
-    if scope.full_at is None or scope.cursor is None:
+    if scope.full_at is None or (scope.project and scope.cursor is None):
         return True
     spread = 0.75 + (scope.pk * 0.618034) % 0.5
     return now - scope.full_at >= timedelta(seconds=settings.SYNC_FULL_SECONDS * spread)
@@ -167,23 +167,28 @@ def _read_token(reading: Reading) -> None:
 
 
 def touched(scope: SyncScope, reading: Reading) -> Iterable[int]:
-    """Rollouts that may stand differently after this reading: their flag or issues changed, or they wait for one."""
+    """Rollouts that may stand differently after this reading: their flag or issues changed, or they wait for one.
+
+    A flag counts as changed since the last reading that came to its end: what a killed one has written is settled by
+    the next.
+    """
     rollouts = Rollout.objects.open().filter(flag__instance=scope.instance)
     of_the_scope = rollouts.filter(flag__project=scope.project)
-    unsettled = ~Q(drift=Drift.NONE) | Exists(
-        Phase.objects.filter(rollout=OuterRef("pk"), state__in=sorted(MOVING), confirmed_at=None)
-    )
-    waits = Exists(ApprovalRequest.objects.filter(phase__rollout=OuterRef("pk"), state__in=sorted(STANDING)))
-    found: set[int] = set()
-    if reading.full:
-        found.update(of_the_scope.values_list("pk", flat=True))
-    else:
-        found.update(of_the_scope.filter(unsettled | waits).values_list("pk", flat=True))
-    for flag_ids in _chunks(reading.flags):
-        found.update(rollouts.filter(flag__in=flag_ids).values_list("pk", flat=True))
+    if scope.settled_at is not None and not _knows_more_people(scope):
+        unconfirmed = Phase.objects.filter(rollout=OuterRef("pk"), state__in=sorted(MOVING), confirmed_at=None)
+        waits = ApprovalRequest.objects.filter(phase__rollout=OuterRef("pk"), state__in=sorted(STANDING))
+        changed = Q(flag__reading__read_at__gte=scope.settled_at)
+        of_the_scope = of_the_scope.filter(Exists(unconfirmed) | Exists(waits) | changed)
+    found = set(of_the_scope.values_list("pk", flat=True))
     for issue_ids in _chunks(reading.issues):
         found.update(rollouts.filter(issue_links__issue__in=issue_ids).values_list("pk", flat=True))
     return sorted(found)
+
+
+def _knows_more_people(scope: SyncScope) -> bool:
+    """Whether actors that plans name were resolved since the last reading: what is expected of GitLab changes."""
+    resolved = GitLabActor.objects.filter(instance=scope.instance, asked_at__gte=scope.settled_at).exclude(gitlab_id="")
+    return scope.project is None and resolved.exists()
 
 
 def settle(rollouts: Iterable[int], now: datetime) -> None:
