@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help run test test-postgres lint format drills bench bench-sync screenshots requirements clean
+.PHONY: help run test test-services lint format drills bench bench-sync screenshots requirements clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -26,9 +26,9 @@ test: .venv/test.stamp ## all tests but drills
 	@$(BIN)/python -m tests.tools chromium redis-server
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not drill and not benchmark and not screenshots"
 
-test-postgres: .venv/test.stamp ## the tests of models, services, sync and history on a throw-away PostgreSQL
-	@$(BIN)/python -m tests.tools postgresql
-	@$(BIN)/python -m tests.on_postgres -n 2 -m "not drill and not browser" tests/models tests/services tests/sync tests/commands
+test-services: .venv/test.stamp ## all tests but drills on a throw-away PostgreSQL and Redis
+	@$(BIN)/python -m tests.tools chromium redis-server postgresql
+	@$(BIN)/python -m tests.on_services -q -n 2 --dist loadgroup -m "not drill and not benchmark and not screenshots"
 
 lint: .venv/test.stamp ## ruff, djlint, import-linter, mypy
 	@$(BIN)/ruff check .

@@ -5,11 +5,12 @@ from django.contrib.auth import views as auth
 from django.urls import include, path
 
 from rollouts.api import root as api
-from rollouts.portal import health, hooks
+from rollouts.portal import health, hooks, metrics
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("admin/", admin.site.urls),
     path("api/v1/", api.urls),
     path("accounts/login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),

@@ -14,12 +14,14 @@ os.environ |= {
     "GITLAB_TOKEN": "",
     "GITLAB_WRITES": "off",
     "PORTAL_URL": "http://localhost:8000",
-    "CELERY_BROKER_URL": "embedded://",
-    "CACHE_URL": "locmemcache://",
     "DJANGO_ALLOW_ASYNC_UNSAFE": "true",  # Playwright runs an event loop beside the database
 }
-if not os.environ.get("DATABASE_URL", "").startswith("postgres"):
-    os.environ["DATABASE_URL"] = f"sqlite:///{DATA}/tests.sqlite3"
+if not os.environ.get("TESTS_ON_SERVICES"):  # tests.on_services says which
+    os.environ |= {
+        "DATABASE_URL": f"sqlite:///{DATA}/tests.sqlite3",
+        "CELERY_BROKER_URL": "embedded://",
+        "CACHE_URL": "locmemcache://",
+    }
 
 from config.settings import *  # noqa: E402, F403
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from ninja import Schema
@@ -357,12 +357,44 @@ class RunTold(Schema):
     problems: list[dict[str, Any]]
 
 
+class PassTold(Schema):
+    planned: int = Field(description="Instances and projects to read.")
+    done: int
+
+
+class RateTold(Schema):
+    limit: int | None = Field(description="Calls a minute that GitLab allows; null where it does not say.")
+    remaining: int | None
+    allowance: int | None = Field(description="Calls a minute that the portal allows itself; null for no limit.")
+    used: int = Field(description="The portal's calls in the minute that runs.")
+
+
+class HooksTold(Schema):
+    waiting: int
+    worked: int = Field(description="Within a day.")
+    newest: Moment | None
+    oldest: Moment | None = Field(description="When the oldest of those that wait came.")
+
+
+class WritesTold(Schema):
+    waiting: int
+    given_up: int
+    oldest: Moment | None = Field(description="When the oldest of those that wait was asked for.")
+
+
 class InstanceTold(Schema):
     name: str
     url: str
     flags: ScopeTold
     projects: list[ProjectTold]
-    last_run: RunTold | None
+    last_run: RunTold | None = Field(description="The newest pass that has ended.")
+    under_way: PassTold | None
+    held_until: Moment | None = Field(description="Nothing is asked of it before; words say why.")
+    words: str
+    rate: RateTold
+    token_expires_on: date | None
+    webhooks: HooksTold
+    writes: WritesTold
 
 
 class SyncTold(Schema):

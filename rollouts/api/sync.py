@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Max
 from django.http import HttpRequest
 from ninja import Router
 
 from ..models import GitLabInstance, GitLabProject, SyncRun
-from ..services.instances import all_instances
+from ..sync import status
+from ..sync.status import InstanceStatus
 from . import schemas
 from .contract import LIST
 
@@ -18,29 +18,33 @@ router = Router(tags=["sync"])
 
 @router.get("/sync", response={200: schemas.SyncTold, **LIST}, summary="How fresh it is")
 def sync(request: HttpRequest) -> dict[str, Any]:
-    """Each GitLab instance, its projects and its last pass of reading, with outcome and cure in words."""
-    projects: dict[int, list[GitLabProject]] = {}
-    for project in GitLabProject.objects.order_by("path", "pk"):
-        projects.setdefault(project.instance_id, []).append(project)
-    newest = SyncRun.objects.order_by().values("instance").annotate(newest=Max("pk")).values("newest")
-    runs = {run.instance_id: run for run in SyncRun.objects.filter(pk__in=newest)}
-    return {
-        "instances": [
-            _told(instance, projects.get(instance.pk, []), runs.get(instance.pk)) for instance in all_instances()
-        ]
-    }
+    """Each GitLab instance and project: when it was read, how that ended and the cure; limits, webhooks, writes."""
+    return {"instances": [_told(found) for found in status.of_all()]}
 
 
-def _told(instance: GitLabInstance, projects: list[GitLabProject], run: SyncRun | None) -> dict[str, Any]:
+def _told(found: InstanceStatus) -> dict[str, Any]:
+    instance, standing, hooks, owed = found.instance, found.standing, found.hooks, found.owed
     return {
         "name": instance.name,
         "url": instance.url,
         "flags": _scope(instance, "flags"),
         "projects": [
             {"path": project.path, "issues": _scope(project, "issues"), "flags": _scope(project, "flags")}
-            for project in projects
+            for project in found.projects
         ],
-        "last_run": _run_told(run) if run else None,
+        "last_run": _run_told(found.run) if found.run else None,
+        "under_way": {"planned": found.under_way.planned, "done": found.under_way.done} if found.under_way else None,
+        "held_until": found.wait.until if found.wait else None,
+        "words": found.trouble,
+        "rate": {
+            "limit": standing.limit,
+            "remaining": standing.remaining,
+            "allowance": found.allowance,
+            "used": found.calls_in_window,
+        },
+        "token_expires_on": found.token_ends,
+        "webhooks": {"waiting": hooks.waiting, "worked": hooks.worked, "newest": hooks.newest, "oldest": hooks.oldest},
+        "writes": {"waiting": owed.waiting, "given_up": owed.given_up, "oldest": owed.oldest},
     }
 
 

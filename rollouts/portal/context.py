@@ -13,6 +13,7 @@ from ..audit.actor import Actor
 from ..models import GitLabInstance, clock
 from ..rules.blockers import in_words
 from ..rules.machine import Role
+from ..sync.status import token_warnings
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ def chrome(request: HttpRequest) -> dict[str, Any]:
         "may_manage": actor.person.has(Role.MANAGER),
         "may_open_admin": bool(actor.roles - {Role.VIEWER}),
         "freshness": _freshness(),
+        "token_warnings": token_warnings() if actor.person.has(Role.ADMIN) else [],
         "writes_flags": settings.GITLAB_WRITES == "flags",
     }
 

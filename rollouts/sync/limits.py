@@ -31,7 +31,7 @@ def connect(instance: GitLabInstance, *, urgent: bool = False) -> GitLab:
 
 def standing(instance: GitLabInstance) -> Standing:
     """What is known of this GitLab now."""
-    return _standing(_row(instance), instance)
+    return standing_of(_row(instance), instance)
 
 
 def must_wait(instance: GitLabInstance, now: datetime) -> Wait | None:
@@ -66,7 +66,7 @@ class Governor:
         now = clock.now()
         with transaction.atomic():
             row = _row(self._instance, lock=True)
-            known = _standing(row, self._instance)
+            known = standing_of(row, self._instance)
             wait = None if self._urgent else politeness.wait(known, now)
             if wait is None:
                 row.window_calls = politeness.calls_in_window(known, now) + 1
@@ -139,7 +139,10 @@ def _row(instance: GitLabInstance, *, lock: bool = False) -> InstanceHealth:
     return rows.filter(instance=instance).first() or InstanceHealth.objects.get_or_create(instance=instance)[0]
 
 
-def _standing(row: InstanceHealth, instance: GitLabInstance) -> Standing:
+def standing_of(row: InstanceHealth | None, instance: GitLabInstance) -> Standing:
+    """The same from a row that is loaded already; None where nothing was asked yet."""
+    if row is None:
+        return Standing(share=instance.rate_share, most=instance.calls_a_minute)
     return Standing(
         share=instance.rate_share,
         most=instance.calls_a_minute,

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from rollouts.simulator import Simulator
-from tests.on_postgres import throw_away_postgres
+from tests.on_services import throw_away_postgres
 from tests.walk import ISSUES
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(1800)]

@@ -12,25 +12,15 @@ from kombu.exceptions import OperationalError
 
 from ... import tasks
 from ...audit.actor import Actor
-from ...models import GitLabProject, GitLabWrite, SyncRun
+from ...models import GitLabWrite, SyncRun
 from ...rules.machine import Role
 from ...services.instances import all_instances
-from ...sync import passes
+from ...sync import passes, status
 
 
 @require_safe
 def sync(request: HttpRequest) -> HttpResponse:
-    projects: dict[int, list[GitLabProject]] = {}
-    for project in GitLabProject.objects.select_related("instance").order_by("path"):
-        projects.setdefault(project.instance_id, []).append(project)
-    rows = [
-        {
-            "instance": instance,
-            "has_token": bool(instance.token),
-            "projects": projects.get(instance.pk, []),
-        }
-        for instance in all_instances()
-    ]
+    rows = status.of_all()
     runs = SyncRun.objects.select_related("instance")[:20]
     owed = GitLabWrite.objects.filter(state__in=("waiting", "begun", "given_up")).select_related("rollout")[:50]
     context = {"rows": rows, "runs": runs, "owed": owed, "writes": settings.GITLAB_WRITES}

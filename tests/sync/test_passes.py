@@ -1,0 +1,427 @@
+"""Passes in parts: leases, cursors, what moves in GitLab, and how all workers together keep to one GitLab's limits."""
+
+from datetime import timedelta
+from threading import Thread
+
+import pytest
+from django.db import connections
+from django.utils import timezone
+
+from rollouts import tasks
+from rollouts.models import (
+    AuditEvent,
+    GitLabInstance,
+    GitLabProject,
+    InstanceHealth,
+    RolloutIssue,
+    SyncRun,
+    SyncScope,
+    TrackedIssue,
+)
+from rollouts.services.instances import default_instance
+from rollouts.simulator.server import RateLimit
+from rollouts.sync import leases, limits, passes
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def read(world):
+    """A world that was read once, with its requests forgotten."""
+    world.apply()
+    world.sync()
+    world.gitlab.forget_requests()
+    return world
+
+
+@pytest.fixture
+def later(time_machine):
+    return lambda **span: time_machine.move_to(timezone.now() + timedelta(**span))
+
+
+def asked(world, path="/issues"):
+    return [request for request in world.gitlab.requests if request.path.endswith(path)]
+
+
+def project_scope():
+    return SyncScope.objects.get(project__path="acme/app")
+
+
+# What a pass asks for
+
+
+def test_only_what_changed_is_asked_for(read):
+    read.gitlab.state.set_issue("acme/app", 12, title="new")
+    read.sync()
+    (request,) = asked(read)
+    assert request.query["iids"] == ["11", "12", "13", "14"]
+    assert "updated_after" in request.query
+    assert TrackedIssue.objects.get(iid=12).title == "new"
+
+
+def test_a_change_of_another_clock_is_within_the_overlap(read):
+    late = (timezone.now() - timedelta(minutes=4)).isoformat()
+    read.gitlab.state.set_issue("acme/app", 13, title="stamped early", updated_at=late)
+    TrackedIssue.objects.filter(iid=13)
+    read.sync()
+    assert project_scope().cursor > timezone.now() - timedelta(minutes=1)
+
+
+def test_a_new_issue_is_asked_for_whatever_its_age(read):
+    long_ago = "2020-01-01T00:00:00.000Z"
+    read.gitlab.state.add_issue("acme/app", "old", iid=20, created_at=long_ago)
+    text = read.document().replace("/-/issues/14", "/-/issues/20")
+    from rollouts.services import plans
+
+    plans.apply(text, by=read.actor("mia"), source="plan.yaml")
+    read.sync()
+    assert TrackedIssue.objects.get(iid=20).title == "old"
+
+
+def test_a_full_pass_comes_by_itself(read, later):
+    read.gitlab.state.delete_issue("acme/app", 14)
+    read.sync()
+    assert TrackedIssue.objects.get(iid=14).found
+    later(minutes=20)
+    read.sync()
+    assert not TrackedIssue.objects.get(iid=14).found
+
+
+def test_flags_that_did_not_change_are_not_sent_again(read):
+    read.sync()
+    assert [request.status for request in asked(read, "/features")] == [304]
+    read.gitlab.state.set_feature("use_haiku", "true")
+    (report,) = read.sync()
+    assert report.flags.changed == 1
+
+
+def test_two_hundred_issues_of_a_project_are_one_question(world):
+    from rollouts.audit.deeds import deed
+
+    rollout = world.apply()
+    state = world.gitlab.state
+    with state.change():
+        for iid in range(101, 301):
+            state.add_issue("acme/app", f"issue {iid}", iid=iid, created_at="2025-01-01T00:00:00.000Z")
+    with deed("test", by=world.actor("mia")):
+        project = GitLabProject.objects.get()
+        rows = TrackedIssue.objects.bulk_create(TrackedIssue(project=project, iid=iid) for iid in range(101, 301))
+        RolloutIssue.objects.bulk_create(RolloutIssue(rollout=rollout, role=f"r{row.iid}", issue=row) for row in rows)
+    world.sync()
+    world.gitlab.forget_requests()
+    (report,) = world.sync()
+    assert len(asked(world)) == 1
+    assert (report.issues.tracked, report.issues.changed) == (204, 0)
+
+
+def test_the_queries_of_a_pass_do_not_grow_with_the_issues(world, django_assert_max_num_queries):
+    for number in range(12):
+        world.apply(slug=f"r{number}", flag=f"flag_{number}")
+    with django_assert_max_num_queries(140):
+        world.sync()
+    with django_assert_max_num_queries(60):
+        world.sync()
+
+
+# What moves in GitLab
+
+
+def test_a_moved_issue_is_followed(read):
+    state = read.gitlab.state
+    state.add_project("acme/elsewhere")
+    new = state.move_issue("acme/app", 13, "acme/elsewhere")
+    state.set_issue("acme/elsewhere", new, title="in its new place")
+    read.sync()
+    link = RolloutIssue.objects.select_related("issue__project").get(role="internal_rollout")
+    assert link.issue.reference == f"acme/elsewhere#{new}"
+    read.sync()
+    assert TrackedIssue.objects.get(pk=link.issue.pk).title == "in its new place"
+    assert AuditEvent.objects.filter(verb="issue.follow").count() == 1
+    events = AuditEvent.objects.count()
+    read.sync(full=True)
+    assert AuditEvent.objects.count() == events
+
+
+def test_where_we_may_not_see_where_it_went_the_words_say_so(read, settings):
+    state = read.gitlab.state
+    state.add_project("acme/elsewhere")
+    state.add_user("dev", access="developer")
+    state.add_token("dev-token", "dev", scopes=("read_api",))
+    settings.GITLAB_TOKEN = "dev-token"
+    state.move_issue("acme/app", 13, "acme/elsewhere")
+    (report,) = read.sync()
+    assert any("administrator" in problem.words for problem in report.problems if problem.scope == "acme/app#13")
+    assert RolloutIssue.objects.get(role="internal_rollout").issue.iid == 13
+
+
+def test_a_project_that_moves_is_the_same_project(read):
+    read.gitlab.state.rename_group("acme", "umbrella")
+    read.gitlab.state.set_issue("umbrella/app", 12, title="still read")
+    read.sync()
+    project = GitLabProject.objects.get()
+    assert (project.path, project.gitlab_id) == ("umbrella/app", 1001)
+    assert TrackedIssue.objects.get(iid=12).title == "still read"
+    assert AuditEvent.objects.filter(verb="project.move").count() == 1
+
+
+def test_a_new_path_that_a_plan_named_already_is_no_second_project(read):
+    read.gitlab.state.rename_project("acme/app", "acme/application")
+    text = read.document(slug="two", flag="flag_two").replace("/acme/app/", "/acme/application/")
+    from rollouts.services import plans
+
+    plans.apply(text, by=read.actor("mia"), source="plan.yaml")
+    for _ in range(3):
+        read.sync()
+    followed = {link.issue.project.path for link in RolloutIssue.objects.select_related("issue__project")}
+    assert followed == {"acme/application"}
+    assert GitLabProject.objects.exclude(gitlab_id=None).count() == 1
+    assert TrackedIssue.objects.filter(links__isnull=False).distinct().count() == 4
+
+
+# Leases
+
+
+def test_one_scope_is_read_by_one_worker(read):
+    scope = project_scope()
+    lease = leases.take(scope.pk)
+    assert leases.take(scope.pk) is None
+    lease.release()
+    assert leases.take(scope.pk) is not None
+
+
+def test_the_lease_of_a_dead_worker_passes_on_and_its_work_is_lost(read, later):
+    dead = leases.take(project_scope().pk)
+    later(minutes=5)
+    alive = leases.take(dead.scope.pk)
+    assert alive is not None
+    with pytest.raises(leases.Lost):
+        dead.renew()
+    assert not dead.release(cursor=None)
+    assert project_scope().cursor is not None
+    alive.renew()
+
+
+def test_a_pass_of_workers_is_closed_by_the_last(read):
+    run = passes.begin(default_instance(), trigger="beat")
+    assert (run.planned, run.outcome) == (2, "running")
+    assert passes.begin(default_instance(), trigger="beat") is None  # one at a time
+    assert passes.work(default_instance()) is False
+    run.refresh_from_db()
+    assert (run.done, run.outcome, run.calls > 0) == (2, "ok", True)
+    assert not passes.waiting(default_instance())
+
+
+def test_what_a_dead_worker_left_is_read_by_the_next_ring(read, later):
+    run = passes.begin(default_instance(), trigger="beat")
+    leases.take(project_scope().pk)
+    passes.work(default_instance())
+    run.refresh_from_db()
+    assert (run.done, run.outcome) == (1, "running")
+    later(minutes=5)
+    passes.work(default_instance())
+    run.refresh_from_db()
+    assert (run.done, run.outcome) == (2, "ok")
+
+
+def test_beat_begins_when_the_interval_is_over_and_not_before(read, later):
+    first = passes.begin_if_due(default_instance())
+    passes.work(default_instance())
+    later(seconds=30)
+    assert passes.begin_if_due(default_instance()) is None
+    later(seconds=45)
+    assert passes.begin_if_due(default_instance()).pk > first.pk
+
+
+def test_not_more_than_some_workers_read_one_instance(read, settings):
+    settings.SYNC_PARALLEL = 1
+    run = passes.begin(default_instance(), trigger="beat")
+    leases.take(SyncScope.objects.get(project=None).pk)
+    passes.work(default_instance())
+    run.refresh_from_db()
+    assert run.done == 0
+
+
+def test_a_pass_that_lost_its_workers_is_buried(read, later):
+    run = passes.begin(default_instance(), trigger="beat")
+    later(hours=1)
+    new = passes.begin(default_instance(), trigger="beat")
+    run.refresh_from_db()
+    assert (run.outcome, new.outcome) == ("interrupted", "running")
+
+
+def test_old_passes_are_forgotten_but_the_newest(read, later):
+    read.sync()
+    later(days=30)
+    tasks.prune()
+    assert SyncRun.objects.count() == 1
+
+
+def test_flags_are_read_by_themselves(read):
+    read.gitlab.state.set_feature("use_haiku", "true")
+    tasks.flags_due.apply()
+    passes.read_flags(default_instance())
+    assert read.rollout().flag.latest.exposure.is_everyone
+    assert not asked(read)
+    assert SyncScope.objects.get(project=None).held_until is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_threads_read_at_once_and_say_the_same(transactional_db, gitlab):
+    from tests.walk import World
+
+    world = World.build(gitlab)
+    for number in range(6):
+        gitlab.state.add_project(f"acme/app{number}")
+        for iid in (11, 12, 13, 14):
+            gitlab.state.add_issue(f"acme/app{number}", f"issue {iid}", iid=iid)
+        text = world.document(slug=f"r{number}", flag=f"f{number}").replace("/acme/app/", f"/acme/app{number}/")
+        from rollouts.services import plans
+
+        plans.apply(text, by=world.actor("mia"), source="plan.yaml")
+    seen = []
+    (report,) = world.sync(jobs=4, tell=lambda done, planned: seen.append((done, planned)))
+    assert report.issues.changed == TrackedIssue.objects.filter(found=True).count() == 24
+    assert seen == [(done, 7) for done in range(8)]
+    assert AuditEvent.objects.filter(verb="issue.read").count() == 24
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_share_one_pass(transactional_db, gitlab):
+    from tests.walk import World
+
+    world = World.build(gitlab)
+    world.apply()
+    world.sync()
+    run = passes.begin(default_instance(), trigger="beat")
+    gitlab.delay(0.1)
+
+    def work():
+        try:
+            passes.work(default_instance())
+        finally:
+            connections.close_all()
+
+    workers = [Thread(target=work) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    run.refresh_from_db()
+    assert (run.done, run.outcome) == (2, "ok")
+
+
+# Politeness
+
+
+def test_a_429_holds_all_workers_until_gitlab_listens(read, later):
+    read.gitlab.fail(status=429, headers={"Retry-After": "120"}, times=1)
+    read.sync()
+    read.gitlab.forget_requests()
+    (report,) = read.sync()
+    assert not read.gitlab.requests
+    assert [problem.kind for problem in report.problems] == ["rate_limited"]
+    assert passes.begin(default_instance(), trigger="beat") is None
+    later(seconds=121)
+    (report,) = read.sync()
+    assert not report.problems
+
+
+def test_the_share_of_the_limit_is_never_exceeded(read, later):
+    read.gitlab.server.rate = RateLimit()  # nothing was asked in this minute
+    read.gitlab.limit_requests(10)  # of which half is ours
+    InstanceHealth.objects.all().delete()
+    for _ in range(8):
+        read.sync(full=True)
+    assert len(read.gitlab.requests) <= 6  # one to learn the limit by
+    assert all(request.status != 429 for request in read.gitlab.requests)
+
+
+def test_a_configured_most_holds_where_gitlab_names_no_limit(read):
+    from rollouts.audit.deeds import deed
+
+    instance = default_instance()
+    with deed("test", by=read.actor("root")):
+        instance.calls_a_minute = 3
+        instance.save()
+    InstanceHealth.objects.all().delete()
+    (report,) = [passes.sync_instance(instance, trigger="test", full=True)]
+    assert len(read.gitlab.requests) == 3
+    assert "share of GitLab's rate limit" in report.error
+
+
+def test_a_failing_gitlab_is_left_alone_and_tried_again(read, later):
+    read.gitlab.fail(status=502)
+    for _ in range(3):
+        read.sync()
+    read.gitlab.forget_requests()
+    (report,) = read.sync()
+    assert not read.gitlab.requests
+    assert "failed 5 times in a row" in report.error
+    assert "502" in report.error
+    later(seconds=30)
+    read.sync()
+    assert len(read.gitlab.requests) == 1  # one call tries, and the circuit is open again for longer
+    later(seconds=20)
+    read.gitlab.forget_requests()
+    read.sync()
+    assert not read.gitlab.requests
+    read.gitlab.heal()
+    later(seconds=60)
+    (report,) = read.sync()
+    assert not report.problems
+    health = InstanceHealth.objects.get()
+    assert (health.failures, health.opened, health.open_until, health.words) == (0, 0, None, "")
+
+
+def test_a_way_back_waits_for_nothing_of_ours(read):
+    InstanceHealth.objects.update(paused_until=timezone.now() + timedelta(hours=1), failures=9)
+    assert limits.connect(default_instance(), urgent=True).features() is not None
+
+
+def test_one_dead_instance_holds_no_other(read):
+    from rollouts.audit.deeds import deed
+
+    with deed("test", by=read.actor("root")):
+        dead = GitLabInstance.objects.create(name="dead", url="http://127.0.0.1:1")
+    for _ in range(3):
+        passes.sync_instance(dead, trigger="test")
+    assert passes.begin(default_instance(), trigger="beat") is not None
+    (_, report) = read.sync()
+    assert not report.problems
+
+
+# Our own token
+
+
+def test_a_token_that_ends_soon_is_announced(world):
+    from django.test import Client
+
+    soon = (timezone.now() + timedelta(days=10)).date()
+    world.gitlab.state.add_token(world.gitlab.token, "root", scopes=("api", "admin_mode"), expires_at=soon.isoformat())
+    world.sync()
+    pages = {}
+    for name in ("root", "vic"):
+        client = Client()
+        client.force_login(world.people[name])
+        pages[name] = client.get("/").content.decode()
+    assert "in 10 days" in pages["root"]
+    assert "in 10 days" not in pages["vic"]
+    client = Client()
+    client.force_login(world.people["vic"])
+    assert f"until {soon.day} {soon:%b} {soon.year}" in client.get("/sync/").content.decode()
+
+
+def test_a_row_that_cannot_be_read_spoils_no_other(read):
+    state = read.gitlab.state
+    state.set_issue("acme/app", 12, title="good")
+    from rollouts.gitlab import GitLab
+
+    rows = [GitLab(read.gitlab.url, read.gitlab.token)._get("/projects/1001/issues", {}).json()][0]
+    bad = [{**row, "state": "half open"} if row["iid"] == 11 else row for row in rows]
+    import json
+
+    read.gitlab.fail(how="not_json", path="/issues", times=1, body=json.dumps(bad).encode())
+    (report,) = read.sync(full=True)
+    assert TrackedIssue.objects.get(iid=12).title == "good"
+    assert TrackedIssue.objects.get(iid=11).found
+    assert "state should be opened or closed" in report.error
