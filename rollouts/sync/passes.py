@@ -261,10 +261,13 @@ def _wait_for(pk: int) -> Lease | None:
 
     None where the other one has read the scope since.
     """
+    if lease := leases.take(pk):
+        return lease
     asked_at = clock.now()
     until = time.monotonic() + 2 * settings.SYNC_LEASE_SECONDS
-    while (lease := leases.take(pk)) is None and time.monotonic() < until:
+    while lease is None and time.monotonic() < until:
         time.sleep(0.2)
+        lease = leases.take(pk)
     if lease and lease.scope.read_at and lease.scope.read_at >= asked_at:
         lease.release()
         return None
