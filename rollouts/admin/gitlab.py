@@ -26,6 +26,19 @@ class GitLabInstanceForm(forms.ModelForm):
             raise ValidationError("Its value is sent to GitLab: name a variable that has TOKEN in its name.")
         return name
 
+    def clean_hook_secret_variable(self) -> str:
+        return self._webhook_variable("hook_secret_variable")
+
+    def clean_hook_signing_variable(self) -> str:
+        return self._webhook_variable("hook_signing_variable")
+
+    def _webhook_variable(self, field: str) -> str:
+        """Its value is sent to GitLab too, by ``hooks install``."""
+        name: str = self.cleaned_data[field]
+        if "WEBHOOK" not in name:
+            raise ValidationError("Its value is sent to GitLab: name a variable that has WEBHOOK in its name.")
+        return name
+
 
 class GitLabInstanceAdmin(AuditedAdmin):
     form = GitLabInstanceForm
@@ -40,6 +53,8 @@ class GitLabInstanceAdmin(AuditedAdmin):
                 "description": "The instance named gitlab follows GITLAB_URL and GITLAB_TOKEN.",
             },
         ),
+        ("Webhooks", {"fields": ("hook_secret_variable", "hook_signing_variable")}),
+        ("How much it may be asked", {"fields": ("rate_share", "calls_a_minute")}),
         ("When it was last read", {"fields": readonly_fields[1:]}),
     )
 

@@ -32,7 +32,10 @@ class SubjectFilter(admin.SimpleListFilter):
     """By the first part of the verb; a fixed list, so that it asks nothing of a long history."""
 
     title, parameter_name = "subject", "subject"
-    SUBJECTS = ("phase", "rollout", "plan", "item", "drift", "flag", "reading", "issue", "actor", "model", "admin")
+    SUBJECTS = (
+        "phase", "rollout", "plan", "item", "approval", "override", "ramp", "lock", "calendar", "incidents", "drift",
+        "flag", "reading", "issue", "project", "actor", "outbox", "model", "template", "instance", "token", "admin",
+    )  # fmt: skip
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [(subject, subject) for subject in self.SUBJECTS]

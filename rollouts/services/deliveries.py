@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, Subquery
 
 from ..models import GitLabInstance, GitLabProject, HookDelivery, clock
 
@@ -33,7 +33,11 @@ def store(
     happened_at: datetime | None,
     content: Mapping[str, Any],
 ) -> bool:
-    """Keep one delivery, unless it is kept already; whether a worker should be rung for it."""
+    """Keep one delivery, unless it is kept already; whether a worker should be rung for it.
+
+    Not where one that came before it waits still: its worker takes this one along. Only earlier ones count, or two
+    that come at once would each leave the ringing to the other.
+    """
     now = clock.now()
     HookDelivery.objects.bulk_create(
         [
@@ -49,8 +53,9 @@ def store(
         ],
         ignore_conflicts=True,
     )
+    mine = HookDelivery.objects.filter(instance=instance, key=key).values("pk")[:1]
     waiting = HookDelivery.objects.filter(state=HookDelivery.State.WAITING, received_at__gte=now - HEARD_WITHIN)
-    return not waiting.exclude(instance=instance, key=key).exists()
+    return not waiting.filter(pk__lt=Subquery(mine)).exists()
 
 
 def prune() -> None:

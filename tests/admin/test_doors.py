@@ -11,8 +11,13 @@ ALL = [
     "rollouts/rollout", "rollouts/phase", "rollouts/checklistitem", "rollouts/aimodel", "rollouts/plantemplate",
     "rollouts/gitlabinstance", "rollouts/gitlabproject", "rollouts/gitlabactor", "rollouts/featureflag",
     "rollouts/flagreading", "rollouts/trackedissue", "rollouts/syncrun", "rollouts/auditevent", "auth/user", "auth/group",
+    "rollouts/approvalrequest", "rollouts/override", "rollouts/changelock", "rollouts/lockcalendar",
+    "rollouts/incidentsource", "rollouts/gitlabwrite", "rollouts/apitoken",
 ]  # fmt: skip
-RECORDS = ["flagreading", "syncrun", "auditevent", "gitlabactor"]
+RECORDS = [
+    "flagreading", "syncrun", "auditevent", "gitlabactor", "approvalrequest", "override", "changelock", "lockcalendar",
+    "gitlabwrite", "apitoken",
+]  # fmt: skip
 NEVER_DELETED = [*RECORDS, "rollout", "phase", "checklistitem"]
 
 

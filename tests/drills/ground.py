@@ -106,6 +106,33 @@ def work(seconds: int) -> None:
         time.sleep(0.05)
 
 
+def projects(count: int) -> None:
+    """So many rollouts, each with four issues in a project of its own; somebody who may look at their pages."""
+    from rollouts.services import plans
+
+    there = world()
+    for number in range(count):
+        text = there.document(slug=f"r{number}", title=f"R{number}", flag=f"flag_{number}")
+        text = text.replace("/acme/app/", f"/acme/app{number}/")
+        plans.apply(text, by=there.actor("mia"), source="plan.yaml")
+    there.people["mia"].set_password("rollout")
+    there.people["mia"].save()
+
+
+def read(seconds: int) -> None:
+    """Read GitLab, pass after pass, as a worker does."""
+    from rollouts.services.instances import default_instance
+    from rollouts.sync import deliveries, passes
+
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        deliveries.work()
+        passes.begin(default_instance(), trigger="drill")
+        passes.work(default_instance())
+        time.sleep(0.02)
+
+
 if __name__ == "__main__":
     django.setup()
-    {"ramps": ramps, "writes": writes, "work": work}[sys.argv[1]](int(sys.argv[2]))
+    parts = {"ramps": ramps, "writes": writes, "work": work, "projects": projects, "read": read}
+    parts[sys.argv[1]](int(sys.argv[2]))

@@ -6,61 +6,17 @@ import contextlib
 import os
 import random
 import signal
-import socket
-import subprocess
-import sys
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from rollouts.simulator import Simulator
-from tests.on_services import throw_away_postgres
+from tests.drills.portal import Ground
+from tests.on_services import throw_away_postgres, throw_away_redis
 from tests.walk import ISSUES
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(1800)]
-ROOT = Path(__file__).resolve().parents[2]
-
-
-class Ground:
-    """A portal with a database and a broker of its own; processes that can be killed."""
-
-    def __init__(self, folder: Path, gitlab: Simulator, **more: str) -> None:
-        self.environment = {
-            **{name: value for name, value in os.environ.items() if name != "DATABASE_URL"},
-            "DATA_DIR": str(folder),
-            "GITLAB_URL": gitlab.url,
-            "GITLAB_TOKEN": gitlab.token,
-            "GITLAB_WRITES": "flags",
-            "SECRET_KEY": "drill",
-            "OUTBOX_CLAIM_SECONDS": "5",
-            "SYNC_INTERVAL_SECONDS": "1",
-            "DJANGO_SETTINGS_MODULE": "config.settings",
-            **more,
-        }
-
-    def run(self, *command: str) -> str:
-        done = subprocess.run(
-            [sys.executable, *command], cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr[-3000:]
-        return done.stdout
-
-    def spawn(self, *command: str) -> subprocess.Popen:
-        return subprocess.Popen(
-            [sys.executable, *command],
-            cwd=ROOT,
-            env=self.environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-
-    def ask(self, expression: str) -> str:
-        """One expression over the models, in a process of its own."""
-        script = f"from rollouts.models import *; print({expression})"
-        return self.run("manage.py", "shell", "-v0", "-c", script).strip().splitlines()[-1]
 
 
 def seed(gitlab: Simulator, flags: int) -> None:
@@ -116,27 +72,13 @@ def test_the_outbox_worker_is_killed_100_times(tmp_path):
         assert (len(found), doubled) == (owed, {})
 
 
-@contextlib.contextmanager
-def redis(folder: Path):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    try:
-        yield f"redis://127.0.0.1:{port}/0"
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
 def test_eight_workers_and_two_beats_take_each_automatic_step_once(tmp_path, engine):
     from tests.drills.ground import STEPS
 
     count, processes = 4, []
     postgres = throw_away_postgres() if engine == "postgresql" else contextlib.nullcontext("")
-    with postgres as database, redis(tmp_path) as broker, Simulator() as gitlab:
+    with postgres as database, throw_away_redis() as broker, Simulator() as gitlab:
         seed(gitlab, count)
         more = {"DATABASE_URL": database} if database else {}
         ground = Ground(tmp_path, gitlab, CELERY_BROKER_URL=broker, **more)
