@@ -1,12 +1,40 @@
 """Who may enter the admin, and that no form, action or address there passes the walls by."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
-from rollouts.models import AIModel, AuditEvent, ChecklistItem, GitLabActor, Phase, PlanTemplate, RampStep, Rollout
+from rollouts.audit.deeds import deed
+from rollouts.models import (
+    AIModel,
+    AuditEvent,
+    ChecklistItem,
+    GitLabActor,
+    IncidentSource,
+    Phase,
+    PlanTemplate,
+    RampStep,
+    Rollout,
+)
+from rollouts.services import locks, tokens
+from rollouts.services.instances import default_instance
 
 pytestmark = pytest.mark.django_db
+CALENDAR = b"""BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:test
+BEGIN:VEVENT
+UID:1
+SUMMARY:Freeze
+DTSTAMP:20300101T000000Z
+DTSTART:20300101T000000Z
+DTEND:20300102T000000Z
+END:VEVENT
+END:VCALENDAR
+"""
 ALL = [
     "rollouts/rollout", "rollouts/phase", "rollouts/checklistitem", "rollouts/aimodel", "rollouts/plantemplate",
     "rollouts/gitlabinstance", "rollouts/gitlabproject", "rollouts/gitlabactor", "rollouts/featureflag",
@@ -28,9 +56,18 @@ def signed_in(world, name):
 
 
 @pytest.fixture
-def walked(world):
+def walked(world, settings):
     """A world with something in every list."""
-    world.up_to("team", "active")
+    settings.GITLAB_WRITES = "issues"
+    world.up_to("team", "approved")
+    root, now = world.actor("root"), timezone.now()
+    with deed("test", by=root):
+        IncidentSource.objects.create(instance=default_instance(), path="acme/production", labels=["severity::1"])
+    world.do("start", "team", "root", reason="the incidents were not read yet", override=True, confirm="haiku")
+    end = now + timedelta(hours=2)
+    locks.add({"title": "Freeze", "kind": "once", "starts": now + timedelta(hours=1), "ends": end}, by=root)
+    locks.import_calendar("freezes", CALENDAR, by=root)
+    tokens.issue(world.people["mia"], "report", by=root)
     return world
 
 
