@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
+from django.utils.formats import number_format
+from django.utils.translation import gettext, ngettext
+
+from .rules import words
 
 
 def _ensure_what_comes_with_the_portal(**kwargs: Any) -> None:
@@ -28,4 +33,5 @@ class RolloutsConfig(AppConfig):
     verbose_name = "Model rollouts"
 
     def ready(self) -> None:
+        words.speak_through(gettext, ngettext, partial(number_format, force_grouping=True))
         post_migrate.connect(_ensure_what_comes_with_the_portal, sender=self)

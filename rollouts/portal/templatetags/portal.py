@@ -12,6 +12,7 @@ from django.utils.timezone import localtime
 
 from ...models import AuditEvent, clock
 from ...rules.blockers import in_words
+from ...rules.words import spoken as in_readers_language
 from ..presenters import history
 
 register = template.Library()
@@ -55,6 +56,12 @@ def who(event: AuditEvent) -> str:
 def span(length: timedelta) -> str:
     """«1 d 4 h»"""
     return in_words(length)
+
+
+@register.filter
+def spoken(words: str) -> str:
+    """A phrase of the rules as plain text in the reader's language, for other filters and attributes of scripts."""
+    return in_readers_language(words)
 
 
 @register.filter

@@ -1,0 +1,132 @@
+"""Sentences that are English wherever they are kept or compared, and the reader's language where they are shown.
+
+Why so: docs/decisions/0025-phrases.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+Value = str | int | float
+
+
+@dataclass(slots=True)
+class _Tongue:
+    """How templates and numbers are put into the language of whoever reads now; English until told otherwise."""
+
+    one: Callable[[str], str]
+    some: Callable[[str, str, int], str]
+    number: Callable[[int | float], str]
+
+
+def _english_number(value: int | float) -> str:
+    return f"{value:,}"
+
+
+_tongue = _Tongue(lambda text: text, lambda one, many, n: one if n == 1 else many, _english_number)
+
+
+def speak_through(
+    gettext: Callable[[str], str], ngettext: Callable[[str, str, int], str], number: Callable[[int | float], str]
+) -> None:
+    """Translate by these from now on: the portal hands Django's in, because rules know no Django."""
+    _tongue.one, _tongue.some, _tongue.number = gettext, ngettext, number
+
+
+class Phrase(str):
+    """A sentence in English that remembers its template and what was put into it.
+
+    To databases, JSON and ``==`` it is its English text; a template (by ``__html__``) and ``spoken`` say it in the
+    reader's language. An f-string, ``+`` and every method of ``str`` give plain English: compose with ``say``.
+    """
+
+    forms: tuple[str, ...]
+    given: Mapping[str, Value]
+
+    def __new__(cls, forms: tuple[str, ...], given: Mapping[str, Value]) -> Phrase:
+        template = forms[0] if len(forms) == 1 or given["n"] == 1 else forms[1]
+        phrase = super().__new__(cls, _filled(template, given, str, _english_number))
+        phrase.forms, phrase.given = forms, given
+        return phrase
+
+    def __reduce__(self) -> tuple[type[Phrase], tuple[Any, ...]]:
+        return Phrase, (self.forms, self.given)
+
+    def __html__(self) -> str:
+        return escape(spoken(self))
+
+
+def say(template: str, /, **given: object) -> Phrase:
+    """``say("{what} must stand {length} more.", what=…, length=…)``.
+
+    Numbers come with their thousands apart; a number that is a name (a port, a year) is given as text.
+    """
+    return Phrase((template,), {name: _value(value) for name, value in given.items()})
+
+
+def say_n(one: str, many: str, /, n: int, **given: object) -> Phrase:
+    """``say_n("{n} approval", "{n} approvals", 3)``: which of both is said hangs on ``n``, as each language has it."""
+    return Phrase((one, many), {"n": n, **{name: _value(value) for name, value in given.items()}})
+
+
+def joined(parts: Iterable[str], by: str = " ") -> Phrase:
+    """Sentences in a row, or names with commas; what is empty is left out."""
+    kept = {f"_{number}": part for number, part in enumerate(part for part in parts if part)}
+    return say(by.join(f"{{{name}}}" for name in kept), **kept)
+
+
+def listed(parts: Sequence[str]) -> Phrase:
+    """«a», «a and b», «a, b and c»."""
+    if len(parts) < 2:
+        return joined(parts)
+    return say("{these} and {last}", these=joined(parts[:-1], ", "), last=parts[-1])
+
+
+def spoken(text: str) -> str:
+    """What a reader sees, as plain text; any text that is no phrase is as it is."""
+    if not isinstance(text, Phrase):
+        return str(text)
+    if not text.forms[0]:
+        return ""
+    if len(text.forms) == 1:
+        template = _tongue.one(text.forms[0])
+    else:
+        template = _tongue.some(text.forms[0], text.forms[1], int(text.given["n"]))
+    try:
+        return _filled(template, text.given, spoken, _tongue.number)
+    except (KeyError, IndexError, ValueError, AttributeError):  # a translator's slip costs a translation, not the page
+        return str(text)
+
+
+def packed(text: str) -> str | list[Any]:
+    """The phrase for JSON, to be said in any language later."""
+    if not isinstance(text, Phrase):
+        return str(text)
+    given = {name: packed(value) if isinstance(value, str) else value for name, value in text.given.items()}
+    return [*text.forms, given]
+
+
+def unpacked(kept: str | list[Any]) -> str:
+    """The inverse of ``packed``."""
+    if isinstance(kept, str):
+        return kept
+    *forms, given = kept
+    values = {name: unpacked(value) if isinstance(value, str | list) else value for name, value in given.items()}
+    return Phrase(tuple(forms), values)
+
+
+def _value(value: object) -> Value:
+    if isinstance(value, Phrase) or (isinstance(value, int | float) and not isinstance(value, bool)):
+        return value
+    return str(value)
+
+
+def _filled(
+    template: str, given: Mapping[str, Value], text: Callable[[str], str], number: Callable[[int | float], str]
+) -> str:
+    return template.format_map(
+        {name: text(value) if isinstance(value, str) else number(value) for name, value in given.items()}
+    )
