@@ -66,7 +66,7 @@ def test_a_body_that_is_too_large_is_refused_kindly(world):
 def test_a_failure_of_ours_says_nothing_of_the_inside(world, monkeypatch):
     from rollouts.portal.views import sync
 
-    monkeypatch.setattr(sync, "all_instances", lambda: 1 / 0)
+    monkeypatch.setattr(sync.status, "of_all", lambda: 1 / 0)
     client = Client(raise_request_exception=False)
     client.force_login(world.people["mia"])
     response = client.get("/sync/")
