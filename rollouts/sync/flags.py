@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.db.models import QuerySet
+
 from ..audit.actor import Actor
 from ..audit.deeds import deeds
 from ..gitlab import (
@@ -56,7 +58,7 @@ def sync_instance_flags(
 ) -> None:
     """One ``GET /features``; the definitions only when a flag of ours is not listed.
 
-    ``etags`` holds what GitLab said the last time under ``flags``, and is kept up to date.
+    ``etags`` holds what GitLab said the last time under ``flags``, how many it listed, and is kept up to date.
     """
     read_at = clock.now()
     etags = {} if etags is None else etags
@@ -65,12 +67,13 @@ def sync_instance_flags(
         unless = "" if unread.filter(rollouts__isnull=False).exists() else etags.get("flags", "")
         listed = {record.name: record for record in gitlab.features(unless=unless)}
     except Unchanged:
+        _count_again(etags, instance.flags.filter(project=None), report)
         keep_success(instance, "flags", read_at)
         return
     except GitLabProblem as problem:
         keep_problem(instance, "flags", problem, report, "flags")
         return
-    etags["flags"] = "" if gitlab.unread else gitlab.etag
+    etags |= {"flags": "" if gitlab.unread else gitlab.etag, "flags listed": str(len(listed))}
     is_whole = not _tell_unread(gitlab, report, "flags")
     known = {
         flag.name: flag
@@ -122,12 +125,13 @@ def sync_project_flags(
         unless = "" if any(flag.presence == Presence.UNREAD for flag in flags) else etags.get("flags", "")
         listed = {record.name: record for record in gitlab.project_flags(project.address, unless=unless)}
     except Unchanged:
+        _count_again(etags, project.flags.all(), report)
         keep_success(project, "flags", read_at)
         return
     except GitLabProblem as problem:
         keep_problem(project, "flags", problem, report, f"flags of {project.path}")
         return
-    etags["flags"] = "" if gitlab.unread else gitlab.etag
+    etags |= {"flags": "" if gitlab.unread else gitlab.etag, "flags listed": str(len(listed))}
     is_whole = not _tell_unread(gitlab, report, f"flags of {project.path}")
     report.flags.seen += len(listed)
     reads = []
@@ -147,6 +151,12 @@ def sync_project_flags(
         reads.append(Read(flag, Presence.SET, exposure, [_strategy(strategy) for strategy in record.strategies]))
     _write(reads, read_at, report)
     keep_success(project, "flags", read_at)
+
+
+def _count_again(etags: dict[str, str], flags: QuerySet[Any], report: Report) -> None:
+    """GitLab said that all is as it was: it lists as many flags as the last time, and lacks the same ones."""
+    report.flags.seen += int(etags.get("flags listed", 0))
+    report.flags.missing += flags.filter(presence=Presence.UNKNOWN, rollouts__isnull=False).distinct().count()
 
 
 def _tell_unread(gitlab: GitLab, report: Report, scope: str) -> bool:

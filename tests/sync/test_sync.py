@@ -6,6 +6,7 @@ import pytest
 from django.core.management import call_command
 
 from rollouts.models import AuditEvent, FeatureFlag, FlagReading, GitLabProject, InstanceHealth, SyncRun, TrackedIssue
+from rollouts.services import plans
 from tests.walk import FLAG, SECRET_TITLE
 
 pytestmark = pytest.mark.django_db
@@ -43,14 +44,22 @@ def test_the_json_counts_what_the_design_promises(world):
     assert instance["calls"] == world.gitlab.calls()
 
 
-def test_a_second_pass_with_nothing_changed_changes_no_row(world):
+def test_a_second_pass_with_nothing_changed_changes_no_row_and_counts_the_same(world):
     world.apply()
-    world.sync()
+    plans.apply(world.document(slug="other").replace(f"name: {FLAG}", "name: gone"), by=world.actor("mia"), source="p")
+    text = world.document(slug="third").replace(f"flag: {{name: {FLAG}}}", "flag: {project: acme/app, name: haiku}")
+    plans.apply(text, by=world.actor("mia"), source="p")
+    world.gitlab.state.set_feature(FLAG, "25", key="percentage_of_actors")
+    for name in ("haiku", "others"):
+        world.gitlab.state.add_project_flag("acme/app", name, version="new_version_flag")
+    first, _ = sync_json()
     before = rows()
-    answer, _ = sync_json()
+    again, _ = sync_json()
+    assert [request.status for request in world.gitlab.requests if "feature" in request.path][-2:] == [304, 304]
     assert rows() == before
-    assert answer["instances"][0]["flags"]["changed"] == 0
-    assert answer["instances"][0]["issues"]["changed"] == 0
+    assert first["instances"][0]["flags"] == {"seen": 3, "changed": 3, "missing": 1}
+    assert again["instances"][0]["flags"] == {"seen": 3, "changed": 0, "missing": 1}
+    assert again["instances"][0]["issues"] == {"tracked": 4, "changed": 0, "missing": 0}
 
 
 def test_300_issues_in_3_projects_and_the_flags_cost_at_most_12_calls(world):
@@ -69,8 +78,6 @@ def test_300_issues_in_3_projects_and_the_flags_cost_at_most_12_calls(world):
                 f"{world.gitlab.url}/acme/app/-/issues/{11 + position}",
                 f"{world.gitlab.url}/acme/{project}/-/issues/{(number % 25) * 4 + position + 1}",
             )
-        from rollouts.services import plans
-
         plans.apply(text, by=world.actor("mia"), source="plan.yaml")
     world.gitlab.forget_requests()
     answer, _ = sync_json()
@@ -171,8 +178,6 @@ def test_a_failing_project_and_a_dead_instance_stop_no_other(world, settings):
     from rollouts.audit.actor import Actor
     from rollouts.audit.deeds import deed
     from rollouts.models import GitLabInstance
-    from rollouts.services import plans
-
     with deed("instance.configure", by=Actor.system_user()):
         GitLabInstance.objects.create(name="dead", url="http://127.0.0.1:9", token_variable="DEAD_TOKEN")
     world.gitlab.state.add_project("acme/other")
@@ -240,8 +245,6 @@ def test_a_project_flag_is_read_for_its_environment(world):
         ],
     )
     text = world.document().replace(f"flag: {{name: {FLAG}}}", "flag: {project: acme/app, name: haiku}")
-    from rollouts.services import plans
-
     plans.apply(text, by=world.actor("mia"), source="plan.yaml")
     world.sync()
     flag = world.rollout().flag
