@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +30,10 @@ PR_SET_PDEATHSIG = 1
 
 class Failed(Exception):
     """One clear line for the person at the terminal."""
+
+
+class Stopped(Exception):
+    """Somebody wants to stop while things are still being prepared: nothing to say."""
 
 
 @dataclass(slots=True)
@@ -71,7 +77,10 @@ def main() -> int:
     signal.signal(signal.SIGTERM, ask_to_stop)
     signal.signal(signal.SIGINT, ask_to_stop)
     try:
-        return _run(group)
+        with _alone():
+            return _run(group)
+    except Stopped:
+        return 0
     except Failed as failed:
         print(f"portal: {failed}", file=sys.stderr, flush=True)
         return 1
@@ -87,14 +96,17 @@ def _run(group: Group) -> int:
     environment.setdefault("PORTAL_URL", url)
     with_simulator = not _configured("GITLAB_URL", environment)
     if with_simulator:
-        simulator_port = _port(environment.get("SIMULATOR_PORT", str(port + 1)), "SIMULATOR_PORT")
+        beside = port + 1 if port < 65_535 else port - 1
+        simulator_port = _port(environment.get("SIMULATOR_PORT", str(beside)), "SIMULATOR_PORT")
+        if simulator_port == port:
+            raise Failed(f"PORT and SIMULATOR_PORT are both {port}: they must differ.")
         _must_be_free(simulator_port, "SIMULATOR_PORT")
         environment["GITLAB_URL"] = f"http://127.0.0.1:{simulator_port}"
         environment["GITLAB_TOKEN"] = "simulator-admin-token"
-    _manage(environment, "migrate", "--verbosity", "0")
-    _collect_static(environment)
+    _manage(group, environment, "migrate", "--verbosity", "0")
+    _collect_static(group, environment)
     if with_simulator:
-        _manage(environment, "demo", "--if-empty")
+        _manage(group, environment, "demo", "--if-empty")
         group.start(
             "simulator", *_manage_command("gitlab_simulator", "--port", str(simulator_port)), environment=environment
         )
@@ -154,12 +166,14 @@ def _manage_command(*arguments: str) -> tuple[str, ...]:
     return (PYTHON, str(ROOT / "manage.py"), *arguments)
 
 
-def _manage(environment: dict[str, str], *arguments: str) -> None:
+def _manage(group: Group, environment: dict[str, str], *arguments: str) -> None:
     done = subprocess.run(
         _manage_command(*arguments), cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
+    if group.stopping:
+        raise Stopped
     if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines()
+        said = [line for line in (done.stderr or done.stdout).splitlines() if line[:1].strip()]  # not what is indented
         raise Failed(_in_one_line(arguments[0], said[-1] if said else f"exit {done.returncode}"))
 
 
@@ -171,15 +185,43 @@ def _in_one_line(command: str, said: str) -> str:
     return f"{command} failed: {said}"
 
 
-def _collect_static(environment: dict[str, str]) -> None:
+def _collect_static(group: Group, environment: dict[str, str]) -> None:
     """Once per change of our own files or of what is installed; it takes seconds."""
     sources = [*(ROOT / "static").rglob("*"), ROOT / "requirements.txt"]
     newest = max((path.stat().st_mtime_ns for path in sources if path.exists()), default=0)
-    stamp = Path(environment.get("DATA_DIR", str(ROOT / "var"))) / "static.stamp"
+    stamp = _data_folder() / "static.stamp"
     if stamp.exists() and stamp.read_text() == str(newest):
         return
-    _manage(environment, "collectstatic", "--noinput", "--verbosity", "0")
+    _manage(group, environment, "collectstatic", "--noinput", "--verbosity", "0")
     stamp.write_text(str(newest))
+
+
+def _data_folder() -> Path:
+    return Path(os.environ.get("DATA_DIR") or ROOT / "var")
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """One portal for a data folder: two simulators would overwrite each other's file, two beats ring twice."""
+    folder = _data_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "run.lock").open("w")
+    except OSError as error:
+        raise Failed(f"{folder} can't be written ({error.strerror}). Choose another folder by DATA_DIR.") from None
+    with lock:
+        end = time.monotonic() + 2  # the one before may still be stopping
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if time.monotonic() > end:
+                    raise Failed(
+                        f"the portal runs already on {folder}. Stop it, or choose a folder by DATA_DIR."
+                    ) from None
+                time.sleep(0.1)
+        yield
 
 
 def _configured(name: str, environment: dict[str, str]) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import secrets
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import environ
 import structlog
@@ -33,14 +34,26 @@ def number(name: str, default: int) -> int:
     return int(text)
 
 
+def address(name: str, read: Callable[[str], Any], default: str, example: str) -> dict[str, Any]:
+    """A setting that is a URL, in its parts; empty is as good as unset."""
+    try:
+        return dict(read(env.str(name, default="") or default))
+    except (environ.ImproperlyConfigured, ValueError, KeyError) as error:
+        return dict(stop(f"{name} is not understood ({error}). Write it like {example}"))
+
+
 DEBUG = env.bool("DEBUG", default=False)
-DATA_DIR = Path(env.str("DATA_DIR", default=str(ROOT / "var"))).absolute()
+DATA_DIR = Path(env.str("DATA_DIR", default="") or ROOT / "var").absolute()
 
 # Database: SQLite is one file under var/; with several processes only IMMEDIATE transactions over WAL are safe.
-try:
-    database: dict[str, Any] = dict(env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'portal.sqlite3'}"))
-except (environ.ImproperlyConfigured, ValueError) as error:
-    stop(f"DATABASE_URL is not understood ({error}). Write postgres://user:password@host:5432/name.")
+database = address(
+    "DATABASE_URL",
+    env.db_url_config,
+    f"sqlite:///{quote(str(DATA_DIR / 'portal.sqlite3'))}",
+    "postgres://user:password@host:5432/name",
+)
+if not database.get("ENGINE", "").endswith(("sqlite3", "postgresql")):
+    stop("DATABASE_URL is of no database that the portal runs on: sqlite and postgres are.")
 ON_SQLITE = database["ENGINE"].endswith("sqlite3")
 if ON_SQLITE:
     if database["NAME"] != ":memory:":
@@ -207,8 +220,8 @@ STORAGES = {
 }
 
 # Outside services
-CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://")}
-EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
+CACHES = {"default": address("CACHE_URL", env.cache_url_config, "locmemcache://", "rediscache://host:6379/1")}
+EMAIL_CONFIG = address("EMAIL_URL", env.email_url_config, "consolemail://", "smtp://user:password@host:25")
 vars().update(EMAIL_CONFIG)
 
 # Jobs

@@ -120,7 +120,7 @@ def run(tmp_path):
     runs = []
 
     def start(**more: str) -> Run:
-        runs.append(Run(tmp_path / "var", **more))
+        runs.append(Run(tmp_path / "a folder #1, 100 %", **more))
         return runs[-1]
 
     yield start
@@ -140,12 +140,15 @@ def test_it_starts_answers_says_one_line_and_keeps_its_data(run, tmp_path):
     assert "mia (manager)" in first.said()
     assert first.get("/healthz") == (200, "ok\n")
     assert first.get("/accounts/login/")[0] == 200
-    assert rollouts_in(tmp_path / "var") == 7
+    assert rollouts_in(tmp_path / "a folder #1, 100 %") == 7
+    beside = run()
+    assert beside.process.wait(PATIENCE) != 0
+    assert "the portal runs already on" in beside.said()
     os.kill(first.process.pid, signal.SIGTERM)
     first.ends()
     second = run()
     second.wait_until_up()
-    assert rollouts_in(tmp_path / "var") == 7
+    assert rollouts_in(tmp_path / "a folder #1, 100 %") == 7
     os.kill(second.pid_of("config.run"), signal.SIGINT)  # Ctrl-C reaches the whole group
     second.ends()
 
@@ -166,23 +169,35 @@ def test_when_the_supervisor_is_killed_nothing_is_left_behind(run):
     started.ends()
 
 
-def test_a_taken_port_is_said_in_one_line(run):
+def test_ctrl_c_while_it_still_prepares_says_nothing(run):
+    started = run()
+    while not started.family() or "migrate" not in " ".join(started.family().values()):
+        time.sleep(0.02)
+    os.killpg(started.process.pid, signal.SIGINT)
+    started.ends()
+    assert "failed" not in started.said()
+    assert "KeyboardInterrupt" not in started.said()
+
+
+def test_what_is_wrong_is_said_in_one_line(run, tmp_path):
+    in_the_way = tmp_path / "file"
+    in_the_way.write_text("a file where a folder is needed")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        started = run(PORT=str(taken.getsockname()[1]))
-        assert started.ends() != 0
-    lines = [line for line in started.said().splitlines() if not line.startswith("make")]
-    assert len(lines) == 1
-    assert "can't be used" in lines[0]
-    assert "PORT" in lines[0]
-
-
-def test_a_database_that_cant_be_written_is_said_in_one_line(run, tmp_path):
-    in_the_way = tmp_path / "file"
-    in_the_way.write_text("a file where a folder is needed")
-    started = run(DATABASE_URL=f"sqlite:///{in_the_way}/portal.sqlite3")
-    assert started.ends() != 0
-    lines = [line for line in started.said().splitlines() if not line.startswith("make")]
-    assert len(lines) == 1
-    assert "the database can't be written" in lines[0]
+        port = str(taken.getsockname()[1])
+        for wrong, words in (
+            ({"PORT": port}, f"port {port} can't be used"),
+            ({"SIMULATOR_PORT": port}, f"port {port} can't be used"),
+            ({"PORT": "abc"}, "PORT is 'abc'"),
+            ({"PORT": "8000", "SIMULATOR_PORT": "8000"}, "PORT and SIMULATOR_PORT are both 8000"),
+            ({"DATA_DIR": f"{in_the_way}/var"}, "can't be written"),
+            ({"DATABASE_URL": f"sqlite:///{in_the_way}/portal.sqlite3"}, "the database can't be written"),
+            ({"DATABASE_URL": "nonsense"}, "DATABASE_URL is of no database that the portal runs on"),
+            ({"DATABASE_URL": "postgres://nobody@127.0.0.1:1/x", "SECRET_KEY": "x" * 60}, "does not answer"),
+        ):
+            started = run(**wrong)
+            assert started.process.wait(PATIENCE) != 0
+            lines = [line for line in started.said().splitlines() if not line.startswith("make")]
+            assert len(lines) == 1, wrong
+            assert words in lines[0]

@@ -178,6 +178,7 @@ def test_a_failing_project_and_a_dead_instance_stop_no_other(world, settings):
     from rollouts.audit.actor import Actor
     from rollouts.audit.deeds import deed
     from rollouts.models import GitLabInstance
+
     with deed("instance.configure", by=Actor.system_user()):
         GitLabInstance.objects.create(name="dead", url="http://127.0.0.1:9", token_variable="DEAD_TOKEN")
     world.gitlab.state.add_project("acme/other")
