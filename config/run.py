@@ -96,8 +96,8 @@ def _run(group: Group) -> int:
     environment.setdefault("PORTAL_URL", url)
     with_simulator = not _configured("GITLAB_URL", environment)
     if with_simulator:
-        beside = port + 1 if port < 65_535 else port - 1
-        simulator_port = _port(environment.get("SIMULATOR_PORT", str(beside)), "SIMULATOR_PORT")
+        next_to_it = port + 1 if port < 65_535 else port - 1
+        simulator_port = _port(environment.get("SIMULATOR_PORT", str(next_to_it)), "SIMULATOR_PORT")
         if simulator_port == port:
             raise Failed(f"PORT and SIMULATOR_PORT are both {port}: they must differ.")
         _must_be_free(simulator_port, "SIMULATOR_PORT")
