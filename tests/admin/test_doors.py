@@ -64,18 +64,23 @@ def walked(world, settings):
     with deed("test", by=root):
         IncidentSource.objects.create(instance=default_instance(), path="acme/production", labels=["severity::1"])
     world.do("start", "team", "root", reason="the incidents were not read yet", override=True, confirm="haiku")
-    end = now + timedelta(hours=2)
-    locks.add({"title": "Freeze", "kind": "once", "starts": now + timedelta(hours=1), "ends": end}, by=root)
+    clocks = now.replace(tzinfo=None)  # what the clocks of UTC show
+    freeze = {"starts": clocks + timedelta(hours=1), "ends": clocks + timedelta(hours=2)}
+    locks.add({"title": "Freeze", "kind": "once", **freeze}, by=root)
     locks.import_calendar("freezes", CALENDAR, by=root)
     for name in ("mia", "alice", "root"):
         tokens.issue(world.people[name], "report", by=root)
     return world
 
 
-def first(label, **only):
+def first(label, name="root"):
+    """Something in this list that this person may look at."""
     from django.apps import apps
 
-    return apps.get_model(label.replace("/", ".")).objects.filter(**only).first()
+    things = apps.get_model(label.replace("/", ".")).objects.all()
+    if label == "rollouts/apitoken":
+        things = things.filter(person__username=name)  # others' tokens are nobody's business
+    return things.first()
 
 
 def fingerprint():
@@ -108,21 +113,25 @@ def test_being_staff_opens_nothing(world):
 
 
 @pytest.mark.parametrize("name", ["mia", "alice", "root"])
-@pytest.mark.parametrize("label", ALL)
-def test_every_list_and_page_opens_for_the_others(walked, name, label):
+def test_every_list_and_page_opens_for_the_others(walked, name):
     client = signed_in(walked, name)
-    assert client.get(f"/admin/{label}/").status_code == 200
-    # Others' tokens are nobody's business.
-    own = {"person": walked.people[name]} if label == "rollouts/apitoken" else {}
-    thing = first(label, **own)
-    assert client.get(f"/admin/{label}/{thing.pk}/change/").status_code == 200
-    assert client.get(f"/admin/{label}/{thing.pk}/history/").status_code == 200
+    pages = [
+        f"/admin/{label}/{page}"
+        for label in ALL
+        for page in ("", f"{first(label, name).pk}/change/", f"{first(label, name).pk}/history/")
+    ]
+    assert {page: status for page in pages if (status := client.get(page).status_code) != 200} == {}
 
 
 @pytest.mark.parametrize("name", ["vic", "mia", "alice"])
-@pytest.mark.parametrize("label", ALL)
-def test_only_admins_change_anything(walked, name, label):
-    client, thing, before = signed_in(walked, name), first(label), fingerprint()
+def test_only_admins_change_anything(walked, name):
+    client, before = signed_in(walked, name), fingerprint()
+    for label in ALL:
+        try_to_change(client, label, first(label), walked.people["root"])
+        assert fingerprint() == before, label
+
+
+def try_to_change(client, label, thing, root):
     fields = {
         "name": "x",
         "title": "x",
@@ -135,31 +144,26 @@ def test_only_admins_change_anything(walked, name, label):
     for path in (f"/admin/{label}/add/", f"/admin/{label}/{thing.pk}/change/", f"/admin/{label}/{thing.pk}/delete/"):
         assert client.post(path, {**fields, "post": "yes"}).status_code == 403, path
     client.post(f"/admin/{label}/", {"action": "delete_selected", "_selected_action": [thing.pk], "post": "yes"})
-    client.post(
-        f"/admin/auth/user/{walked.people['root'].pk}/password/", {"password1": "abcd1234x", "password2": "abcd1234x"}
-    )
-    assert fingerprint() == before
+    client.post(f"/admin/auth/user/{root.pk}/password/", {"password1": "abcd1234x", "password2": "abcd1234x"})
 
 
-@pytest.mark.parametrize("name", NEVER_DELETED)
-def test_not_even_admins_delete_what_happened(walked, name):
-    client, thing, before = signed_in(walked, "root"), first(f"rollouts/{name}"), fingerprint()
-    assert client.post(f"/admin/rollouts/{name}/{thing.pk}/delete/", {"post": "yes"}).status_code == 403
-    client.post(
-        f"/admin/rollouts/{name}/", {"action": "delete_selected", "_selected_action": [thing.pk], "post": "yes"}
-    )
-    assert fingerprint() == before
+def test_not_even_admins_delete_what_happened(walked):
+    client, before = signed_in(walked, "root"), fingerprint()
+    for name in NEVER_DELETED:
+        thing = first(f"rollouts/{name}")
+        assert client.post(f"/admin/rollouts/{name}/{thing.pk}/delete/", {"post": "yes"}).status_code == 403, name
+        chosen = {"action": "delete_selected", "_selected_action": [thing.pk], "post": "yes"}
+        client.post(f"/admin/rollouts/{name}/", chosen)
+        assert fingerprint() == before, name
 
 
-@pytest.mark.parametrize("name", RECORDS)
-def test_not_even_admins_edit_records(walked, name):
-    client, thing, before = signed_in(walked, "root"), first(f"rollouts/{name}"), fingerprint()
-    for path in ("add/", f"{thing.pk}/change/"):
-        response = client.post(
-            f"/admin/rollouts/{name}/{path}", {"actor": "nobody", "gitlab_id": "User:1", "gates": "{}"}
-        )
-        assert response.status_code == 403
-    assert fingerprint() == before
+def test_not_even_admins_edit_records(walked):
+    client, before = signed_in(walked, "root"), fingerprint()
+    said = {"actor": "nobody", "gitlab_id": "User:1", "gates": "{}"}
+    for name in RECORDS:
+        for path in ("add/", f"{first(f'rollouts/{name}').pk}/change/"):
+            assert client.post(f"/admin/rollouts/{name}/{path}", said).status_code == 403, (name, path)
+        assert fingerprint() == before, name
 
 
 def form_of(client, path):
@@ -249,9 +253,9 @@ def test_a_confidential_title_is_seen_in_no_answer_that_a_viewer_gets(walked):
         assert SECRET_TITLE not in signed_in(walked, "vic").get(f"/admin/{label}/").content.decode()
 
 
-@pytest.mark.parametrize("label", ALL)
-def test_a_list_costs_the_same_whatever_its_length(walked, label, django_assert_max_num_queries):
+def test_a_list_costs_the_same_whatever_its_length(walked, django_assert_max_num_queries):
     client = signed_in(walked, "root")
-    client.get(f"/admin/{label}/")
-    with django_assert_max_num_queries(16):
+    for label in ALL:
         client.get(f"/admin/{label}/")
+        with django_assert_max_num_queries(16):
+            client.get(f"/admin/{label}/")
