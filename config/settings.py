@@ -110,6 +110,7 @@ FRESHNESS_SECONDS = number("FRESHNESS_SECONDS", 300)
 FLAG_INTERVAL_SECONDS = number("FLAG_INTERVAL_SECONDS", 20)
 SYNC_FULL_SECONDS = number("SYNC_FULL_SECONDS", 900)
 SYNC_LEASE_SECONDS = number("SYNC_LEASE_SECONDS", 60)
+LIVE_SECONDS = number("LIVE_SECONDS", 5)
 GITLAB_TIMEOUT_SECONDS = number("GITLAB_TIMEOUT_SECONDS", 20)
 SYNC_PARALLEL = number("SYNC_PARALLEL", 2)
 LOCK_CALENDAR_HOSTS = env.list("LOCK_CALENDAR_HOSTS", default=[])
@@ -127,6 +128,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.humanize",
     "django_filters",
+    "django_htmx",
     "ninja",
     "csp",
     "axes",
@@ -144,6 +146,7 @@ MIDDLEWARE = [
     "rollouts.portal.middleware.RefuseNul",
     "rollouts.portal.zones.ViewersZone",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "rollouts.portal.live.FollowedPages",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -11,17 +11,18 @@ from django.http import HttpRequest
 
 from ..audit.actor import Actor
 from ..models import GitLabInstance, clock
-from ..rules.blockers import in_words
 from ..rules.machine import Role
 from ..sync.status import token_warnings
+from . import live
 
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """``look`` colours the dot: empty, wait or stop."""
+    """``look`` colours the dot: empty, wait or stop. Either ``words`` say it all, or GitLab was read at a moment."""
 
-    words: str
+    words: str = ""
     look: str = ""
+    read_at: datetime | None = None
 
 
 def chrome(request: HttpRequest) -> dict[str, Any]:
@@ -30,6 +31,10 @@ def chrome(request: HttpRequest) -> dict[str, Any]:
         return {}
     actor = Actor.of(user)
     return {
+        "live": live.of(request),
+        "live_seconds": settings.LIVE_SECONDS,
+        "is_asked_live": live.is_asked(request),
+        "now_at": clock.now(),
         "actor": actor,
         "sees_confidential": actor.sees_confidential,
         "may_manage": actor.person.has(Role.MANAGER),
@@ -47,7 +52,6 @@ def _freshness() -> Freshness:
     read = [instance.flags_read_at for instance in instances]
     if None in read:
         return Freshness("GitLab not read yet", "wait")
-    age = clock.now() - min(moment for moment in read if moment)
-    is_stale = age > timedelta(seconds=settings.FRESHNESS_SECONDS)
-    said = " ".join(in_words(age).split()[:2])
-    return Freshness(f"GitLab read {said} ago", "stop" if is_stale else "")
+    read_at = min(moment for moment in read if moment)
+    is_stale = clock.now() - read_at > timedelta(seconds=settings.FRESHNESS_SECONDS)
+    return Freshness(look="stop" if is_stale else "", read_at=read_at)

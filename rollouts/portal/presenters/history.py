@@ -60,3 +60,9 @@ def sentence(event: AuditEvent) -> str:
 def who(event: AuditEvent) -> str:
     """The actor as a page names it: the sync is GitLab's voice."""
     return "The portal" if event.actor_kind == AuditEvent.ActorKind.JOB else event.actor
+
+
+def told(event: AuditEvent) -> str:
+    """The whole of it, for who does not see where it happened: «Claude Haiku: mia started All users»."""
+    about = f"{event.rollout.title}: " if event.rollout else ""
+    return f"{about}{who(event)} {sentence(event)}"

@@ -25,7 +25,9 @@ def age(moment: datetime | None, missing: str = "never") -> SafeString | str:
         return missing
     gone = clock.now() - moment
     said = " ".join(in_words(gone).split()[:2])
-    return format_html('<time datetime="{}" title="{}">{} ago</time>', moment.isoformat(), exactly(moment), said)
+    return format_html(
+        '<time datetime="{}" title="{}" data-ago>{} ago</time>', moment.isoformat(), exactly(moment), said
+    )
 
 
 @register.simple_tag
@@ -34,7 +36,9 @@ def lasting(moment: datetime | None) -> SafeString | str:
     if moment is None:
         return ""
     said = " ".join(in_words(clock.now() - moment).split()[:2])
-    return format_html('<time datetime="{}" title="since {}">{}</time>', moment.isoformat(), exactly(moment), said)
+    return format_html(
+        '<time datetime="{}" title="since {}" data-for>{}</time>', moment.isoformat(), exactly(moment), said
+    )
 
 
 def exactly(moment: datetime) -> str:
