@@ -16,16 +16,17 @@ from django.db.models import ProtectedError, RestrictedError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 
 from ..audit.actor import Actor
 from ..audit.deeds import Deed, deed
-from ..models import AuditEvent, Rollout
+from ..models import Rollout
 from ..models.ledger import AuditedModel
 from ..rules.machine import Role
 from ..services import plans
+from . import events
+from .bulk import Bulk
 from .fields import SpanField
-
-MANY_EVENTS = 100
 
 
 def is_admin(request: HttpRequest) -> bool:
@@ -50,6 +51,10 @@ class AuditedAdmin(ModelAdmin):
         models.URLField: {"assume_scheme": "https"},
     }
     object_history_template = "admin/history.html"
+    #: What can be done to many rows, each through its own service; ``words`` say what a page is for.
+    bulk: tuple[Bulk, ...] = ()
+    words: Any = ""
+    words_when_empty: Any = ""
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         found = super().get_queryset(request)
@@ -102,15 +107,32 @@ class AuditedAdmin(ModelAdmin):
             return self._still_needed(request, error)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        extra_context = {"title": capfirst(self.opts.verbose_name_plural), **(extra_context or {})}
-        if request.method != "POST":
+        """Only a deletion is one deed for all rows: of the bulk actions each row is a deed of its own service."""
+        extra_context = {
+            "title": capfirst(self.opts.verbose_name_plural),
+            "words_of_page": self.words,
+            "words_when_empty": self.words_when_empty,
+            **(extra_context or {}),
+        }
+        if request.method != "POST" or request.POST.get("action") != "delete_selected":
             return super().changelist_view(request, extra_context)
-        is_deletion = request.POST.get("action") == "delete_selected"
         try:
-            with self.doing(request, "admin.delete" if is_deletion else "admin.change"):
+            with self.doing(request, "admin.delete"):
                 return super().changelist_view(request, extra_context)
         except (ProtectedError, RestrictedError) as error:
             return self._still_needed(request, error)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """The bulk actions that the person's role allows; who may do none gets no boxes to tick."""
+        by = Actor.of(request.user)
+        allowed = {bulk.name: (bulk.take, bulk.name, bulk.label) for bulk in self.bulk if bulk.is_for(by)}
+        return {**super().get_actions(request), **allowed}
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        """A page is named after its object, not after what may be done to it."""
+        if (obj := context.get("original")) is not None:
+            context |= {"title": str(obj), "subtitle": None}
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def _still_needed(self, request: HttpRequest, error: Any) -> HttpResponse:
         """For what began to need it between the question and the answer; else the page of the question says so."""
@@ -168,14 +190,18 @@ class AuditedAdmin(ModelAdmin):
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined]
         if not self.has_view_permission(request, obj):
             raise PermissionDenied
-        events = AuditEvent.objects.newest_first().filter(object_type=self.opts.object_name, object_id=str(obj.pk))
+        before = request.GET.get("before", "")
         context = {
             **self.admin_site.each_context(request),
-            "title": f"History: {obj}",
+            "title": _("History of %(thing)s") % {"thing": obj},
             "object": obj,
             "opts": self.opts,
             "module_name": self.opts.verbose_name_plural,
-            "events": list(events[:MANY_EVENTS]),
+            "page": events.of(
+                obj,
+                sees_confidential=Actor.of(request.user).sees_confidential,
+                before=int(before) if before.isdecimal() and len(before) < 19 else None,
+            ),
             **(extra_context or {}),
         }
         return TemplateResponse(request, self.object_history_template, context)
@@ -222,7 +248,7 @@ class LookOnly(InlineModelAdmin):
 
     extra = 0
     can_delete = False
-    template = "admin/edit_inline/tabular.html"
+    template = "admin/look_only.html"
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return may_look(request)
@@ -241,7 +267,6 @@ class RecordsOnly(AuditedAdmin):
     """Records of what happened: nobody adds, changes or deletes one here."""
 
     may_add = may_change = may_delete = False
-    actions = None
 
 
 def rollout_of(obj: Any) -> Rollout | None:

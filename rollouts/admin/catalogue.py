@@ -11,6 +11,7 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
 from ..models import AIModel, PlanTemplate
+from . import actions
 from .base import AuditedAdmin
 from .fields import LinesField
 
@@ -22,6 +23,7 @@ class AIModelForm(forms.ModelForm):
 
 class AIModelAdmin(AuditedAdmin):
     form = AIModelForm
+    bulk = actions.MODELS
     list_display = ("name", "provider", "host", "capability", "quota_requests_per_minute", "deprecated_on", "part_in")
     list_filter = ("provider", "host", "capability")
     search_fields = ("name", "slug", "provider", "provider_model_id", "host")
@@ -99,5 +101,5 @@ class PlanTemplateAdmin(AuditedAdmin):
         return {"title": f"{original.title} (copy)", "slug": slug, "document": document}
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """One at a time: the built-in ones would be among the chosen."""
-        return {}
+        """Deleted one at a time: the built-in ones would be among the chosen."""
+        return {name: action for name, action in super().get_actions(request).items() if name != "delete_selected"}

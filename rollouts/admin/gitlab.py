@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from ..audit.actor import Actor
 from ..models import FeatureFlag, FlagReading, GitLabInstance, GitLabProject, TrackedIssue
 from ..rules import names
+from . import actions
 from .base import AuditedAdmin, LookOnly, RecordsOnly
 
 
@@ -42,6 +43,7 @@ class GitLabInstanceForm(forms.ModelForm):
 
 class GitLabInstanceAdmin(AuditedAdmin):
     form = GitLabInstanceForm
+    bulk = actions.INSTANCES
     list_display = ("name", "url", "token_variable", "has_token", "flags_read_at", "flags_outcome")
     search_fields = ("name", "url")
     readonly_fields = ("has_token", "flags_read_at", "flags_outcome", "flags_words")
@@ -73,6 +75,7 @@ class GitLabProjectForm(forms.ModelForm):
 
 class GitLabProjectAdmin(AuditedAdmin):
     form = GitLabProjectForm
+    bulk = actions.READ
     list_display = ("path", "instance", "issue_count", "issues_read_at", "issues_outcome", "flags_outcome")
     list_filter = ("instance", "issues_outcome", "flags_outcome")
     list_select_related = ("instance",)
@@ -118,6 +121,7 @@ class ReadingsInline(LookOnly, admin.TabularInline):
 
 
 class FeatureFlagAdmin(AuditedAdmin):
+    bulk = actions.READ
     list_display = ("name", "in_gitlab", "type", "group", "milestone", "default_enabled", "project", "rollout_count")
     list_filter = ("presence", "type", "default_enabled", "instance")
     list_select_related = ("instance", "project", "reading")
@@ -175,6 +179,8 @@ class FlagReadingAdmin(RecordsOnly):
 
 class TrackedIssueAdmin(AuditedAdmin):
     """Follow an issue by adding project and number; all else comes from GitLab."""
+
+    bulk = actions.READ
 
     may_change = False
     list_display = ("reference", "title_seen", "state", "confidential", "tasks", "notes_count", "found", "changed_at")

@@ -13,6 +13,7 @@ from django.http import HttpRequest
 
 from ..models import Approval, IncidentSource
 from ..rules import names
+from . import actions
 from .base import AuditedAdmin, LookOnly, RecordsOnly
 from .fields import LinesField
 
@@ -31,13 +32,16 @@ class ApprovalRequestAdmin(RecordsOnly):
     search_fields = ("phase__rollout__title", "phase__rollout__slug", "requested_by", "approvals__approver")
     date_hierarchy = "requested_at"
     inlines = (ApprovalsInline,)
+    bulk = actions.REQUESTS
 
     def rollout(self, request: Any) -> str:
         return str(request.phase.rollout)
 
 
 class OverrideAdmin(RecordsOnly):
-    """Blockers that an admin passed; the review is closed on the rollout's page."""
+    """Blockers that an admin passed; a second person closes the review, here or on the rollout's page."""
+
+    bulk = actions.OVERRIDES
 
     list_display = ("phase", "rollout", "verb", "by", "at", "due_at", "reviewed_by", "reviewed_at")
     list_filter = ("verb", "by")
@@ -49,7 +53,9 @@ class OverrideAdmin(RecordsOnly):
 
 
 class ChangeLockAdmin(RecordsOnly):
-    """Entered and ended on the portal's page of locks."""
+    """Entered on the portal's page of locks, ended there or here."""
+
+    bulk = actions.LOCKS
 
     list_display = ("title", "kind", "instance", "starts_at", "ends_at", "zone", "created_by", "ended_by")
     list_filter = ("kind",)
@@ -58,7 +64,9 @@ class ChangeLockAdmin(RecordsOnly):
 
 
 class LockCalendarAdmin(RecordsOnly):
-    """Imported and removed on the portal's page of locks."""
+    """Imported on the portal's page of locks, removed there or here."""
+
+    bulk = actions.CALENDARS
 
     list_display = ("name", "url", "read_at", "outcome", "words")
     exclude = ("content", "windows")
@@ -90,7 +98,9 @@ class IncidentSourceAdmin(AuditedAdmin):
 
 
 class GitLabWriteAdmin(RecordsOnly):
-    """What the portal owes to GitLab; cancelled and tried again on the rollout's page."""
+    """What the portal owes to GitLab; cancelled and tried again here or on the rollout's page."""
+
+    bulk = actions.WRITES
 
     list_display = ("title", "rollout", "kind", "state", "asked_by", "asked_at", "attempts", "words")
     list_filter = ("state", "kind", "instance")

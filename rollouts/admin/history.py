@@ -34,7 +34,7 @@ class SubjectFilter(admin.SimpleListFilter):
     title, parameter_name = "subject", "subject"
     SUBJECTS = (
         "phase", "rollout", "plan", "item", "approval", "override", "ramp", "lock", "calendar", "incidents", "drift",
-        "flag", "reading", "issue", "project", "actor", "outbox", "model", "template", "instance", "token", "admin",
+        "flag", "reading", "issue", "project", "actor", "outbox", "model", "template", "instance", "token", "person", "admin",
     )  # fmt: skip
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:

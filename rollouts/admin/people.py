@@ -15,6 +15,7 @@ from django.http import HttpRequest
 
 from ..audit.actor import Actor
 from ..rules.machine import Role
+from . import actions
 from .base import ForeignAdmin, LookOnly
 
 ROLES_HELP = (
@@ -42,6 +43,7 @@ class PersonAdmin(ForeignAdmin, UserAdmin):
     """History and four eyes tell people apart by user name, so that stays, and nobody is deleted: deactivate them."""
 
     form = PersonForm
+    bulk = actions.PEOPLE
     may_delete = False
     secret_fields = frozenset({"password", "last_login"})
     list_display = ("username", "roles", "first_name", "last_name", "email", "is_active", "last_login")
@@ -107,7 +109,6 @@ class RoleAdmin(ForeignAdmin):
     """The four roles: the portal goes by their names, so they stay. Give them to people on the people's pages."""
 
     may_add = may_change = may_delete = False
-    actions = None
     list_display = ("name", "members")
     fields = ("name",)
     inlines = (MembersInline,)

@@ -19,6 +19,7 @@ from ..rules.checklist import ABOUT_AN_ISSUE
 from ..rules.expected import Audience
 from ..rules.machine import PhaseState
 from ..rules.template import rising_steps
+from . import actions
 from .base import AuditedAdmin, LookOnly, is_admin, may_look
 from .fields import LinesField, sentence
 from .rollouts import OVER
@@ -200,6 +201,7 @@ class ChecklistItemAdmin(AuditedAdmin):
     """What an item asks is fixed once it is there: confirming is done on the rollout's page, with evidence."""
 
     form = ChecklistItemForm
+    bulk = actions.ITEMS
     is_about_the_plan = True
     may_delete = False
     list_display = ("title", "rollout", "phase", "kind", "gate", "required", "confirmed_by", "confirmed_at")

@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 from ..models import ChecklistItem, Phase, Rollout, RolloutIssue
 from ..rules import names
 from ..rules.machine import RolloutState
+from . import actions
 from .base import LookOnly, is_admin, may_look
 from .fields import LinesField
 from .transitions import RolloutTransitions
@@ -87,6 +88,7 @@ class IssuesInline(admin.StackedInline):
 
 class RolloutAdmin(RolloutTransitions):
     form = RolloutForm
+    bulk = actions.ROLLOUTS
     is_about_the_plan = True
     may_add = may_delete = False
     list_display = ("title", "state", "drift", "ai_model", "flag_name", "driven_by", "created_at", "page")

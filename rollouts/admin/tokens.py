@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin, messages
-from django.contrib.admin import ModelAdmin
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.text import capfirst
 
-from ..audit.actor import Actor
 from ..models import ApiToken, clock
-from ..services import tokens
-from ..services.refusals import Refused
+from . import actions
 from .base import RecordsOnly, is_admin
 
 
 class ApiTokenAdmin(RecordsOnly):
     """Admins see everybody's tokens, others their own; new ones come from ``manage.py api_token``."""
 
-    actions = ("revoke",)  # type: ignore[assignment]
+    bulk = actions.TOKENS
     list_display = ("name", "person", "prefix", "state", "created_at", "last_used_at", "expires_at", "revoked_at")
     list_select_related = ("person",)
     search_fields = ("name", "person__username", "prefix")
@@ -33,11 +29,6 @@ class ApiTokenAdmin(RecordsOnly):
         found = super().get_queryset(request)
         return found if is_admin(request) else found.filter(person_id=request.user.pk)
 
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        """The service writes one event for each token, so no deed is opened around the action as elsewhere."""
-        titled = {"title": capfirst(self.opts.verbose_name_plural), **(extra_context or {})}
-        return ModelAdmin.changelist_view(self, request, titled)
-
     @admin.display(description="works")
     def state(self, token: ApiToken) -> str:
         if token.opens_at(clock.now()):
@@ -45,13 +36,3 @@ class ApiTokenAdmin(RecordsOnly):
         if token.revoked_at:
             return "no: revoked"
         return "no: expired" if token.person.is_active else "no: its person is switched off"
-
-    @admin.action(description="Revoke the selected API tokens")
-    def revoke(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        for token in queryset:
-            try:
-                tokens.revoke(token, Actor.of(request.user))
-            except Refused as refused:
-                self.message_user(request, str(refused), messages.ERROR)
-            else:
-                self.message_user(request, f"You revoked {token}.", messages.SUCCESS)

@@ -1,0 +1,131 @@
+"""Doing the same to many rows: first what would happen to each, refusals in words; then each by its own service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from ..audit.actor import Actor
+from ..rules.machine import Role
+from ..services.refusals import Refused
+
+#: More rows than anybody reads on the page that asks.
+MOST = 200
+Does = Callable[[Any, Actor, dict[str, Any]], str]
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        max_length=1000,
+        help_text=gettext_lazy("It stands in the history of each."),
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+    rehearsed_with = {"reason": "-"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What would happen to one object: ``words``, or why it would be refused."""
+
+    thing: Any
+    words: str
+    is_refused: bool
+
+
+class _OnlyLooking(Exception):
+    """Ends a rehearsal: all is taken back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """One entry of a list's menu. ``does`` acts on one row and says what it did; it raises ``Refused`` with the words.
+
+    ``asks`` is the form of what must be said for all rows. What talks to GitLab at once is not rehearsed: ``would`` then
+    says of a row what would be done, or raises ``Refused``.
+    """
+
+    name: str
+    label: Any
+    does: Does
+    role: Role | None = Role.ADMIN
+    intro: Any = ""
+    asks: type[forms.Form] | None = None
+    would: Does | None = None
+    is_danger: bool = False
+
+    def is_for(self, by: Actor) -> bool:
+        return self.role is None or by.person.has(self.role)
+
+    def take(self, page: Any, request: HttpRequest, chosen: QuerySet[Any]) -> HttpResponse | None:
+        """Django's signature of an action: asks first, acts when the answer comes."""
+        by = Actor.of(request.user)
+        rows = list(chosen.order_by("pk")[: MOST + 1])
+        if len(rows) > MOST:
+            words = _("At most %(number)s rows at a time: choose fewer.") % {"number": MOST}
+            page.message_user(request, words, messages.ERROR)
+            return None
+        is_answer = "confirmed" in request.POST
+        form = self.asks(request.POST if is_answer else None, initial=self._initial()) if self.asks else None
+        if is_answer and (form is None or form.is_valid()):
+            self._do_all(page, request, rows, by, form.cleaned_data if form else {})
+            return None
+        return self._ask(page, request, rows, by, form)
+
+    def _initial(self) -> dict[str, Any]:
+        return {name: value() for name, value in getattr(self.asks, "begin_with", {}).items()}
+
+    def _ask(self, page: Any, request: HttpRequest, rows: list[Any], by: Actor, form: Any) -> HttpResponse:
+        told = [self._rehearse(row, by) for row in rows]
+        refused = sum(row.is_refused for row in told)
+        context = {
+            **page.admin_site.each_context(request),
+            "title": self.label,
+            "opts": page.opts,
+            "bulk": self,
+            "rows": told,
+            "refused": refused,
+            "left": len(told) - refused,
+            "form": form,
+            "checkbox": ACTION_CHECKBOX_NAME,
+        }
+        return TemplateResponse(request, "admin/bulk.html", context)
+
+    def _rehearse(self, row: Any, by: Actor) -> Row:
+        """By the service itself, taken back at once: the page promises nothing that the service would refuse."""
+        said = getattr(self.asks, "rehearsed_with", {})
+        try:
+            if self.would is not None:
+                return Row(row, self.would(row, by, said), False)
+            with transaction.atomic():
+                words = self.does(row, by, said)
+                raise _OnlyLooking(words)
+        except _OnlyLooking as looked:
+            return Row(row, str(looked), False)
+        except Refused as refused:
+            return Row(row, str(refused), True)
+
+    def _do_all(self, page: Any, request: HttpRequest, rows: list[Any], by: Actor, said: dict[str, Any]) -> None:
+        done, refused = [], []
+        for row in rows:
+            name = str(row)
+            try:
+                done.append(f"{name}: {self.does(row, by, said)}")
+            except Refused as no:
+                refused.append(f"{name}: {no}")
+        if done:
+            words = ngettext("%(number)s done.", "%(number)s done.", len(done)) % {"number": len(done)}
+            page.message_user(request, f"{words} {' '.join(done[:10])}", messages.SUCCESS)
+        for words in refused:
+            page.message_user(request, _("Not done. %(words)s") % {"words": words}, messages.ERROR)

@@ -1,0 +1,89 @@
+"""The history of one object, in pages, with what changed as before and after of each field."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from ..models import AuditEvent, Rollout
+
+PER_PAGE = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """One field as it was and as it became; empty texts where there was nothing."""
+
+    what: str
+    before: str
+    after: str
+    is_confidential: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One event and what it changed."""
+
+    event: AuditEvent
+    changes: tuple[Changed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """Newest first; ``next`` is the ``before`` of the page with older ones, None on the last."""
+
+    told: tuple[Told, ...]
+    next: int | None
+
+
+def of(obj: Any, *, sees_confidential: bool, before: int | None = None) -> HistoryPage:
+    """What happened to an object; to a rollout also what happened to all that belongs to it."""
+    about = Q(object_type=obj._meta.object_name, object_id=str(obj.pk))
+    if isinstance(obj, Rollout):
+        about = Q(rollout=obj)
+    events = AuditEvent.objects.newest_first().filter(about)
+    if before is not None:
+        events = events.filter(pk__lt=before)
+    found = list(events[: PER_PAGE + 1])
+    told = tuple(Told(event, changes(event, sees_confidential=sees_confidential)) for event in found[:PER_PAGE])
+    return HistoryPage(told, found[PER_PAGE - 1].pk if len(found) > PER_PAGE else None)
+
+
+def changes(event: AuditEvent, *, sees_confidential: bool) -> tuple[Changed, ...]:
+    """Before and after, field by field; of other objects that changed with it under their names."""
+    found = list(_fields("", event.before, event.after))
+    if sees_confidential:
+        for name, sides in event.confidential.items():
+            found += _fields(name, sides.get("before", {}), sides.get("after", {}), is_confidential=True)
+    return tuple(found)
+
+
+def _fields(name: str, before: dict[str, Any], after: dict[str, Any], *, is_confidential: bool = False) -> Any:
+    """A nested mapping is another object: «Phase 3: Owning team»."""
+    for key in sorted({*before, *after}):
+        was, now = before.get(key), after.get(key)
+        if not name and any(isinstance(side, dict) and ": " in key for side in (was, now)):
+            yield from _fields(key, was or {}, now or {}, is_confidential=is_confidential)
+            continue
+        words = key.replace("_", " ")
+        if name:
+            words = f"{name.partition(': ')[2] or name}, {words}"
+        yield Changed(words, _plain(was), _plain(now), is_confidential)
+
+
+def _plain(value: Any) -> str:
+    match value:
+        case None | "" | [] | {}:
+            return ""
+        case True:
+            return _("yes")
+        case False:
+            return _("no")
+        case list():
+            return ", ".join(map(str, value))
+        case dict():
+            return ", ".join(f"{key}: {_plain(each)}" for key, each in value.items())
+    return str(value)

@@ -1,0 +1,48 @@
+"""Who has which role. Accounts themselves are Django's, edited in the admin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+
+from ..audit.actor import Actor
+from ..audit.deeds import deed
+from ..rules.blockers import Blocker
+from ..rules.machine import Role
+from .refusals import refuse_if
+
+
+def give_role(person: User, role: Role, *, by: Actor) -> None:
+    """Raises ``Refused``; then nothing changed."""
+    _change(person, role, by, gives=True)
+
+
+def take_role(person: User, role: Role, *, by: Actor) -> None:
+    """Raises ``Refused``; then nothing changed. Nobody takes the role admin from themselves."""
+    _change(person, role, by, gives=False)
+
+
+def _change(person: User, role: Role, by: Actor, *, gives: bool) -> None:
+    with deed("person.give_role" if gives else "person.take_role", by=by) as doing:
+        person = User.objects.select_for_update().get(pk=person.pk)
+        before = _roles(person)
+        found: list[Blocker] = []
+        name = person.get_username()
+        if not by.person.has(Role.ADMIN):
+            found.append(Blocker("role", f"Giving and taking roles takes the role admin; {by.name} has not got it."))
+        if gives and role in before:
+            found.append(Blocker("has_role", f"{name} is {role} already."))
+        if not gives and role not in before:
+            found.append(Blocker("has_not_role", f"{name} is not {role}."))
+        if not gives and role == Role.ADMIN and name == by.name:
+            found.append(Blocker("last_door", "You can't take the role admin from yourself: ask another admin."))
+        refuse_if(found)
+        group = Group.objects.get(name=role.value)
+        (person.groups.add if gives else person.groups.remove)(group)
+        doing.about = person
+        doing.note(person, {"groups": before}, {"groups": _roles(person)})
+
+
+def _roles(person: Any) -> list[str]:
+    return sorted(person.groups.values_list("name", flat=True))
