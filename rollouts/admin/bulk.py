@@ -50,10 +50,10 @@ class _OnlyLooking(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Bulk:
-    """One entry of a list's menu. ``does`` acts on one row and says what it did; it raises ``Refused`` with the words.
+    """One entry of a list's menu. ``does`` acts on one row and says what it did, or raises ``Refused`` with words.
 
-    ``asks`` is the form of what must be said for all rows. What talks to GitLab at once is not rehearsed: ``would`` then
-    says of a row what would be done, or raises ``Refused``.
+    ``asks`` is the form of what must be said for all rows. What can't be rehearsed says by ``would`` what it would
+    do to a row, or raises ``Refused``.
     """
 
     name: str

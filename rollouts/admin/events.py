@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Q
+from django.utils.dateparse import parse_datetime
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from ..models import AuditEvent, Rollout
 
 PER_PAGE = 30
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:[\d.]+[+-]\d\d:\d\d$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,4 +90,6 @@ def _plain(value: Any) -> str:
             return ", ".join(map(str, value))
         case dict():
             return ", ".join(f"{key}: {_plain(each)}" for key, each in value.items())
+        case str() if TIME.match(value) and (moment := parse_datetime(value)):
+            return f"{localtime(moment):%-d %b %Y %H:%M:%S %Z}"
     return str(value)

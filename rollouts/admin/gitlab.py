@@ -17,6 +17,7 @@ from ..models import FeatureFlag, FlagReading, GitLabInstance, GitLabProject, Tr
 from ..rules import names
 from . import actions
 from .base import AuditedAdmin, LookOnly, RecordsOnly
+from .filters import PlanFilter
 
 
 class GitLabInstanceForm(forms.ModelForm):
@@ -123,7 +124,7 @@ class ReadingsInline(LookOnly, admin.TabularInline):
 class FeatureFlagAdmin(AuditedAdmin):
     bulk = actions.READ
     list_display = ("name", "in_gitlab", "type", "group", "milestone", "default_enabled", "project", "rollout_count")
-    list_filter = ("presence", "type", "default_enabled", "instance")
+    list_filter = (PlanFilter, "presence", "type", "default_enabled", "instance")
     list_select_related = ("instance", "project", "reading")
     search_fields = ("name", "description", "group", "milestone")
     search_help_text = "Name, description, group or milestone."

@@ -8,14 +8,21 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy
 
-from ..models import Approval, IncidentSource
+from ..audit.actor import Actor
+from ..models import Approval, IncidentSource, Phase
 from ..rules import names
+from ..rules.approvals import STANDING
 from . import actions
 from .base import AuditedAdmin, LookOnly, RecordsOnly
 from .fields import LinesField
+from .filters import ReviewFilter
+from .history import pretty
 
 
 class ApprovalsInline(LookOnly):
@@ -33,6 +40,25 @@ class ApprovalRequestAdmin(RecordsOnly):
     date_hierarchy = "requested_at"
     inlines = (ApprovalsInline,)
     bulk = actions.REQUESTS
+    change_form_template = "admin/transitions.html"
+    fields = (
+        "phase", "is_start", "percentage", "state", "requested_by", "requested_at", "expires_at", "round", "what",
+        "changed", "closed_at", "closed_by", "reason",
+    )  # fmt: skip
+    readonly_fields = ("what",)
+
+    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
+        """With the buttons of its phase while it waits: approving here is approving there."""
+        asked, more = self.get_object(request, object_id), {}
+        if asked is not None and asked.state in STANDING:
+            of_phases: Any = self.admin_site.get_model_admin(Phase)
+            buttons = of_phases.buttons(asked.phase, Actor.of(request.user))
+            more = {"buttons": [one for one in buttons if one.verb.name in ("approve", "reject", "withdraw")]}
+        return super().change_view(request, object_id, form_url, {**more, **(extra_context or {})})
+
+    @admin.display(description=gettext_lazy("what would be done"))
+    def what(self, asked: Any) -> SafeString:
+        return pretty(asked.content)
 
     def rollout(self, request: Any) -> str:
         return str(request.phase.rollout)
@@ -44,7 +70,7 @@ class OverrideAdmin(RecordsOnly):
     bulk = actions.OVERRIDES
 
     list_display = ("phase", "rollout", "verb", "by", "at", "due_at", "reviewed_by", "reviewed_at")
-    list_filter = ("verb", "by")
+    list_filter = (ReviewFilter, "verb", "by")
     list_select_related = ("phase__rollout",)
     search_fields = ("phase__rollout__title", "phase__rollout__slug", "by", "reason", "verdict")
 

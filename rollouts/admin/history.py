@@ -34,7 +34,8 @@ class SubjectFilter(admin.SimpleListFilter):
     title, parameter_name = "subject", "subject"
     SUBJECTS = (
         "phase", "rollout", "plan", "item", "approval", "override", "ramp", "lock", "calendar", "incidents", "drift",
-        "flag", "reading", "issue", "project", "actor", "outbox", "model", "template", "instance", "token", "person", "admin",
+        "flag", "reading", "issue", "project", "actor", "outbox", "model", "template", "instance", "token", "person",
+        "admin",
     )  # fmt: skip
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -66,22 +67,22 @@ class AuditEventAdmin(RecordsOnly):
 
     @admin.display(description="before")
     def before_told(self, event: AuditEvent) -> SafeString:
-        return _pretty(event.before)
+        return pretty(event.before)
 
     @admin.display(description="after")
     def after_told(self, event: AuditEvent) -> SafeString:
-        return _pretty(event.after)
+        return pretty(event.after)
 
     @admin.display(description="as it was then")
     def snapshot_told(self, event: AuditEvent) -> SafeString:
-        return _pretty(event.snapshot)
+        return pretty(event.snapshot)
 
     @admin.display(description="confidential")
     def confidential_told(self, event: AuditEvent) -> SafeString:
-        return _pretty(event.confidential)
+        return pretty(event.confidential)
 
 
-def _pretty(values: Any) -> SafeString:
+def pretty(values: Any) -> SafeString:
     if not values:
         return format_html("{}", "–")
     return format_html("<pre>{}</pre>", json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False))

@@ -17,6 +17,7 @@ from ..audit.actor import Actor
 from ..rules.machine import Role
 from . import actions
 from .base import ForeignAdmin, LookOnly
+from .filters import RoleFilter
 
 ROLES_HELP = (
     "viewer reads; manager plans, ticks, requests, starts and rolls back; approver approves or rejects; "
@@ -47,7 +48,7 @@ class PersonAdmin(ForeignAdmin, UserAdmin):
     may_delete = False
     secret_fields = frozenset({"password", "last_login"})
     list_display = ("username", "roles", "first_name", "last_name", "email", "is_active", "last_login")
-    list_filter = ("groups", "is_active", "is_superuser")
+    list_filter = (RoleFilter, "is_active", "is_superuser")
     filter_horizontal = ()
     fieldsets = (
         (None, {"fields": ("username", "password")}),

@@ -5,19 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import get_object_or_404
+from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
-from ..models import ChecklistItem, Phase, Rollout, RolloutIssue
+from ..audit.actor import Actor
+from ..models import ChecklistItem, Phase, Rollout, RolloutIssue, clock
+from ..portal.presenters import track
 from ..rules import names
+from ..rules.expected import Drift
 from ..rules.machine import RolloutState
-from . import actions
-from .base import LookOnly, is_admin, may_look
+from ..services import checklist, facts
+from ..services.refusals import Refused
+from . import actions, sections
+from .base import is_admin, may_look
 from .fields import LinesField
 from .transitions import RolloutTransitions
 
@@ -26,28 +33,6 @@ OVER = (RolloutState.ABANDONED, RolloutState.CLOSED)
 
 class RolloutForm(forms.ModelForm):
     owners = LinesField(required=False, check=names.person, help_text="User names of those who drive it, one a line.")
-
-
-class PhasesInline(LookOnly, admin.TabularInline):
-    model = Phase
-    fields = ("title", "attempt", "state", "audience", "current_step", "started_at", "confirmed_at", "completed_at")
-    readonly_fields = fields
-    show_change_link = True
-    verbose_name_plural = "phases (open one for its steps and transitions)"
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).select_related("current_step")
-
-
-class ItemsInline(LookOnly, admin.TabularInline):
-    model = ChecklistItem
-    fields = ("title", "phase", "kind", "gate", "required", "confirmed_by", "confirmed_at")
-    readonly_fields = fields
-    show_change_link = True
-    verbose_name_plural = "checklist (confirmed on the rollout's page)"
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).select_related("phase")
 
 
 class IssueLinkForm(forms.ModelForm):
@@ -97,7 +82,8 @@ class RolloutAdmin(RolloutTransitions):
     search_fields = ("title", "slug", "flag__name", "ai_model__name", "ai_model__slug")
     search_help_text = "Title, short name, flag or AI model."
     date_hierarchy = "created_at"
-    inlines = (PhasesInline, IssuesInline, ItemsInline)
+    inlines = (IssuesInline,)
+    change_form_template = "admin/rollout.html"
     by_plan = ("slug", "ai_model", "baseline", "flag", "template", "criteria", "timeline")
     by_the_portal = (
         "state", "version", "drift", "drift_since", "created_at", "created_by",
@@ -106,8 +92,18 @@ class RolloutAdmin(RolloutTransitions):
     readonly_fields = (*by_plan, *by_the_portal)
     fieldsets = (
         (None, {"fields": ("title", "owners", "peak_requests_per_minute", "mitigation")}),
-        ("From the plan", {"fields": by_plan, "description": "These are changed by applying a plan."}),
-        ("What the portal knows", {"fields": by_the_portal, "description": "These follow from transitions and syncs."}),
+        (
+            "From the plan",
+            {"fields": by_plan, "classes": ("collapse",), "description": "These are changed by applying a plan."},
+        ),
+        (
+            "What the portal knows",
+            {
+                "fields": by_the_portal,
+                "classes": ("collapse",),
+                "description": "These follow from transitions and syncs.",
+            },
+        ),
     )
 
     @admin.display(description="flag", ordering="flag__name")
@@ -125,3 +121,40 @@ class RolloutAdmin(RolloutTransitions):
 
     def has_change_permission(self, request: HttpRequest, obj: Rollout | None = None) -> bool:
         return super().has_change_permission(request, obj) and not (obj and obj.state in OVER)
+
+    # Phases, ramps and checklist on the rollout's page
+
+    def get_urls(self) -> list[Any]:
+        item = self.admin_site.admin_view(self.take_item)
+        return [path("<int:pk>/item/<int:item>/", item, name="rollouts_rollout_item"), *super().get_urls()]
+
+    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
+        rollout = Rollout.objects.whole().filter(pk=object_id).first() if object_id.isdecimal() else None
+        if rollout is None:
+            return super().change_view(request, object_id, form_url, extra_context)
+        by, told = Actor.of(request.user), facts.for_rollout(rollout, clock.now())
+        of_phases: Any = self.admin_site.get_model_admin(Phase)
+        more = {
+            "track": track.track(told, Drift(rollout.drift)),
+            "sections": sections.of(rollout, told, by, lambda phase: of_phases.buttons_of(phase, rollout, told, by)),
+        }
+        return super().change_view(request, object_id, form_url, {**more, **(extra_context or {})})
+
+    def take_item(self, request: HttpRequest, pk: int, item: int) -> HttpResponse:
+        """Confirm a checklist item with evidence, or take that back with a reason, by the service."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        rollout = get_object_or_404(Rollout, pk=pk)
+        row = get_object_or_404(ChecklistItem, pk=item, rollout=rollout)
+        by = Actor.of(request.user)
+        try:
+            if "undo" in request.POST:
+                checklist.unconfirm(row, by=by, reason=request.POST.get("reason", ""))
+            else:
+                said = {name: request.POST.get(name, "") for name in ("evidence", "channel")}
+                checklist.confirm(row, by=by, **said)
+        except Refused as refused:
+            return self.refused(request, row.title, rollout, refused)
+        words = _("Taken back: %(item)s.") if "undo" in request.POST else _("Confirmed: %(item)s.")
+        self.message_user(request, words % {"item": row.title}, messages.SUCCESS)
+        return self.back(rollout)

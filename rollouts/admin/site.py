@@ -14,18 +14,21 @@ from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
 from django.utils.decorators import method_decorator
 from django.utils.http import urlencode
+from django.utils.translation import gettext, gettext_lazy, gettext_noop
 
-NO_ENTRY = "The admin is for managers, approvers and admins. As a viewer you see everything on the portal's own pages."
+NO_ENTRY = gettext_lazy(
+    "The admin is for managers, approvers and admins. As a viewer you see everything on the portal's own pages."
+)
 #: The admin's first page, by what a person looks for.
 ROOMS = (
-    ("Rollouts", "Rollout Phase ChecklistItem ApprovalRequest Override"),
-    ("Change locks", "ChangeLock LockCalendar IncidentSource"),
-    ("What is rolled out", "AIModel PlanTemplate"),
+    (gettext_noop("Rollouts"), "Rollout Phase ChecklistItem ApprovalRequest Override"),
+    (gettext_noop("Change locks"), "ChangeLock LockCalendar IncidentSource"),
+    (gettext_noop("What is rolled out"), "AIModel PlanTemplate"),
     (
-        "GitLab",
+        gettext_noop("GitLab"),
         "GitLabInstance GitLabProject FeatureFlag FlagReading TrackedIssue GitLabActor SyncRun GitLabWrite",
     ),
-    ("People and history", "User Group ApiToken AccessAttempt AuditEvent"),
+    (gettext_noop("People and history"), "User Group ApiToken AccessAttempt AuditEvent"),
 )
 
 
@@ -44,7 +47,7 @@ class PortalAdminConfig(AdminConfig):
 
 class PortalAdminSite(AdminSite):
     site_header = site_title = "Model Rollout Portal"
-    index_title = "Admin"
+    index_title = gettext_lazy("Admin")
     site_url = "/"
     enable_nav_sidebar = False
 
@@ -102,6 +105,12 @@ class PortalAdminSite(AdminSite):
                 doing.notes["password"] = "changed"
         return answer
 
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """What needs an admin now, then everything that is data."""
+        from . import attention
+
+        return super().index(request, {"concerns": attention.concerns(), **(extra_context or {})})
+
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """By subject instead of by Django app."""
         apps = super().get_app_list(request, app_label)
@@ -110,7 +119,7 @@ class PortalAdminSite(AdminSite):
         models = {model["object_name"]: model for app in apps for model in app["models"]}
         return [
             {
-                "name": name,
+                "name": gettext(name),
                 "app_label": name.split()[0].lower(),
                 "app_url": "",
                 "has_module_perms": True,

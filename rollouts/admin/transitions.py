@@ -14,6 +14,7 @@ from ..audit.actor import Actor
 from ..models import Phase, Rollout, clock
 from ..rules import guards
 from ..rules.blockers import OVERRIDABLE, Blocker
+from ..rules.facts import RolloutFacts
 from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS, Role, Verb
 from ..services import facts, transitions
 from ..services.refusals import Refused
@@ -30,6 +31,12 @@ class Button:
     may_override: bool
     looked_at: str
     confirm: str
+    version: int
+
+    @property
+    def name(self) -> str:
+        """Tells the buttons of one page apart."""
+        return f"{self.url.strip('/').replace('/', '-')}"
 
 
 class TransitionsAdmin(AuditedAdmin):
@@ -48,7 +55,7 @@ class TransitionsAdmin(AuditedAdmin):
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
         obj = self.get_object(request, object_id)
-        more = {"buttons": self.buttons(obj, Actor.of(request.user)), "version": obj.version} if obj else {}
+        more = {"buttons": self.buttons(obj, Actor.of(request.user))} if obj else {}
         return super().change_view(request, object_id, form_url, {**more, **(extra_context or {})})
 
     def take(self, request: HttpRequest, pk: int, verb: str) -> HttpResponse:
@@ -61,17 +68,23 @@ class TransitionsAdmin(AuditedAdmin):
         try:
             done = self.perform(verb, obj, request)
         except Refused as refused:
-            return self._refused(request, verb, obj, refused)
+            return self.refused(request, f"{self.verbs[verb].label}: {obj}", obj, refused)
         self.message_user(request, f"You {self.verbs[verb].past} {done}.", messages.SUCCESS)
-        response = HttpResponseRedirect(reverse(f"admin:{self._name}_change", args=[done.pk]))
+        return self.back(done)
+
+    def back(self, obj: Any) -> HttpResponse:
+        """After a change look at it by GET, so that a reload repeats nothing."""
+        response = HttpResponseRedirect(reverse(f"admin:{self._name}_change", args=[obj.pk]))
         response.status_code = 303
         return response
 
-    def _refused(self, request: HttpRequest, verb: str, obj: Any, refused: Refused) -> HttpResponse:
+    def refused(self, request: HttpRequest, title: str, obj: Any, refused: Refused) -> HttpResponse:
+        """409 with every blocker, 403 if only the role is lacking."""
         rollout = obj if isinstance(obj, Rollout) else obj.rollout
         context = {
             **self.admin_site.each_context(request),
-            "title": f"{self.verbs[verb].label}: {obj}",
+            "title": title,
+            "back": reverse(f"admin:{self._name}_change", args=[obj.pk]),
             "blockers": _told(refused.blockers, rollout),
             "object": obj,
             "opts": self.opts,
@@ -84,6 +97,7 @@ class TransitionsAdmin(AuditedAdmin):
         return Button(
             looked_at=looked_at,
             confirm=rollout.slug,
+            version=obj.version,
             verb=verb,
             url=reverse(f"admin:{self._name}_transition", args=[obj.pk, verb.name]),
             blockers=_told(found, rollout),
@@ -108,7 +122,10 @@ class PhaseTransitions(TransitionsAdmin):
         rollout = Rollout.objects.whole().get(pk=obj.rollout_id)
         if obj.pk not in {phase.pk for phase in facts.newest_attempts(rollout)}:
             return []
-        told = facts.for_rollout(rollout, clock.now())
+        return self.buttons_of(obj, rollout, facts.for_rollout(rollout, clock.now()), by)
+
+    def buttons_of(self, obj: Phase, rollout: Rollout, told: RolloutFacts, by: Actor) -> list[Button]:
+        """Of a phase's newest attempt, for who has the facts already."""
         request = told.phase(obj.name).request
         looked_at = request.stands if request else ""
         blockers = transitions.blockers_for(told, by)[obj.name]
