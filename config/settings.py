@@ -110,6 +110,7 @@ FRESHNESS_SECONDS = number("FRESHNESS_SECONDS", 300)
 FLAG_INTERVAL_SECONDS = number("FLAG_INTERVAL_SECONDS", 20)
 SYNC_FULL_SECONDS = number("SYNC_FULL_SECONDS", 900)
 SYNC_LEASE_SECONDS = number("SYNC_LEASE_SECONDS", 60)
+MAINTENANCE = env.str("MAINTENANCE", default="").strip()
 LIVE_SECONDS = number("LIVE_SECONDS", 5)
 GITLAB_TIMEOUT_SECONDS = number("GITLAB_TIMEOUT_SECONDS", 20)
 SYNC_PARALLEL = number("SYNC_PARALLEL", 2)
@@ -139,10 +140,12 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "rollouts.audit.middleware.RequestSource",
     "rollouts.api.middleware.ProblemDocuments",
+    "rollouts.portal.middleware.Maintenance",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "rollouts.portal.middleware.RefusalsInWords",
     "rollouts.portal.middleware.RefuseNul",
     "rollouts.portal.zones.ViewersZone",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",

@@ -25,6 +25,8 @@ class ProblemDocuments:
             refused = problems.answer(response.status_code)
             if "Allow" in response:
                 refused["Allow"] = _with_head(response["Allow"])
+            if "Retry-After" in response:
+                refused["Retry-After"] = response["Retry-After"]
             response = refused
         response["Cache-Control"] = "no-store"  # what one person may see is kept for nobody
         return response

@@ -31,7 +31,8 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     checks = {name: check() for name, check in CHECKS.items()}
     ready = all(words == "ok" for words in checks.values())
-    return JsonResponse({"ready": ready, "checks": checks}, status=200 if ready else 503)
+    told = {"ready": ready, "checks": checks, "maintenance": settings.MAINTENANCE}
+    return JsonResponse(told, status=200 if ready else 503)
 
 
 def _database() -> str:

@@ -1,13 +1,22 @@
-"""What no page wants: a NUL character, which PostgreSQL can't store and SQLite cuts texts at."""
+"""What stands around every page: maintenance; refusals with words; no NUL character, which PostgreSQL can't store and
+SQLite cuts texts at.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from .views import trouble
+
+#: What answers during maintenance too: whoever looks after the portal asks there.
+ALWAYS = ("/healthz", "/readyz", "/metrics")
+#: Where programs ask, which want no page.
+PROGRAMS = ("/api/", "/hooks/", "/metrics")
 NUL = "\x00"
 WORDS = "The request holds a NUL character, which no text has. Take it out and send it again."
 
@@ -27,3 +36,31 @@ class RefuseNul:
         if request.method == "POST" and any(NUL in str(text) for _, texts in request.POST.lists() for text in texts):
             return render(request, "400.html", {"words": WORDS}, status=400)
         return None
+
+
+class Maintenance:
+    """While ``MAINTENANCE`` holds words, every page says them."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if settings.MAINTENANCE and request.path not in ALWAYS:
+            return trouble.maintenance()
+        return self.get_response(request)
+
+
+class RefusalsInWords:
+    """A 405 that Django leaves empty becomes a page."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.status_code != 405 or response.content or request.path.startswith(PROGRAMS):
+            return response
+        told = {"method": request.method, "allowed": response["Allow"]}
+        page = render(request, "405.html", told, status=405)
+        page["Allow"] = response["Allow"]
+        return page
