@@ -9,7 +9,7 @@ from .locks import ChangeLock, IncidentSource, LockCalendar
 from .outbox import GitLabWrite
 from .phases import ChecklistItem, Phase, RampStep
 from .rollouts import Rollout, RolloutIssue
-from .sync import HookDelivery, InstanceHealth, SyncRun, SyncScope
+from .sync import HookDelivery, InstanceHealth, ReadingGap, SyncRun, SyncScope
 from .tokens import ApiToken
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "Phase",
     "PlanTemplate",
     "RampStep",
+    "ReadingGap",
     "Rollout",
     "RolloutIssue",
     "SyncRun",

@@ -119,6 +119,34 @@ class SyncScope(models.Model):
         return self.project.path if self.project else self.instance.name
 
 
+class ReadingGap(models.Model):
+    """A time in which an instance's, or a project's, flags were not read: longer than a reading counts as fresh."""
+
+    instance = models.ForeignKey(GitLabInstance, on_delete=models.CASCADE, related_name="reading_gaps")
+    project = models.ForeignKey(
+        GitLabProject,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="reading_gaps",
+        help_text="Empty: the instance's own flags.",
+    )
+    since = models.DateTimeField(null=True, blank=True, help_text="The reading before. Empty: there was none.")
+    until = models.DateTimeField(help_text="The reading that ended it.")
+
+    class Meta:
+        ordering = ("-until", "-pk")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(since__isnull=True) | Q(until__gt=models.F("since")), name="a_gap_ends_after_it_begins"
+            )
+        ]
+        indexes = [models.Index(fields=("instance", "project", "-until"), name="gap_by_scope_and_time")]
+
+    def __str__(self) -> str:
+        return f"{self.project or self.instance} until {self.until:%Y-%m-%d %H:%M:%S}"
+
+
 class InstanceHealth(models.Model):
     """How one GitLab and our token for it are doing, shared by all workers."""
 

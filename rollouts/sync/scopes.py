@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from django.conf import settings
 
 from ..gitlab import GitLabProblem
-from ..models import GitLabInstance, GitLabProject, Outcome
+from ..models import GitLabInstance, GitLabProject, Outcome, ReadingGap
 from .outcome import Problem, Report
 
 Scope = GitLabInstance | GitLabProject
@@ -21,7 +23,21 @@ def keep_problem(scope: Scope, what: str, problem: GitLabProblem, report: Report
 
 def keep_success(scope: Scope, what: str, read_at: datetime) -> None:
     """``read_at`` is when GitLab was asked: what it answered held then at the latest."""
+    if what == "flags":
+        _keep_gap(scope, read_at)
     setattr(scope, f"{what}_read_at", read_at)
     setattr(scope, f"{what}_outcome", Outcome.OK)
     setattr(scope, f"{what}_words", "")
     scope.save(update_fields=[f"{what}_read_at", f"{what}_outcome", f"{what}_words"])
+
+
+def _keep_gap(scope: Scope, read_at: datetime) -> None:
+    """Remember for how long the flags were not read, if that was longer than a reading counts as fresh."""
+    before = scope.flags_read_at
+    if before is None or read_at - before > timedelta(seconds=settings.FRESHNESS_SECONDS):
+        where = (
+            {"instance_id": scope.instance_id, "project": scope}
+            if isinstance(scope, GitLabProject)
+            else {"instance": scope}
+        )
+        ReadingGap.objects.create(**where, since=before, until=read_at)

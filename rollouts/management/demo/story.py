@@ -11,7 +11,7 @@ from django.db import transaction
 
 from rollouts.audit.actor import Actor
 from rollouts.audit.deeds import deed
-from rollouts.models import AIModel, ChecklistItem, Phase, Rollout, clock
+from rollouts.models import AIModel, ChecklistItem, Phase, ReadingGap, Rollout, clock
 from rollouts.rules.catalogue import parse_models, parse_unit_primitives
 from rollouts.services import checklist, facts, imports, locks, plans, transitions
 from rollouts.services.instances import default_instance
@@ -74,13 +74,33 @@ class Story:
         self.ago(lambda: self.elsewhere("code_completion_v4_endpoint", 50), hours=2)
         self.ago(lambda: self.begin("sonnet-code-review", "company", obeyed=False), minutes=2)
         self.read()
+        self.read_all_along()
         self.lock()
 
+    def read_all_along(self) -> None:
+        """Between what is told GitLab was read every minute, but for one night."""
+        ReadingGap.objects.exclude(since=None).delete()
+        since = self.now - timedelta(days=4.4)
+        ReadingGap.objects.create(instance=default_instance(), since=since, until=since + timedelta(hours=9))
+
     def lock(self) -> None:
-        """A release day to come."""
+        """A freeze that is over, and a release day to come."""
+        self.ago(self.freeze, days=3)
         day = (self.now + timedelta(days=9)).replace(hour=9, minute=0, second=0, microsecond=0, tzinfo=None)
         locks.add(
             {"title": "Release day", "kind": "once", "starts": day, "ends": day + timedelta(days=1)},
+            by=self.person("mia"),
+        )
+
+    def freeze(self) -> None:
+        starts = clock.now().replace(tzinfo=None)
+        locks.add(
+            {
+                "title": "Load test of the AI Gateway",
+                "kind": "once",
+                "starts": starts,
+                "ends": starts + timedelta(days=1),
+            },
             by=self.person("mia"),
         )
 

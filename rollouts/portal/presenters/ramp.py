@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.utils.formats import date_format
 from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
 
 from ...models import Phase
 from ...rules.facts import RolloutFacts
 from ...rules.machine import PhaseState
+from ...rules.prediction import Prediction, predict
+from ...services.course import ahead_of
 
 WIDTH, HEIGHT, LEFT, BOTTOM = 640.0, 150.0, 40.0, 24.0
 
@@ -42,12 +46,19 @@ class RampPicture:
     left: float = LEFT
 
 
-def picture(phases: Mapping[str, Phase], facts: RolloutFacts) -> RampPicture | None:
-    """The expected curve of the first phase by percentage; None where there is none, or it is over."""
+def picture(
+    phases: Mapping[str, Phase], facts: RolloutFacts, prediction: Prediction | None = None
+) -> RampPicture | None:
+    """The expected curve of the first phase by percentage; None where there is none, or it is over.
+
+    Without a ``prediction`` it is made here, without the locks to come.
+    """
     phase = next((p for p in phases.values() if list(p.steps.all())), None)
     if phase is None or phase.state in (PhaseState.COMPLETED, PhaseState.SKIPPED, PhaseState.ROLLED_BACK):
         return None
-    rows = _rows(phase, facts.now)
+    rows = _rows(phase, prediction or predict(ahead_of(phases.values()), facts.now))
+    if not rows:
+        return None
     first, last = rows[0].at, rows[-1].at + max(rows[-1].soak, timedelta(minutes=15))
     span = max((last - first).total_seconds(), 1.0)
 
@@ -63,32 +74,30 @@ def picture(phases: Mapping[str, Phase], facts: RolloutFacts) -> RampPicture | N
         points += [f"{x(row.at)},{y(level)}", f"{x(row.at)},{y(row.percentage)}"]
         level = row.percentage
     points.append(f"{x(last)},{y(level)}")
-    words = ", then ".join(f"{row.percentage} % {localtime(row.at):%-d %b %H:%M}" for row in rows)
+    words = _(", then ").join(f"{row.percentage} % {_when(row.at)}" for row in rows)
     return RampPicture(
         points=" ".join(points),
-        ticks=((x(first), f"{localtime(first):%-d %b %H:%M}"), (x(last), f"{localtime(last):%-d %b %H:%M}")),
+        ticks=((x(first), _when(first)), (x(last), _when(last))),
         levels=tuple((y(percentage), percentage) for percentage in (0, 50, 100)),
         now_x=min(max(x(facts.now), LEFT), WIDTH - 10),
         rows=tuple(rows),
-        words=f"Expected: {words}.",
+        words=_("Expected: %(steps)s.") % {"steps": words},
     )
 
 
-def _rows(phase: Phase, now: datetime) -> list[RampRow]:
-    """From where the ramp stands: each step after the soak of the one before, and not before its planned time."""
+def _rows(phase: Phase, prediction: Prediction) -> list[RampRow]:
+    """Where the ramp stands, and what is to come."""
+    steps = {step.percentage: step for step in phase.steps.all()}
     rows: list[RampRow] = []
-    stands_at = phase.percentage or 0
-    earliest = now
-    for step in phase.steps.all():
-        is_past = step.percentage < stands_at
-        if is_past:
-            continue
-        if step.percentage == stands_at and phase.stepped_at:
-            at, earliest = phase.stepped_at, max(now, (phase.confirmed_at or now) + step.soak)
-            rows.append(RampRow(step.percentage, at, True, False, step.soak, step.auto))
-            continue
-        at = max(earliest, step.planned_at) if step.planned_at else earliest
-        is_planned = step.planned_at is not None and at == step.planned_at
-        rows.append(RampRow(step.percentage, at, False, is_planned, step.soak, step.auto))
-        earliest = at + step.soak
+    stands = steps.get(phase.percentage or 0)
+    if stands and phase.stepped_at:
+        rows.append(RampRow(stands.percentage, phase.stepped_at, True, False, stands.soak, stands.auto))
+    for each in prediction.coming:
+        if each.phase == phase.name and each.percentage in steps:
+            step = steps[each.percentage]
+            rows.append(RampRow(step.percentage, each.at, False, each.is_planned_time, step.soak, step.auto))
     return rows
+
+
+def _when(moment: datetime) -> str:
+    return date_format(localtime(moment), "j M H:i")

@@ -5,22 +5,35 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.formats import date_format
 from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from ...audit.actor import Actor
-from ...models import AuditEvent, ChecklistItem, GitLabWrite, Override, Phase, Rollout, TrackedIssue
+from ...models import AuditEvent, GitLabWrite, Override, Phase, Rollout
 from ...rules import commands, guards, health
 from ...rules.blockers import Blocker, in_words
 from ...rules.expected import Drift
 from ...rules.exposure import leaves_actorless_code_off
-from ...rules.facts import ItemFacts, PhaseFacts, RolloutFacts
+from ...rules.facts import PhaseFacts, RolloutFacts
 from ...rules.guards import Wish
+from ...rules.locks import following
 from ...rules.machine import LIVE, PHASE_VERBS, ROLLOUT_VERBS, PhaseState, RolloutState
 from ...rules.next_action import NextAction, next_action
+from ...rules.words import spoken
 from ...services import facts as facts_of
 from ...services import gates, transitions
+from ...services.course import Course, course_of
+from ...services.sharing import sharers_of
+from .capacity import CapacityTable
+from .capacity import table as capacity_table
+from .checklist import IssueShown, Item, Section, issue_shown, sections
+from .exposure_chart import ExposureChart, chart
+from .exposure_tables import Tables, tables
+from .people import Asked, asked_of
 from .ramp import RampPicture, picture
-from .track import Track, track, where
+from .track import StepTick, Track, step_ticks, track, where
 
 #: The order of buttons: what leads on first, the way back last.
 ORDER = ("approve", "start", "advance", "complete", "request", "resume", "retry", "pause", "reject", "withdraw", "skip")
@@ -47,35 +60,16 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of «Before …»: a fact that stands, or a blocker with the place that clears it."""
+    """One line of «Before …»: a fact that stands, or a blocker with the place that clears it.
+
+    ``detail`` is beside it, with the moment ``since`` which it stands or at which it was read.
+    """
 
     ok: bool
     words: str
     url: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A checklist item with its verdict, its issue as far as the viewer may see it, and whether it has a form."""
-
-    anchor: str
-    title: str
-    help: str
-    ok: bool
-    required: bool
-    words: str
-    issue_url: str
-    issue_label: str
-    issue_title: str
-    read_at: datetime | None
-    confirmed_by: str
-    confirmed_at: datetime | None
-    channel: str
-    pk: int
-    kind: str
-    may_confirm: bool
-    may_undo: bool
-    guide: str
+    detail: str = ""
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,20 +94,12 @@ class Station:
     title: str
     words: str
     reason: str
-    steps: tuple[tuple[int, bool], ...]
+    steps: tuple[StepTick, ...]
+    has_ramp: bool
     policy: str
     held_by: str
     overrides: tuple[Override, ...]
     request: RequestShown | None
-
-
-@dataclass(frozen=True, slots=True)
-class CapacityRow:
-    name: str
-    needed: int | None
-    share: int | None
-    is_short: bool
-    is_now: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,30 +117,48 @@ class RolloutPage:
     rollout_actions: tuple[Action, ...]
     before_title: str
     checks: tuple[Check, ...]
-    sections: tuple[tuple[str, tuple[Item, ...]], ...]
+    sections: tuple[Section, ...]
     items_done: int
     items_all: int
+    learnt: tuple[Item, ...]
+    feedback: tuple[IssueShown, ...]
     commands: tuple[commands.Command, ...]
     waiting_since: datetime | None
     confirmed_since: datetime | None
     actorless: bool
-    capacity: tuple[CapacityRow, ...]
+    capacity: CapacityTable
     history: tuple[AuditEvent, ...]
+    events_all: int
     earlier_attempts: tuple[Phase, ...]
     writes: tuple[GitLabWrite, ...]
     ramp: RampPicture | None
+    chart: ExposureChart
+    tables: Tables
+    asked: tuple[Asked, ...]
+    asked_before: bool
+
+    @property
+    def tells_both(self) -> bool:
+        """Whether GitLab and the plan have to be told apart: one sentence does where they agree."""
+        return self.health.drift is not Drift.NONE
+
+    @property
+    def checks_done(self) -> int:
+        return sum(check.ok for check in self.checks)
 
 
 def build(rollout: Rollout, viewer: Actor, now: datetime, *, is_overdue: bool = False) -> RolloutPage:
-    """``rollout`` comes from ``Rollout.objects.whole()``; one query more, for the history."""
+    """``rollout`` comes from ``Rollout.objects.whole()``; the queries do not grow with what there is to show."""
     facts = facts_of.for_rollout(rollout, now)
+    course = course_of(rollout, now)
+    asked, asked_before = asked_of(rollout)
     phases = {phase.name: phase for phase in facts_of.newest_attempts(rollout)}
     state = health.judge(facts, is_overdue=is_overdue)
     current = where(facts.phases)
     row = phases[current.name] if current else None
     is_over = rollout.state in (RolloutState.CLOSED, RolloutState.ABANDONED)
-    before_title, checks = _before(facts, current, rollout) if current and not is_over else ("", ())
-    sections = _sections(rollout, facts, phases, viewer)
+    before_title, checks = _before(facts, current, rollout, course) if current and not is_over else ("", ())
+    parts = sections(rollout, facts, phases, viewer)
     required = [item for item in facts.items if item.required]
     return RolloutPage(
         rollout=rollout,
@@ -162,25 +166,38 @@ def build(rollout: Rollout, viewer: Actor, now: datetime, *, is_overdue: bool = 
         health=state,
         next=next_action(facts, viewer.person),
         track=track(facts, state.drift),
-        stations=tuple(_station(phases[phase.name], phase, now) for phase in facts.phases),
+        stations=tuple(_station(phases[phase.name], phase, now, course) for phase in facts.phases),
         actions=_actions(facts, current, row, viewer) if current and row else (),
         roll_backs=roll_backs(rollout, facts, viewer),
         rollout_actions=_rollout_actions(facts, rollout, viewer),
         before_title=before_title,
         checks=checks,
-        sections=sections,
+        sections=parts,
         items_done=sum(item.verdict.satisfied for item in required),
         items_all=len(required),
+        learnt=tuple(item for part in parts for item in part.items if item.is_learnt),
+        feedback=_feedback(rollout, viewer, facts),
         commands=() if is_over or state.drift is Drift.NONE else gates.commands_to(rollout, facts, facts.expected),
         waiting_since=row.stepped_at if row and state.health is health.Health.WAITING else None,
         confirmed_since=row.confirmed_at if row else None,
         actorless=facts.reading.exposure is not None and leaves_actorless_code_off(facts.reading.exposure),
-        capacity=_capacity(facts),
+        capacity=capacity_table(facts, sharers_of(rollout), course.prediction),
         history=tuple(AuditEvent.objects.newest_first().filter(rollout=rollout)[:8]),
         earlier_attempts=tuple(p for p in rollout.phases.all() if p.pk not in {n.pk for n in phases.values()}),
         writes=tuple(_writes(rollout)),
-        ramp=picture(phases, facts),
+        ramp=picture(phases, facts, course.prediction),
+        chart=chart(course),
+        tables=tables(course),
+        events_all=course.events_all,
+        asked=asked,
+        asked_before=asked_before,
     )
+
+
+def _feedback(rollout: Rollout, viewer: Actor, facts: RolloutFacts) -> tuple[IssueShown, ...]:
+    """The issues that gather feedback, each once."""
+    issues = {link.issue_id: link.issue for link in rollout.issue_links.all() if link.role.endswith("feedback")}
+    return tuple(issue_shown(issue, viewer, facts) for issue in issues.values())
 
 
 def _writes(rollout: Rollout) -> list[GitLabWrite]:
@@ -285,120 +302,118 @@ def _rollout_actions(facts: RolloutFacts, rollout: Rollout, viewer: Actor) -> tu
     )
 
 
-def _before(facts: RolloutFacts, phase: PhaseFacts, rollout: Rollout) -> tuple[str, tuple[Check, ...]]:
+def _before(facts: RolloutFacts, phase: PhaseFacts, rollout: Rollout, course: Course) -> tuple[str, tuple[Check, ...]]:
     wanted = facts.target(phase) if phase.opening.ramp else None
     if phase.state in (PhaseState.ACTIVE, PhaseState.PAUSED):
         verb = "advance" if wanted else "complete"
-        title = f"Before {wanted.percentage} %" if wanted else f"Before {phase.title} is complete"
+        title = (
+            _("Before %(percentage)s %%") % {"percentage": wanted.percentage}
+            if wanted
+            else _("Before %(phase)s is complete") % {"phase": phase.title}
+        )
     else:
-        verb, title = "start", f"Before {phase.title} starts"
+        verb, title = "start", _("Before %(phase)s starts") % {"phase": phase.title}
     found = guards.standing_in_the_way(verb, facts, phase)
     codes = {blocker.code for blocker in found}
-    stands = [Check(True, words) for wanted, words in _facts_that_stand(verb, facts, phase) if not codes & set(wanted)]
+    stands = [check for wanted, check in _facts_that_stand(verb, facts, phase, course) if not codes & set(wanted)]
     return title, tuple(stands + [Check(False, b.message, transitions.url_of(b, rollout)) for b in found])
 
 
-def _facts_that_stand(verb: str, facts: RolloutFacts, phase: PhaseFacts) -> list[tuple[tuple[str, ...], str]]:
-    """For each group of blockers the sentence that is true when none of them stands."""
-    age = in_words(facts.now - facts.reading.read_at) if facts.reading.read_at else ""
-    fresh = (("reading_stale",), f"GitLab was read {age} ago")
-    capacity = (("capacity_short", "capacity_unknown"), facts.capacity.words)
+def _facts_that_stand(
+    verb: str, facts: RolloutFacts, phase: PhaseFacts, course: Course
+) -> list[tuple[tuple[str, ...], Check]]:
+    """For each group of blockers the sentence that is true when none of them stands, with its age."""
+    read = facts.reading
+    fresh = (("reading_stale",), Check(True, _("The newest reading is fresh"), "", _("GitLab read"), read.read_at))
+    capacity = (("capacity_short", "capacity_unknown"), Check(True, facts.capacity.words))
     request = phase.request
-    agreed = f"Approved by {' and '.join(one.by for one in request.counting())}" if request else ""
-    approved = (("approval_missing", "approval_void", "approval_lost", "approval_expired"), agreed)
-    free = (("change_lock", "locks_unknown"), "No change lock holds")
+    counting = request.counting() if request else ()
+    by = _(" and ").join(one.by for one in counting)
+    newest = max((one.at for one in counting), default=None)
+    agreed = Check(True, _("Approved by %(people)s") % {"people": by}, "", "", newest)
+    approved = (
+        [(("approval_missing", "approval_void", "approval_lost", "approval_expired"), agreed)] if counting else []
+    )
+    coming = following(course.locks, facts.now)
+    next_lock = _("next: %(title)s, %(at)s") % {"title": coming.title, "at": _when(coming.starts_at)} if coming else ""
+    free = (("change_lock", "locks_unknown"), Check(True, _("No change lock holds"), "", next_lock))
     if verb == "start":
+        there = _("The flag is there and not ahead: %(words)s") % {"words": spoken(read.words)}
         return [
-            (("item_open",), "All required items are satisfied"),
-            (("earlier_phase_open",), "Earlier phases are completed or skipped"),
-            (("flag_missing", "flag_ahead"), f"The flag is there and not ahead: {facts.reading.words}"),
+            (("item_open",), Check(True, _("All required items are satisfied"))),
+            (("earlier_phase_open",), Check(True, _("Earlier phases are completed or skipped"))),
+            (("flag_missing", "flag_ahead"), Check(True, there, "", _("since"), read.since)),
             fresh,
             free,
-            *([approved] if agreed else []),
+            *approved,
             capacity,
         ]
-    stands = [fresh, (("not_confirmed",), f"GitLab stands where the plan says: {facts.reading.words}")]
+    where_planned = _("GitLab stands where the plan says: %(words)s") % {"words": spoken(read.words)}
+    stands = [fresh, (("not_confirmed",), Check(True, where_planned, "", _("since"), read.since))]
     if verb == "complete":
-        stands.append((("item_open",), "All items that gate it are satisfied"))
-        return [*stands, (("soak", "not_whole"), f"It stood for {in_words(phase.final_soak)}")]
+        stood = _("It stood for %(span)s") % {"span": spoken(in_words(phase.final_soak))}
+        stands.append((("item_open",), Check(True, _("All items that gate it are satisfied"))))
+        return [*stands, (("soak", "not_whole"), Check(True, stood, "", _("confirmed"), phase.confirmed_at))]
     step = phase.opening.ramp.at(phase.opening.step) if phase.opening.ramp and phase.opening.step else None
-    soak = f"Soak of {in_words(step.soak)} is over" if step else "Soak is over"
-    return [*stands, (("soak",), soak), free, *([approved] if agreed else []), capacity]
+    soak = _("Soak of %(span)s is over") % {"span": spoken(in_words(step.soak))} if step else _("Soak is over")
+    return [*stands, (("soak",), Check(True, soak, "", _("confirmed"), phase.confirmed_at)), free, *approved, capacity]
 
 
-def _sections(
-    rollout: Rollout, facts: RolloutFacts, phases: dict[str, Phase], viewer: Actor
-) -> tuple[tuple[str, tuple[Item, ...]], ...]:
-    stored = {(item.phase_id, item.key): item for item in rollout.items.all()}
-    sections: dict[str, list[Item]] = {}
-    for item in facts.items:
-        phase = phases.get(item.phase or "")
-        title = phase.title if phase else "Whole rollout"
-        row = stored[phase.pk if phase else None, item.key]
-        sections.setdefault(title, []).append(_item(item, row, rollout, phase, viewer))
-    return tuple((title, tuple(items)) for title, items in sections.items())
-
-
-def _item(item: ItemFacts, row: ChecklistItem, rollout: Rollout, phase: Phase | None, viewer: Actor) -> Item:
-    issue: TrackedIssue | None = facts_of.issue_for(rollout, row.role, item.phase or "") if row.role else None
-    is_open = rollout.state not in (RolloutState.ABANDONED, RolloutState.CLOSED) and (
-        phase is None or phase.state not in (PhaseState.COMPLETED, PhaseState.SKIPPED, PhaseState.ROLLED_BACK)
-    )
-    may = is_open and not row.is_automatic and viewer.person.has(PHASE_VERBS["request"].role)
-    return Item(
-        anchor=item.where.removeprefix("#"),
-        title=item.title,
-        help=row.help,
-        ok=item.verdict.satisfied,
-        required=item.required,
-        words=item.verdict.words,
-        issue_url=issue.url if issue else "",
-        issue_label=f"#{issue.iid}" if issue else "",
-        issue_title=issue.title_for(sees_confidential=viewer.sees_confidential) if issue and issue.read_at else "",
-        read_at=issue.read_at if issue else None,
-        confirmed_by=row.confirmed_by,
-        confirmed_at=row.confirmed_at,
-        channel=row.channel,
-        pk=row.pk,
-        kind=row.kind,
-        may_confirm=may and row.confirmed_at is None,
-        may_undo=may and row.confirmed_at is not None,
-        guide=row.guide,
-    )
-
-
-def _station(row: Phase, phase: PhaseFacts, now: datetime) -> Station:
-    said = str(phase.state).replace("_", " ")
-    if row.state == PhaseState.COMPLETED and row.completed_at and row.started_at:
-        said = f"completed {localtime(row.completed_at):%-d %b} · {in_words(row.completed_at - row.started_at)}"
-    elif row.state in (PhaseState.ACTIVE, PhaseState.PAUSED):
-        since = row.confirmed_at
-        confirmed = f"confirmed by GitLab {localtime(since):%-d %b %H:%M}" if since else "waiting for GitLab"
-        said = f"{said} · {confirmed}"
-        if since and phase.opening.ramp and phase.opening.step:
-            soak = phase.opening.ramp.at(phase.opening.step).soak
-            said += f" · stood {in_words(now - since)} of {in_words(soak)}"
-    elif row.state == PhaseState.REQUESTED and phase.request:
-        given, needed = len(phase.request.counting()), phase.request.policy.needed
-        said = f"asked for by {row.requested_by} · {given} of {needed} approval{'' if needed == 1 else 's'}"
-    elif row.state == PhaseState.APPROVED:
-        said = f"approved by {row.approved_by}"
-    if row.attempt > 1:
-        said += f" · attempt {row.attempt}"
-    if phase.state == PhaseState.PLANNED:
-        said += f" · opens for {phase.opening.at(phase.opening.first_step).words}"
+def _station(row: Phase, phase: PhaseFacts, now: datetime, course: Course) -> Station:
     ramp = phase.opening.ramp
     return Station(
         name=phase.name,
         title=phase.title,
-        words=said,
+        words=" · ".join(_station_words(row, phase, now, course)),
         reason=row.reason,
-        steps=tuple((step.percentage, step.percentage == phase.opening.step) for step in ramp.steps) if ramp else (),
+        steps=step_ticks(ramp, phase.opening.step),
+        has_ramp=ramp is not None,
         policy=phase.policy.words(has_ramp=ramp is not None),
         held_by=row.held_by,
         overrides=tuple(row.overrides.all()),
         request=_request(phase, now) if phase.request else None,
     )
+
+
+def _station_words(row: Phase, phase: PhaseFacts, now: datetime, course: Course) -> list[str]:
+    """What a phase's line says: its state and since when, its step, its attempt, what it opens for."""
+    said = [row.get_state_display()]
+    ramp, step = phase.opening.ramp, phase.opening.step
+    if row.state == PhaseState.COMPLETED and row.completed_at and row.started_at:
+        day = date_format(localtime(row.completed_at), "j M")
+        said = [_("completed %(day)s") % {"day": day}, spoken(in_words(row.completed_at - row.started_at))]
+    elif row.state in (PhaseState.ACTIVE, PhaseState.PAUSED):
+        since = row.confirmed_at
+        if ramp and step:
+            said.append(_("step %(number)s of %(count)s") % {"number": ramp.number(step), "count": len(ramp.steps)})
+        said.append(_("confirmed by GitLab %(at)s") % {"at": _when(since)} if since else _("waiting for GitLab"))
+        if since and ramp and step:
+            stood = {"stood": spoken(in_words(now - since)), "soak": spoken(in_words(ramp.at(step).soak))}
+            said.append(_("stood %(stood)s of %(soak)s") % stood)
+    elif row.state == PhaseState.REQUESTED and phase.request:
+        given, needed = len(phase.request.counting()), phase.request.policy.needed
+        said = [
+            _("asked for by %(person)s") % {"person": row.requested_by},
+            ngettext("%(given)s of %(needed)s approval", "%(given)s of %(needed)s approvals", needed)
+            % {"given": given, "needed": needed},
+        ]
+    elif row.state == PhaseState.APPROVED:
+        said = [_("approved by %(people)s") % {"people": row.approved_by}]
+    elif row.ended_at:
+        said.append(_when(row.ended_at))
+    if ramp and (last := course.prediction.of_step(ramp.steps[-1].percentage)) and row.state != PhaseState.COMPLETED:
+        said.append(
+            _("%(percentage)s %% at the earliest %(at)s") % {"percentage": last.percentage, "at": _when(last.at)}
+        )
+    if row.attempt > 1:
+        said.append(_("attempt %(number)s") % {"number": row.attempt})
+    if phase.state == PhaseState.PLANNED:
+        said.append(_("opens for %(whom)s") % {"whom": spoken(phase.opening.at(phase.opening.first_step).words)})
+    return said
+
+
+def _when(moment: datetime) -> str:
+    return date_format(localtime(moment), "j M H:i")
 
 
 def _request(phase: PhaseFacts, now: datetime) -> RequestShown:
@@ -415,24 +430,3 @@ def _request(phase: PhaseFacts, now: datetime) -> RequestShown:
         changed=request.changed,
         policy=request.policy.words,
     )
-
-
-def _capacity(facts: RolloutFacts) -> tuple[CapacityRow, ...]:
-    ramp = next((phase for phase in facts.phases if phase.opening.ramp), None)
-    if ramp is None or ramp.opening.ramp is None or facts.capacity.peak is None:
-        return ()
-    quota = facts.capacity.quota
-    rows = []
-    for step in ramp.opening.ramp.steps:
-        needed = facts.capacity.needed(step.percentage / 100)
-        share = round(100 * needed / quota) if needed is not None and quota else None
-        rows.append(
-            CapacityRow(
-                f"{step.percentage} %",
-                needed,
-                share,
-                not facts.capacity.carries_reach(step.percentage / 100),
-                ramp.state in (PhaseState.ACTIVE, PhaseState.PAUSED) and step.percentage == ramp.opening.step,
-            )
-        )
-    return tuple(rows)

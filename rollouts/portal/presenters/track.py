@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ...rules.expected import Audience, Drift
 from ...rules.facts import PhaseFacts, RolloutFacts
 from ...rules.machine import IN_FLIGHT, PhaseState
+from ...rules.ramp import Ramp
 
 WIDTH = 500.0
 GAP = 5.0
@@ -33,6 +34,39 @@ class Track:
     parts: tuple[Part, ...]
     words: str
     width: float = field(default=WIDTH)
+
+
+@dataclass(frozen=True, slots=True)
+class StepTick:
+    """A percentage under the track's last part; ``x`` is where, as a share of its width."""
+
+    percentage: int
+    x: str
+    anchor: str
+    is_now: bool
+
+
+#: Percentages nearer to each other than this are not written side by side.
+APART = 7
+
+
+def step_ticks(ramp: Ramp | None, step: int | None) -> tuple[StepTick, ...]:
+    """The ramp's steps as far as they can stand side by side; the present one always."""
+    if ramp is None:
+        return ()
+    kept = [step] if step else []
+    for each in (ramp.steps[-1], ramp.first, *ramp.steps):
+        if all(abs(each.percentage - other) >= APART for other in kept):
+            kept.append(each.percentage)
+    return tuple(
+        StepTick(
+            percentage,
+            f"{percentage}%",
+            "start" if percentage < 4 else "end" if percentage > 94 else "middle",
+            percentage == step,
+        )
+        for percentage in sorted(kept)
+    )
 
 
 def track(facts: RolloutFacts, drift: Drift) -> Track:

@@ -1,0 +1,147 @@
+"""The checklist as a page shows it: each item with its verdict and its issue as GitLab has it now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from ...audit.actor import Actor
+from ...models import ChecklistItem, Phase, Rollout, TrackedIssue
+from ...rules.facts import ItemFacts, RolloutFacts
+from ...rules.machine import PHASE_VERBS, SETTLED, PhaseState, RolloutState
+from ...services import facts as facts_of
+
+#: From so many items on, those that are done are folded.
+MANY = 12
+
+
+@dataclass(frozen=True, slots=True)
+class IssueShown:
+    """A tracked issue as far as this viewer may see it: without the role no title, no people, no notes.
+
+    ``is_stale``: GitLab was not asked for it for longer than a reading counts as fresh.
+    """
+
+    url: str
+    label: str
+    title: str
+    state: str
+    is_open: bool
+    is_confidential: bool
+    tasks_done: int
+    tasks: int
+    assignees: tuple[str, ...]
+    notes: int | None
+    changed_at: datetime | None
+    read_at: datetime | None
+    is_stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A checklist item: ``words`` is the fact behind the verdict where no issue says it."""
+
+    anchor: str
+    title: str
+    help: str
+    ok: bool
+    required: bool
+    words: str
+    issue: IssueShown | None
+    confirmed_by: str
+    confirmed_at: datetime | None
+    channel: str
+    pk: int
+    kind: str
+    is_learnt: bool
+    may_confirm: bool
+    may_undo: bool
+    guide: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The items of the whole rollout or of one phase; folded where all of it is past."""
+
+    title: str
+    shown: tuple[Item, ...]
+    folded: tuple[Item, ...]
+    done: int
+    count: int
+    is_open: bool
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        return self.shown + self.folded
+
+
+def sections(rollout: Rollout, facts: RolloutFacts, phases: dict[str, Phase], viewer: Actor) -> tuple[Section, ...]:
+    stored = {(item.phase_id, item.key): item for item in rollout.items.all()}
+    found: dict[str, list[Item]] = {}
+    for item in facts.items:
+        phase = phases.get(item.phase or "")
+        row = stored[phase.pk if phase else None, item.key]
+        found.setdefault(phase.name if phase else "", []).append(_item(item, row, rollout, phase, viewer, facts))
+    return tuple(_section(phases.get(name), items) for name, items in found.items())
+
+
+def _section(phase: Phase | None, items: list[Item]) -> Section:
+    required = [item for item in items if item.required]
+    is_long = len(items) > MANY
+    return Section(
+        title=phase.title if phase else _("Whole rollout"),
+        shown=tuple(item for item in items if not (is_long and item.ok)),
+        folded=tuple(item for item in items if is_long and item.ok),
+        done=sum(item.ok for item in required),
+        count=len(required),
+        is_open=phase is None or phase.state not in SETTLED,
+    )
+
+
+def issue_shown(issue: TrackedIssue, viewer: Actor, facts: RolloutFacts) -> IssueShown:
+    sees = viewer.sees_confidential or not issue.confidential
+    return IssueShown(
+        url=issue.url,
+        label=f"#{issue.iid}",
+        title=issue.title_for(sees_confidential=viewer.sees_confidential) if issue.read_at else "",
+        state={"opened": _("open"), "closed": _("closed")}.get(issue.state, issue.state) if issue.found else "",
+        is_open=issue.state == "opened",
+        is_confidential=issue.confidential and issue.read_at is not None,
+        tasks_done=issue.task_done,
+        tasks=issue.task_count,
+        assignees=tuple(issue.assignees) if sees else (),
+        notes=issue.notes_count if sees and issue.found else None,
+        changed_at=issue.changed_at if sees else None,
+        read_at=issue.read_at,
+        is_stale=issue.read_at is None or facts.now - issue.read_at > facts.freshness,
+    )
+
+
+def _item(
+    item: ItemFacts, row: ChecklistItem, rollout: Rollout, phase: Phase | None, viewer: Actor, facts: RolloutFacts
+) -> Item:
+    issue = facts_of.issue_for(rollout, row.role, item.phase or "") if row.role else None
+    is_open = rollout.state not in (RolloutState.ABANDONED, RolloutState.CLOSED) and (
+        phase is None or phase.state not in (PhaseState.COMPLETED, PhaseState.SKIPPED, PhaseState.ROLLED_BACK)
+    )
+    may = is_open and not row.is_automatic and viewer.person.has(PHASE_VERBS["request"].role)
+    return Item(
+        anchor=item.where.removeprefix("#"),
+        title=item.title,
+        help=row.help,
+        ok=item.verdict.satisfied,
+        required=item.required,
+        words=item.verdict.words,
+        issue=issue_shown(issue, viewer, facts) if issue else None,
+        confirmed_by=row.confirmed_by,
+        confirmed_at=row.confirmed_at,
+        channel=row.channel,
+        pk=row.pk,
+        kind=row.kind,
+        is_learnt=row.gate == "complete" and not row.is_automatic,
+        may_confirm=may and row.confirmed_at is None,
+        may_undo=may and row.confirmed_at is not None,
+        guide=row.guide,
+    )

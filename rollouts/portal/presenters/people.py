@@ -1,0 +1,55 @@
+"""Who stands behind a rollout: what was asked for, by whom, and who said yes or no, with dates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Prefetch
+
+from ...models import Approval, ApprovalRequest, Rollout
+
+#: So many requests are shown, the newest.
+SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request: what for, who asked, who approved it as it was asked for last, how it ended."""
+
+    what: str
+    state: str
+    look: str
+    by: str
+    at: datetime
+    approvals: tuple[tuple[str, datetime], ...]
+    closed_by: str
+    closed_at: datetime | None
+    reason: str
+
+
+def asked_of(rollout: Rollout) -> tuple[tuple[Asked, ...], bool]:
+    """The newest requests, and whether there are older ones; two queries."""
+    requests = (
+        ApprovalRequest.objects.filter(phase__rollout=rollout)
+        .select_related("phase")
+        .prefetch_related(Prefetch("approvals", Approval.objects.order_by("at", "pk")))
+        .order_by("-requested_at", "-pk")
+    )
+    found = list(requests[: SHOWN + 1])
+    return tuple(_asked(request) for request in found[:SHOWN]), len(found) > SHOWN
+
+
+def _asked(request: ApprovalRequest) -> Asked:
+    looks = {"granted": "go", "used": "go", "rejected": "stop", "open": "wait"}
+    return Asked(
+        what=str(request),
+        state=request.get_state_display(),
+        look=looks.get(request.state, ""),
+        by=request.requested_by,
+        at=request.requested_at,
+        approvals=tuple((one.approver, one.at) for one in request.approvals.all() if one.digest == request.digest),
+        closed_by=request.closed_by if request.state in ("rejected", "withdrawn") else "",
+        closed_at=request.closed_at,
+        reason=request.reason,
+    )

@@ -1,0 +1,197 @@
+"""The course of a rollout: exposure as planned, as read and as predicted, with locks and gaps, on one time axis.
+
+The number of queries does not grow with readings, events or locks; what is older than the limits is left out and said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from operator import itemgetter
+
+from django.conf import settings
+from django.db.models import Count, Q
+
+from ..models import AuditEvent, ChangeLock, FlagReading, LockCalendar, Phase, ReadingGap, Rollout
+from ..rules import series
+from ..rules.expected import Audience, Presence
+from ..rules.exposure import EVERYONE, NOBODY, Exposure
+from ..rules.locks import Window
+from ..rules.machine import RolloutState
+from ..rules.prediction import Ahead, AheadStep, Prediction, predict
+from ..rules.series import Move, Piece, Read, Span, Stretch
+from . import facts as facts_of
+from .locks import windows_of
+
+#: So many readings, moves, gaps and locks are looked at, the newest.
+READINGS, MOVES, GAPS, LOCKS = 500, 300, 200, 60
+MOVING = ("phase.start", "phase.advance", "phase.roll_back")
+#: A rollout that has not begun is shown from so long ago.
+BEFORE = timedelta(days=1)
+AFTER = timedelta(days=1)
+AHEAD = timedelta(days=400)
+#: What is told of a rollout beside its readings: everything that people and the portal did with it.
+TOLD = (
+    Q(verb__startswith="phase.") | Q(verb__startswith="drift.") | Q(verb__startswith="approval.")
+    | Q(verb__startswith="override.") | Q(verb__startswith="ramp.") | Q(verb__startswith="rollout.")
+    | Q(verb__in=("plan.apply", "reading.enter"))
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """All that the picture and its tables need. ``until`` is the end of the axis, ``known_until`` of the past."""
+
+    since: datetime
+    until: datetime
+    known_until: datetime
+    planned: tuple[Stretch, ...]
+    read: tuple[Stretch, ...]
+    pieces: tuple[Piece, ...]
+    prediction: Prediction
+    locks: tuple[Window, ...]
+    phases: tuple[Phase, ...]
+    readings: int
+    events: tuple[AuditEvent, ...]
+    events_told: int
+    events_all: int
+    is_over: bool
+
+    @property
+    def readings_left_out(self) -> int:
+        return max(0, self.readings - READINGS)
+
+
+def course_of(rollout: Rollout, now: datetime, *, events: int = 60) -> Course:
+    """``rollout`` comes from ``Rollout.objects.whole()``; eight queries. ``events``: how many are told, the newest."""
+    is_over = rollout.state in (RolloutState.CLOSED, RolloutState.ABANDONED)
+    known_until = min(now, (rollout.closed_at or rollout.abandoned_at or now) if is_over else now)
+    phases = tuple(phase for phase in rollout.phases.all() if phase.started_at)
+    since = min((phase.started_at for phase in phases if phase.started_at), default=known_until - BEFORE)
+    windows = _windows(rollout.flag.instance_id, since, known_until + (timedelta(0) if is_over else AHEAD))
+    prediction = Prediction() if is_over else predict(ahead_of(facts_of.newest_attempts(rollout)), now, windows)
+    until = max(filter(None, (known_until, prediction.complete_at)))
+    room = max((until - since) * 0.03, timedelta(minutes=10))
+    since, until = since - room, until + room
+    planned = series.planned(_moves(rollout), since, known_until)
+    readings, counted = _readings(rollout, since, known_until)
+    read = _clipped(_read(rollout, readings, since, known_until), since, known_until)
+    told, told_all, everything = _events(rollout, events)
+    return Course(
+        since=since,
+        until=until,
+        known_until=known_until,
+        planned=planned,
+        read=read,
+        pieces=series.compared(planned, read),
+        prediction=prediction,
+        locks=tuple(window for window in windows if window.starts_at < until)[-LOCKS:],
+        phases=phases,
+        readings=counted,
+        events=told,
+        events_told=told_all,
+        events_all=everything,
+        is_over=is_over,
+    )
+
+
+def ahead_of(phases: Iterable[Phase]) -> tuple[Ahead, ...]:
+    """Phases (newest attempts, in order) as far as they decide what comes when."""
+    return tuple(
+        Ahead(
+            name=phase.name,
+            state=phase.state,
+            audience=Audience(phase.audience),
+            final_soak=phase.final_soak,
+            confirmed_at=phase.confirmed_at,
+            stands_at=phase.percentage,
+            steps=tuple(AheadStep(step.percentage, step.soak, step.planned_at) for step in phase.steps.all()),
+        )
+        for phase in phases
+    )
+
+
+def _moves(rollout: Rollout) -> list[Move]:
+    """What people started, advanced and rolled back, from history: the phases' rows know only how they stand now."""
+    phases = {str(phase.pk): phase for phase in rollout.phases.all()}
+    moves = []
+    rows = AuditEvent.objects.filter(rollout=rollout, verb__in=MOVING).order_by("-pk")
+    for at, verb, pk, after in rows.values_list("at", "verb", "object_id", "after")[:MOVES]:
+        phase = phases.get(pk)
+        if phase is not None:
+            opens = None
+            if verb != "phase.roll_back":
+                opens = facts_of.opening_of(phase, rollout).at(after.get("percentage"))
+            moves.append(Move(at, phase.position, opens))
+    return moves[::-1]
+
+
+def _readings(rollout: Rollout, since: datetime, until: datetime) -> tuple[list[Read], int]:
+    """The newest readings, the one that held before included, and how many there are since."""
+    rows = FlagReading.objects.filter(flag=rollout.flag_id, read_at__lte=until).order_by("-read_at", "-pk")
+    kept = rows.values_list("read_at", "presence", "gates", "source")[:READINGS]
+    reads = [
+        Read(at, _exposure(presence, gates), source == FlagReading.Source.BY_HAND)
+        for at, presence, gates, source in kept
+    ]
+    return reads, rows.filter(read_at__gte=since).count()
+
+
+def _exposure(presence: str, gates: dict[str, object]) -> Exposure | None:
+    if presence == Presence.SET:
+        return Exposure.from_json(gates)
+    return {Presence.UNSET_OFF: NOBODY, Presence.UNSET_ON: EVERYONE}.get(Presence(presence))
+
+
+def _read(rollout: Rollout, reads: list[Read], since: datetime, known_until: datetime) -> tuple[Stretch, ...]:
+    """What was read, with a gap where nothing was: up to the last reading, if that is too long ago to count."""
+    flag, freshness = rollout.flag, timedelta(seconds=settings.FRESHNESS_SECONDS)
+    last = flag.scope_read_at
+    end = since if last is None else known_until if known_until - last <= freshness else last
+    gaps = ReadingGap.objects.filter(instance=flag.instance_id, project=flag.project_id, until__gt=since)
+    return series.read(
+        reads,
+        [(start or since, until) for start, until in gaps.values_list("since", "until")[:GAPS]],
+        min(end, known_until),
+        freshness,
+    )
+
+
+def _clipped(stretches: Iterable[Stretch], since: datetime, until: datetime) -> tuple[Stretch, ...]:
+    return tuple(
+        Stretch(max(each.start, since), min(each.end, until), each.exposure)
+        for each in stretches
+        if each.start < until and each.end > since
+    )
+
+
+def _events(rollout: Rollout, limit: int) -> tuple[tuple[AuditEvent, ...], int, int]:
+    """The newest events that are told, how many of those there are, and how many events in all."""
+    events = AuditEvent.objects.filter(rollout=rollout)
+    counted = events.order_by().aggregate(told=Count("pk", filter=TOLD), all=Count("pk"))
+    return tuple(events.filter(TOLD).newest_first()[:limit]), counted["told"], counted["all"]
+
+
+def _windows(instance_id: int, since: datetime, until: datetime) -> list[Window]:
+    """The change locks on one GitLab within a time, also those that are over, each as long as it really held."""
+    here = Q(instance=None) | Q(instance=instance_id)
+    within = Q(kind=ChangeLock.Kind.WEEKLY) | Q(starts_at__lt=until, ends_at__gt=since)
+    ended = Q(ended_at=None) | Q(ended_at__gt=since)
+    found: list[Span] = []
+    titles: dict[Span, str] = {}
+
+    def hold(start: datetime, end: datetime, title: str) -> None:
+        if start < end:
+            found.append((start, end))
+            titles.setdefault((start, end), title)
+
+    for lock in ChangeLock.objects.filter(here, within, ended)[:LOCKS]:
+        for window in lock.windows(since, until):
+            begins = max(window.starts_at, lock.created_at) if lock.kind == ChangeLock.Kind.WEEKLY else window.starts_at
+            hold(begins, min(window.ends_at, lock.ended_at or window.ends_at), lock.title)
+    for calendar in LockCalendar.objects.defer("content"):
+        for window in windows_of(calendar):
+            if window.starts_at < until and window.ends_at > since:
+                hold(window.starts_at, window.ends_at, window.title or calendar.name)
+    return [Window(start, end, titles[start, end]) for start, end in sorted(set(found), key=itemgetter(0))]
