@@ -88,8 +88,8 @@ def read(reads: Iterable[Read], gaps: Iterable[Span], until: datetime, freshness
     """
     in_order = sorted(reads, key=lambda each: each.at)
     by_hand = [(each.at, each.at + freshness) for each in in_order if each.by_hand]
-    last = max([until, *(end for _, end in by_hand)], default=until)
-    unread = [*gaps, (until, last)] if last > until else list(gaps)
+    last = max([until, *(each.at for each in in_order), *(end for _, end in by_hand)])
+    unread = [*gaps, (until, last)]
     blind = [left for gap in unread for left in _without(gap, by_hand)]
     found: list[Stretch] = []
     for each, after in pairwise([*in_order, None]):
