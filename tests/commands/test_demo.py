@@ -55,14 +55,11 @@ def test_the_portfolio_says_which_rollout_needs_whom_and_why(demo, settings):
     assert "GPT-5 for agentic chat" in mia["Overdue for clean-up"][0]
 
 
-def test_the_demo_is_told_by_the_same_services(demo):
+def test_the_demo_is_told_by_the_same_services_and_never_mixes_with_real_rollouts(demo):
     assert Rollout.objects.count() == 7
     assert AuditEvent.objects.filter(verb="phase.approve", actor="alice").count() == 15
     assert AuditEvent.objects.filter(verb="phase.approve", actor="root").count() == 8  # companies, and steps from 50 %
     assert set(AuditEvent.objects.filter(verb__startswith="phase.").values_list("source", flat=True)) == {"demo"}
-
-
-def test_the_demo_never_mixes_with_real_rollouts(demo):
     with pytest.raises(CommandError, match="not empty"):
         call_command("demo")
     call_command("demo", "--if-empty")

@@ -40,7 +40,24 @@ def test_the_page_says_what_was_asked_and_what_is_left(world):
     page = words(signed_in(world))
     assert "calls a minute left in GitLab" in page
     assert "of our 300" in page
-    assert "ok" in page
+    assert '<meter min="0" max="300"' in page
+    assert "all read" in page
+    assert "2 places are followed, and all is read" in page
+
+
+def test_the_page_says_of_each_project_how_its_last_reading_went(world):
+    world.apply()
+    world.sync()
+    world.gitlab.fail(path="/issues", status=403)
+    world.sync(full=True)
+    page = words(signed_in(world))
+    row = page[page.index('<th scope="row">acme/app</th>') :].split("</tr>")[0]
+    assert "forbidden (403)" in row
+    assert row.count("<time") == 1  # its issues were read once; it has no flags
+    assert row.count('class="num"') == 3  # seconds, calls, changes
+    assert "1 reading failed" in page
+    assert "Issues: acme/app" in page
+    assert "Reporter" in page or "role" in page  # the cure
 
 
 def test_a_pass_under_way_has_a_bar(world):
@@ -73,7 +90,9 @@ def test_webhooks_that_wait_are_told(world, settings):
 
     deliveries.store(default_instance(), key="1", event="x", project_path="", happened_at=None, content={})
     assert HookDelivery.objects.count() == 1
-    assert "1 wait since" in words(signed_in(world))
+    page = words(signed_in(world))
+    assert "1 waiting" in page
+    assert "oldest that waits" in page
 
 
 def test_metrics_say_what_the_page_says(world):

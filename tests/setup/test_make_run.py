@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+#: One after the other: they share one folder, so that only the first fills it with the demo.
+pytestmark = [pytest.mark.embedded, pytest.mark.xdist_group("make_run")]
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 90
 
@@ -115,12 +117,17 @@ class Run:
         self.process.wait(PATIENCE)
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("run") / "a folder #1, 100 %"
+
+
 @pytest.fixture
-def run(tmp_path):
+def run(folder):
     runs = []
 
     def start(**more: str) -> Run:
-        runs.append(Run(tmp_path / "a folder #1, 100 %", **more))
+        runs.append(Run(folder, **more))
         return runs[-1]
 
     yield start
@@ -133,14 +140,14 @@ def rollouts_in(folder: Path) -> int:
         return database.execute("SELECT count(*) FROM rollouts_rollout").fetchone()[0]
 
 
-def test_it_starts_answers_says_one_line_and_keeps_its_data(run, tmp_path):
+def test_it_starts_answers_says_one_line_and_keeps_its_data(run, folder):
     first = run()
     first.wait_until_up()
     assert first.said().strip().splitlines() == [first.said().strip()]
     assert "mia (manager)" in first.said()
     assert first.get("/healthz") == (200, "ok\n")
     assert first.get("/accounts/login/")[0] == 200
-    assert rollouts_in(tmp_path / "a folder #1, 100 %") == 7
+    assert rollouts_in(folder) == 7
     beside = run()
     assert beside.process.wait(PATIENCE) != 0
     assert "the portal runs already on" in beside.said()
@@ -148,7 +155,7 @@ def test_it_starts_answers_says_one_line_and_keeps_its_data(run, tmp_path):
     first.ends()
     second = run()
     second.wait_until_up()
-    assert rollouts_in(tmp_path / "a folder #1, 100 %") == 7
+    assert rollouts_in(folder) == 7
     os.kill(second.pid_of("config.run"), signal.SIGINT)  # Ctrl-C reaches the whole group
     second.ends()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -9,8 +10,11 @@ import sqlite3
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 
 from rollouts.simulator import Simulator
@@ -21,16 +25,24 @@ PROJECTS, PER_PROJECT = 12, 4
 
 
 class Portal:
-    """A portal in a folder of its own: commands, a worker, and its database to look at."""
+    """A portal with a folder and a database of its own: commands, a worker, and its database to look at.
 
-    def __init__(self, folder: Path, gitlab: Simulator, broker: str = "embedded://") -> None:
-        self.database = folder / "portal.sqlite3"
+    It runs on what the tests run on: all embedded, or PostgreSQL and Redis.
+    """
+
+    def __init__(self, folder: Path, gitlab: Simulator, broker: str = "") -> None:
+        if os.environ.get("TESTS_ON_SERVICES"):
+            self.database = database_of_its_own()
+            broker = broker or f"{os.environ['CELERY_BROKER_URL'].rsplit('/', 1)[0]}/{1 + os.getpid() % 15}"
+        else:
+            self.database = f"sqlite:///{folder}/portal.sqlite3"
         self.environment = {
-            **{name: value for name, value in os.environ.items() if name != "DATABASE_URL"},
+            **os.environ,
+            "DATABASE_URL": self.database,
             "DATA_DIR": str(folder),
             "GITLAB_URL": gitlab.url,
             "GITLAB_TOKEN": gitlab.token,
-            "CELERY_BROKER_URL": broker,
+            "CELERY_BROKER_URL": broker or "embedded://",
             "SYNC_LEASE_SECONDS": "3",
             "SYNC_INTERVAL_SECONDS": "1",
             "DJANGO_SETTINGS_MODULE": "config.settings",
@@ -60,8 +72,21 @@ class Portal:
         )
 
     def count(self, query: str) -> int:
-        with sqlite3.connect(self.database, timeout=20) as database:
+        with contextlib.closing(self._connect()) as database:
             return database.execute(query).fetchone()[0]
+
+    def _connect(self) -> Any:
+        if self.database.startswith("postgres"):
+            return psycopg.connect(self.database)
+        return sqlite3.connect(self.database.removeprefix("sqlite:///"), timeout=20)
+
+
+def database_of_its_own() -> str:
+    """A fresh database on the server that the tests run on; it goes with the server."""
+    server, name = os.environ["DATABASE_URL"], f"portal_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return f"{server.rsplit('/', 1)[0]}/{name}"
 
 
 def seeded(gitlab: Simulator, folder: Path, **more: str) -> Portal:
@@ -86,7 +111,7 @@ def seeded(gitlab: Simulator, folder: Path, **more: str) -> Portal:
 
 
 EVENTS = "SELECT count(*) FROM rollouts_auditevent WHERE verb = 'issue.read'"
-DOUBLED = f"SELECT count(*) FROM (SELECT object_id FROM ({EVENTS.replace('count(*)', 'object_id')}) GROUP BY 1 HAVING count(*) > 1)"
+DOUBLED = f"SELECT count(*) FROM (SELECT object_id FROM ({EVENTS.replace('count(*)', 'object_id')}) AS read GROUP BY 1 HAVING count(*) > 1) AS doubled"
 
 
 def kill_in_the_middle(portal: Portal, after: int) -> int:
@@ -115,6 +140,7 @@ def test_the_next_pass_completes_what_a_killed_worker_left(tmp_path):
 
 
 @pytest.mark.redis
+@pytest.mark.embedded  # where the tests run on services, all of them take their work from Redis
 def test_a_worker_takes_its_work_from_a_real_redis(tmp_path):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
