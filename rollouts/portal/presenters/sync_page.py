@@ -162,8 +162,7 @@ def _place(instance: GitLabInstance, project: GitLabProject | None, scope: SyncS
         calls=scope.calls if scope and was_read else None,
         changed=scope.changed if scope and was_read else None,
         look=look,
-        state=", ".join(dict.fromkeys(trouble.how for trouble in troubles))
-        or (_("read") if look else _("not read yet")),
+        state=", ".join(hows) or (_("read") if look else _("not read yet")),
         troubles=tuple(troubles),
     )
 
