@@ -24,6 +24,10 @@ class FeatureFlagQuerySet(AuditedQuerySet):
         """Flags with all that the list shows; two queries."""
         return self.select_related("instance", "project", "reading").prefetch_related("rollouts")
 
+    def carried(self) -> FeatureFlagQuerySet:
+        """Flags that some rollout goes live behind."""
+        return self.filter(rollouts__isnull=False).distinct()
+
 
 class FeatureFlag(AuditedModel):
     """A GitLab feature flag: of an instance, or of a project for one environment."""

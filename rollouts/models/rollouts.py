@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Prefetch, Q
@@ -46,6 +48,16 @@ class RolloutQuerySet(GuardedQuerySet):
             Prefetch("issue_links", RolloutIssue.objects.select_related("issue__project__instance").order_by("role")),
             "flag__instance__actors",
             Prefetch("flag__rollouts", Rollout.objects.prefetch_related("phases")),
+        )
+
+    def of_models(self, models: Iterable[AIModel]) -> RolloutQuerySet:
+        """Rollouts that these AI models take part in, new or as baseline, with who sees them; two queries."""
+        known = list(models)
+        return (
+            self.filter(Q(ai_model__in=known) | Q(baseline__in=known))
+            .select_related("ai_model", "baseline", "flag__instance", "flag__project", "flag__reading")
+            .prefetch_related("phases")
+            .order_by("title", "pk")
         )
 
     def open(self) -> RolloutQuerySet:

@@ -180,12 +180,13 @@ class Exposure:
     def includes(self, actor: str, *, flag: str) -> bool | None:
         """Whether the flag is on for this actor; None where only GitLab knows (a feature group, a share of time).
 
-        Source of the percentage rule: the flipper gem's gate for percentage of actors.
+        An opt-out counts even where the flag is on for everyone. Sources: GitLab lib/feature.rb; the flipper gem's
+        gate for percentage of actors.
         """
-        if self.boolean:
-            return True
         if f"{actor}{OPT_OUT}" in self.actors:
             return False
+        if self.boolean:
+            return True
         if actor in self.actors or enters_at(actor, flag=flag) < self.percentage_of_actors:
             return True
         return None if self.groups or self.percentage_of_time or self.unknown_gates else False
