@@ -7,6 +7,7 @@ from django.urls import include, path
 from rollouts.api import root as api
 from rollouts.portal import health, hooks, metrics
 
+handler400 = "rollouts.portal.views.trouble.not_understood"
 handler500 = "rollouts.portal.views.trouble.broken"
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),

@@ -10,9 +10,11 @@ from django.urls import reverse
 from ninja import Query, Router
 
 from ..models import FeatureFlag, FlagReading
+from ..rules import inclusion
 from ..rules.expected import FlagReading as Latest
 from ..rules.expected import Presence
-from ..rules.exposure import OPT_OUT, Exposure, enters_at, plain_number
+from ..rules.exposure import Exposure, plain_number
+from ..rules.inclusion import Gate, Inclusion
 from . import pages, schemas
 from .contract import LIST, LOOK
 from .problems import Problem, error
@@ -56,15 +58,14 @@ def readings(request: HttpRequest, name: str, asked: Query[schemas.ReadingsAsked
 
 @router.get("/flags/{name}/includes", response={200: schemas.Inclusion, **LOOK}, summary="Is this actor in?")
 def includes(request: HttpRequest, name: str, asked: Query[schemas.InclusionAsked]) -> dict[str, Any]:
-    """By GitLab's own rule, as the flag was last read."""
+    """By GitLab's own rule, as the flag was last read; for a project's flag by that of Unleash's clients."""
     found = _one(name, asked)
-    latest = found.latest
-    exposure = latest.exposure
+    known = _judged(asked.actor, found)
     return {
         "actor": asked.actor,
-        "included": exposure.includes(asked.actor, flag=found.name) if exposure is not None else None,
-        "percentage_at_which_in": plain_number(enters_at(asked.actor, flag=found.name)),
-        "why": _why(asked.actor, found.name, latest),
+        "included": known.inside,
+        "percentage_at_which_in": None if known.enters_at is None else plain_number(known.enters_at),
+        "why": _why(known, found.latest),
     }
 
 
@@ -122,27 +123,36 @@ def _one(name: str, asked: schemas.WhichFlag) -> FeatureFlag:
     raise Problem(422, said, errors=[error("query", "project", said)], kind="invalid")
 
 
-def _why(actor: str, flag: str, latest: Latest) -> str:
+def _judged(actor: str, flag: FeatureFlag) -> Inclusion:
+    exposure = flag.latest.exposure
+    if flag.project_id is None:
+        return inclusion.in_instance(actor, flag=flag.name, exposure=exposure)
+    strategies = flag.reading.strategies if flag.reading else []
+    user_id = actor.removeprefix("User:")
+    return inclusion.in_project(user_id, exposure=exposure, strategies=strategies, environment=flag.environment)
+
+
+def _why(known: Inclusion, latest: Latest) -> str:
     """The gate that decides, in a sentence."""
-    exposure = latest.exposure
-    if exposure is None:
+    if latest.exposure is None:
         return f"The flag is {latest.presence.words}: nothing is known of who is in."
-    return f"{_gate(actor, flag, exposure)} (GitLab as of {latest.read_at:%Y-%m-%d %H:%M:%S}Z.)"
+    return f"{_gate(known, latest.exposure)} (GitLab as of {latest.read_at:%Y-%m-%d %H:%M:%S}Z.)"
 
 
-def _gate(actor: str, flag: str, exposure: Exposure) -> str:
-    bound = plain_number(enters_at(actor, flag=flag))
-    if exposure.boolean:
-        return "The flag is on for everyone."
-    if f"{actor}{OPT_OUT}" in exposure.actors:
-        return f"{actor} is opted out."
-    if actor in exposure.actors:
-        return f"{actor} is named as an actor."
-    percentage = plain_number(exposure.percentage_of_actors)
-    if bound < percentage:
-        return f"The flag is on for {percentage} % of actors, and {actor} is in above {bound} %."
-    if exposure.includes(actor, flag=flag) is None:
-        return f"{actor} may be in by {exposure.words}: only GitLab knows."
-    if percentage:
-        return f"The flag is on for {percentage} % of actors, and {actor} is in only above {bound} %."
-    return f"No gate lets {actor} in."
+def _gate(known: Inclusion, exposure: Exposure) -> str:
+    actor, percentage = known.actor, plain_number(exposure.percentage_of_actors)
+    match known.gate:
+        case Gate.EVERYONE:
+            return "The flag is on for everyone."
+        case Gate.OPTED_OUT:
+            return f"{actor} is opted out."
+        case Gate.NAMED:
+            return f"{actor} is named as an actor."
+        case Gate.ONLY_GITLAB_KNOWS:
+            return f"{actor} may be in by {exposure.words}: only GitLab knows."
+    if known.enters_at is None or not percentage:
+        return f"No gate lets {actor} in."
+    bound = plain_number(known.enters_at)
+    enters = f"from {bound} % on" if known.from_on else f"above {bound} %"
+    only = "" if known.inside else "only "
+    return f"The flag is on for {percentage} % of actors, and {actor} is in {only}{enters}."

@@ -286,7 +286,10 @@ class Readings(Schema):
 class Inclusion(Schema):
     actor: str
     included: bool | None = Field(description="null where only GitLab knows, or nothing was read.")
-    percentage_at_which_in: int | float = Field(description="In as soon as the percentage of actors is above this.")
+    percentage_at_which_in: int | float | None = Field(
+        description="In as soon as the percentage of actors is above this; of a project's flag, from this on. "
+        "null where the percentage does not decide by the id."
+    )
     why: str
 
 

@@ -6,10 +6,10 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db.models import Case, F, IntegerField, Q, Value, When
+from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, Value, When
 from django.http import QueryDict
 
-from ..models import FeatureFlag
+from ..models import FeatureFlag, Rollout
 from ..models.flags import PRESENCES, FeatureFlagQuerySet
 from ..rules.expected import Presence
 from ..rules.health import release_day
@@ -17,8 +17,9 @@ from ..rules.lifetime import ROLLED_OUT, overdue_milestones
 from . import sorting
 
 LONGEST = 200
-#: What the list may be sorted by; ``age`` is by the release that brought the flag.
-SORTS = {"name": "name", "age": "released", "group": "group", "read": "reading__read_at"}
+#: What the list may be sorted by; ``age`` is by the release that brought the flag. Usually what rolls out comes first.
+SORTS = {"rollout": "carried", "name": "name", "age": "released", "group": "group", "read": "reading__read_at"}
+USUAL = "-rollout"
 ASKED = ("q", "type", "group", "presence", "instance", "with", "age", "issue")
 
 
@@ -80,7 +81,7 @@ class FlagFilter:
 
     @classmethod
     def of(cls, query: QueryDict) -> FlagFilter:
-        return cls({name: query.get(name, "")[:LONGEST] for name in ASKED}, sorting.wanted(query, SORTS, "name"))
+        return cls({name: query.get(name, "")[:LONGEST] for name in ASKED}, sorting.wanted(query, SORTS, USUAL))
 
     @property
     def narrows(self) -> bool:
@@ -121,6 +122,8 @@ class FlagFilter:
 
     def _in_order(self, found: FeatureFlagQuerySet, known: Known) -> FeatureFlagQuerySet:
         key = SORTS[self.sort.removeprefix("-")]
+        if key == "carried":
+            found = found.annotate(carried=Exists(Rollout.objects.filter(flag=OuterRef("pk"))))
         if key == "released":
             found = found.annotate(released=_released(known))
         by = F(key).desc(nulls_last=True) if self.sort.startswith("-") else F(key).asc(nulls_last=True)

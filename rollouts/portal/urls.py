@@ -20,6 +20,7 @@ urlpatterns = [
     path("flags/", flags.flags, name="flags"),
     path("flags/<int:pk>/", flags.flag, name="flag"),
     path("flags/<int:pk>/readings/", flags.enter_reading, name="enter_reading"),
+    path("flags/<int:pk>/who/", flags.who, name="who_is_in"),
     path("approvals/", approvals.inbox, name="approvals"),
     path("approvals/<int:pk>/<str:verb>/", approvals.decide, name="decide"),
     path("locks/", locks.locks_page, name="locks"),

@@ -22,7 +22,7 @@ AS_GITLAB_NAMES = re.compile(r"[A-Z][A-Za-z]{0,59}(?:::[A-Z][A-Za-z]{0,59})*:[A-
 #: As plans name one.
 AS_PLANS_NAME = re.compile(r"(?:user|group|project):[A-Za-z0-9_./-]{1,255}")
 NUMBER = re.compile(r"[1-9][0-9]{0,18}")
-USER_NAME = re.compile(r"@?([A-Za-z0-9_.][A-Za-z0-9_.-]{0,254})")
+USER_NAME = re.compile(r"@?((?![0-9]+\Z)[A-Za-z0-9_.][A-Za-z0-9_.-]{0,254})")
 LONGEST_PROJECT_ID = 256
 
 

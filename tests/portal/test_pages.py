@@ -284,7 +284,7 @@ def test_a_dry_run_of_a_plan_changes_nothing(world):
 def test_who_is_in_follows_gitlabs_rule(world):
     world.up_to("everyone", "active")
     client, flag = signed_in(world, "vic"), world.rollout().flag
-    assert "By percentage they enter above" in words(client.get(f"/flags/{flag.pk}/?actor=User:42"))
+    assert "User:42 enters above" in words(client.get(f"/flags/{flag.pk}/?actor=User:42"))
     response = client.get(f"/flags/{flag.pk}/?actor=<script>")
     assert response.status_code == 422
     assert "<script>" not in response.content.decode().replace('<script src="', "")

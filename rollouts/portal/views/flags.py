@@ -1,65 +1,103 @@
-"""Feature flags: gates in words, readings over time, who is in."""
+"""Feature flags: gates in words, readings over time, age, who is in."""
 
 from __future__ import annotations
 
-import re
+from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import RequestDataTooBig
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from ...audit.actor import Actor
-from ...models import FeatureFlag
-from ...rules.exposure import Exposure, enters_at
-from ...services import readings
+from ...models import FeatureFlag, clock
+from ...rules.exposure import Exposure
+from ...services import locks, readings
 from ...services.refusals import Refused
+from ..flag_filter import FlagFilter, Known, presences
+from ..presenters import flag_page, who_is_in
+from ..presenters import flags as present
+from ..sorting import Column, column
 
 PER_PAGE = 50
-ACTOR = re.compile(r"[A-Za-z:]{1,60}:[A-Za-z0-9_.@:-]{1,100}")
+READINGS_PER_PAGE = 25
+#: A list of 1,000 actors takes some 40 kB; nobody means more than this.
+LARGEST_LIST = 400_000
 
 
 @require_safe
 def flags(request: HttpRequest) -> HttpResponse:
-    found = FeatureFlag.objects.for_list().order_by("name", "environment", "pk")
-    asked = {name: request.GET.get(name, "")[:200] for name in ("q", "type", "group", "presence", "with")}
-    if asked["q"]:
-        found = found.filter(name__icontains=asked["q"])
-    if asked["type"]:
-        found = found.filter(type=asked["type"])
-    if asked["group"]:
-        found = found.filter(group=asked["group"])
-    if asked["presence"]:
-        found = found.filter(presence=asked["presence"])
-    if asked["with"] == "rollout":
-        found = found.filter(rollouts__isnull=False).distinct()
+    now, known, chosen = clock.now(), Known.read(), FlagFilter.of(request.GET)
+    page = Paginator(chosen.flags(known, now), PER_PAGE).get_page(request.GET.get("page"))
     context = {
-        "page": Paginator(found, PER_PAGE).get_page(request.GET.get("page")),
-        "asked": asked,
-        "types": _known("type"),
-        "groups": _known("group"),
-        "presences": FeatureFlag._meta.get_field("presence").choices,
+        "page": page,
+        "rows": [present.row(flag, known, now) for flag in page],
+        "filter": chosen,
+        "known": known,
+        "presences": presences(),
+        "columns": _columns(request, chosen.sort),
+        "unlinked": present.unlinked(known),
     }
     return render(request, "portal/flags.html", context)
 
 
-def _known(field: str) -> list[str]:
-    """What the flags' definitions say there, each once."""
-    said = FeatureFlag.objects.exclude(**{field: ""}).order_by(field).values_list(field, flat=True)
-    return list(said.distinct())
+def _columns(request: HttpRequest, sort: str) -> list[Column]:
+    query = request.GET
+    return [
+        column(_("Flag"), query, "name", sort),
+        column(_("In GitLab"), query, "read", sort),
+        column(_("Definition"), query, "group", sort),
+        column(_("Age against its type’s lifetime"), query, "age", sort),
+        column(_("Rollout"), query, "rollout", sort),
+    ]
 
 
 @require_safe
 def flag(request: HttpRequest, pk: int) -> HttpResponse:
-    return _page(request, pk)
+    """The page; ``?actor=`` asks who is in. What can't be answered is said, with 422."""
+    found = get_object_or_404(FeatureFlag.objects.for_list(), pk=pk)
+    asked = request.GET.get("actor", "").strip()
+    if not asked:
+        return _page(request, found)
+    answer = who_is_in.answers(found, [asked])[0]
+    return _page(
+        request, found, actor_asked=asked[: who_is_in.LONGEST], answer=answer, status=422 if answer.wrong else 200
+    )
+
+
+@require_POST
+def who(request: HttpRequest, pk: int) -> HttpResponse:
+    """Who of a list is in, as a table or as CSV. Changes nothing; by POST because the list is long."""
+    found = get_object_or_404(FeatureFlag.objects.for_list(), pk=pk)
+    try:
+        text = request.POST.get("actors", "")
+        if len(text) > LARGEST_LIST:
+            raise RequestDataTooBig
+        asked = who_is_in.split(text)
+    except RequestDataTooBig:
+        said = _("The list is too long to be read. Send %(most)s actors at most.") % {"most": f"{who_is_in.MOST:,}"}
+        return _page(request, found, list_wrong=said, status=413)
+    except who_is_in.TooMany as too_many:
+        return _page(request, found, list_wrong=str(too_many), status=413)
+    if not asked:
+        said = _("The list is empty. Write one actor a line: 42, User:42 or user:alice.")
+        return _page(request, found, list_wrong=said, status=422)
+    answers = who_is_in.answers(found, asked)
+    if request.POST.get("as") == "csv":
+        response = HttpResponse(who_is_in.as_csv(answers), content_type="text/csv; charset=utf-8")
+        response["Content-Disposition"] = f'attachment; filename="who-is-in-{found.name}.csv"'
+        return response
+    return _page(request, found, list_asked="\n".join(asked), answers=answers, counted=who_is_in.counted(answers))
 
 
 @require_POST
 def enter_reading(request: HttpRequest, pk: int) -> HttpResponse:
     """A reading by hand, with evidence. Refused: the same page with 422 (403 if only the role is lacking)."""
-    found = get_object_or_404(FeatureFlag, pk=pk)
+    found = get_object_or_404(FeatureFlag.objects.for_list(), pk=pk)
     said = {name: request.POST.get(name, "").strip()[:5_000] for name in ("percentage", "groups", "actors", "evidence")}
     try:
         exposure = Exposure.from_gates(
@@ -72,33 +110,25 @@ def enter_reading(request: HttpRequest, pk: int) -> HttpResponse:
         )
         readings.enter(found, exposure, by=Actor.of(request.user), evidence=said["evidence"])
     except ValueError as error:
-        return _page(request, pk, refused=[f"{error}. Write a number from 0 to 100."], status=422)
+        wrong = _("%(what)s. Write a number from 0 to 100.") % {"what": error}
+        return _page(request, found, refused=[wrong], status=422)
     except Refused as refused:
         status = 403 if refused.codes == {"role"} else 422
-        return _page(request, pk, refused=[blocker.message for blocker in refused.blockers], status=status)
-    messages.success(request, "The reading was kept. It goes stale like any other.")
+        return _page(request, found, refused=[blocker.message for blocker in refused.blockers], status=status)
+    messages.success(request, _("The reading was kept. It goes stale like any other."))
     response = HttpResponseRedirect(reverse("portal:flag", args=[pk]))
     response.status_code = 303
     return response
 
 
-def _page(request: HttpRequest, pk: int, *, refused: list[str] | None = None, status: int = 200) -> HttpResponse:
-    found = get_object_or_404(FeatureFlag.objects.for_list(), pk=pk)
-    actor = request.GET.get("actor", "").strip()[:200]
-    answer, wrong = None, ""
-    if actor and not ACTOR.fullmatch(actor):
-        wrong = f"«{actor}» is no actor as GitLab writes it. Write a type and a number: User:42."
-    elif actor:
-        exposure = found.latest.exposure
-        inside = exposure.includes(actor, flag=found.name) if exposure is not None else None
-        answer = {"actor": actor, "inside": inside, "enters_at": enters_at(actor, flag=found.name)}
+def _page(request: HttpRequest, found: FeatureFlag, *, status: int = 200, **more: Any) -> HttpResponse:
+    now = clock.now()
     context = {
         "flag": found,
         "latest": found.latest,
-        "readings": found.readings.all()[:50],
-        "actor_asked": actor,
-        "answer": answer,
-        "wrong": wrong,
-        "refused": refused,
+        "shown": flag_page.build(found, now, locks.standing(now)),
+        "page": Paginator(found.readings.all(), READINGS_PER_PAGE).get_page(request.GET.get("page")),
+        "most": who_is_in.MOST,
+        **more,
     }
-    return render(request, "portal/flag.html", context, status=422 if wrong else status)
+    return render(request, "portal/flag.html", context, status=status)

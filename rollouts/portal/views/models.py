@@ -6,30 +6,51 @@ from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from ...models import AIModel, Rollout, clock
-from ...services import facts
+from ...services import locks
+from ..model_filter import Choices, ModelFilter
+from ..presenters import models as present
+from ..sorting import Column, column
 
 PER_PAGE = 50
 
 
 @require_safe
 def models(request: HttpRequest) -> HttpResponse:
-    found = AIModel.objects.prefetch_related("rollouts", "replaced_by").order_by("name", "host", "pk")
-    text = request.GET.get("q", "")[:200]
-    if text:
-        found = found.filter(
-            Q(name__icontains=text) | Q(slug__icontains=text) | Q(provider__icontains=text) | Q(host__icontains=text)
-        )
-    page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
-    return render(request, "portal/models.html", {"page": page, "q": text, "today": clock.now().date()})
+    now, chosen = clock.now(), ModelFilter.of(request.GET)
+    page = Paginator(chosen.models(now.date()), PER_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "page": page,
+        "rows": present.rows(list(page), now),
+        "filter": chosen,
+        "choices": Choices.read(),
+        "columns": _columns(request, chosen.sort),
+    }
+    return render(request, "portal/models.html", context)
+
+
+def _columns(request: HttpRequest, sort: str) -> list[Column]:
+    query = request.GET
+    return [
+        column(_("AI model"), query, "name", sort),
+        column(_("Provider, host, capability"), query, "provider", sort),
+        column(_("Live now for"), query, "live", sort),
+        column(_("Quota and its use"), query, "quota", sort),
+        column(_("Replaced, retires"), query, "retires", sort),
+    ]
 
 
 @require_safe
 def model(request: HttpRequest, slug: str) -> HttpResponse:
     found = get_object_or_404(AIModel, slug=slug)
     now = clock.now()
-    rollouts = Rollout.objects.whole().filter(Q(ai_model=found) | Q(baseline=found))
-    rows = [(rollout, rollout.ai_model_id == found.pk, facts.for_rollout(rollout, now)) for rollout in rollouts]
-    return render(request, "portal/model.html", {"model": found, "rows": rows, "today": now.date()})
+    rollouts = list(Rollout.objects.whole().filter(Q(ai_model=found) | Q(baseline=found)).order_by("title", "pk"))
+    context = {
+        "model": found,
+        "row": present.row(found, rollouts, now),
+        "parts": present.took_part(found, rollouts, now, locks.standing(now)),
+    }
+    return render(request, "portal/model.html", context)
