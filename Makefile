@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help run test test-services lint format drills bench bench-sync screenshots requirements clean
+.PHONY: help run test test-services lint format drills bench bench-sync messages screenshots requirements clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -49,6 +49,9 @@ bench: .venv/test.stamp ## benchmarks, with their figures
 
 bench-sync: .venv/test.stamp ## the sync at 10,000 issues, beside the floor and the naive way
 	@$(BIN)/python -m pytest -q -m benchmark -s tests/benchmarks/bench_sync_scale.py
+
+messages: .venv/test.stamp ## find what is to translate, update and compile locale/*/LC_MESSAGES
+	@DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python -m tests.translations
 
 screenshots: .venv/test.stamp ## pictures of all pages into docs/screenshots
 	@$(BIN)/python -m tests.tools chromium

@@ -142,6 +142,7 @@ MIDDLEWARE = [
     "rollouts.api.middleware.ProblemDocuments",
     "rollouts.portal.middleware.Maintenance",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "rollouts.portal.languages.ReadersLanguage",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -214,6 +215,12 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 10_485_760  # a plan of 2 MB reaches the page that
 
 # Words and files
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LOCALE_PATHS = [ROOT / "locale"]
+LANGUAGE_COOKIE_NAME = "language"
+LANGUAGE_COOKIE_AGE = 31_536_000
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = OVER_HTTPS
 TIME_ZONE = "UTC"
 USE_TZ = True
 FORMAT_MODULE_PATH = "config.formats"

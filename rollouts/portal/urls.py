@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import zones
+from . import languages, zones
 from .views import approvals, flags, history, locks, models, outbox, plans, portfolio, rollout, sync
 
 app_name = "portal"
@@ -28,6 +28,7 @@ urlpatterns = [
     path("locks/calendars/", locks.calendar, name="lock_calendar"),
     path("locks/calendars/<int:pk>/remove/", locks.remove_calendar, name="remove_calendar"),
     path("outbox/<int:pk>/<str:verb>/", outbox.decide, name="outbox"),
+    path("language/", languages.choose, name="language"),
     path("zone/", zones.choose, name="zone"),
     path("sync/", sync.sync, name="sync"),
     path("sync/now/", sync.sync_now, name="sync_now"),

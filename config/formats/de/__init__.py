@@ -1,0 +1,1 @@
+"""German, as the portal writes it."""
