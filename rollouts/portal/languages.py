@@ -1,4 +1,4 @@
-"""Pages in the reader's language: what was chosen in the footer, else what the browser asks for; machines get English."""
+"""Pages in the reader's language: chosen in the footer, else as the browser asks; machines get English."""
 
 from __future__ import annotations
 
