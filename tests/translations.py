@@ -17,7 +17,7 @@ import polib
 ROOT = Path(__file__).resolve().parent.parent
 CATALOGUES = sorted(ROOT.glob("locale/*/LC_MESSAGES/django.po"))
 #: How many leading arguments are text, and whether the first of them is the context.
-SINGULAR = {"say", "gettext", "gettext_lazy", "gettext_noop"}
+SINGULAR = {"_", "say", "later", "gettext", "gettext_lazy", "gettext_noop"}
 PLURAL = {"say_n", "ngettext", "ngettext_lazy"}
 CONTEXT = {"pgettext", "pgettext_lazy"}
 CALL = re.compile(r"""\b(n?p?gettext|_)\(\s*((?:u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")\s*,?\s*)+)""", re.S)
@@ -110,4 +110,6 @@ if __name__ == "__main__":
     django.setup()
     for path in CATALOGUES:
         catalogue = update(path)
-        print(f"{path.relative_to(ROOT)}: {len(catalogue)} messages, {len(catalogue.untranslated_entries())} to translate")
+        print(
+            f"{path.relative_to(ROOT)}: {len(catalogue)} messages, {len(catalogue.untranslated_entries())} to translate"
+        )

@@ -83,7 +83,7 @@ def _instance(stands: InstanceStatus, now: datetime) -> Iterator[Concern]:
         told = {"name": instance, "words": instance.flags_words or instance.get_flags_outcome_display()}
         yield Concern("stop", _("%(name)s could not be read. %(words)s") % told, sync, _("See the Sync page"))
     elif instance.flags_read_at and now - instance.flags_read_at > timedelta(seconds=settings.FRESHNESS_SECONDS):
-        age = " ".join(in_words(now - instance.flags_read_at).split()[:2])
+        age = in_words(now - instance.flags_read_at, units=1)
         words = _("%(name)s was last read %(age)s ago: nothing can start. Do worker and beat run?")
         yield Concern("stop", words % {"name": instance, "age": age}, sync, _("See the Sync page"))
     if stands.owed.given_up:

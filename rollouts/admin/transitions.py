@@ -16,6 +16,7 @@ from ..rules import guards
 from ..rules.blockers import OVERRIDABLE, Blocker
 from ..rules.facts import RolloutFacts
 from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS, Role, Verb
+from ..rules.words import say, spoken
 from ..services import facts, transitions
 from ..services.refusals import Refused
 from .base import AuditedAdmin
@@ -68,8 +69,8 @@ class TransitionsAdmin(AuditedAdmin):
         try:
             done = self.perform(verb, obj, request)
         except Refused as refused:
-            return self.refused(request, f"{self.verbs[verb].label}: {obj}", obj, refused)
-        self.message_user(request, f"You {self.verbs[verb].past} {done}.", messages.SUCCESS)
+            return self.refused(request, say("{verb}: {what}", verb=self.verbs[verb].label, what=obj), obj, refused)
+        self.message_user(request, spoken(say("You {did}.", did=self.verbs[verb].did(done))), messages.SUCCESS)
         return self.back(done)
 
     def back(self, obj: Any) -> HttpResponse:

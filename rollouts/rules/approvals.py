@@ -15,8 +15,9 @@ from typing import Any
 from .blockers import Blocker, in_words
 from .expected import Audience, Opening
 from .exposure import Exposure
-from .machine import Role
+from .machine import ROLES_WORDS, Role
 from .people import Person
+from .words import any_of, joined, listed, say, say_n
 
 LIVES = timedelta(days=14)
 #: A step that raises the share of people by more points than this needs a second approver.
@@ -60,19 +61,28 @@ class Policy:
 
     @property
     def who(self) -> str:
-        named = [f"{role}s" for role in sorted(self.roles)] + [f"the group {name}" for name in sorted(self.groups)]
-        return " or ".join(named)
+        roles = [ROLES_WORDS[role] for role in sorted(self.roles)]
+        return any_of([*roles, *(say("the group {name}", name=name) for name in sorted(self.groups))])
 
     @property
     def words(self) -> str:
         """«2 approvals by approvers, within 14 d»."""
-        extra = "".join(
-            f"; {who} may approve too"
-            for who, may in (("who asks", self.requester_may), ("who wrote the plan", self.author_may))
+        extra = [
+            words
+            for words, may in (
+                (say("who asks may approve too"), self.requester_may),
+                (say("who wrote the plan may approve too"), self.author_may),
+            )
             if may
+        ]
+        said = say_n(
+            "{n} approval by {who}, within {length}",
+            "{n} approvals by {who}, within {length}",
+            self.needed,
+            who=self.who,
+            length=in_words(self.lives),
         )
-        count = f"{self.needed} approval{'' if self.needed == 1 else 's'}"
-        return f"{count} by {self.who}, within {in_words(self.lives)}{extra}"
+        return joined([said, *extra], "; ") if extra else said
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -114,12 +124,24 @@ class PhasePolicy:
 
     def words(self, *, has_ramp: bool) -> str:
         """«The start: 1 approval by approvers, within 14 d. Each step of at least 50 %: 2 approvals. …»"""
-        said = [f"The start: {self.start.words}."]
+        said = [say("The start: {start}.", start=self.start.words)]
         if not has_ramp:
             return said[0]
-        said += [f"Each step of at least {rule.at_least} %: {rule.needed} approvals." for rule in self.steps]
-        said.append(f"A step of more than {self.jump_points} points, or past planned steps: {self.jump_needed}.")
-        return " ".join(said)
+        said += [
+            say_n(
+                "Each step of at least {at_least} %: {n} approval.",
+                "Each step of at least {at_least} %: {n} approvals.",
+                rule.needed,
+                at_least=rule.at_least,
+            )
+            for rule in self.steps
+        ]
+        jump = say(
+            "A step of more than {points} points, or past planned steps: {needed}.",
+            points=self.jump_points,
+            needed=self.jump_needed,
+        )
+        return joined([*said, jump])
 
 
 #: Where nothing else is said: one approver, two for each step from 50 %.
@@ -152,8 +174,18 @@ class Target:
     def words(self, title: str) -> str:
         """«Start All users at 1 %», «All users to 50 %»."""
         if not self.is_start:
-            return f"{title} to {self.percentage} %"
-        return f"Start {title} at {self.percentage} %" if self.percentage else f"Start {title}"
+            return say("{title} to {percentage} %", title=title, percentage=self.percentage)
+        if self.percentage:
+            return say("Start {title} at {percentage} %", title=title, percentage=self.percentage)
+        return say("Start {title}", title=title)
+
+    def words_to_approve(self, title: str) -> str:
+        """«Approve start All users at 1 %»: what an approver's button and the portfolio say."""
+        if not self.is_start:
+            return say("Approve {title} to {percentage} %", title=title, percentage=self.percentage)
+        if self.percentage:
+            return say("Approve start {title} at {percentage} %", title=title, percentage=self.percentage)
+        return say("Approve start {title}", title=title)
 
 
 def target(opening: Opening, before: Exposure, *, is_start: bool, to: int | None = None) -> Target | None:
@@ -227,11 +259,15 @@ class RequestFacts:
         """Why this person's approval does not count: the role, or one of the four eyes."""
         found = []
         if not self.policy.admits(roles, groups):
-            found.append(Blocker("role", f"Only {self.policy.who} may approve it; {who} is not among them."))
+            found.append(
+                Blocker(
+                    "role", say("Only {these} may approve it; {who} is not among them.", these=self.policy.who, who=who)
+                )
+            )
         if who == self.requested_by and not self.policy.requester_may:
-            found.append(Blocker("four_eyes", f"{who} asked for it: somebody else must approve."))
+            found.append(Blocker("four_eyes", say("{who} asked for it: somebody else must approve.", who=who)))
         elif who in self.authors and not self.policy.author_may:
-            found.append(Blocker("four_eyes", f"{who} wrote the plan: somebody else must approve."))
+            found.append(Blocker("four_eyes", say("{who} wrote the plan: somebody else must approve.", who=who)))
         return found
 
 
@@ -244,17 +280,20 @@ def blockers_of_approval(
         for blocker in request.why_not(person.identity, person.roles, person.groups)
     ]
     if request.state == RequestState.GRANTED:
-        found.append(Blocker("granted", "It has all approvals that it needs.", where))
+        found.append(Blocker("granted", say("It has all approvals that it needs."), where))
     if request.is_expired(now):
         ago = in_words(now - request.expires_at)
-        found.append(Blocker("expired", f"The request expired {ago} ago. It must be asked for again.", where))
+        found.append(
+            Blocker("expired", say("The request expired {ago} ago. It must be asked for again.", ago=ago), where)
+        )
     if (seen or request.digest) != request.stands:
-        words = " ".join(request.changed) or "Look at it again."
-        found.append(Blocker("void", f"It has changed since you looked at it. {words}", where))
+        words = joined(request.changed) or say("Look at it again.")
+        found.append(Blocker("void", say("It has changed since you looked at it. {changes}", changes=words), where))
     if any(one.by == person.identity and one.digest == request.stands for one in request.given):
         more = request.missing()
-        still = f" {more} more must approve." if more else ""
-        found.append(Blocker("decided", f"{person.name} has approved it already.{still}", where))
+        said = [say("{person} has approved it already.", person=person.name)]
+        said += [say_n("{n} more must approve.", "{n} more must approve.", more)] if more else []
+        found.append(Blocker("decided", joined(said), where))
     return found
 
 
@@ -265,21 +304,41 @@ def blockers_of_use(request: RequestFacts | None, wanted: Target | None, policy:
         return []
     what = wanted.words(title) if wanted else title
     if request is None or request.target is None or not _same(request.target, wanted):
-        return [Blocker("approval_missing", f"{what} needs {policy.words}. Ask for it.", where)]
+        return [
+            Blocker(
+                "approval_missing", say("{what} needs {policy}. Ask for it.", what=what, policy=policy.words), where
+            )
+        ]
     if request.is_expired(now):
-        return [Blocker("approval_expired", f"The approval of «{what}» has expired. Ask for it again.", where)]
+        return [
+            Blocker(
+                "approval_expired", say("The approval of «{what}» has expired. Ask for it again.", what=what), where
+            )
+        ]
     if request.is_granted(now):
         return []
     void = [one.by for one in request.given if one.digest != request.stands]
     left = [one.by for one in request.given if one.digest == request.stands and one not in request.counting()]
     if void:
-        words = " ".join(request.changed)
-        said = f"What {_names(void)} approved has changed. {words} Approvers are asked again."
+        words = joined(request.changed)
+        said = say(
+            "What {names} approved has changed. {changes} Approvers are asked again.", names=_names(void), changes=words
+        )
         return [Blocker("approval_void", said, where)]
     if left:
-        return [Blocker("approval_lost", f"{_names(left)} may no longer approve it: somebody else must.", where)]
+        return [
+            Blocker(
+                "approval_lost", say("{names} may no longer approve it: somebody else must.", names=_names(left)), where
+            )
+        ]
     stand = len(request.counting())
-    return [Blocker("approval_missing", f"«{what}» has {stand} of {policy.needed} approvals.", where)]
+    return [
+        Blocker(
+            "approval_missing",
+            say("«{what}» has {stand} of {needed} approvals.", what=what, stand=stand, needed=policy.needed),
+            where,
+        )
+    ]
 
 
 def _same(one: Target, two: Target | None) -> bool:
@@ -287,4 +346,4 @@ def _same(one: Target, two: Target | None) -> bool:
 
 
 def _names(people: Iterable[str]) -> str:
-    return " and ".join(sorted(set(people)))
+    return listed(sorted(set(people)))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from .words import Phrase, joined, say
+
 
 @dataclass(frozen=True, slots=True)
 class Blocker:
@@ -36,14 +38,17 @@ OVERRIDABLE = frozenset(
 )
 
 
-def in_words(span: timedelta) -> str:
+def in_words(span: timedelta, units: int = 2) -> Phrase:
     """A duration as people say it, two units at most: «1 d 4 h», «12 min», «40 s»."""
-    left = max(0, int(span.total_seconds()))
-    parts: list[str] = []
-    for name, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
-        if left >= size and len(parts) < 2:
-            parts.append(f"{left // size} {name}")
-            left %= size
-        elif parts:
-            break
-    return " ".join(parts) or "0 s"
+    days, left = divmod(max(0, int(span.total_seconds())), 86_400)
+    hours, left = divmod(left, 3_600)
+    minutes, seconds = divmod(left, 60)
+    parts = [
+        (days, say("{n} d", n=days)),
+        (hours, say("{n} h", n=hours)),
+        (minutes, say("{n} min", n=minutes)),
+        (seconds, say("{n} s", n=seconds)),
+    ]
+    first = next((place for place, (count, _) in enumerate(parts) if count), len(parts) - 1)
+    said = [words for place, (count, words) in enumerate(parts[first : first + units]) if count or not place]
+    return said[0] if len(said) == 1 else joined(said)

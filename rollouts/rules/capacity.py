@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .blockers import Blocker
+from .words import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +35,30 @@ class Capacity:
         return self.quota is not None and self.peak is not None and self.peak * reach <= self.quota
 
     @property
-    def words(self) -> str:
+    def fact(self) -> str:
+        """What is known of it, without a full stop."""
         if self.quota is None:
-            return "The model's quota is not known. Enter its requests per minute."
+            return say("The model's quota is not known. Enter its requests per minute")
         if self.peak is None:
-            return "The plan does not say how many requests per minute to expect at peak."
+            return say("The plan does not say how many requests per minute to expect at peak")
         share = self.quota / self.peak if self.peak else 1.0
         if share >= 1:
-            return (
-                f"{self.peak:,} requests a minute at peak, {self.peak / self.quota:.0%} of a quota of {self.quota:,}."
+            return say(
+                "{peak} requests a minute at peak, {share} % of a quota of {quota}",
+                peak=self.peak,
+                share=round(100 * self.peak / self.quota) if self.quota else 0,
+                quota=self.quota,
             )
-        return f"A quota of {self.quota:,} requests a minute carries {int(share * 100)} % of the peak of {self.peak:,}."
+        return say(
+            "A quota of {quota} requests a minute carries {share} % of the peak of {peak}",
+            quota=self.quota,
+            share=int(share * 100),
+            peak=self.peak,
+        )
+
+    @property
+    def words(self) -> str:
+        return say("{fact}.", fact=self.fact)
 
 
 def blockers(capacity: Capacity, reach: float, what: str) -> list[Blocker]:
@@ -56,7 +70,12 @@ def blockers(capacity: Capacity, reach: float, what: str) -> list[Blocker]:
         return [
             Blocker(
                 "capacity_short",
-                f"{what} needs {needed:,} requests a minute, the quota is {quota:,}. Ask the provider for more quota.",
+                say(
+                    "{what} needs {needed} requests a minute, the quota is {quota}. Ask the provider for more quota.",
+                    what=what,
+                    needed=needed,
+                    quota=quota,
+                ),
                 "#capacity",
             )
         ]

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from .capacity import Capacity
 from .expected import Presence
+from .words import Phrase, joined, say
 
 
 class ItemKind(StrEnum):
@@ -57,6 +58,10 @@ class Confirmation:
     evidence: str
 
 
+#: An issue's states as GitLab names them.
+ISSUE_STATES: dict[str, Phrase] = {"opened": say("opened"), "closed": say("closed")}
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """Whether an item is satisfied, and the fact behind it in words."""
@@ -81,27 +86,30 @@ def judge(
         return Verdict(presence not in (Presence.UNREAD, Presence.UNKNOWN), presence.words)
     if kind is ItemKind.CAPACITY:
         known = capacity or Capacity(None, None)
-        return Verdict(known.carries_reach(reach), known.words)
+        return Verdict(known.carries_reach(reach), known.fact)
     if confirmation is None:
         asked = {
-            ItemKind.DECISION: "not decided yet",
-            ItemKind.ANNOUNCEMENT: "not announced yet",
-        }.get(kind, "not confirmed yet")
+            ItemKind.DECISION: say("not decided yet"),
+            ItemKind.ANNOUNCEMENT: say("not announced yet"),
+        }.get(kind, say("not confirmed yet"))
         return Verdict(False, asked)
     return Verdict(True, confirmation.evidence)
 
 
 def _judge_issue(kind: ItemKind, issue: IssueFacts | None) -> Verdict:
     if issue is None:
-        return Verdict(False, "no issue is linked")
+        return Verdict(False, say("no issue is linked"))
     if not issue.found:
-        said = "not read yet" if issue.read_at is None else "GitLab does not show it: deleted, moved, or hidden"
+        said = (
+            say("not read yet") if issue.read_at is None else say("GitLab does not show it: deleted, moved, or hidden")
+        )
         return Verdict(False, said)
+    state = ISSUE_STATES.get(issue.state, issue.state)
     if kind is ItemKind.ISSUE_CLOSED:
-        return Verdict(issue.state == "closed", issue.state)
-    tasks = f"{issue.task_done} of {issue.task_count} tasks"
+        return Verdict(issue.state == "closed", state)
+    tasks = say("{done} of {count} tasks", done=issue.task_done, count=issue.task_count)
     if kind is ItemKind.TASKS_DONE:
         if not issue.task_count:
-            return Verdict(False, "it has no task list")
+            return Verdict(False, say("it has no task list"))
         return Verdict(issue.task_done >= issue.task_count, tasks)
-    return Verdict(True, f"{issue.state}, {tasks}" if issue.task_count else issue.state)
+    return Verdict(True, joined([state, tasks], ", ") if issue.task_count else state)

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from .exposure import NOBODY, OPT_OUT, Exposure, plain_number
+from .words import later, say
 
 CHAT = "/chatops gitlab run feature set"
 #: GitLab's parameter for each type of actor.
@@ -47,23 +48,24 @@ def for_instance_flag(
         return ()
     set_to = _Setter(flag, names, api_url)
     if wanted.boolean:
-        return (set_to("true", "Switch it on for everyone"),)
+        return (set_to("true", say("Switch it on for everyone")),)
     commands = []
     loses_percentage = not wanted.percentage_of_actors and now.percentage_of_actors
     if now.boolean or now.percentage_of_time or loses_percentage or wanted.is_nobody:
-        commands.append(set_to("false", "Wipe all gates: nobody sees it until the next command has run"))
+        commands.append(set_to("false", say("Wipe all gates: nobody sees it until the next command has run")))
         now = NOBODY
     for group in sorted(now.groups - wanted.groups):
-        commands.append(set_to("false", f"Take group {group} out", "feature_group", group))
+        commands.append(set_to("false", say("Take group {group} out", group=group), "feature_group", group))
     for actor in sorted(now.actors - wanted.actors):
         commands.append(set_to.actor(actor, lets_in=False))
     for group in sorted(wanted.groups - now.groups):
-        commands.append(set_to("true", f"Let group {group} in", "feature_group", group))
+        commands.append(set_to("true", say("Let group {group} in", group=group), "feature_group", group))
     for actor in sorted(wanted.actors - now.actors):
         commands.append(set_to.actor(actor, lets_in=True))
     if wanted.percentage_of_actors != now.percentage_of_actors:
         percentage = str(plain_number(wanted.percentage_of_actors))
-        commands.append(set_to(percentage, f"Let {percentage} % of actors in", "key", "percentage_of_actors"))
+        words = say("Let {percentage} % of actors in", percentage=percentage)
+        commands.append(set_to(percentage, words, "key", "percentage_of_actors"))
     return tuple(commands)
 
 
@@ -93,7 +95,9 @@ def for_project_flag(
         f"curl --request PUT --header \"PRIVATE-TOKEN: $GITLAB_TOKEN\" --header 'Content-Type: application/json' "
         f"--data {shlex.quote(body)} {shlex.quote(url)}"
     )
-    return (Command(f"Set {environment} to {wanted.words}", "", api, call),)
+    return (
+        Command(say("Set {environment} to {exposure}", environment=environment, exposure=wanted.words), "", api, call),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,11 @@ class _Setter:
         target = named.partition(":")[2] or known_as
         parameter = PARAMETER.get(kind) or (kind if kind in PARAMETER.values() else "user")
         if actor.endswith(OPT_OUT):
-            value, words = ("opt_out", "Opt {} out") if lets_in else ("remove_opt_out", "End the opt-out of {}")
+            value, words = (
+                ("opt_out", later("Opt {actor} out"))
+                if lets_in
+                else ("remove_opt_out", later("End the opt-out of {actor}"))
+            )
         else:
-            value, words = ("true", "Let {} in") if lets_in else ("false", "Take {} out")
-        return self(value, words.format(named or actor), parameter, target)
+            value, words = ("true", later("Let {actor} in")) if lets_in else ("false", later("Take {actor} out"))
+        return self(value, say(words, actor=named or actor), parameter, target)

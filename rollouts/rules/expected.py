@@ -10,6 +10,7 @@ from enum import StrEnum
 from .exposure import EVERYONE, NOBODY, Comparison, Exposure, apart, as_percentage, compare
 from .machine import LIVE
 from .ramp import Ramp
+from .words import say
 
 
 class Audience(StrEnum):
@@ -33,11 +34,11 @@ class Presence(StrEnum):
     @property
     def words(self) -> str:
         return {
-            "unread": "not read yet",
-            "set": "set",
-            "unset_off": "unset (default off)",
-            "unset_on": "unset (default on)",
-            "unknown": "unknown to GitLab",
+            "unread": say("not read yet"),
+            "set": say("set"),
+            "unset_off": say("unset (default off)"),
+            "unset_on": say("unset (default on)"),
+            "unknown": say("unknown to GitLab"),
         }[self.value]
 
 
@@ -53,11 +54,11 @@ class Drift(StrEnum):
     @property
     def words(self) -> str:
         return {
-            "none": "As planned",
-            "ahead": "More people see the model than approved",
-            "behind": "Fewer people see the model than planned",
-            "different": "Other people see the model than planned",
-            "missing": "GitLab does not know the flag",
+            "none": say("As planned"),
+            "ahead": say("More people see the model than approved"),
+            "behind": say("Fewer people see the model than planned"),
+            "different": say("Other people see the model than planned"),
+            "missing": say("GitLab does not know the flag"),
         }[self.value]
 
 
@@ -144,7 +145,7 @@ def drift(expected: Exposure, reading: FlagReading) -> Drift:
 def drift_in_words(kind: Drift, expected: Exposure, reading: FlagReading) -> str:
     """«GitLab: 50 % of actors. Plan: 25 % of actors. More people see the model than approved.»"""
     read, planned = difference_in_words(expected, reading)
-    return f"GitLab: {read}. Plan: {planned}. {kind.words}."
+    return say("GitLab: {read}. Plan: {planned}. {drift}.", read=read, planned=planned, drift=kind.words)
 
 
 def difference_in_words(expected: Exposure, reading: FlagReading) -> tuple[str, str]:
@@ -152,5 +153,5 @@ def difference_in_words(expected: Exposure, reading: FlagReading) -> tuple[str, 
     if reading.presence is not Presence.SET or reading.exposure is None:
         return reading.words, expected.words
     read, planned = apart(reading.exposure, expected)
-    nothing = "nobody else" if not expected.is_nobody and not reading.exposure.is_nobody else "nobody"
+    nothing = say("nobody else") if not expected.is_nobody and not reading.exposure.is_nobody else say("nobody")
     return (nothing if read.is_nobody else read.words), (nothing if planned.is_nobody else planned.words)

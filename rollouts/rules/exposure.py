@@ -13,6 +13,8 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
 
+from .words import joined, listed, say, say_n
+
 OPT_OUT = ":opt_out"
 FULL = Decimal(100)
 NOTHING = Decimal(0)
@@ -198,20 +200,27 @@ class Exposure:
     def words(self) -> str:
         """Who sees it, in plain words: «25 % of actors, group acme_team_members and 3 actors»."""
         if self.boolean:
-            return "everyone"
-        parts = []
+            return say("everyone")
+        parts: list[str] = []
         if self.percentage_of_actors:
-            parts.append(f"{plain_number(self.percentage_of_actors)} % of actors")
+            parts.append(say("{n} % of actors", n=plain_number(self.percentage_of_actors)))
         if self.percentage_of_time:
-            parts.append(f"{plain_number(self.percentage_of_time)} % of the time (deprecated by GitLab)")
+            n = plain_number(self.percentage_of_time)
+            parts.append(say("{n} % of the time (deprecated by GitLab)", n=n))
         if self.groups:
-            parts.append(("group " if len(self.groups) == 1 else "groups ") + ", ".join(sorted(self.groups)))
+            names = joined(sorted(self.groups), ", ")
+            parts.append(
+                say("group {names}", names=names) if len(self.groups) == 1 else say("groups {names}", names=names)
+            )
         if self.named_actors:
-            parts.append(f"{len(self.named_actors)} named actor{'s' if len(self.named_actors) > 1 else ''}")
+            parts.append(say_n("{n} named actor", "{n} named actors", len(self.named_actors)))
         if self.unknown_gates:
-            parts.append("gates that the portal does not know: " + ", ".join(sorted(self.unknown_gates)))
-        said = " and ".join(([", ".join(parts[:-1])] if parts[:-1] else []) + parts[-1:]) or "nobody"
-        return f"{said}, without {len(self.opt_outs)} opted out" if self.opt_outs else said
+            names = joined(sorted(self.unknown_gates), ", ")
+            parts.append(say("gates that the portal does not know: {names}", names=names))
+        said = listed(parts) or say("nobody")
+        if self.opt_outs:
+            return say("{who}, without {n} opted out", who=said, n=len(self.opt_outs))
+        return said
 
 
 NOBODY = Exposure()

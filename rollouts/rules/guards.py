@@ -15,9 +15,22 @@ from .checklist import Gate, ItemKind
 from .expected import Audience, Presence, drift
 from .exposure import widens
 from .facts import PhaseFacts, RolloutFacts
-from .machine import LIVE, PHASE_VERBS, ROLLOUT_VERBS, SETTLED, PhaseState, Role, RolloutState, Verb
+from .machine import (
+    LIVE,
+    PHASE_VERBS,
+    ROLE_WORDS,
+    ROLLOUT_VERBS,
+    SETTLED,
+    PhaseState,
+    Role,
+    RolloutState,
+    Verb,
+    state_in_words,
+)
+from .moments import day_and_clock
 from .people import ANYBODY, Person
 from .ramp import soak_left
+from .words import any_of, joined, say
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +62,12 @@ def blockers(
     a second confirmation; four eyes, the approvals, the role and the state can't be overridden.
     """
     rule, phase = PHASE_VERBS[verb], facts.phase(phase_name)
-    found = [] if verb in BY_POLICY and phase.request else role_blockers(rule, person, phase.title)
+    found = [] if verb in BY_POLICY and phase.request else role_blockers(rule, person)
     if phase.state not in rule.sources:
         return [*found, _wrong_state(rule, phase.title, phase.state)]
     found += _reason(rule, wish.reason)
     if facts.state in OVER and verb != "roll_back":
-        found.append(Blocker("rollout_over", f"The rollout is {facts.state}."))
+        found.append(Blocker("rollout_over", say("The rollout is {state}.", state=state_in_words(facts.state))))
     found += GUARDS.get(verb, _no_more)(facts, phase, person, wish)
     return _overridden(rule, facts, found, person, wish) if wish.override else found
 
@@ -62,13 +75,17 @@ def blockers(
 def rollout_blockers(verb: str, facts: RolloutFacts, person: Person, *, reason: str = "") -> list[Blocker]:
     """The same for what is done to the rollout as a whole: ``abandon`` and ``close``."""
     rule = ROLLOUT_VERBS[verb]
-    found = role_blockers(rule, person, "the rollout")
+    found = role_blockers(rule, person)
     if facts.state not in rule.sources:
-        return [*found, _wrong_state(rule, "The rollout", facts.state)]
+        return [*found, _wrong_state(rule, say("The rollout"), facts.state)]
     found += _reason(rule, reason)
     if verb == "abandon":
         found += [
-            Blocker("phase_live", f"{phase.title} is {phase.state}: roll it back first.", phase.where)
+            Blocker(
+                "phase_live",
+                say("{phase} is {state}: roll it back first.", phase=phase.title, state=state_in_words(phase.state)),
+                phase.where,
+            )
             for phase in facts.phases
             if phase.state in LIVE
         ]
@@ -76,19 +93,33 @@ def rollout_blockers(verb: str, facts: RolloutFacts, person: Person, *, reason: 
         found.append(
             Blocker(
                 "flag_still_set",
-                f"The flag {facts.flag} is {facts.reading.presence.words} in GitLab. "
-                "Remove it from the code, then delete its record in every environment.",
+                say(
+                    "The flag {flag} is {presence} in GitLab. "
+                    "Remove it from the code, then delete its record in every environment.",
+                    flag=facts.flag,
+                    presence=facts.reading.presence.words,
+                ),
                 "#exposure",
             )
         )
     return found
 
 
-def role_blockers(rule: Verb, person: Person, what: str) -> list[Blocker]:
+def role_blockers(rule: Verb, person: Person) -> list[Blocker]:
     """The one blocker that says which role is lacking, or none."""
     if person.has(rule.role):
         return []
-    return [Blocker("role", f"{rule.label} takes the role {rule.role}; {person.name} has not got it.")]
+    return [
+        Blocker(
+            "role",
+            say(
+                "{label} takes the role {role}; {person} has not got it.",
+                label=rule.label,
+                role=ROLE_WORDS[rule.role],
+                person=person.name,
+            ),
+        )
+    ]
 
 
 def standing_in_the_way(verb: str, facts: RolloutFacts, phase: PhaseFacts) -> list[Blocker]:
@@ -109,22 +140,28 @@ def next_step_blockers(facts: RolloutFacts, phase: PhaseFacts, to: int | None = 
     opening = phase.opening
     wanted = facts.target(phase, to)
     if opening.ramp is None or opening.step is None or opening.ramp.after(opening.step) is None:
-        return [*found, Blocker("last_step", "There is no further step: complete the phase.", phase.where)]
+        return [*found, Blocker("last_step", say("There is no further step: complete the phase."), phase.where)]
     if wanted is None or wanted.percentage is None:
         return [*found, _no_such_step(phase, to)]
     soak = opening.ramp.at(opening.step).soak
-    found += _soak_blockers(facts, phase, soak, f"{opening.step} %")
+    found += _soak_blockers(facts, phase, soak, say("{n} %", n=opening.step))
     found += _lock_blockers(facts) + _approval_blockers(facts, phase, to)
-    return found + capacity.blockers(facts.capacity, wanted.after.least_reach, f"{wanted.percentage} %")
+    return found + capacity.blockers(facts.capacity, wanted.after.least_reach, say("{n} %", n=wanted.percentage))
 
 
 def _no_such_step(phase: PhaseFacts, to: int | None) -> Blocker:
     ramp = phase.opening.ramp
     if ramp is None:
-        return Blocker("no_such_step", f"{phase.title} has no steps: leave the percentage out.", phase.where)
-    left = [f"{step.percentage} %" for step in ramp.steps if step.percentage > (phase.opening.step or 0)]
+        return Blocker(
+            "no_such_step", say("{phase} has no steps: leave the percentage out.", phase=phase.title), phase.where
+        )
+    left = [say("{n} %", n=step.percentage) for step in ramp.steps if step.percentage > (phase.opening.step or 0)]
     return Blocker(
-        "no_such_step", f"{to} % is no later step of {phase.title}. There are: {', '.join(left)}.", phase.where
+        "no_such_step",
+        say(
+            "{to} % is no later step of {phase}. There are: {left}.", to=to, phase=phase.title, left=joined(left, ", ")
+        ),
+        phase.where,
     )
 
 
@@ -138,7 +175,9 @@ def _lock_blockers(facts: RolloutFacts) -> list[Blocker]:
     found = [
         Blocker(
             "change_lock",
-            f"Change lock: {lock.title}{f', until {lock.until:%-d %b %H:%M} UTC' if lock.until else ''}.",
+            say("Change lock: {lock}, until {until} UTC.", lock=lock.title, until=day_and_clock(lock.until))
+            if lock.until
+            else say("Change lock: {lock}.", lock=lock.title),
             lock.where,
         )
         for lock in facts.locks
@@ -148,57 +187,73 @@ def _lock_blockers(facts: RolloutFacts) -> list[Blocker]:
 
 def _request(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
     found = [
-        Blocker("another_request", f"{other.title} waits for approval already: one request at a time.", other.where)
+        Blocker(
+            "another_request",
+            say("{other} waits for approval already: one request at a time.", other=other.title),
+            other.where,
+        )
         for other in facts.phases
         if other.request is not None and (other is phase or other.state == PhaseState.REQUESTED)
     ]
     if facts.target(phase, wish.to) is None:
         is_last = phase.state == PhaseState.ACTIVE and wish.to is None
-        last = Blocker("last_step", "There is no further step to ask for: complete the phase.", phase.where)
+        last = Blocker("last_step", say("There is no further step to ask for: complete the phase."), phase.where)
         found.append(last if is_last else _no_such_step(phase, wish.to))
     elif facts.policy(phase, wish.to) is None:
         found.append(
-            Blocker("not_needed", "This step needs no request of its own: the phase's approval covers it.", phase.where)
+            Blocker(
+                "not_needed", say("This step needs no request of its own: the phase's approval covers it."), phase.where
+            )
         )
     return found
 
 
 def _approve(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
     if phase.request is None:
-        return [Blocker("no_request", f"Nothing of {phase.title} waits for approval.", phase.where)]
+        return [Blocker("no_request", say("Nothing of {phase} waits for approval.", phase=phase.title), phase.where)]
     return approvals.blockers_of_approval(phase.request, person, facts.now, seen=wish.seen, where=phase.where)
 
 
 def _reject(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
     if phase.request is None:
-        return [Blocker("no_request", f"Nothing of {phase.title} waits for approval.", phase.where)]
+        return [Blocker("no_request", say("Nothing of {phase} waits for approval.", phase=phase.title), phase.where)]
     found = phase.request.why_not(person.identity, person.roles, person.groups)
     if phase.request.state == approvals.RequestState.GRANTED:
-        found.append(Blocker("granted", "It is approved already: withdraw it instead.", phase.where))
+        found.append(Blocker("granted", say("It is approved already: withdraw it instead."), phase.where))
     return found
 
 
 def _withdraw(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
     if phase.request is None:
-        return [Blocker("no_request", f"Nothing of {phase.title} was asked for.", phase.where)]
+        return [Blocker("no_request", say("Nothing of {phase} was asked for.", phase=phase.title), phase.where)]
     return []
 
 
 def _start(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
     found = _approval_blockers(facts, phase, wish.to)
     found += [
-        Blocker("item_open", f"{item.title}: {item.verdict.words}.", item.where)
+        Blocker("item_open", say("{item}: {fact}.", item=item.title, fact=item.verdict.words), item.where)
         for item in facts.open_items(phase, Gate.START)
         if item.kind not in (ItemKind.CAPACITY, ItemKind.FLAG)  # these two have blockers of their own, below
     ]
     found += [
-        Blocker("earlier_phase_open", f"{earlier.title} is {earlier.state}: it comes first.", earlier.where)
+        Blocker(
+            "earlier_phase_open",
+            say("{earlier} is {state}: it comes first.", earlier=earlier.title, state=state_in_words(earlier.state)),
+            earlier.where,
+        )
         for earlier in facts.before(phase)
         if earlier.state not in SETTLED
     ]
     found += _lock_blockers(facts)
     if facts.reading.presence in (Presence.UNKNOWN, Presence.UNREAD):
-        found.append(Blocker("flag_missing", f"The flag {facts.flag} is {facts.reading.presence.words}.", "#exposure"))
+        found.append(
+            Blocker(
+                "flag_missing",
+                say("The flag {flag} is {presence}.", flag=facts.flag, presence=facts.reading.presence.words),
+                "#exposure",
+            )
+        )
     if facts.is_stale:
         found.append(_stale(facts))
     if facts.reading.exposure is not None and widens(facts.expected, facts.reading.exposure):
@@ -206,14 +261,24 @@ def _start(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -
         found.append(
             Blocker(
                 "flag_ahead",
-                f"GitLab is at {facts.reading.words}, the plan at {facts.expected.words}: {kind.words.lower()}.",
+                say(
+                    "GitLab is at {reading}, the plan at {expected}. {kind}.",
+                    reading=facts.reading.words,
+                    expected=facts.expected.words,
+                    kind=kind.words,
+                ),
                 "#exposure",
             )
         )
-    found += [Blocker("flag_shared", f"{title} is live on the same flag.", "#exposure") for title in facts.others_live]
+    found += [
+        Blocker("flag_shared", say("{title} is live on the same flag.", title=title), "#exposure")
+        for title in facts.others_live
+    ]
     if phase.unresolved:
         names = ", ".join(phase.unresolved)
-        found.append(Blocker("actors_unresolved", f"GitLab has not told who these are: {names}.", phase.where))
+        found.append(
+            Blocker("actors_unresolved", say("GitLab has not told who these are: {names}.", names=names), phase.where)
+        )
     wanted = facts.target(phase, wish.to)
     if wanted is None:
         return [*found, _no_such_step(phase, wish.to)]
@@ -227,12 +292,12 @@ def _advance(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish)
 
 def _complete(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
     found = [
-        Blocker("item_open", f"{item.title}: {item.verdict.words}.", item.where)
+        Blocker("item_open", say("{item}: {fact}.", item=item.title, fact=item.verdict.words), item.where)
         for item in facts.open_items(phase, Gate.COMPLETE)
     ]
     opening = phase.opening
     if opening.audience is Audience.PERCENTAGE and (opening.step or 0) < 100:
-        found.append(Blocker("not_whole", f"It stands at {opening.step} %, not at 100 %.", phase.where))
+        found.append(Blocker("not_whole", say("It stands at {step} %, not at 100 %.", step=opening.step), phase.where))
     found += _reading_blockers(facts, phase)
     return found + _soak_blockers(facts, phase, phase.final_soak, phase.title)
 
@@ -242,7 +307,13 @@ def _reading_blockers(facts: RolloutFacts, phase: PhaseFacts) -> list[Blocker]:
     if not facts.is_confirmed:
         found.append(
             Blocker(
-                "not_confirmed", f"GitLab is at {facts.reading.words}, the plan at {facts.expected.words}.", "#exposure"
+                "not_confirmed",
+                say(
+                    "GitLab is at {reading}, the plan at {expected}.",
+                    reading=facts.reading.words,
+                    expected=facts.expected.words,
+                ),
+                "#exposure",
             )
         )
     return found
@@ -251,17 +322,17 @@ def _reading_blockers(facts: RolloutFacts, phase: PhaseFacts) -> list[Blocker]:
 def _soak_blockers(facts: RolloutFacts, phase: PhaseFacts, soak: timedelta, what: str) -> list[Blocker]:
     left = soak_left(phase.confirmed_at, soak, facts.now)
     if left is None:
-        words = f"{what} must stand {in_words(soak)} from when GitLab is read at it."
+        words = say("{what} must stand {length} from when GitLab is read at it.", what=what, length=in_words(soak))
         return [Blocker("soak", words, phase.where)] if soak else []
     if left:
-        return [Blocker("soak", f"{what} must stand {in_words(left)} more.", phase.where)]
+        return [Blocker("soak", say("{what} must stand {length} more.", what=what, length=in_words(left)), phase.where)]
     return []
 
 
 def _skip(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
     if phase.optional:
         return []
-    return [Blocker("not_optional", f"{phase.title} is required: it can't be skipped.", phase.where)]
+    return [Blocker("not_optional", say("{phase} is required: it can't be skipped.", phase=phase.title), phase.where)]
 
 
 def _no_more(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
@@ -284,33 +355,48 @@ BY_POLICY = frozenset({"approve", "reject"})
 
 def _stale(facts: RolloutFacts) -> Blocker:
     if facts.reading.read_at is None:
-        return Blocker("reading_stale", "GitLab has not been read for this flag yet.", "/sync/")
+        return Blocker("reading_stale", say("GitLab has not been read for this flag yet."), "/sync/")
     age = in_words(facts.now - facts.reading.read_at)
     return Blocker(
-        "reading_stale", f"The newest reading is {age} old; {in_words(facts.freshness)} is the limit.", "/sync/"
+        "reading_stale",
+        say("The newest reading is {age} old; {length} is the limit.", age=age, length=in_words(facts.freshness)),
+        "/sync/",
     )
 
 
 def _wrong_state(rule: Verb, what: str, state: str) -> Blocker:
-    allowed = " or ".join(sorted(source.replace("_", " ") for source in rule.sources))
-    return Blocker("state", f"{what} is {state.replace('_', ' ')}; {rule.label.lower()} needs it {allowed}.")
+    allowed = any_of([state_in_words(source) for source in sorted(rule.sources)])
+    return Blocker(
+        "state",
+        say(
+            "{what} is {state}; «{verb}» needs it {allowed}.",
+            what=what,
+            state=state_in_words(state),
+            verb=rule.label,
+            allowed=allowed,
+        ),
+    )
 
 
 def _reason(rule: Verb, reason: str) -> list[Blocker]:
     if rule.needs_reason and not reason.strip():
-        return [Blocker("reason_missing", f"{rule.label} needs a reason.")]
+        return [Blocker("reason_missing", say("{label} needs a reason.", label=rule.label))]
     return []
 
 
 def _overridden(rule: Verb, facts: RolloutFacts, found: list[Blocker], person: Person, wish: Wish) -> list[Blocker]:
     left = [blocker for blocker in found if not (rule.overridable and blocker.code in OVERRIDABLE)]
     if not rule.overridable:
-        left.append(Blocker("override", f"{rule.label} can't be overridden, only start and advance can."))
+        left.append(
+            Blocker("override", say("{label} can't be overridden, only start and advance can.", label=rule.label))
+        )
     if not person.has(Role.ADMIN):
-        left.append(Blocker("role", f"An override takes the role admin; {person.name} has not got it."))
+        left.append(
+            Blocker("role", say("An override takes the role admin; {person} has not got it.", person=person.name))
+        )
     if not wish.reason.strip():
-        left.append(Blocker("reason_missing", "An override needs a reason."))
+        left.append(Blocker("reason_missing", say("An override needs a reason.")))
     if wish.confirm != facts.slug:
-        said = f"An override needs a second confirmation: repeat the rollout's short name, {facts.slug}."
+        said = say("An override needs a second confirmation: repeat the rollout's short name, {slug}.", slug=facts.slug)
         left.append(Blocker("confirmation_missing", said))
     return left

@@ -8,7 +8,8 @@ from enum import StrEnum
 
 from .expected import Drift, drift, drift_in_words
 from .facts import RolloutFacts
-from .machine import PhaseState, RolloutState
+from .machine import PhaseState, RolloutState, state_in_words
+from .words import say
 
 
 class Health(StrEnum):
@@ -24,12 +25,12 @@ class Health(StrEnum):
     @property
     def words(self) -> str:
         return {
-            "drifting": "drifting",
-            "stale": "not known",
-            "waiting": "waiting for GitLab",
-            "as_planned": "as planned",
-            "overdue": "overdue for clean-up",
-            "over": "over",
+            "drifting": say("drifting"),
+            "stale": say("not known"),
+            "waiting": say("waiting for GitLab"),
+            "as_planned": say("as planned"),
+            "overdue": say("overdue for clean-up"),
+            "over": say("over"),
         }[self.value]
 
 
@@ -55,17 +56,17 @@ def judge(facts: RolloutFacts, *, is_overdue: bool = False) -> State:
     kind = drift(facts.expected, facts.reading)
     sentence = drift_in_words(kind, facts.expected, facts.reading)
     if facts.state in (RolloutState.ABANDONED, RolloutState.CLOSED):
-        return State(Health.OVER, Drift.NONE, f"The rollout is {facts.state}.")
+        return State(Health.OVER, Drift.NONE, say("The rollout is {state}.", state=state_in_words(facts.state)))
     waits = any(phase.state == PhaseState.ACTIVE and phase.confirmed_at is None for phase in facts.phases)
     if kind is Drift.BEHIND and waits:
         return State(Health.WAITING, kind, sentence)
     if kind is not Drift.NONE:
         return State(Health.DRIFTING, kind, sentence)
     if facts.is_stale:
-        return State(Health.STALE, kind, "The newest reading is too old: the portal does not know.")
+        return State(Health.STALE, kind, say("The newest reading is too old: the portal does not know."))
     if is_overdue:
-        return State(Health.OVERDUE, kind, "The flag has outlived its type.")
-    return State(Health.AS_PLANNED, kind, f"GitLab: {facts.reading.words}.")
+        return State(Health.OVERDUE, kind, say("The flag has outlived its type."))
+    return State(Health.AS_PLANNED, kind, say("GitLab: {reading}.", reading=facts.reading.words))
 
 
 def overdue_since(flag_type: str, born: datetime | None, now: datetime) -> date | None:

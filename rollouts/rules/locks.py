@@ -6,9 +6,28 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
+from .words import say
 from .zones import edge, zone
 
-DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+DAYS = (
+    say("Monday"),
+    say("Tuesday"),
+    say("Wednesday"),
+    say("Thursday"),
+    say("Friday"),
+    say("Saturday"),
+    say("Sunday"),
+)
+#: Each of them.
+EACH = (
+    say("Mondays"),
+    say("Tuesdays"),
+    say("Wednesdays"),
+    say("Thursdays"),
+    say("Fridays"),
+    say("Saturdays"),
+    say("Sundays"),
+)
 _DAY = timedelta(days=1)
 _WEEK = timedelta(weeks=1)
 
@@ -71,8 +90,14 @@ class Weekly:
     @property
     def words(self) -> str:
         """«Fridays 12:00 to Mondays 09:00, Europe/Berlin»"""
-        starts = f"{DAYS[self.from_day]}s {_clock(self.from_time)}"
-        return f"{starts} to {DAYS[self.to_day]}s {_clock(self.to_time)}, {self.zone}"
+        return say(
+            "{from_day} {from_clock} to {to_day} {to_clock}, {zone}",
+            from_day=EACH[self.from_day],
+            from_clock=_clock(self.from_time),
+            to_day=EACH[self.to_day],
+            to_clock=_clock(self.to_time),
+            zone=self.zone,
+        )
 
     def windows(self, since: datetime, until: datetime) -> list[Window]:
         """The occurrences that touch [since, until), whole, in order; none overlaps another.

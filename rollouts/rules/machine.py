@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from .words import Phrase, later, say
+
 
 class PhaseState(StrEnum):
     PLANNED = "planned"
@@ -35,6 +37,42 @@ class Role(StrEnum):
 
 
 P = PhaseState
+R = RolloutState
+#: States of phases and rollouts, and roles, as sentences say them.
+STATE_WORDS: dict[str, Phrase] = {
+    P.PLANNED: say("planned"),
+    P.REQUESTED: say("requested"),
+    P.APPROVED: say("approved"),
+    P.ACTIVE: say("active"),
+    P.PAUSED: say("paused"),
+    P.COMPLETED: say("completed"),
+    P.SKIPPED: say("skipped"),
+    P.ROLLED_BACK: say("rolled back"),
+    R.DRAFT: say("draft"),
+    R.UNDERWAY: say("underway"),
+    R.ABANDONED: say("abandoned"),
+    R.CLOSED: say("closed"),
+}
+ROLE_WORDS: dict[str, Phrase] = {
+    Role.VIEWER: say("viewer"),
+    Role.MANAGER: say("manager"),
+    Role.APPROVER: say("approver"),
+    Role.ADMIN: say("admin"),
+}
+#: Several who have a role.
+ROLES_WORDS: dict[str, Phrase] = {
+    Role.VIEWER: say("viewers"),
+    Role.MANAGER: say("managers"),
+    Role.APPROVER: say("approvers"),
+    Role.ADMIN: say("admins"),
+}
+
+
+def state_in_words(state: str) -> str:
+    """«rolled back»"""
+    return STATE_WORDS.get(state, state.replace("_", " "))
+
+
 #: States in which a phase's exposure is expected in GitLab.
 LIVE = frozenset({P.ACTIVE, P.PAUSED, P.COMPLETED})
 #: States in which a phase moves or waits for somebody.
@@ -62,6 +100,10 @@ class Verb:
     def sources(self) -> frozenset[str]:
         return frozenset(self.moves)
 
+    def did(self, what: object) -> Phrase:
+        """«started All users»"""
+        return say(self.past, what=what)
+
 
 #: While a phase is active its next step may need a request of its own: asking and answering leave it active.
 STEP: dict[str, str] = {P.ACTIVE: P.ACTIVE}
@@ -72,25 +114,44 @@ def _by_name(*verbs: Verb) -> dict[str, Verb]:
 
 
 PHASE_VERBS: dict[str, Verb] = _by_name(
-    Verb("request", {P.PLANNED: P.REQUESTED, **STEP}, Role.MANAGER, "Ask for approval", "asked for"),
-    Verb("approve", {P.REQUESTED: P.APPROVED, **STEP}, Role.APPROVER, "Approve", "approved"),
-    Verb("reject", {P.REQUESTED: P.PLANNED, **STEP}, Role.APPROVER, "Reject", "rejected", needs_reason=True),
-    Verb("withdraw", {P.REQUESTED: P.PLANNED, P.APPROVED: P.PLANNED, **STEP}, Role.MANAGER, "Withdraw", "withdrew"),
-    Verb("start", {P.APPROVED: P.ACTIVE}, Role.MANAGER, "Start", "started", overridable=True),
-    Verb("advance", STEP, Role.MANAGER, "Advance", "advanced", overridable=True),
-    Verb("pause", {P.ACTIVE: P.PAUSED}, Role.MANAGER, "Pause", "paused"),
-    Verb("resume", {P.PAUSED: P.ACTIVE}, Role.MANAGER, "Resume", "resumed"),
-    Verb("complete", {P.ACTIVE: P.COMPLETED}, Role.MANAGER, "Complete", "completed"),
-    Verb("skip", {P.PLANNED: P.SKIPPED}, Role.MANAGER, "Skip", "skipped", needs_reason=True),
+    Verb("request", {P.PLANNED: P.REQUESTED, **STEP}, Role.MANAGER, say("Ask for approval"), later("asked for {what}")),
+    Verb("approve", {P.REQUESTED: P.APPROVED, **STEP}, Role.APPROVER, say("Approve"), later("approved {what}")),
+    Verb(
+        "reject",
+        {P.REQUESTED: P.PLANNED, **STEP},
+        Role.APPROVER,
+        say("Reject"),
+        later("rejected {what}"),
+        needs_reason=True,
+    ),
+    Verb(
+        "withdraw",
+        {P.REQUESTED: P.PLANNED, P.APPROVED: P.PLANNED, **STEP},
+        Role.MANAGER,
+        say("Withdraw"),
+        later("withdrew {what}"),
+    ),
+    Verb("start", {P.APPROVED: P.ACTIVE}, Role.MANAGER, say("Start"), later("started {what}"), overridable=True),
+    Verb("advance", STEP, Role.MANAGER, say("Advance"), later("advanced {what}"), overridable=True),
+    Verb("pause", {P.ACTIVE: P.PAUSED}, Role.MANAGER, say("Pause"), later("paused {what}")),
+    Verb("resume", {P.PAUSED: P.ACTIVE}, Role.MANAGER, say("Resume"), later("resumed {what}")),
+    Verb("complete", {P.ACTIVE: P.COMPLETED}, Role.MANAGER, say("Complete"), later("completed {what}")),
+    Verb("skip", {P.PLANNED: P.SKIPPED}, Role.MANAGER, say("Skip"), later("skipped {what}"), needs_reason=True),
     Verb(
         "roll_back",
         {P.ACTIVE: P.ROLLED_BACK, P.PAUSED: P.ROLLED_BACK, P.COMPLETED: P.ROLLED_BACK},
         Role.MANAGER,
-        "Roll back",
-        "rolled back",
+        say("Roll back"),
+        later("rolled back {what}"),
         needs_reason=True,
     ),
-    Verb("retry", {P.ROLLED_BACK: P.ROLLED_BACK}, Role.MANAGER, "Try again", "planned another attempt of"),
+    Verb(
+        "retry",
+        {P.ROLLED_BACK: P.ROLLED_BACK},
+        Role.MANAGER,
+        say("Try again"),
+        later("planned another attempt of {what}"),
+    ),
 )
 #: What nobody presses: a request that outlives its time, an approval that no longer stands.
 BY_ITSELF: dict[str, Mapping[str, str]] = {
@@ -98,17 +159,16 @@ BY_ITSELF: dict[str, Mapping[str, str]] = {
     "lapse": {P.APPROVED: P.REQUESTED, **STEP},
 }
 
-R = RolloutState
 ROLLOUT_VERBS: dict[str, Verb] = _by_name(
     Verb(
         "abandon",
         {R.DRAFT: R.ABANDONED, R.UNDERWAY: R.ABANDONED, R.ROLLED_BACK: R.ABANDONED},
         Role.MANAGER,
-        "Abandon",
-        "abandoned",
+        say("Abandon"),
+        later("abandoned {what}"),
         needs_reason=True,
     ),
-    Verb("close", {R.COMPLETED: R.CLOSED}, Role.MANAGER, "Close", "closed"),
+    Verb("close", {R.COMPLETED: R.CLOSED}, Role.MANAGER, say("Close"), later("closed {what}")),
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
+from .words import Phrase, say
 from .zones import to_utc
 
 FIRST, LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
@@ -27,6 +28,28 @@ def parse_moment(value: object) -> datetime:
     if not FIRST <= moment < LAST:
         raise ValueError(f"{value[:40]} is out of this century. {HOW}")
     return moment
+
+
+#: As in «1 Dec 09:00».
+MONTHS = (
+    say("Jan"),
+    say("Feb"),
+    say("Mar"),
+    say("Apr"),
+    say("May"),
+    say("Jun"),
+    say("Jul"),
+    say("Aug"),
+    say("Sep"),
+    say("Oct"),
+    say("Nov"),
+    say("Dec"),
+)
+
+
+def day_and_clock(moment: datetime) -> Phrase:
+    """«1 Dec 09:00», as the moment's own zone has it."""
+    return say("{day} {month} {clock}", day=moment.day, month=MONTHS[moment.month - 1], clock=f"{moment:%H:%M}")
 
 
 def _naive(written: str) -> datetime:

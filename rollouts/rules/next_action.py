@@ -9,8 +9,9 @@ from . import guards
 from .checklist import Gate
 from .expected import Drift, Presence, difference_in_words, drift
 from .facts import PhaseFacts, RolloutFacts
-from .machine import SETTLED, PhaseState, Role, RolloutState
+from .machine import SETTLED, PhaseState, Role, RolloutState, state_in_words
 from .people import ANYBODY, Person
+from .words import say, say_n
 
 
 class Turn(StrEnum):
@@ -35,11 +36,17 @@ class NextAction:
 def next_action(facts: RolloutFacts, person: Person) -> NextAction:
     """The one thing that brings the rollout on, or why nothing does for now."""
     if facts.state in (RolloutState.ABANDONED, RolloutState.CLOSED):
-        return NextAction("Nothing", Turn.NOBODYS, f"The rollout is {facts.state}.")
+        return NextAction(
+            say("Nothing"), Turn.NOBODYS, say("The rollout is {state}.", state=state_in_words(facts.state))
+        )
     kind = drift(facts.expected, facts.reading)
     if kind in (Drift.AHEAD, Drift.DIFFERENT, Drift.MISSING):
         planned = difference_in_words(facts.expected, facts.reading)[1]
-        return NextAction(f"Set the flag back to {planned}", _manager(facts, person), f"{kind.words}.")
+        return NextAction(
+            say("Set the flag back to {planned}", planned=planned),
+            _manager(facts, person),
+            say("{drift}.", drift=kind.words),
+        )
     phase = next((phase for phase in facts.phases if phase.state not in SETTLED), None)
     if phase is None:
         return _clean_up(facts, person)
@@ -48,8 +55,10 @@ def next_action(facts: RolloutFacts, person: Person) -> NextAction:
 
 def _clean_up(facts: RolloutFacts, person: Person) -> NextAction:
     if facts.reading.presence is Presence.SET:
-        return NextAction("Remove the flag", _manager(facts, person), "from the code, then its record in GitLab")
-    return NextAction("Close the rollout", _manager(facts, person), "the flag is gone", verb="close")
+        return NextAction(
+            say("Remove the flag"), _manager(facts, person), say("from the code, then its record in GitLab")
+        )
+    return NextAction(say("Close the rollout"), _manager(facts, person), say("the flag is gone"), verb="close")
 
 
 def _of_phase(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> NextAction:
@@ -63,18 +72,31 @@ def _of_phase(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> NextAct
         case PhaseState.ACTIVE:
             return _go_on(facts, phase, person)
         case PhaseState.PAUSED:
-            return NextAction(f"Resume {phase.title}", _manager(facts, person), "paused", "resume", phase.name)
+            return NextAction(
+                say("Resume {phase}", phase=phase.title), _manager(facts, person), say("paused"), "resume", phase.name
+            )
         case _:
-            return NextAction(f"Try {phase.title} again", _manager(facts, person), "rolled back", "retry", phase.name)
+            return NextAction(
+                say("Try {phase} again", phase=phase.title),
+                _manager(facts, person),
+                say("rolled back"),
+                "retry",
+                phase.name,
+            )
 
 
 def _before_start(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> NextAction:
     missing = facts.open_items(phase, Gate.START)
     if not missing:
         turn = _manager(facts, person)
-        return NextAction(f"Ask for {phase.title}", turn, "nothing is missing", "request", phase.name)
-    more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
-    return NextAction(missing[0].title, _manager(facts, person), f"{missing[0].verdict.words.rstrip('.')}{more}")
+        return NextAction(
+            say("Ask for {phase}", phase=phase.title), turn, say("nothing is missing"), "request", phase.name
+        )
+    first, left = missing[0], len(missing) - 1
+    detail = first.verdict.words
+    if left:
+        detail = say_n("{fact}, and {n} more", "{fact}, and {n} more", left, fact=detail)
+    return NextAction(first.title, _manager(facts, person), detail)
 
 
 def _decide(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> NextAction:
@@ -82,34 +104,46 @@ def _decide(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> NextActio
     request = phase.request
     assert request is not None
     may = not guards.blockers("approve", facts, phase.name, person)
-    title = request.target.words(phase.title) if request.target else phase.title
-    given = f", {len(request.counting())} of {request.policy.needed} approvals" if request.policy.needed > 1 else ""
-    words = f"Approve {title[:1].lower()}{title[1:]}" if title.startswith("Start ") else f"Approve {title}"
-    turn = Turn.YOURS if may else Turn.OTHERS
-    return NextAction(words, turn, f"asked by {request.requested_by}{given}", "approve", phase.name)
+    target, needed = request.target, request.policy.needed
+    words = target.words_to_approve(phase.title) if target else say("Approve {title}", title=phase.title)
+    detail = say("asked by {who}", who=request.requested_by)
+    if needed > 1:
+        given = len(request.counting())
+        detail = say(
+            "asked by {who}, {given} of {needed} approvals", who=request.requested_by, given=given, needed=needed
+        )
+    return NextAction(words, Turn.YOURS if may else Turn.OTHERS, detail, "approve", phase.name)
 
 
 def _start(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> NextAction:
     found = guards.blockers("start", facts, phase.name, ANYBODY)
     if found:
-        return NextAction(f"Before {phase.title} starts", _manager(facts, person), found[0].message)
-    return NextAction(f"Start {phase.title}", _manager(facts, person), "approved", "start", phase.name)
+        return NextAction(say("Before {phase} starts", phase=phase.title), _manager(facts, person), found[0].message)
+    return NextAction(
+        say("Start {phase}", phase=phase.title), _manager(facts, person), say("approved"), "start", phase.name
+    )
 
 
 def _go_on(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> NextAction:
     if not facts.is_confirmed:
         read, planned = difference_in_words(facts.expected, facts.reading)
-        return NextAction(f"Set the flag to {planned}", _manager(facts, person), f"GitLab: {read}")
+        return NextAction(
+            say("Set the flag to {planned}", planned=planned), _manager(facts, person), say("GitLab: {read}", read=read)
+        )
     wanted = facts.target(phase)
     if phase.request is not None and not phase.request.is_granted(facts.now):
         return _decide(facts, phase, person)
     verb = "advance" if wanted else "complete"
     found = guards.blockers(verb, facts, phase.name, ANYBODY)
-    words = f"Advance to {wanted.percentage} %" if wanted else f"Complete {phase.title}"
+    words = (
+        say("Advance to {percentage} %", percentage=wanted.percentage)
+        if wanted
+        else say("Complete {phase}", phase=phase.title)
+    )
     if not found:
-        return NextAction(words, _manager(facts, person), "nothing blocks it", verb, phase.name)
+        return NextAction(words, _manager(facts, person), say("nothing blocks it"), verb, phase.name)
     if wanted and "approval_missing" in {blocker.code for blocker in found}:
-        ask = f"Ask for {wanted.percentage} %"
+        ask = say("Ask for {percentage} %", percentage=wanted.percentage)
         return NextAction(ask, _manager(facts, person), found[0].message, "request", phase.name)
     if {blocker.code for blocker in found} <= {"soak", "change_lock"}:
         return NextAction(words, Turn.NOBODYS, found[0].message, verb, phase.name)

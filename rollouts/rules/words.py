@@ -85,6 +85,18 @@ def listed(parts: Sequence[str]) -> Phrase:
     return say("{these} and {last}", these=joined(parts[:-1], ", "), last=parts[-1])
 
 
+def any_of(parts: Sequence[str]) -> Phrase:
+    """«a», «a or b», «a, b or c»."""
+    if len(parts) < 2:
+        return joined(parts)
+    return say("{these} or {last}", these=joined(parts[:-1], ", "), last=parts[-1])
+
+
+def later(template: str) -> str:
+    """Marks a template for translators where it is kept to be said later."""
+    return template
+
+
 def spoken(text: str) -> str:
     """What a reader sees, as plain text; any text that is no phrase is as it is."""
     if not isinstance(text, Phrase):

@@ -169,7 +169,7 @@ def _planned(phase: Phase) -> str:
     """«percentage; 1 % for 15m, 100 % for 15m; final soak 1d»"""
     steps = ", ".join(f"{step.percentage} % for {short(step.soak)}" for step in phase.steps.all())
     who = ", ".join([*sorted(phase.actors), *sorted(phase.groups)])
-    parts = (phase.get_audience_display(), who, steps, f"final soak {short(phase.final_soak)}")
+    parts = (phase.audience.replace("_", " "), who, steps, f"final soak {short(phase.final_soak)}")
     return "; ".join(filter(None, parts))
 
 

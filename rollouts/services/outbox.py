@@ -57,7 +57,7 @@ def owe(
             instance=link.project.instance,
             rollout=rollout,
             phase=phase,
-            title=f"Note on {link.reference}: {PHASE_VERBS[verb].past} {phase}"[:300],
+            title=f"Note on {link.reference}: {PHASE_VERBS[verb].did(str(phase))}"[:300],
             payload={"project": link.project.path, "iid": link.iid, "body": words},
             asked_by=by.name,
             asked_at=now,

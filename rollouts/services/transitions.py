@@ -15,7 +15,8 @@ from ..rules.blockers import Blocker
 from ..rules.expected import Audience
 from ..rules.facts import RolloutFacts
 from ..rules.guards import Wish
-from ..rules.machine import LIVE, PHASE_VERBS, ROLLOUT_VERBS, RolloutState, rollout_state
+from ..rules.machine import LIVE, PHASE_VERBS, ROLLOUT_VERBS, RolloutState, rollout_state, state_in_words
+from ..rules.words import say
 from . import approvals, outbox, overrides
 from . import facts as facts_of
 from .reconcile import JOB, reconcile
@@ -88,7 +89,7 @@ def _note(verb: str, phase: Phase, by: Actor, wish: Wish) -> str:
     at = f" ({phase.percentage} %)" if phase.percentage and verb in ("start", "advance") else ""
     why = f"\n\n> {wish.reason}" if wish.reason else ""
     loud = " **Overridden.**" if wish.override else ""
-    return f"**{by.name}** {PHASE_VERBS[verb].past} **{phase}**{at}.{loud}{why}"
+    return f"**{by.name}** {PHASE_VERBS[verb].did(f'**{phase}**')}{at}.{loud}{why}"
 
 
 def said_in(form: Mapping[str, str]) -> dict[str, Any]:
@@ -178,16 +179,12 @@ def url_of(blocker: Blocker, rollout: Rollout) -> str:
 
 def _refuse_if_overtaken(current: Phase, phase: Phase, seen: int | None) -> None:
     if current.pk != phase.pk or (seen is not None and current.version != seen):
-        state = current.state.replace("_", " ")
-        raise Refused(
-            [
-                Blocker(
-                    "changed_meanwhile",
-                    f"Somebody was faster: {current.title} is {state} by now. Look at the page again.",
-                    f"#phase-{current.name}",
-                )
-            ]
+        said = say(
+            "Somebody was faster: {phase} is {state} by now. Look at the page again.",
+            phase=current.title,
+            state=state_in_words(current.state),
         )
+        raise Refused([Blocker("changed_meanwhile", said, f"#phase-{current.name}")])
 
 
 @dataclass(slots=True)

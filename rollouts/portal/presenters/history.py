@@ -4,74 +4,85 @@ from __future__ import annotations
 
 from ...models import AuditEvent
 from ...rules.machine import PHASE_VERBS, ROLLOUT_VERBS
+from ...rules.words import joined, later, say
 
+#: Templates of what else happens, by verb.
 DONE = {
-    "plan.apply": "applied the plan of",
-    "template.load": "loaded the template",
-    "instance.configure": "configured the GitLab instance",
-    "flag.import": "imported the flag",
-    "flag.define": "read the definition of",
-    "model.import": "imported the AI model",
-    "model.quota": "set the quota of",
-    "actor.resolve": "learned who is",
-    "item.confirm": "confirmed",
-    "item.unconfirm": "took back the confirmation of",
-    "reading.enter": "entered a reading of",
-    "approval.void": "asks approvers again: what was asked for has changed:",
-    "approval.lapse": "asks approvers again: an approval no longer counts:",
-    "approval.expire": "let the request expire:",
-    "override.review": "reviewed the override:",
-    "model.retire": "set the retirement of",
-    "template.save": "saved the template",
-    "person.give_role": "gave a role to",
-    "person.take_role": "took a role from",
-    "token.issue": "issued the API token",
-    "token.revoke": "revoked the API token",
-    "lock.end": "ended the change lock",
-    "outbox.cancel": "cancelled",
-    "outbox.again": "asked to try again:",
-    "admin.add": "added",
-    "admin.change": "changed",
-    "admin.delete": "deleted",
+    "plan.apply": later("applied the plan of {what}"),
+    "template.load": later("loaded the template {what}"),
+    "instance.configure": later("configured the GitLab instance {what}"),
+    "flag.import": later("imported the flag {what}"),
+    "flag.define": later("read the definition of {what}"),
+    "model.import": later("imported the AI model {what}"),
+    "model.quota": later("set the quota of {what}"),
+    "actor.resolve": later("learned who {what} is"),
+    "item.confirm": later("confirmed {what}"),
+    "item.unconfirm": later("took back the confirmation of {what}"),
+    "reading.enter": later("entered a reading of {what}"),
+    "approval.void": later("asks approvers again: what was asked for has changed: {what}"),
+    "approval.lapse": later("asks approvers again: an approval no longer counts: {what}"),
+    "approval.expire": later("let the request expire: {what}"),
+    "override.review": later("reviewed the override: {what}"),
+    "admin.add": later("added {what}"),
+    "admin.change": later("changed {what}"),
+    "admin.delete": later("deleted {what}"),
+    "model.retire": later("set the retirement of {what}"),
+    "template.save": later("saved the template {what}"),
+    "person.give_role": later("gave a role to {what}"),
+    "person.take_role": later("took a role from {what}"),
+    "token.issue": later("issued the API token {what}"),
+    "token.revoke": later("revoked the API token {what}"),
+    "lock.end": later("ended the change lock {what}"),
+    "outbox.cancel": later("cancelled {what}"),
+    "outbox.again": later("asked to try again: {what}"),
 }
 
 
 def sentence(event: AuditEvent) -> str:
     """What happened, without who: «started All users», «read at 25 % of actors»."""
+    return say("{did}", did=_did(event))
+
+
+def _did(event: AuditEvent) -> str:
     room, _, verb = event.verb.partition(".")
+    what, after = event.object_name, event.after
     if event.verb == "phase.advance":
-        return f"advanced {event.object_name} to {event.after.get('percentage')} %"
-    if room == "phase" and verb in ("request", "approve", "reject", "withdraw") and event.after.get("percentage"):
-        return f"{PHASE_VERBS[verb].past} {event.object_name} at {event.after['percentage']} %"
+        return say("advanced {what} to {percentage} %", what=what, percentage=after.get("percentage"))
+    if room == "phase" and verb in ("request", "approve", "reject", "withdraw") and after.get("percentage"):
+        return PHASE_VERBS[verb].did(say("{what} at {percentage} %", what=what, percentage=after["percentage"]))
     if room == "phase" and verb in PHASE_VERBS:
-        return f"{PHASE_VERBS[verb].past} {event.object_name}"
+        return PHASE_VERBS[verb].did(what)
     if room == "rollout" and verb in ROLLOUT_VERBS:
-        return f"{ROLLOUT_VERBS[verb].past} {event.object_name}"
+        return ROLLOUT_VERBS[verb].did(what)
+    read, plan = after.get("gitlab"), after.get("plan")
     match event.verb:
         case "phase.confirmed":
-            return f"confirmed {event.object_name}: GitLab is at {event.after.get('gitlab', 'what is expected')}"
+            at = read or say("what is expected")
+            return say("confirmed {what}: GitLab is at {read}", what=what, read=at)
         case "phase.unconfirmed":
-            return f"found GitLab at {event.after.get('gitlab')}, the plan at {event.after.get('plan')}"
+            return say("found GitLab at {read}, the plan at {plan}", read=read, plan=plan)
         case "drift.began":
-            return f"found drift: GitLab at {event.after.get('gitlab')}, the plan at {event.after.get('plan')}"
+            return say("found drift: GitLab at {read}, the plan at {plan}", read=read, plan=plan)
         case "drift.ended":
-            return "found that the drift has ended"
+            return say("found that the drift has ended")
         case "flag.read":
-            return f"read {event.object_name}: {event.after.get('read', '')}"
+            return say("read {what}: {read}", what=what, read=after.get("read", ""))
         case "issue.read":
-            if event.after.get("found") is False:
-                return f"no longer found {event.object_name}"
-            state = event.after.get("state")
-            return f"read {event.object_name}" + (f": {state}" if state else "")
-    return f"{DONE.get(event.verb, event.verb)} {event.object_name}"
+            if after.get("found") is False:
+                return say("no longer found {what}", what=what)
+            state = after.get("state")
+            return say("read {what}: {read}", what=what, read=state) if state else say("read {what}", what=what)
+    if event.verb in DONE:
+        return say(DONE[event.verb], what=what)
+    return joined([event.verb, what])
 
 
 def who(event: AuditEvent) -> str:
     """The actor as a page names it: the sync is GitLab's voice."""
-    return "The portal" if event.actor_kind == AuditEvent.ActorKind.JOB else event.actor
+    return say("The portal") if event.actor_kind == AuditEvent.ActorKind.JOB else event.actor
 
 
 def told(event: AuditEvent) -> str:
     """The whole of it, for who does not see where it happened: «Claude Haiku: mia started All users»."""
-    about = f"{event.rollout.title}: " if event.rollout else ""
-    return f"{about}{who(event)} {sentence(event)}"
+    deed = say("{who} {did}", who=who(event), did=sentence(event))
+    return say("{rollout}: {deed}", rollout=event.rollout.title, deed=deed) if event.rollout else deed

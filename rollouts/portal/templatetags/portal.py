@@ -6,12 +6,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
+from django.utils.translation import gettext
 
 from ...models import AuditEvent, clock
 from ...rules.blockers import in_words
+from ...rules.words import say
 from ...rules.words import spoken as in_readers_language
 from ..presenters import history
 
@@ -19,15 +22,12 @@ register = template.Library()
 
 
 @register.simple_tag
-def age(moment: datetime | None, missing: str = "never") -> SafeString | str:
+def age(moment: datetime | None, missing: str = "") -> SafeString | str:
     """«3 h ago», with the exact time in reach."""
     if moment is None:
-        return missing
-    gone = clock.now() - moment
-    said = " ".join(in_words(gone).split()[:2])
-    return format_html(
-        '<time datetime="{}" title="{}" data-ago>{} ago</time>', moment.isoformat(), exactly(moment), said
-    )
+        return missing or gettext("never")
+    gone = say("{length} ago", length=in_words(clock.now() - moment, units=1))
+    return format_html('<time datetime="{}" title="{}" data-ago>{}</time>', moment.isoformat(), exactly(moment), gone)
 
 
 @register.simple_tag
@@ -35,15 +35,14 @@ def lasting(moment: datetime | None) -> SafeString | str:
     """«4 d»: how long since, with the exact time in reach."""
     if moment is None:
         return ""
-    said = " ".join(in_words(clock.now() - moment).split()[:2])
-    return format_html(
-        '<time datetime="{}" title="since {}" data-for>{}</time>', moment.isoformat(), exactly(moment), said
-    )
+    lasted, since = in_words(clock.now() - moment, units=1), say("since {moment}", moment=exactly(moment))
+    return format_html('<time datetime="{}" title="{}" data-for>{}</time>', moment.isoformat(), since, lasted)
 
 
 def exactly(moment: datetime) -> str:
     """The moment in the viewer's zone, to the second, with the zone."""
-    return f"{localtime(moment):%-d %b %Y %H:%M:%S %Z}"
+    local = localtime(moment)
+    return f"{date_format(local, 'SHORT_DATE_FORMAT')} {local:%H:%M:%S %Z}"
 
 
 @register.filter

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from ...audit.actor import Actor
 from ...models import ApprovalRequest, Override, clock
 from ...rules.machine import PHASE_VERBS
+from ...rules.words import say, spoken
 from ...services import locks, transitions
 from ...services.refusals import Refused
 from ..presenters import inbox as present
@@ -45,12 +46,12 @@ def decide(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
     asked: ApprovalRequest = get_object_or_404(ApprovalRequest.objects.select_related("phase__rollout"), pk=pk)
     if verb not in VERBS:
         raise Http404(f"There is no {verb} of a request.")
-    what = f"{PHASE_VERBS[verb].label}: {asked.phase} of {asked.phase.rollout}"
+    what = say("{phase} of {rollout}", phase=asked.phase, rollout=asked.phase.rollout)
     try:
         transitions.perform(verb, asked.phase, by=Actor.of(request.user), **transitions.said_in(request.POST))
     except Refused as refused:
-        return _page(request, refused, what)
-    messages.success(request, f"You {PHASE_VERBS[verb].past} {asked.phase} of {asked.phase.rollout}.")
+        return _page(request, refused, say("{verb}: {what}", verb=PHASE_VERBS[verb].label, what=what))
+    messages.success(request, spoken(say("You {did}.", did=PHASE_VERBS[verb].did(what))))
     response = HttpResponseRedirect(reverse("portal:approvals"))
     response.status_code = 303
     return response

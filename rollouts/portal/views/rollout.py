@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from ...audit.actor import Actor
 from ...models import ChecklistItem, Override, Phase, Rollout, clock
 from ...rules.machine import PHASE_VERBS, ROLLOUT_VERBS
+from ...rules.words import say, spoken
 from ...services import checklist, facts, overrides, rehearsal, transitions
 from ...services.refusals import Refused
 from ..presenters import portfolio, rollout_page
@@ -63,7 +64,7 @@ def transition(request: HttpRequest, slug: str, phase: str, verb: str) -> HttpRe
         )
     except Refused as refused:
         return _page(request, slug, refused, f"{rule.label}: {current.title}")
-    messages.success(request, f"You {rule.past} {done}.")
+    messages.success(request, spoken(say("You {did}.", did=rule.did(done))))
     return _back(slug)
 
 
@@ -92,7 +93,7 @@ def rollout_verb(request: HttpRequest, slug: str, verb: str) -> HttpResponse:
         transitions.perform_on_rollout(verb, whole, by=Actor.of(request.user), reason=request.POST.get("reason", ""))
     except Refused as refused:
         return _page(request, slug, refused, ROLLOUT_VERBS[verb].label)
-    messages.success(request, f"You {ROLLOUT_VERBS[verb].past} {whole.title}.")
+    messages.success(request, spoken(say("You {did}.", did=ROLLOUT_VERBS[verb].did(whole.title))))
     return _back(slug)
 
 
