@@ -85,10 +85,10 @@ class Document:
 
 def read(text: str | bytes, *, source: str = "plan.yaml", limit: int = LIMIT, nodes: int = MOST_NODES) -> Document:
     """Read one YAML mapping. Raises ``DocumentRefused`` with every fault that it found."""
-    return _Reader(_clean(text, source, limit), source, nodes).document()
+    return _Reader(clean(text, source, limit), source, nodes).document()
 
 
-def _clean(text: str | bytes, source: str, limit: int) -> str:
+def clean(text: str | bytes, source: str, limit: int) -> str:
     """Printable text of an allowed size, or ``DocumentRefused``."""
 
     def refused(line: int, message: str) -> DocumentRefused:

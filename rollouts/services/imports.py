@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from django.db import transaction
 from django.utils.text import slugify
 
 from ..audit.actor import Actor
@@ -16,6 +17,7 @@ from ..rules.blockers import Blocker
 from ..rules.catalogue import CatalogueModel, FeatureSetting
 from ..rules.definitions import FlagDefinition
 from ..rules.machine import Role
+from ..rules.model_sheet import COLUMNS, SheetModel
 from .instances import default_instance
 from .refusals import refuse_if
 
@@ -31,6 +33,15 @@ DEFINED = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One thing that was new or changed: each field that differs, before and after."""
+
+    name: str
+    is_new: bool
+    fields: tuple[tuple[str, object, object], ...]
+
+
 @dataclass(slots=True)
 class Imported:
     """How many were new, changed, and the same as before."""
@@ -39,6 +50,13 @@ class Imported:
     changed: int = 0
     same: int = 0
     names: list[str] = field(default_factory=list)
+    changes: list[Taken] = field(default_factory=list)
+
+    def add(self, other: Imported) -> None:
+        """Count what another import took as well."""
+        self.new, self.changed, self.same = self.new + other.new, self.changed + other.changed, self.same + other.same
+        self.names += other.names
+        self.changes += other.changes
 
     def count(self, is_new: bool, is_changed: bool, name: str) -> None:
         if is_new:
@@ -60,7 +78,7 @@ def import_flags(definitions: Iterable[FlagDefinition], *, by: Actor) -> Importe
     for definition in definitions:
         flag = known.get(definition.name) or FeatureFlag(instance=instance, name=definition.name)
         values: dict[str, object] = {name: getattr(definition, name) for name in DEFINED}
-        imported.count(*_take_over(flag, values, "flag.import", by), definition.name)
+        _count(imported, flag, values, "flag.import", by, definition.name)
     return imported
 
 
@@ -95,24 +113,78 @@ def import_models(models: Iterable[CatalogueModel], features: Iterable[FeatureSe
         if features:
             values["default_for"] = sorted(default_for[entry.identifier])
             values["selectable_for"] = sorted(selectable_for[entry.identifier])
-        imported.count(*_take_over(model, values, "model.import", by), entry.identifier)
+        _count(imported, model, values, "model.import", by, entry.identifier)
     return imported
 
 
-def _take_over(thing: AuditedModel, values: dict[str, object], verb: str, by: Actor) -> tuple[bool, bool]:
-    """Store what differs, with one event. Says whether the thing is new, and whether anything changed."""
+def import_sheet(models: Iterable[SheetModel], *, by: Actor) -> Imported:
+    """Take a sheet over into AI models, by slug: what it says of each, and nothing else. Raises ``Refused``."""
+    refuse_if(_role_blockers(by))
+    rows = list(models)
+    known = {model.slug: model for model in AIModel.objects.filter(slug__in=[row.slug for row in rows])}
+    named = dict(AIModel.objects.exclude(catalogue_identifier="").values_list("catalogue_identifier", "slug"))
+    found = []
+    for row in rows:
+        identifier = row.values.get("catalogue_identifier")
+        if identifier and named.setdefault(identifier, row.slug) != row.slug:
+            said = f"Line {row.line}: {named[identifier]} has the catalogue's identifier {identifier} already."
+            found.append(Blocker("identifier_taken", f"{said} Take it out of one of them."))
+        if row.slug not in known and not row.values.get("name"):
+            found.append(Blocker("name_missing", f"Line {row.line}: {row.slug} is new and needs a name. Add it."))
+    refuse_if(found)
+    imported = Imported()
+    for row in rows:
+        model = known.get(row.slug) or AIModel(slug=row.slug)
+        _count(imported, model, row.values, "model.import", by, row.slug)
+    return imported
+
+
+def export_models() -> list[dict[str, object]]:
+    """Every AI model as ``rules.model_sheet`` writes it."""
+    return [dict(row) for row in AIModel.objects.order_by("slug").values(*COLUMNS)]
+
+
+class _OnlyLooking(Exception):
+    """Ends a dry run: everything is taken back."""
+
+
+def looked_at(take: Callable[[], Imported]) -> Imported:
+    """What an import would do: it is done, told, and taken back. Raises ``Refused``."""
+    imported = Imported()
+    try:
+        with transaction.atomic():
+            imported = take()
+            raise _OnlyLooking
+    except _OnlyLooking:
+        return imported
+
+
+def _count(
+    imported: Imported, thing: AuditedModel, values: Mapping[str, object], verb: str, by: Actor, name: str
+) -> None:
+    is_new, differs = _take_over(thing, values, verb, by)
+    imported.count(is_new, is_new or bool(differs), name)
+    if is_new or differs:
+        imported.changes.append(Taken(name, is_new, differs))
+
+
+def _take_over(
+    thing: AuditedModel, values: Mapping[str, object], verb: str, by: Actor
+) -> tuple[bool, tuple[tuple[str, object, object], ...]]:
+    """Store what differs, with one event. Says whether the thing is new, and each field with before and after."""
     is_new = thing.pk is None
     if not is_new and all(getattr(thing, name) == value for name, value in values.items()):
-        return False, False
+        return False, ()
     with deed(verb, by=by) as doing:
         if isinstance(thing, AIModel) and is_new and (twin := AIModel.objects.filter(slug=thing.slug).first()):
             twin.catalogue_identifier = thing.catalogue_identifier
             thing, is_new = twin, False
+        before = {name: None if is_new else getattr(thing, name) for name in values}
         for name, value in values.items():
             setattr(thing, name, value)
         thing.save()
         doing.about = thing
-    return is_new, True
+    return is_new, tuple((name, before[name], value) for name, value in values.items() if before[name] != value)
 
 
 def _role_blockers(by: Actor) -> list[Blocker]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..audit.actor import Actor
 from ..audit.deeds import deed
 from ..models import PlanTemplate
+from ..rules.blockers import Blocker
+from ..rules.machine import Role
 from ..rules.template import Template, parse_template
+from .refusals import refuse_if
 
 FOLDER = Path(__file__).parent.parent / "plan_templates"
 
@@ -25,6 +29,45 @@ def ensure_builtin() -> None:
                 template.title, template.document = parsed.title, document
                 template.save()
                 doing.about = template
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What saving a document did: ``before`` is what stood there, empty for a new template."""
+
+    template: PlanTemplate
+    before: str
+    parsed: Template
+
+    @property
+    def is_same(self) -> bool:
+        return self.before == self.template.document
+
+
+def save(document: str | bytes, *, by: Actor, source: str) -> Saved:
+    """Make a template of a document, or change the one of its name; the same again changes nothing.
+
+    Raises ``DocumentRefused`` (with lines) or ``Refused``; then nothing changed.
+    """
+    parsed = parse_template(document, source=source)
+    written = document.decode("utf-8") if isinstance(document, bytes) else document
+    written = written.removeprefix("\ufeff").replace("\r\n", "\n")
+    with deed("template.save", by=by) as doing:
+        found = []
+        if not by.person.has(Role.ADMIN):
+            found.append(Blocker("role", f"Saving a template takes the role admin; {by.name} has not got it."))
+        known = PlanTemplate.objects.select_for_update().filter(slug=parsed.slug).first()
+        if known is not None and known.builtin and known.document != written:
+            said = f"{source}: {parsed.slug} comes with the portal and follows its releases. Give yours another name."
+            found.append(Blocker("builtin", said))
+        refuse_if(found)
+        template = known or PlanTemplate(slug=parsed.slug)
+        before = known.document if known else ""
+        if before != written:
+            template.title, template.document = parsed.title, written
+            template.save()
+        doing.about = template
+    return Saved(template, before, parsed)
 
 
 def all_templates() -> dict[str, Template]:

@@ -1,0 +1,232 @@
+"""What a new rollout from a template would look like, what differs from what is stored, and whom that concerns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from difflib import unified_diff
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from ..models import PlanTemplate, clock
+from ..portal.presenters import track
+from ..portal.presenters.track import Track
+from ..rules.blockers import in_words
+from ..rules.capacity import Capacity
+from ..rules.document import DocumentRefused, Fault
+from ..rules.expected import Audience, Drift, FlagReading, Opening, Presence
+from ..rules.facts import PhaseFacts, RolloutFacts
+from ..rules.ramp import Ramp, Step
+from ..rules.template import Template, TemplateItem, TemplatePhase, parse_template
+
+WIDTH, HEIGHT, LEFT, BOTTOM = 640.0, 150.0, 40.0, 24.0
+AROUND = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """A fault with the line that it is about."""
+
+    fault: Fault
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class DiffLine:
+    """``look`` is add, del or same."""
+
+    look: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """The ramp at its quickest: percentage over time."""
+
+    points: str
+    levels: tuple[tuple[float, int], ...]
+    ticks: tuple[tuple[float, str], ...]
+    words: str
+    width: float = WIDTH
+    height: float = HEIGHT
+    left: float = LEFT
+
+
+@dataclass(frozen=True, slots=True)
+class PhasePreview:
+    phase: TemplatePhase
+    who: str
+    steps: tuple[tuple[int, str], ...]
+    final_soak: str
+    policy: str
+    items: tuple[TemplateItem, ...]
+    curve: Curve | None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """Either ``wrong`` says why there is no rollout to show, or the rest shows it."""
+
+    wrong: tuple[Wrong, ...] = ()
+    template: Template | None = None
+    track: Track | None = None
+    items: tuple[TemplateItem, ...] = ()
+    phases: tuple[PhasePreview, ...] = ()
+    diff: tuple[DiffLine, ...] = ()
+    effects: tuple[str, ...] = ()
+
+    @property
+    def lines(self) -> str:
+        """The lines with faults, for the editor's margin."""
+        return " ".join(str(one.fault.line) for one in self.wrong if one.fault.line)
+
+
+def of(document: str, *, slug: str, stored: PlanTemplate | None) -> Preview:
+    """One query at most: how many rollouts were made from what is stored."""
+    document = document.replace("\r\n", "\n")
+    try:
+        template = parse_template(document, source=slug or "template")
+    except DocumentRefused as refused:
+        lines = document.split("\n")
+        told = (Wrong(one, lines[one.line - 1][:160] if 0 < one.line <= len(lines) else "") for one in refused.faults)
+        return Preview(wrong=tuple(told), diff=diff(stored.document if stored else "", document))
+    return Preview(
+        template=template,
+        track=track.track(_facts(template), Drift.NONE),
+        items=template.items_of(None),
+        phases=tuple(_phase(phase, template) for phase in template.phases),
+        diff=diff(stored.document if stored else "", document),
+        effects=tuple(_effects(stored, template)) if stored else (),
+    )
+
+
+def diff(before: str, after: str) -> tuple[DiffLine, ...]:
+    """Only where there is something to differ from."""
+    if not before or before == after:
+        return ()
+    lines = list(unified_diff(before.split("\n"), after.split("\n"), lineterm="", n=AROUND))[2:]
+    looks = {"+": "add", "-": "del"}
+    return tuple(DiffLine(looks.get(line[:1], "same"), line) for line in lines)
+
+
+def _facts(template: Template) -> RolloutFacts:
+    """A rollout that begins: everything planned, nothing read."""
+    phases = tuple(
+        PhaseFacts(
+            name=phase.name,
+            title=phase.title,
+            state="planned",
+            optional=phase.optional,
+            opening=Opening(
+                state="planned",
+                audience=_audience(phase),
+                ramp=Ramp(tuple(Step(step, phase.soak) for step in phase.steps)) if _has_ramp(phase) else None,
+            ),
+            policy=phase.approvals,
+        )
+        for phase in template.phases
+    )
+    return RolloutFacts(
+        state="draft",
+        phases=phases,
+        items=(),
+        flag="",
+        reading=FlagReading(Presence.UNREAD, None, None, None),
+        capacity=Capacity(None, None),
+        freshness=timedelta(),
+        now=clock.now(),
+    )
+
+
+def _has_ramp(phase: TemplatePhase) -> bool:
+    return phase.audience == "everyone" and phase.method == "percentage"
+
+
+def _audience(phase: TemplatePhase) -> Audience:
+    if phase.audience == "everyone":
+        return Audience.PERCENTAGE if _has_ramp(phase) else Audience.ALL_AT_ONCE
+    return Audience(phase.audience)
+
+
+def _phase(phase: TemplatePhase, template: Template) -> PhasePreview:
+    has_ramp = _has_ramp(phase)
+    if phase.audience == "everyone":
+        who = _("All users, by percentage") if has_ramp else _("All users, all at once")
+    else:
+        kind = _("Named users, groups and projects") if phase.audience == "actors" else _("Feature groups")
+        names = ", ".join(phase.actors or phase.groups) or _("named in the plan")
+        who = f"{kind}: {names}"
+    return PhasePreview(
+        phase=phase,
+        who=who,
+        steps=tuple((step, in_words(phase.soak)) for step in phase.steps) if has_ramp else (),
+        final_soak=in_words(phase.final_soak) if phase.audience == "everyone" else "",
+        policy=phase.approvals.words(has_ramp=has_ramp),
+        items=template.items_of(phase.name),
+        curve=_curve(phase) if has_ramp else None,
+    )
+
+
+def _curve(phase: TemplatePhase) -> Curve:
+    """Each step after the soak of the one before, the last one for the final soak."""
+    begins = [phase.soak * number for number in range(len(phase.steps))]
+    whole = begins[-1] + phase.final_soak
+    span = max(whole.total_seconds(), 1.0)
+
+    def x(moment: timedelta) -> float:
+        return round(LEFT + moment.total_seconds() / span * (WIDTH - LEFT - 10), 1)
+
+    def y(percentage: int) -> float:
+        return round(10 + (1 - percentage / 100) * (HEIGHT - BOTTOM - 10), 1)
+
+    points, level = [], 0
+    for begin, percentage in zip(begins, phase.steps, strict=True):
+        points += [f"{x(begin)},{y(level)}", f"{x(begin)},{y(percentage)}"]
+        level = percentage
+    points.append(f"{x(whole)},{y(level)}")
+    words = _("At its quickest %(steps)s %% take %(ramp)s, and %(whole)s until the phase may complete.") % {
+        "steps": ", ".join(map(str, phase.steps)),
+        "ramp": in_words(begins[-1]) if begins[-1] else _("no time"),
+        "whole": in_words(whole),
+    }
+    return Curve(
+        points=" ".join(points),
+        levels=tuple((y(percentage), percentage) for percentage in (0, 50, 100)),
+        ticks=((x(timedelta()), _("start")), (x(whole), in_words(whole))),
+        words=words,
+    )
+
+
+def _effects(stored: PlanTemplate, after: Template) -> Iterator[str]:
+    """What saving would mean for rollouts that were made from it before."""
+    number = stored.rollouts.count()
+    if not number:
+        yield _("No rollout was made from it yet: nothing else changes.")
+        return
+    yield ngettext(
+        "%(number)s rollout was made from it. It keeps its phases, steps, soaks and checklist: they were copied.",
+        "%(number)s rollouts were made from it. They keep their phases, steps, soaks and checklists: they were copied.",
+        number,
+    ) % {"number": number}
+    try:
+        before = stored.template
+    except DocumentRefused:
+        return
+    for phase in after.phases:
+        if phase.name not in before.phase_names:
+            yield _("%(title)s is new: they get it when their plan is applied the next time.") % {"title": phase.title}
+        elif phase.approvals != before.phase(phase.name).approvals:
+            has_ramp = _has_ramp(phase)
+            told = {"title": phase.title, "words": phase.approvals.words(has_ramp=has_ramp)}
+            yield (
+                _("Who must approve %(title)s changes for them at once: %(words)s Open requests are asked for anew.")
+                % told
+            )
+    for phase in before.phases:
+        if phase.name not in after.phase_names:
+            told = {"title": phase.title}
+            yield _("%(title)s is gone: they keep it, but their plans can't be applied any more as they are.") % told
+    if before.issues != after.issues:
+        yield _("Issues that are still missing are made from the new texts.")
