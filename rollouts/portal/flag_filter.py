@@ -36,8 +36,9 @@ class Known:
     @classmethod
     def read(cls) -> Known:
         """Two queries."""
-        rows = set(FeatureFlag.objects.values_list("instance_id", "instance__name", "type", "group", "milestone"))
-        carried = FeatureFlag.objects.carried().exclude(group="").values_list("instance_id", "group")
+        said = ("instance_id", "instance__name", "type", "group", "milestone")
+        rows = list(FeatureFlag.objects.order_by().values_list(*said).distinct())
+        carried = FeatureFlag.objects.carried().order_by().exclude(group="").values_list("instance_id", "group")
         ours: dict[int, set[str]] = defaultdict(set)
         for instance, group in carried:
             ours[instance].add(group)

@@ -37,7 +37,7 @@ class Choices:
 
     @classmethod
     def read(cls) -> Choices:
-        rows = set(AIModel.objects.order_by().values_list("provider", "host", "capability"))
+        rows = list(AIModel.objects.order_by().values_list("provider", "host", "capability").distinct())
         providers, hosts, capabilities = (sorted({row[at] for row in rows} - {""}) for at in range(3))
         return cls(providers, hosts, capabilities)
 

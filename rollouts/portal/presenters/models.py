@@ -94,7 +94,7 @@ class TookPart:
 def rows(models: Sequence[AIModel], now: datetime) -> list[ModelRow]:
     """Two queries, whatever their number."""
     parts: dict[int, list[Rollout]] = {model.pk: [] for model in models}
-    for rollout in Rollout.objects.all().of_models(models) if models else ():
+    for rollout in Rollout.objects.exclude(state=R.ABANDONED).of_models(models) if models else ():
         for pk in {rollout.ai_model_id, rollout.baseline_id}:
             if pk in parts:
                 parts[pk].append(rollout)

@@ -16,6 +16,7 @@ from ..presenters import models as present
 from ..sorting import Column, column
 
 PER_PAGE = 50
+PARTS_PER_PAGE = 25
 
 
 @require_safe
@@ -47,10 +48,12 @@ def _columns(request: HttpRequest, sort: str) -> list[Column]:
 def model(request: HttpRequest, slug: str) -> HttpResponse:
     found = get_object_or_404(AIModel, slug=slug)
     now = clock.now()
-    rollouts = list(Rollout.objects.whole().filter(Q(ai_model=found) | Q(baseline=found)).order_by("title", "pk"))
+    took_part = Rollout.objects.whole().filter(Q(ai_model=found) | Q(baseline=found)).order_by("-created_at", "pk")
+    page = Paginator(took_part, PARTS_PER_PAGE).get_page(request.GET.get("page"))
     context = {
         "model": found,
-        "row": present.row(found, rollouts, now),
-        "parts": present.took_part(found, rollouts, now, locks.standing(now)),
+        "row": present.rows([found], now)[0],
+        "page": page,
+        "parts": present.took_part(found, page, now, locks.standing(now)),
     }
     return render(request, "portal/model.html", context)
