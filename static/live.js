@@ -8,17 +8,17 @@ const SECOND = 1000, WHOLE_AFTER = 60 * SECOND, LONGEST_WAIT = 60 * SECOND, TOLD
 
 // Ages tick on every page, by the server's clock.
 const { now: told, ago: AGO, units = "" } = document.documentElement.dataset;
-const ahead = Date.parse(told) - Date.now(), UNITS = units.split(" ");
+const ahead = Date.parse(told) - Date.now(), UNITS = units.split("|");
 
 function lasting(since) {
-  const left = Math.max(0, Math.floor((Date.now() + ahead - since) / SECOND));
-  const at = [86400, 3600, 60, 1].findIndex((size) => left >= size);
-  return at < 0 ? `0 ${UNITS[3]}` : `${Math.floor(left / [86400, 3600, 60, 1][at])} ${UNITS[at]}`;
+  const left = Math.max(0, Math.floor((Date.now() + ahead - since) / SECOND)), sizes = [86400, 3600, 60, 1];
+  const at = left ? sizes.findIndex((size) => left >= size) : 3;
+  return UNITS[at].replace("{n}", Math.floor(left / sizes[at]));
 }
 
 function tick() {
   for (const time of document.querySelectorAll("time[data-ago], time[data-for]")) {
-    const said = time.hasAttribute("data-ago") ? AGO.replace("{}", lasting(Date.parse(time.dateTime))) : lasting(Date.parse(time.dateTime));
+    const said = time.hasAttribute("data-ago") ? AGO.replace("{length}", lasting(Date.parse(time.dateTime))) : lasting(Date.parse(time.dateTime));
     if (time.textContent !== said) time.textContent = said;
   }
 }
@@ -138,7 +138,7 @@ function follow() {
   function tell(news, waits) {
     owed = waits ? [...owed, ...news] : [];
     if (owed.length) {
-      const count = owed.length === 1 ? says.one : says.many.replace("{}", owed.length);
+      const count = owed.length === 1 ? says.one : says.many.replace("{count}", owed.length);
       show(`<button type="button" class="btn small">${count}</button> <span>${escaped(owed.at(-1))}</span>`);
     } else if (news.length) show(`<span>${escaped(news.at(-1))}</span>`, TOLD_FOR);
     else if (line.querySelector("button")) show("");

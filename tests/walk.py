@@ -87,7 +87,10 @@ class World:
         return PLAN.format(url=self.gitlab.url, **{**self.plan, **changes})
 
     def apply(self, **changes: Any) -> Rollout:
-        applied = plans.apply(self.document(**changes), by=self.actor("mia"), source="plan.yaml")
+        return self.apply_text(self.document(**changes))
+
+    def apply_text(self, document: str) -> Rollout:
+        applied = plans.apply(document, by=self.actor("mia"), source="plan.yaml")
         return self.rollout(applied.slug)
 
     def rollout(self, slug: str | None = None) -> Rollout:

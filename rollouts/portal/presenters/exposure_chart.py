@@ -31,6 +31,7 @@ TOP, BASE = 40.0, 196.0
 NAMED, EVENTS, PHASES, PHASES_END, TICKS, HEIGHT = 208.0, 232.0, 248.0, 266.0, 284.0, 292.0
 #: Narrower than this a label would not fit; a letter takes about so much.
 LETTER = 5.8
+BOLD = 6.6
 #: Marks nearer than this are drawn as one.
 MARK = 15.0
 ON = frozenset({"start", "advance", "resume", "complete", "ended", "freed"})
@@ -62,7 +63,7 @@ class Mark:
     href: str
     words: str
     shown: str
-    anchor: str
+    shown_x: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +325,8 @@ def _mark(group: list[AuditEvent], axis: TimeAxis) -> Mark:
     if len(group) > 1:
         more = ngettext("and %(count)s more", "and %(count)s more", len(group) - 1) % {"count": len(group) - 1}
         shown = f"{_cut(shown, 78)} · {more}"
+    shown = _cut(shown, 100)
+    shown_width = len(shown) * BOLD
     return Mark(
         x=number(x),
         y=number(EVENTS + 4),
@@ -332,8 +335,8 @@ def _mark(group: list[AuditEvent], axis: TimeAxis) -> Mark:
         look=look,
         href=f"#event-{group[-1].pk}",
         words=f"{when}: {_cut('; '.join(reversed(said)), 300)}",
-        shown=_cut(shown, 100),
-        anchor="start" if x < (LEFT + RIGHT) / 2 else "end",
+        shown=shown,
+        shown_x=number(min(max(x - shown_width / 2, 4.0), max(4.0, WIDTH - shown_width - 4))),
     )
 
 

@@ -16,7 +16,7 @@ from ...rules.machine import PhaseState
 from ...rules.prediction import Prediction, predict
 from ...services.course import ahead_of
 
-WIDTH, HEIGHT, LEFT, BOTTOM = 640.0, 150.0, 40.0, 24.0
+WIDTH, HEIGHT, LEFT, BOTTOM = 640.0, 150.0, 48.0, 24.0
 
 
 @dataclass(frozen=True, slots=True)
