@@ -47,9 +47,17 @@ MONTHS = (
 )
 
 
-def day_and_clock(moment: datetime) -> Phrase:
-    """«1 Dec 09:00», as the moment's own zone has it."""
-    return say("{day} {month} {clock}", day=moment.day, month=MONTHS[moment.month - 1], clock=f"{moment:%H:%M}")
+def day_and_clock(moment: datetime, *, with_year: bool = False) -> Phrase:
+    """«1 Dec 09:00» or «1 Dec 2026 09:00», as the moment's own zone has it."""
+    month, clock = MONTHS[moment.month - 1], f"{moment:%H:%M}"
+    if with_year:
+        return say("{day} {month} {year} {clock}", day=moment.day, month=month, year=f"{moment.year}", clock=clock)
+    return say("{day} {month} {clock}", day=moment.day, month=month, clock=clock)
+
+
+def day_in_words(day: date) -> Phrase:
+    """«1 Dec 2026»"""
+    return say("{day} {month} {year}", day=day.day, month=MONTHS[day.month - 1], year=f"{day.year}")
 
 
 def _naive(written: str) -> datetime:

@@ -7,7 +7,8 @@ from ..audit.deeds import Deed, deed
 from ..models import ChecklistItem, Rollout, clock
 from ..rules.blockers import Blocker
 from ..rules.checklist import ItemKind
-from ..rules.machine import PhaseState, Role, RolloutState
+from ..rules.machine import PhaseState, Role, RolloutState, state_in_words
+from ..rules.words import say
 from .reconcile import reconcile
 from .refusals import refuse_if
 
@@ -26,17 +27,25 @@ def confirm(item: ChecklistItem, *, by: Actor, evidence: str, channel: str = "")
         item = _locked(item, doing)
         found = _blockers(item, by)
         if item.is_automatic:
-            found.append(Blocker("automatic", f"{item.title} checks itself from GitLab: it can't be ticked by hand."))
+            found.append(
+                Blocker(
+                    "automatic", say("{item} checks itself from GitLab: it can't be ticked by hand.", item=item.title)
+                )
+            )
         if item.confirmed_at is not None:
-            found.append(Blocker("confirmed", f"{item.confirmed_by} has confirmed it already. Undo that first."))
+            found.append(
+                Blocker("confirmed", say("{who} has confirmed it already. Undo that first.", who=item.confirmed_by))
+            )
         if not evidence:
-            found.append(Blocker("evidence_missing", "Evidence is missing: give a link or a note."))
+            found.append(Blocker("evidence_missing", say("Evidence is missing: give a link or a note.")))
         if len(evidence) > LONGEST_EVIDENCE:
             found.append(
-                Blocker("evidence_long", f"Evidence is limited to {LONGEST_EVIDENCE:,} characters: link to it.")
+                Blocker(
+                    "evidence_long", say("Evidence is limited to {most} characters: link to it.", most=LONGEST_EVIDENCE)
+                )
             )
         if item.kind == ItemKind.ANNOUNCEMENT and not channel:
-            found.append(Blocker("channel_missing", "Say in which channel it was announced."))
+            found.append(Blocker("channel_missing", say("Say in which channel it was announced.")))
         refuse_if(found)
         item.confirmed_by, item.confirmed_at, item.evidence, item.channel = (
             by.name,
@@ -55,9 +64,9 @@ def unconfirm(item: ChecklistItem, *, by: Actor, reason: str) -> ChecklistItem:
         item = _locked(item, doing)
         found = _blockers(item, by)
         if item.confirmed_at is None:
-            found.append(Blocker("not_confirmed", f"{item.title} is not confirmed."))
+            found.append(Blocker("not_confirmed", say("{item} is not confirmed.", item=item.title)))
         if not reason.strip():
-            found.append(Blocker("reason_missing", "Taking a confirmation back needs a reason."))
+            found.append(Blocker("reason_missing", say("Taking a confirmation back needs a reason.")))
         refuse_if(found)
         item.confirmed_by, item.confirmed_at, item.evidence, item.channel = "", None, "", ""
         item.save()
@@ -80,10 +89,14 @@ def _look_again(item: ChecklistItem) -> None:
 def _blockers(item: ChecklistItem, by: Actor) -> list[Blocker]:
     found = []
     if not by.person.has(Role.MANAGER):
-        found.append(Blocker("role", f"Confirming takes the role manager; {by.name} has not got it."))
+        found.append(Blocker("role", say("Confirming takes the role manager; {by} has not got it.", by=by.name)))
     if item.rollout.state in OVER:
-        found.append(Blocker("rollout_over", f"The rollout is {item.rollout.state}."))
+        found.append(Blocker("rollout_over", say("The rollout is {state}.", state=state_in_words(item.rollout.state))))
     if item.phase is not None and item.phase.state in PAST:
-        state = item.phase.state.replace("_", " ")
-        found.append(Blocker("phase_past", f"{item.phase.title} is {state}: its checklist is history."))
+        state = state_in_words(item.phase.state)
+        found.append(
+            Blocker(
+                "phase_past", say("{phase} is {state}: its checklist is history.", phase=item.phase.title, state=state)
+            )
+        )
     return found

@@ -18,6 +18,7 @@ from ..rules.catalogue import CatalogueModel, FeatureSetting
 from ..rules.definitions import FlagDefinition
 from ..rules.machine import Role
 from ..rules.model_sheet import COLUMNS, SheetModel
+from ..rules.words import say
 from .instances import default_instance
 from .refusals import refuse_if
 
@@ -190,4 +191,4 @@ def _take_over(
 def _role_blockers(by: Actor) -> list[Blocker]:
     if by.person.has(Role.ADMIN):
         return []
-    return [Blocker("role", f"Importing takes the role admin; {by.name} has not got it.")]
+    return [Blocker("role", say("Importing takes the role admin; {by} has not got it.", by=by.name))]

@@ -17,7 +17,8 @@ from ..rules.blockers import Blocker, in_words
 from ..rules.calendars import CalendarRefused, read_calendar
 from ..rules.facts import LockFacts
 from ..rules.locks import Weekly, Window
-from ..rules.machine import Role
+from ..rules.machine import ROLE_WORDS, Role
+from ..rules.words import say
 from ..rules.zones import to_utc, zone
 from .refusals import refuse_if
 
@@ -56,11 +57,13 @@ def standing(now: datetime) -> Locks:
         windows = windows_of(calendar)
         holding += [(None, LockFacts(one.title or calendar.name, one.ends_at)) for one in rules.current(windows, now)]
         if calendar.url and (calendar.read_at is None or now - calendar.read_at > CALENDAR_FRESH):
-            unread.append((None, f"The calendar {calendar.name} {_not_read(calendar.read_at, now)}."))
+            unread.append((None, _not_read(say("The calendar {name}", name=calendar.name), calendar.read_at, now)))
     freshness = timedelta(seconds=settings.FRESHNESS_SECONDS)
     for source in IncidentSource.objects.select_related("instance"):
         for issue in source.open_issues:
-            title = f"open {issue['label']} issue {source.path}#{issue['iid']}"
+            title = say(
+                "open {label} issue {reference}", label=issue["label"], reference=f"{source.path}#{issue['iid']}"
+            )
             holding.append(
                 (
                     source.instance_id,
@@ -68,7 +71,9 @@ def standing(now: datetime) -> Locks:
                 )
             )
         if source.read_at is None or now - source.read_at > freshness:
-            unread.append((source.instance_id, f"The incidents of {source.path} {_not_read(source.read_at, now)}."))
+            unread.append(
+                (source.instance_id, _not_read(say("The incidents of {path}", path=source.path), source.read_at, now))
+            )
     return Locks(tuple(holding), tuple(unread))
 
 
@@ -93,8 +98,10 @@ def windows_of(calendar: LockCalendar) -> list[Window]:
     ]
 
 
-def _not_read(read_at: datetime | None, now: datetime) -> str:
-    return f"were last read {in_words(now - read_at)} ago" if read_at else "were not read yet"
+def _not_read(what: str, read_at: datetime | None, now: datetime) -> str:
+    if read_at is None:
+        return say("{what}: not read yet.", what=what)
+    return say("{what}: last read {length} ago.", what=what, length=in_words(now - read_at))
 
 
 def add(said: Mapping[str, Any], *, by: Actor) -> ChangeLock:
@@ -103,7 +110,7 @@ def add(said: Mapping[str, Any], *, by: Actor) -> ChangeLock:
     ``said``: title, kind; for ``once`` starts and ends (naive datetimes); for ``weekly`` from_day, from_time, to_day,
     to_time; zone; instance (a name, or empty for every one).
     """
-    found = _role(by, Role.MANAGER, "Entering a change lock")
+    found = _role(by, Role.MANAGER, say("Entering a change lock"))
     values, faults = _values(said)
     refuse_if([*found, *faults])
     with deed("lock.add", by=by) as doing:
@@ -114,7 +121,7 @@ def add(said: Mapping[str, Any], *, by: Actor) -> ChangeLock:
 def _values(said: Mapping[str, Any]) -> tuple[dict[str, Any], list[Blocker]]:
     title, name = str(said.get("title") or "").strip(), str(said.get("zone") or "UTC")
     values: dict[str, Any] = {"title": title[:200], "zone": name, "kind": said.get("kind") or "once"}
-    found = [] if title else [Blocker("title_missing", "Say why nothing may widen: give the lock a title.")]
+    found = [] if title else [Blocker("title_missing", say("Say why nothing may widen: give the lock a title."))]
     try:
         zone(name)
         if values["kind"] == ChangeLock.Kind.WEEKLY:
@@ -126,7 +133,7 @@ def _values(said: Mapping[str, Any]) -> tuple[dict[str, Any], list[Blocker]]:
     if said.get("instance"):
         instance = GitLabInstance.objects.filter(name=said["instance"]).first()
         if instance is None:
-            found.append(Blocker("instance", f"There is no GitLab instance {said['instance']}."))
+            found.append(Blocker("instance", say("There is no GitLab instance {name}.", name=said["instance"])))
         values["instance"] = instance
     return values, found
 
@@ -155,12 +162,12 @@ def end(lock: ChangeLock, *, by: Actor, reason: str) -> ChangeLock:
     with deed("lock.end", by=by, reason=reason.strip()) as doing:
         lock = ChangeLock.objects.select_for_update().get(pk=lock.pk)
         doing.about = lock
-        found = [] if lock.created_by == by.name else _role(by, Role.ADMIN, "Ending somebody else's change lock")
-        found += _role(by, Role.MANAGER, "Ending a change lock")
+        found = [] if lock.created_by == by.name else _role(by, Role.ADMIN, say("Ending somebody else's change lock"))
+        found += _role(by, Role.MANAGER, say("Ending a change lock"))
         if lock.ended_at is not None:
-            found.append(Blocker("ended", f"{lock.ended_by} has ended it already."))
+            found.append(Blocker("ended", say("{who} has ended it already.", who=lock.ended_by)))
         if not reason.strip():
-            found.append(Blocker("reason_missing", "Ending a change lock needs a reason."))
+            found.append(Blocker("reason_missing", say("Ending a change lock needs a reason.")))
         refuse_if(found)
         lock.ended_at, lock.ended_by = clock.now(), by.name
         lock.save()
@@ -169,7 +176,7 @@ def end(lock: ChangeLock, *, by: Actor, reason: str) -> ChangeLock:
 
 def import_calendar(name: str, content: bytes, *, by: Actor, zone_name: str = "UTC", url: str = "") -> LockCalendar:
     """Take an iCalendar file over under a name, anew or again. Raises ``Refused``; then nothing changed."""
-    found = _role(by, Role.ADMIN, "Importing a calendar of change locks")
+    found = _role(by, Role.ADMIN, say("Importing a calendar of change locks"))
     name, now = name.strip()[:100], clock.now()
     windows: tuple[Window, ...] = ()
     try:
@@ -178,7 +185,7 @@ def import_calendar(name: str, content: bytes, *, by: Actor, zone_name: str = "U
     except (CalendarRefused, ValueError) as wrong:
         found.append(Blocker("calendar", str(wrong)))
     if not name:
-        found.append(Blocker("name_missing", "Give the calendar a name."))
+        found.append(Blocker("name_missing", say("Give the calendar a name.")))
     refuse_if(found)
     with deed("calendar.import", by=by) as doing:
         calendar = LockCalendar.objects.select_for_update().filter(name=name).first() or LockCalendar(name=name)
@@ -202,13 +209,17 @@ def add_calendar(name: str, url: str, *, by: Actor, zone_name: str = "UTC") -> L
     """A calendar to be read from an address on an allowed host, by the next job. Raises ``Refused``."""
     from urllib.parse import urlsplit
 
-    found = _role(by, Role.ADMIN, "Adding a calendar of change locks")
+    found = _role(by, Role.ADMIN, say("Adding a calendar of change locks"))
     name, parts = name.strip()[:100], urlsplit(url.strip())
     if parts.scheme != "https" or (parts.hostname or "") not in settings.LOCK_CALENDAR_HOSTS or parts.username:
         hosts = ", ".join(settings.LOCK_CALENDAR_HOSTS) or "none: set LOCK_CALENDAR_HOSTS"
-        found.append(Blocker("host", f"Calendars are read over https from allowed hosts only. Allowed: {hosts}."))
+        found.append(
+            Blocker(
+                "host", say("Calendars are read over https from allowed hosts only. Allowed: {hosts}.", hosts=hosts)
+            )
+        )
     if not name or LockCalendar.objects.filter(name=name).exists():
-        found.append(Blocker("name", "Give the calendar a name that no other has."))
+        found.append(Blocker("name", say("Give the calendar a name that no other has.")))
     try:
         zone(zone_name)
     except ValueError as wrong:
@@ -221,9 +232,9 @@ def add_calendar(name: str, url: str, *, by: Actor, zone_name: str = "UTC") -> L
 
 def remove_calendar(calendar: LockCalendar, *, by: Actor, reason: str) -> None:
     """Its periods lock no longer. Raises ``Refused``."""
-    found = _role(by, Role.ADMIN, "Removing a calendar of change locks")
+    found = _role(by, Role.ADMIN, say("Removing a calendar of change locks"))
     if not reason.strip():
-        found.append(Blocker("reason_missing", "Removing a calendar needs a reason."))
+        found.append(Blocker("reason_missing", say("Removing a calendar needs a reason.")))
     refuse_if(found)
     with deed("calendar.remove", by=by, about=calendar, reason=reason.strip()):
         calendar.delete()
@@ -232,4 +243,9 @@ def remove_calendar(calendar: LockCalendar, *, by: Actor, reason: str) -> None:
 def _role(by: Actor, role: Role, what: str) -> list[Blocker]:
     if by.person.has(role):
         return []
-    return [Blocker("role", f"{what} takes the role {role}; {by.name} has not got it.")]
+    return [
+        Blocker(
+            "role",
+            say("{what} takes the role {role}; {by} has not got it.", what=what, role=ROLE_WORDS[role], by=by.name),
+        )
+    ]

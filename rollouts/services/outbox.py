@@ -16,6 +16,7 @@ from ..rules.blockers import Blocker
 from ..rules.exposure import Exposure, widens
 from ..rules.machine import PHASE_VERBS, Role
 from ..rules.template import IssueTemplate
+from ..rules.words import say
 from . import facts as facts_of
 from .refusals import refuse_if
 
@@ -57,7 +58,7 @@ def owe(
             instance=link.project.instance,
             rollout=rollout,
             phase=phase,
-            title=f"Note on {link.reference}: {PHASE_VERBS[verb].did(str(phase))}"[:300],
+            title=f"Note on {link.reference}: {PHASE_VERBS[verb].did(phase)}"[:300],
             payload={"project": link.project.path, "iid": link.iid, "body": words},
             asked_by=by.name,
             asked_at=now,
@@ -153,9 +154,11 @@ def cancel(write: GitLabWrite, *, by: Actor, reason: str) -> GitLabWrite:
         doing.about = write
         found = _role(by)
         if write.state not in GitLabWrite.UNFINISHED:
-            found.append(Blocker("ended", f"It is {write.get_state_display()}: there is nothing to cancel."))
+            found.append(
+                Blocker("ended", say("It is {state}: there is nothing to cancel.", state=write.get_state_display()))
+            )
         if not reason.strip():
-            found.append(Blocker("reason_missing", "Cancelling needs a reason."))
+            found.append(Blocker("reason_missing", say("Cancelling needs a reason.")))
         refuse_if(found)
         write.cancel(at=clock.now(), words=f"{by.name}: {reason.strip()}")
         write.save()
@@ -170,9 +173,9 @@ def again(write: GitLabWrite, *, by: Actor) -> GitLabWrite:
         doing.about = write
         found = _role(by)
         if write.state != State.GIVEN_UP:
-            found.append(Blocker("not_given_up", f"It is {write.get_state_display()}."))
+            found.append(Blocker("not_given_up", say("It is {state}.", state=write.get_state_display())))
         elif GitLabWrite.objects.filter(lane=write.lane, pk__gt=write.pk).exists():
-            found.append(Blocker("overtaken", "Something newer was asked for since: this one stays as it is."))
+            found.append(Blocker("overtaken", say("Something newer was asked for since: this one stays as it is.")))
         refuse_if(found)
         write.again(at=clock.now())
         write.save()
@@ -191,4 +194,4 @@ def ring() -> None:
 def _role(by: Actor) -> list[Blocker]:
     if by.person.has(Role.MANAGER):
         return []
-    return [Blocker("role", f"The outbox takes the role manager; {by.name} has not got it.")]
+    return [Blocker("role", say("The outbox takes the role manager; {by} has not got it.", by=by.name))]

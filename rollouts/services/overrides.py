@@ -11,6 +11,7 @@ from ..audit.deeds import deed
 from ..models import Override, Phase, Rollout, clock
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
+from ..rules.words import say
 from .refusals import refuse_if
 
 REVIEWERS = (Role.APPROVER, Role.ADMIN)
@@ -46,11 +47,11 @@ def blockers_of_review(override: Override, by: Actor, *, verdict: str = "-") -> 
     """Why this person can't close the review."""
     found = []
     if not any(by.person.has(role) for role in REVIEWERS):
-        found.append(Blocker("role", f"A review takes the role approver; {by.name} has not got it."))
+        found.append(Blocker("role", say("A review takes the role approver; {by} has not got it.", by=by.name)))
     if by.name == override.by:
-        found.append(Blocker("four_eyes", f"{by.name} made the override: somebody else must review it."))
+        found.append(Blocker("four_eyes", say("{by} made the override: somebody else must review it.", by=by.name)))
     if override.reviewed_at is not None:
-        found.append(Blocker("reviewed", f"{override.reviewed_by} has reviewed it already."))
+        found.append(Blocker("reviewed", say("{who} has reviewed it already.", who=override.reviewed_by)))
     if not verdict.strip():
-        found.append(Blocker("reason_missing", "Say what the review found."))
+        found.append(Blocker("reason_missing", say("Say what the review found.")))
     return found

@@ -9,7 +9,8 @@ from django.contrib.auth.models import Group, User
 from ..audit.actor import Actor
 from ..audit.deeds import deed
 from ..rules.blockers import Blocker
-from ..rules.machine import Role
+from ..rules.machine import ROLE_WORDS, Role
+from ..rules.words import say
 from .refusals import refuse_if
 
 
@@ -30,13 +31,15 @@ def _change(person: User, role: Role, by: Actor, *, gives: bool) -> None:
         found: list[Blocker] = []
         name = person.get_username()
         if not by.person.has(Role.ADMIN):
-            found.append(Blocker("role", f"Giving and taking roles takes the role admin; {by.name} has not got it."))
+            found.append(
+                Blocker("role", say("Giving and taking roles takes the role admin; {by} has not got it.", by=by.name))
+            )
         if gives and role in before:
-            found.append(Blocker("has_role", f"{name} is {role} already."))
+            found.append(Blocker("has_role", say("{name} is {role} already.", name=name, role=ROLE_WORDS[role])))
         if not gives and role not in before:
-            found.append(Blocker("has_not_role", f"{name} is not {role}."))
+            found.append(Blocker("has_not_role", say("{name} is not {role}.", name=name, role=ROLE_WORDS[role])))
         if not gives and role == Role.ADMIN and name == by.name:
-            found.append(Blocker("last_door", "You can't take the role admin from yourself: ask another admin."))
+            found.append(Blocker("last_door", say("You can't take the role admin from yourself: ask another admin.")))
         refuse_if(found)
         group = Group.objects.get(name=role.value)
         (person.groups.add if gives else person.groups.remove)(group)

@@ -21,9 +21,10 @@ from ..models import (
 )
 from ..rules.blockers import Blocker
 from ..rules.issue_url import IssueRef
-from ..rules.machine import PhaseState
+from ..rules.machine import PhaseState, state_in_words
 from ..rules.plan_document import PhasePlan, PlanDocument
 from ..rules.template import Template
+from ..rules.words import say
 from .instances import default_instance
 from .refusals import Refused
 
@@ -129,10 +130,12 @@ def apply_phase(rollout: Rollout, template: Template, name: str, position: int, 
     if {percentage: step.soak for percentage, step in steps.items()} != {s.percentage: s.soak for s in plan.steps}:
         differs.append("steps")
     if differs and phase.state not in EDITABLE:
-        state = phase.state.replace("_", " ")
-        said = (
-            f"{phase.title} is {state}: its {', '.join(differs)} can't change any more. "
-            "Roll it back and try again with another plan, or take the change out of the plan."
+        said = say(
+            "{phase} is {state}: its {parts} can't change any more. "
+            "Roll it back and try again with another plan, or take the change out of the plan.",
+            phase=phase.title,
+            state=state_in_words(phase.state),
+            parts=", ".join(differs),
         )
         raise Refused([Blocker("phase_in_flight", said, f"#phase-{name}")])
     for key, value in values.items():

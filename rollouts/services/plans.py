@@ -20,9 +20,10 @@ from ..rules.blockers import Blocker
 from ..rules.document import DocumentRefused
 from ..rules.expected import Audience
 from ..rules.issue_url import IssueRef, parse_issue_url
-from ..rules.machine import PhaseState, Role, RolloutState
+from ..rules.machine import PhaseState, Role, RolloutState, state_in_words
 from ..rules.plan import parse_plan
 from ..rules.plan_document import Criteria, FlagPlan, ModelPlan, PhasePlan, PlanDocument, StepPlan, dump_plan
+from ..rules.words import say
 from . import facts as facts_of
 from . import outbox, plan_rows
 from .instances import all_instances
@@ -125,7 +126,7 @@ def document_of(rollout: Rollout) -> PlanDocument:
 def _role_blockers(by: Actor) -> list[Blocker]:
     if by.person.has(Role.MANAGER):
         return []
-    return [Blocker("role", f"Planning takes the role manager; {by.name} has not got it.")]
+    return [Blocker("role", say("Planning takes the role manager; {by} has not got it.", by=by.name))]
 
 
 def _issue_refs(
@@ -225,7 +226,11 @@ def _add_author(rollout: Rollout, by: Actor) -> None:
 
 def _refuse_if_over(rollout: Rollout) -> None:
     if rollout.state in (RolloutState.ABANDONED, RolloutState.CLOSED):
-        said = f"{rollout.slug} is {rollout.state}: it can't be planned anew. Choose another slug for a new rollout."
+        said = say(
+            "{slug} is {state}: it can't be planned anew. Choose another slug for a new rollout.",
+            slug=rollout.slug,
+            state=state_in_words(rollout.state),
+        )
         raise Refused([Blocker("rollout_over", said)])
 
 
@@ -234,10 +239,17 @@ def _refuse_if_started(rollout: Rollout, flag: FeatureFlag, template: PlanTempla
     touched = [phase for phase in rollout.phases.all() if phase.state != PhaseState.PLANNED]
     found = []
     if touched and rollout.flag_id != flag.pk:
-        said = f"The flag is {rollout.flag.name} and phases were asked for on it: it can't become {flag.name} any more."
+        said = say(
+            "The flag is {flag} and phases were asked for on it: it can't become {other} any more.",
+            flag=rollout.flag.name,
+            other=flag.name,
+        )
         found.append(Blocker("flag_in_use", said, "#exposure"))
     if rollout.template_id != template.pk:
-        said = f"The rollout was made from the template {rollout.template.slug}: make a new rollout for another one."
+        said = say(
+            "The rollout was made from the template {slug}: make a new rollout for another one.",
+            slug=rollout.template.slug,
+        )
         found.append(Blocker("template_in_use", said))
     refuse_if(found)
 
@@ -246,8 +258,8 @@ def _sentence(change: Change) -> str:
     """A change as the command and the page tell it."""
     kind = change.label.rpartition(".")[2]
     if not change.before:
-        return f"{kind} {change.title}: new"
+        return say("{kind} {change}: new", kind=kind, change=change.title)
     if not change.after:
-        return f"{kind} {change.title}: removed"
+        return say("{kind} {change}: removed", kind=kind, change=change.title)
     told = ", ".join(f"{name} {change.before.get(name)!r} → {value!r}" for name, value in sorted(change.after.items()))
     return f"{kind} {change.title}: {told}"

@@ -16,6 +16,8 @@ from ..rules import guards
 from ..rules.blockers import Blocker
 from ..rules.facts import RolloutFacts
 from ..rules.machine import PhaseState
+from ..rules.moments import day_and_clock
+from ..rules.words import say
 from . import facts as facts_of
 from . import transitions
 from .refusals import Refused
@@ -62,7 +64,12 @@ def _look(rollout_id: int, name: str, found: Advanced) -> None:
         return
     blockers = guards.blockers("advance", facts, name, JOB.person)
     if step.planned_at is not None and now < step.planned_at:
-        blockers.append(Blocker("too_early", f"It is planned for {step.planned_at:%-d %b %Y %H:%M} UTC."))
+        blockers.append(
+            Blocker(
+                "too_early",
+                say("It is planned for {moment} UTC.", moment=day_and_clock(step.planned_at, with_year=True)),
+            )
+        )
     if not blockers:
         try:
             transitions.perform("advance", phase, by=JOB, to=step.percentage, seen=phase.version)

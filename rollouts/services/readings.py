@@ -12,6 +12,7 @@ from ..rules.blockers import Blocker
 from ..rules.expected import Presence
 from ..rules.exposure import Exposure
 from ..rules.machine import Role
+from ..rules.words import say
 from .reconcile import reconcile
 from .refusals import refuse_if
 
@@ -23,11 +24,19 @@ def enter(flag: FeatureFlag, exposure: Exposure, *, by: Actor, evidence: str) ->
     evidence = evidence.strip()
     found = []
     if not by.person.has(Role.MANAGER):
-        found.append(Blocker("role", f"Entering a reading takes the role manager; {by.name} has not got it."))
+        found.append(
+            Blocker("role", say("Entering a reading takes the role manager; {by} has not got it.", by=by.name))
+        )
     if not evidence:
-        found.append(Blocker("evidence_missing", "Evidence is missing: give a link or a note of where you read it."))
+        found.append(
+            Blocker("evidence_missing", say("Evidence is missing: give a link or a note of where you read it."))
+        )
     if len(evidence) > LONGEST_EVIDENCE:
-        found.append(Blocker("evidence_long", f"Evidence is limited to {LONGEST_EVIDENCE} characters: link to it."))
+        found.append(
+            Blocker(
+                "evidence_long", say("Evidence is limited to {most} characters: link to it.", most=LONGEST_EVIDENCE)
+            )
+        )
     refuse_if(found)
     now = clock.now()
     with deed("reading.enter", by=by, reason=evidence) as doing:

@@ -18,7 +18,8 @@ from ..rules.commands import Command
 from ..rules.exposure import Exposure
 from ..rules.facts import PhaseFacts, RolloutFacts
 from ..rules.guards import Wish
-from ..rules.machine import PHASE_VERBS, SETTLED
+from ..rules.machine import PHASE_VERBS, SETTLED, state_in_words
+from ..rules.words import joined, listed, say
 from . import facts as facts_of
 from .gates import commands_to
 
@@ -82,7 +83,7 @@ def rehearse(verb: str, phase: Phase, *, by: Actor, **said: Any) -> Rehearsal:
     return Rehearsal(
         verb=verb,
         phase=phase.name,
-        title=f"{PHASE_VERBS[verb].label}: {_what(verb, facts, about, wish.to)}",
+        title=say("{verb}: {what}", verb=PHASE_VERBS[verb].label, what=_what(verb, facts, about, wish.to)),
         blockers=tuple(guards.blockers(verb, facts, phase.name, by.person, wish)),
         facts=tuple(_facts(verb, rollout, facts, about, wish.to)),
         approvals=_approvals(verb, facts, about, wish.to),
@@ -99,27 +100,29 @@ def _what(verb: str, facts: RolloutFacts, phase: PhaseFacts, to: int | None) -> 
 
 def _approvals(verb: str, facts: RolloutFacts, phase: PhaseFacts, to: int | None) -> str:
     if verb not in ("request", "approve", "start", "advance"):
-        return "No approval is needed."
+        return say("No approval is needed.")
     policy = facts.policy(phase, to)
     if policy is None:
-        return "The phase's approval covers it."
+        return say("The phase's approval covers it.")
     request = phase.request
     if request is None:
-        return f"It takes {policy.words}. Nothing was asked for yet."
-    people = " and ".join(one.by for one in request.counting()) or "nobody"
-    return f"It takes {policy.words}. {people[:1].upper()}{people[1:]} approved."
+        return say("It takes {policy}. Nothing was asked for yet.", policy=policy.words)
+    people = listed([one.by for one in request.counting()])
+    if not people:
+        return say("It takes {policy}. Nobody approved.", policy=policy.words)
+    return say("It takes {policy}. {people} approved.", policy=policy.words, people=people)
 
 
 def _facts(verb: str, rollout: Rollout, facts: RolloutFacts, phase: PhaseFacts, to: int | None) -> list[Fact]:
     """What the guards of this verb look at, each as it stands."""
     if verb not in ("start", "advance", "complete", "request", "approve"):
-        return [Fact("State", str(phase.state).replace("_", " "), phase.state in PHASE_VERBS[verb].sources)]
+        return [Fact(say("State"), state_in_words(phase.state), phase.state in PHASE_VERBS[verb].sources)]
     read_at = facts.reading.read_at
     stands = facts.is_confirmed if verb in ("advance", "complete") else True
     told = [
-        Fact("State", str(phase.state).replace("_", " "), phase.state in PHASE_VERBS[verb].sources),
+        Fact(say("State"), state_in_words(phase.state), phase.state in PHASE_VERBS[verb].sources),
         Fact("GitLab", facts.reading.words, stands and not facts.is_stale, read_at),
-        Fact("Plan", facts.expected.words, True),
+        Fact(say("Plan"), facts.expected.words, True),
     ]
     gate = Gate.COMPLETE if verb == "complete" else Gate.START
     told += [
@@ -128,21 +131,27 @@ def _facts(verb: str, rollout: Rollout, facts: RolloutFacts, phase: PhaseFacts, 
         if item.gate is gate and item.phase in (None, phase.name)
     ]
     told += [
-        Fact(earlier.title, str(earlier.state).replace("_", " "), earlier.state in SETTLED)
-        for earlier in facts.before(phase)
+        Fact(earlier.title, state_in_words(earlier.state), earlier.state in SETTLED) for earlier in facts.before(phase)
     ]
     locks = [lock.title for lock in facts.locks] + list(facts.locks_unread)
-    told.append(Fact("Change locks", "; ".join(locks) or "none holds", not locks))
+    told.append(Fact(say("Change locks"), joined(locks, "; ") or say("none holds"), not locks))
     opening = phase.opening
     if verb in ("advance", "complete") and phase.confirmed_at:
         soak = opening.ramp.at(opening.step).soak if opening.ramp and opening.step and verb == "advance" else None
         soak = phase.final_soak if soak is None else soak
         stood = facts.now - phase.confirmed_at
-        told.append(Fact("Soak", f"stood {in_words(stood)} of {in_words(soak)}", stood >= soak, phase.confirmed_at))
+        told.append(
+            Fact(
+                say("Soak"),
+                say("stood {stood} of {soak}", stood=in_words(stood), soak=in_words(soak)),
+                stood >= soak,
+                phase.confirmed_at,
+            )
+        )
     wanted = facts.target(phase, to)
     if wanted is not None:
         reach = wanted.after.least_reach
-        told.append(Fact("Capacity", facts.capacity.words, facts.capacity.carries_reach(reach)))
+        told.append(Fact(say("Capacity"), facts.capacity.words, facts.capacity.carries_reach(reach)))
     return told
 
 

@@ -9,6 +9,8 @@ from ..audit.deeds import deed
 from ..models import AIModel
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
+from ..rules.moments import day_in_words
+from ..rules.words import say
 from .refusals import refuse_if
 
 
@@ -19,10 +21,14 @@ def retire(model: AIModel, day: date | None, *, by: Actor) -> AIModel:
         doing.about = model
         found = []
         if not by.person.has(Role.ADMIN):
-            found.append(Blocker("role", f"Retiring an AI model takes the role admin; {by.name} has not got it."))
+            found.append(
+                Blocker("role", say("Retiring an AI model takes the role admin; {by} has not got it.", by=by.name))
+            )
         if model.deprecated_on == day:
-            said = f"retires on {day:%-d %B %Y} already" if day else "has no day of retirement"
-            found.append(Blocker("same", f"{model} {said}."))
+            said = say("{model} has no day of retirement.", model=model)
+            if day:
+                said = say("{model} retires on {day} already.", model=model, day=day_in_words(day))
+            found.append(Blocker("same", said))
         refuse_if(found)
         model.deprecated_on = day
         model.save()

@@ -13,6 +13,7 @@ from ..audit.deeds import deed
 from ..models import ApiToken, clock
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
+from ..rules.words import say
 from .refusals import refuse_if
 
 LONGEST_NAME = 100
@@ -31,13 +32,17 @@ def issue(user: Any, name: str, by: Actor, expires_at: datetime | None = None) -
     name, now = name.strip(), clock.now()
     found = _role_blockers(user, by, "Issuing")
     if not user.is_active:
-        found.append(Blocker("inactive", f"{user.get_username()} is switched off: a token would open nothing."))
+        found.append(
+            Blocker("inactive", say("{name} is switched off: a token would open nothing.", name=user.get_username()))
+        )
     if not name or not name.isprintable():
-        found.append(Blocker("name_missing", "The token needs a name: write in a few words what it is for."))
+        found.append(Blocker("name_missing", say("The token needs a name: write in a few words what it is for.")))
     if len(name) > LONGEST_NAME:
-        found.append(Blocker("name_long", f"A token's name may have {LONGEST_NAME} characters: shorten it."))
+        found.append(
+            Blocker("name_long", say("A token's name may have {most} characters: shorten it.", most=LONGEST_NAME))
+        )
     if expires_at is not None and expires_at <= now:
-        found.append(Blocker("expired", "The token would have expired already: name a later time."))
+        found.append(Blocker("expired", say("The token would have expired already: name a later time.")))
     refuse_if(found)
     text = f"mrp_{secrets.token_urlsafe(32)}"
     with deed("token.issue", by=by) as doing:
@@ -60,7 +65,7 @@ def revoke(token: ApiToken, by: Actor) -> ApiToken:
         token = ApiToken.objects.select_for_update(of=("self",)).select_related("person").get(pk=token.pk)
         found = _role_blockers(token.person, by, "Revoking")
         if token.revoked_at is not None:
-            found.append(Blocker("revoked", f"{token} was revoked already."))
+            found.append(Blocker("revoked", say("{token} was revoked already.", token=token)))
         refuse_if(found)
         token.revoked_at = clock.now()
         token.save()
@@ -89,4 +94,14 @@ def _digest(text: str) -> str:
 def _role_blockers(user: Any, by: Actor, what: str) -> list[Blocker]:
     if by.person.has(Role.ADMIN) or (by.kind == "person" and by.name == user.get_username()):
         return []
-    return [Blocker("role", f"{what} a token of {user.get_username()} takes the role admin; {by.name} has not got it.")]
+    return [
+        Blocker(
+            "role",
+            say(
+                "{what} a token of {name} takes the role admin; {by} has not got it.",
+                what=what,
+                name=user.get_username(),
+                by=by.name,
+            ),
+        )
+    ]
