@@ -8,13 +8,15 @@ from typing import Any
 
 import yaml
 from django import forms
+from django.utils.translation import gettext, gettext_lazy
 
 from ..models import AIModel
 from ..rules import document, durations
 from ..rules.document import Fault, Path
 from ..rules.template import Template, TemplatePhase
+from ..rules.words import joined, say, spoken
 
-METHODS = (("percentage", "by percentage (recommended)"), ("all_at_once", "all at once"))
+METHODS = (("percentage", gettext_lazy("by percentage (recommended)")), ("all_at_once", gettext_lazy("all at once")))
 
 
 def _words(name: str) -> str:
@@ -24,25 +26,35 @@ def _words(name: str) -> str:
 class PlanForm(forms.Form):
     """Makes a plan document; what is wrong with it is told by the same reader as for a file, beside the field."""
 
-    title = forms.CharField(max_length=200)
+    title = forms.CharField(max_length=200, label=gettext_lazy("Title"))
     rollout = forms.CharField(
-        max_length=100, label="Short name", help_text="For addresses and commands: small letters, digits, hyphens."
+        max_length=100,
+        label=gettext_lazy("Short name"),
+        help_text=gettext_lazy("For addresses and commands: small letters, digits, hyphens."),
     )
     model = forms.CharField(
         max_length=120,
-        label="AI model",
-        help_text="Short name of a model that the portal has.",
+        label=gettext_lazy("AI model"),
+        help_text=gettext_lazy("Short name of a model that the portal has."),
         widget=forms.TextInput(attrs={"list": "models"}),
     )
     baseline = forms.CharField(
+        label=gettext_lazy("Baseline"),
         max_length=120,
         required=False,
-        help_text="The AI model that it replaces.",
+        help_text=gettext_lazy("The AI model that it replaces."),
         widget=forms.TextInput(attrs={"list": "models"}),
     )
-    flag = forms.CharField(max_length=255, label="Feature flag", help_text="Its name in GitLab.")
-    peak = forms.IntegerField(min_value=0, required=False, label="Peak requests a minute")
-    owners = forms.CharField(required=False, max_length=500, help_text="User names, separated by blanks.")
+    flag = forms.CharField(
+        max_length=255, label=gettext_lazy("Feature flag"), help_text=gettext_lazy("Its name in GitLab.")
+    )
+    peak = forms.IntegerField(min_value=0, required=False, label=gettext_lazy("Peak requests a minute"))
+    owners = forms.CharField(
+        label=gettext_lazy("Owners"),
+        required=False,
+        max_length=500,
+        help_text=gettext_lazy("User names, separated by blanks."),
+    )
 
     def __init__(self, template: Template, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"label_suffix": "", **kwargs})
@@ -58,7 +70,10 @@ class PlanForm(forms.Form):
             self._add_phase(phase)
         for role in template.roles:
             self.fields[role] = forms.CharField(
-                required=False, max_length=1000, label=f"{_words(role)} issue", widget=forms.URLInput()
+                required=False,
+                max_length=1000,
+                label=spoken(say("{role} issue", role=_words(role))),
+                widget=forms.URLInput(),
             )
             self.paths[role] = ("issues", role)
         for name, field in self.fields.items():
@@ -68,9 +83,11 @@ class PlanForm(forms.Form):
     def _add_phase(self, phase: TemplatePhase) -> None:
         """One field for a list of people; method, ramp and soaks where a phase is for all users."""
         if phase.audience != "everyone":
-            what = "Actors: user:alice group:acme/code" if phase.audience == "actors" else "Feature groups"
+            what = say("Feature groups.")
+            if phase.audience == "actors":
+                what = say("Actors: user:alice group:acme/code.")
             known = " ".join(phase.actors or phase.groups)
-            said = f"{what}. Left empty: {known}." if known else f"{what}."
+            said = spoken(joined([what, say("Left empty: {known}.", known=known) if known else ""]))
             self._add(phase.name, phase, phase.audience, label=phase.title, help_text=said, required=False)
             return
         mark = "" if "steps" not in self.fields else f"-{phase.name}"
@@ -80,9 +97,23 @@ class PlanForm(forms.Form):
             choices=METHODS, label=phase.title, initial=phase.method, required=False
         )
         self._place(f"method{mark}", phase, "method")
-        self._add(f"steps{mark}", phase, "steps", initial=steps, help_text="Percentages, rising to 100.")
-        self._add(f"soak{mark}", phase, "soak", initial=soak, help_text="How long each step must stand: 15m, 24h, 1d.")
-        self._add(f"final_soak{mark}", phase, "final_soak", label="Final soak", initial=final)
+        self._add(
+            f"steps{mark}",
+            phase,
+            "steps",
+            label=gettext_lazy("Steps"),
+            initial=steps,
+            help_text=gettext_lazy("Percentages, rising to 100."),
+        )
+        self._add(
+            f"soak{mark}",
+            phase,
+            "soak",
+            label=gettext_lazy("Soak"),
+            initial=soak,
+            help_text=gettext_lazy("How long each step must stand: 15m, 24h, 1d."),
+        )
+        self._add(f"final_soak{mark}", phase, "final_soak", label=gettext_lazy("Final soak"), initial=final)
 
     def _add(self, name: str, phase: TemplatePhase, key: str, **field: Any) -> None:
         self.fields[name] = forms.CharField(max_length=2000, **field)
@@ -97,7 +128,11 @@ class PlanForm(forms.Form):
         of_phases = [name for fields in self.of_phase.values() for name in fields.values()]
         roles = list(self.template.roles)
         first = [name for name in self.fields if name not in (*of_phases, *roles)]
-        titled = (("What", first), ("Who sees it, in this order", of_phases), ("GitLab issues", roles))
+        titled = (
+            (gettext("What"), first),
+            (gettext("Who sees it, in this order"), of_phases),
+            (gettext("GitLab issues"), roles),
+        )
         return [(title, [self[name] for name in names]) for title, names in titled if names]
 
     def models(self) -> list[tuple[str, str]]:

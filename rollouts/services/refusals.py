@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..rules.blockers import Blocker
+from ..rules.words import joined
 
 
 class Refused(Exception):
@@ -12,7 +13,8 @@ class Refused(Exception):
 
     def __init__(self, blockers: Iterable[Blocker]) -> None:
         self.blockers = list(blockers)
-        super().__init__(" ".join(blocker.message for blocker in self.blockers))
+        self.words = joined([blocker.message for blocker in self.blockers])
+        super().__init__(self.words)
 
     @property
     def codes(self) -> set[str]:

@@ -12,6 +12,7 @@ from ..gitlab import GitLab, GitLabProblem, Rate, RateLimited, Unreachable
 from ..models import GitLabInstance, InstanceHealth, clock
 from ..rules import politeness
 from ..rules.politeness import Standing, Wait
+from ..rules.words import say
 
 #: Where a 429 does not say for how long.
 PAUSE_UNTOLD = timedelta(seconds=30)
@@ -44,11 +45,16 @@ def words_of(wait: Wait, instance: GitLabInstance) -> str:
     until = f"{wait.until:%Y-%m-%d %H:%M:%S} UTC"
     match wait.why:
         case "told":
-            return f"GitLab asked us to wait until {until}: not asked."
+            return say("GitLab asked us to wait until {until}: not asked.", until=until)
         case "circuit":
             last = _row(instance).words
-            return f"GitLab failed {politeness.FAILURES_TO_OPEN} times in a row: asked again at {until}. Last: {last}"
-    return f"The portal keeps to its share of GitLab's rate limit: asked again at {until}."
+            return say(
+                "GitLab failed {n} times in a row: asked again at {until}. Last: {last}",
+                n=politeness.FAILURES_TO_OPEN,
+                until=until,
+                last=last,
+            )
+    return say("The portal keeps to its share of GitLab's rate limit: asked again at {until}.", until=until)
 
 
 class Governor:

@@ -10,7 +10,9 @@ from django.db.models import Count, Max, Min, Q
 
 from ..models import GitLabInstance, GitLabProject, GitLabWrite, HookDelivery, InstanceHealth, SyncRun, SyncScope, clock
 from ..rules import politeness
+from ..rules.moments import day_in_words
 from ..rules.politeness import Standing, Wait
+from ..rules.words import joined, say, say_n
 from ..services.instances import all_instances
 from . import limits
 
@@ -79,12 +81,19 @@ class InstanceStatus:
         ends = self.token_ends
         if ends is None or ends - self.now.date() > ANNOUNCED:
             return ""
-        name = f"“{self.health.token_name}” " if self.health and self.health.token_name else ""
-        tail = f"Make a new one in GitLab and set {self.instance.token_variable}."
-        if ends <= self.now.date():
-            return f"The token {name}of {self.instance.name} has ended on {ends:%-d %B %Y}. {tail}"
-        days = (ends - self.now.date()).days
-        return f"The token {name}of {self.instance.name} ends on {ends:%-d %B %Y}, in {days} days. {tail}"
+        name = self.health.token_name if self.health else ""
+        token = say("The token “{name}” of {instance}", name=name, instance=self.instance.name)
+        if not name:
+            token = say("The token of {instance}", instance=self.instance.name)
+        days, day = (ends - self.now.date()).days, day_in_words(ends)
+        if days <= 0:
+            said = say("{token} has ended on {day}.", token=token, day=day)
+        else:
+            said = say_n(
+                "{token} ends on {day}, in {n} day.", "{token} ends on {day}, in {n} days.", days, token=token, day=day
+            )
+        cure = say("Make a new one in GitLab and set {variable}.", variable=self.instance.token_variable)
+        return joined([said, cure])
 
 
 def of_all() -> list[InstanceStatus]:

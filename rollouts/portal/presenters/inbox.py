@@ -12,6 +12,8 @@ from ...rules.approvals import STANDING, RequestFacts
 from ...rules.blockers import Blocker, in_words
 from ...rules.expected import Drift
 from ...rules.facts import PhaseFacts, RolloutFacts
+from ...rules.machine import state_in_words
+from ...rules.words import say
 from ...services import facts as facts_of
 from ...services import transitions
 from ...services.locks import Locks
@@ -94,7 +96,9 @@ def decided_by(viewer: Actor, limit: int = 20) -> list[Decided]:
     found = (approved | rejected).distinct().select_related("phase__rollout").order_by("-pk")[:limit]
     return [
         Decided(
-            one, "rejected" if one.state == "rejected" and one.closed_by == viewer.name else "approved", one.closed_at
+            one,
+            say("rejected") if one.state == "rejected" and one.closed_by == viewer.name else say("approved"),
+            one.closed_at,
         )
         for one in found
     ]
@@ -128,7 +132,7 @@ def _card(rollout: Rollout, facts: RolloutFacts, phase: PhaseFacts, row: Phase, 
         gitlab_words=facts.reading.words,
         drifts=not facts.is_confirmed,
         read_at=facts.reading.read_at,
-        reach=f"{round(reach * 100)} % of all actors" if reach else "the people and groups named",
+        reach=say("{n} % of all actors", n=round(reach * 100)) if reach else say("the people and groups named"),
         requests_per_minute=_load(needed, facts),
         blockers=tuple((b.message, transitions.url_of(b, rollout)) for b in in_the_way),
         why_not_me=tuple(guards.blockers("approve", facts, phase.name, viewer.person)),
@@ -148,11 +152,13 @@ def _card(rollout: Rollout, facts: RolloutFacts, phase: PhaseFacts, row: Phase, 
 
 def _load(needed: int | None, facts: RolloutFacts) -> str:
     if needed == 0:
-        return "few requests a minute"
+        return say("few requests a minute")
     if needed is None:
-        return "requests a minute not known"
-    of = f" of a quota of {facts.capacity.quota:,}" if facts.capacity.quota else ""
-    return f"{needed:,} requests a minute at peak{of}"
+        return say("requests a minute not known")
+    if not facts.capacity.quota:
+        return say("{needed} requests a minute at peak", needed=needed)
+    quota = facts.capacity.quota
+    return say("{needed} requests a minute at peak of a quota of {quota}", needed=needed, quota=quota)
 
 
 def _last_time(rollout: Rollout, phase: PhaseFacts, percentage: int | None) -> Before | None:
@@ -164,12 +170,14 @@ def _last_time(rollout: Rollout, phase: PhaseFacts, percentage: int | None) -> B
     last = earlier.order_by("-started_at").first()
     if last is None:
         return None
-    said = str(last.state).replace("_", " ")
+    said = state_in_words(last.state)
     assert last.started_at is not None
     if last.completed_at:
-        said = f"completed after {in_words(last.completed_at - last.started_at)}"
+        said = say("completed after {length}", length=in_words(last.completed_at - last.started_at))
     elif last.ended_at:
-        said = f"rolled back after {in_words(last.ended_at - last.started_at)}: {last.reason}"
+        said = say(
+            "rolled back after {length}: {reason}", length=in_words(last.ended_at - last.started_at), reason=last.reason
+        )
     elif last.percentage:
-        said = f"stands at {last.percentage} %"
+        said = say("stands at {percentage} %", percentage=last.percentage)
     return Before(last.rollout.title, last.rollout.get_absolute_url(), said)

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
 from ...audit.actor import Actor
@@ -29,7 +30,11 @@ def _page(request: HttpRequest, refused: Refused | None = None, what: str = "") 
     mine, asked, others = present.cards(viewer, now, locks.standing(now))
     status = 200 if refused is None else 403 if refused.codes == {"role"} else 409
     context = {
-        "groups": [("Waits for you", mine), ("You asked for it", asked), ("Waits for others", others)],
+        "groups": [
+            (gettext("Waits for you"), mine),
+            (gettext("You asked for it"), asked),
+            (gettext("Waits for others"), others),
+        ],
         "mine": mine,
         "decided": present.decided_by(viewer),
         "reviews": Override.objects.filter(reviewed_at=None).select_related("phase__rollout").order_by("due_at"),

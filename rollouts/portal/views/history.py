@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 
 from ...audit.actor import Actor
 from ...audit.lookup import Page, Question, find
+from ...rules.words import say, spoken
 
 FIELDS = ("rollout", "actor", "verb", "source", "since", "until", "q")
 
@@ -60,7 +61,7 @@ def _moment(text: str, *, is_end: bool = False) -> datetime | None:
     except ValueError:
         day, moment = None, None
     if moment is None:
-        raise NotATime(f"«{text}» is no time. Write 2026-11-01 or 2026-11-01T14:00.")
+        raise NotATime(spoken(say("«{text}» is no time. Write 2026-11-01 or 2026-11-01T14:00.", text=text)))
     if day and is_end:
         moment += timedelta(days=1)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

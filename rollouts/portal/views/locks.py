@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
 from ...audit.actor import Actor
@@ -18,6 +19,7 @@ from ...models import ChangeLock, GitLabInstance, IncidentSource, LockCalendar, 
 from ...models.locks import DAYS
 from ...rules.calendars import LARGEST
 from ...rules.machine import Role
+from ...rules.words import say, spoken
 from ...rules.zones import zone_names
 from ...services import locks
 from ...services.refusals import Refused
@@ -26,20 +28,26 @@ from ...services.refusals import Refused
 class LockForm(forms.Form):
     """A period once, or every week; times are local ones of the zone that is named beside them."""
 
-    title = forms.CharField(max_length=200, label="Why nothing may widen")
-    kind = forms.ChoiceField(choices=ChangeLock.Kind.choices, label="How often")
-    starts = forms.CharField(required=False, label="Starts", widget=forms.DateTimeInput({"type": "datetime-local"}))
-    ends = forms.CharField(required=False, label="Ends", widget=forms.DateTimeInput({"type": "datetime-local"}))
+    title = forms.CharField(max_length=200, label=gettext_lazy("Why nothing may widen"))
+    kind = forms.ChoiceField(choices=ChangeLock.Kind.choices, label=gettext_lazy("How often"))
+    starts = forms.CharField(
+        required=False, label=gettext_lazy("Starts"), widget=forms.DateTimeInput({"type": "datetime-local"})
+    )
+    ends = forms.CharField(
+        required=False, label=gettext_lazy("Ends"), widget=forms.DateTimeInput({"type": "datetime-local"})
+    )
     from_day = forms.TypedChoiceField(
-        required=False, coerce=int, empty_value=None, choices=[("", "–"), *DAYS], label="From day"
+        required=False, coerce=int, empty_value=None, choices=[("", "–"), *DAYS], label=gettext_lazy("From day")
     )
-    from_time = forms.TimeField(required=False, label="From", widget=forms.TimeInput({"type": "time"}))
+    from_time = forms.TimeField(required=False, label=gettext_lazy("From"), widget=forms.TimeInput({"type": "time"}))
     to_day = forms.TypedChoiceField(
-        required=False, coerce=int, empty_value=None, choices=[("", "–"), *DAYS], label="To day"
+        required=False, coerce=int, empty_value=None, choices=[("", "–"), *DAYS], label=gettext_lazy("To day")
     )
-    to_time = forms.TimeField(required=False, label="To", widget=forms.TimeInput({"type": "time"}))
-    zone = forms.CharField(max_length=60, label="Time zone", widget=forms.TextInput({"list": "zones"}))
-    instance = forms.CharField(required=False, max_length=50, label="GitLab", help_text="Empty: every one.")
+    to_time = forms.TimeField(required=False, label=gettext_lazy("To"), widget=forms.TimeInput({"type": "time"}))
+    zone = forms.CharField(max_length=60, label=gettext_lazy("Time zone"), widget=forms.TextInput({"list": "zones"}))
+    instance = forms.CharField(
+        required=False, max_length=50, label=gettext_lazy("GitLab"), help_text=gettext_lazy("Empty: every one.")
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"label_suffix": "", **kwargs})
@@ -69,9 +77,11 @@ def _local(written: str) -> datetime | None:
     try:
         found = datetime.fromisoformat(written)
     except ValueError:
-        raise forms.ValidationError(f"{written[:40]} is no time. Write 2026-12-24T18:00.") from None
+        raise forms.ValidationError(
+            spoken(say("{written} is no time. Write 2026-12-24T18:00.", written=written[:40]))
+        ) from None
     if found.tzinfo is not None:
-        raise forms.ValidationError("Leave the offset out: the time zone says it.")
+        raise forms.ValidationError(gettext("Leave the offset out: the time zone says it."))
     return found
 
 
@@ -88,7 +98,7 @@ def locks_page(request: HttpRequest) -> HttpResponse:
         lock = locks.add(form.cleaned_data, by=by)
     except Refused as refused:
         return _page(request, form, refused, status=403 if refused.codes == {"role"} else 422)
-    messages.success(request, f"The change lock “{lock.title}” is entered.")
+    messages.success(request, spoken(say("The change lock “{lock}” is entered.", lock=lock.title)))
     return _back()
 
 
@@ -100,7 +110,7 @@ def end_lock(request: HttpRequest, pk: int) -> HttpResponse:
         locks.end(lock, by=Actor.of(request.user), reason=request.POST.get("reason", ""))
     except Refused as refused:
         return _page(request, LockForm(), refused, status=403 if refused.codes == {"role"} else 409)
-    messages.success(request, f"The change lock “{lock.title}” is ended.")
+    messages.success(request, spoken(say("The change lock “{lock}” is ended.", lock=lock.title)))
     return _back()
 
 
@@ -116,7 +126,7 @@ def calendar(request: HttpRequest) -> HttpResponse:
             locks.add_calendar(name, url, by=by, zone_name=zone_name)
     except Refused as refused:
         return _page(request, LockForm(), refused, status=403 if refused.codes == {"role"} else 422)
-    messages.success(request, f"The calendar {name or getattr(file, 'name', '')} is in.")
+    messages.success(request, spoken(say("The calendar {name} is in.", name=name or getattr(file, "name", ""))))
     return _back()
 
 
@@ -128,7 +138,7 @@ def remove_calendar(request: HttpRequest, pk: int) -> HttpResponse:
         locks.remove_calendar(found, by=Actor.of(request.user), reason=request.POST.get("reason", ""))
     except Refused as refused:
         return _page(request, LockForm(), refused, status=403 if refused.codes == {"role"} else 422)
-    messages.success(request, f"The calendar {found.name} is removed.")
+    messages.success(request, spoken(say("The calendar {found} is removed.", found=found.name)))
     return _back()
 
 

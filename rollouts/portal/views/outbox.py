@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from ...audit.actor import Actor
@@ -26,8 +27,8 @@ def decide(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
             raise Http404(f"There is no {verb} of a write.")
     except Refused as refused:
         status = 403 if refused.codes == {"role"} else 409
-        return render(request, "403.html", {"words": str(refused), "title": "Refused"}, status=status)
-    messages.success(request, "Cancelled." if verb == "cancel" else "It is tried again.")
+        return render(request, "403.html", {"words": refused.words, "title": gettext("Refused")}, status=status)
+    messages.success(request, gettext("Cancelled.") if verb == "cancel" else gettext("It is tried again."))
     response = HttpResponseRedirect(f"{write.rollout.get_absolute_url()}#writes")
     response.status_code = 303
     return response

@@ -6,12 +6,14 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
 from ...audit.actor import Actor
 from ...models import PlanTemplate, Rollout, clock
 from ...rules.document import LIMIT, DocumentRefused, Fault
 from ...rules.machine import Role
+from ...rules.words import say, spoken
 from ...services import facts, plans
 from ...services.refusals import Refused
 from ...services.templates import all_templates
@@ -55,7 +57,7 @@ def new_rollout(request: HttpRequest) -> HttpResponse:
     """A form, or a plan document: both end in the same service. Refused: 422 with line and cure, nothing changed."""
     by = Actor.of(request.user)
     if not by.person.has(Role.MANAGER):
-        return _refuse(request, "Planning a rollout takes the role manager.")
+        return _refuse(request, gettext("Planning a rollout takes the role manager."))
     text = request.POST.get("document", "")
     templates = all_templates()
     chosen = request.POST.get("template") or request.GET.get("template", "")
@@ -75,8 +77,10 @@ def new_rollout(request: HttpRequest) -> HttpResponse:
         if by_form:
             faults, text = form.take(faults, text), example
         return _new(request, form, text, faults, 422)
-    said = "is planned" if applied.created else "was there already: its plan was applied"
-    messages.success(request, f"{applied.title} {said}.")
+    said = say("{rollout} is planned.", rollout=applied.title)
+    if not applied.created:
+        said = say("{rollout} was there already: its plan was applied.", rollout=applied.title)
+    messages.success(request, spoken(said))
     return _see(applied.slug)
 
 
@@ -93,12 +97,14 @@ def plan(request: HttpRequest, slug: str) -> HttpResponse:
             return answer
         return _plan(request, rollout, text, [], None)
     if not by.person.has(Role.MANAGER):
-        return _refuse(request, "Changing a plan takes the role manager.")
+        return _refuse(request, gettext("Changing a plan takes the role manager."))
     written = request.POST.get("document", "")
     dry_run = "look" in request.POST
     faults, applied = _apply(written, by, dry_run=dry_run, only=slug)
     if applied is not None and not dry_run:
-        said = "The plan was applied." if applied.changes else "The plan says what is: nothing changed."
+        said = (
+            gettext("The plan was applied.") if applied.changes else gettext("The plan says what is: nothing changed.")
+        )
         messages.success(request, said)
         return _see(applied.slug)
     return _plan(request, rollout, written[:LIMIT], faults, applied)
@@ -124,7 +130,9 @@ def _apply(text: str, by: Actor, *, dry_run: bool, only: str = "") -> tuple[list
     """Either what is wrong, or what was done."""
     try:
         if only and (named := plans.check(text, source="plan").rollout) != only:
-            said = f"it is for {named}, this page for {only}. Use New rollout to make another one."
+            said = say(
+                "it is for {named}, this page for {only}. Use New rollout to make another one.", named=named, only=only
+            )
             return [Fault("plan", 0, said)], None
         return [], plans.apply(text, by=by, source="plan", dry_run=dry_run)
     except DocumentRefused as refused:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ...audit.actor import Actor
 from ...models import ChecklistItem, Override, Phase, Rollout, clock
 from ...rules.machine import PHASE_VERBS, ROLLOUT_VERBS
-from ...rules.words import say, spoken
+from ...rules.words import later, say, spoken
 from ...services import checklist, facts, overrides, rehearsal, transitions
 from ...services.refusals import Refused
 from ..presenters import portfolio, rollout_page
@@ -63,7 +64,7 @@ def transition(request: HttpRequest, slug: str, phase: str, verb: str) -> HttpRe
             **transitions.said_in(request.POST),
         )
     except Refused as refused:
-        return _page(request, slug, refused, f"{rule.label}: {current.title}")
+        return _page(request, slug, refused, say("{verb}: {what}", verb=rule.label, what=current.title))
     messages.success(request, spoken(say("You {did}.", did=rule.did(done))))
     return _back(slug)
 
@@ -111,7 +112,8 @@ def confirm_item(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
             )
     except Refused as refused:
         return _page(request, slug, refused, item.title)
-    messages.success(request, f"{'Taken back' if 'undo' in request.POST else 'Confirmed'}: {item.title}.")
+    said = later("Taken back: {item}.") if "undo" in request.POST else later("Confirmed: {item}.")
+    messages.success(request, spoken(say(said, item=item.title)))
     return _back(slug)
 
 
@@ -122,8 +124,8 @@ def review_override(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     try:
         overrides.review(override, by=Actor.of(request.user), verdict=request.POST.get("verdict", ""))
     except Refused as refused:
-        return _page(request, slug, refused, "Review of the override")
-    messages.success(request, "The review is closed.")
+        return _page(request, slug, refused, say("Review of the override"))
+    messages.success(request, gettext("The review is closed."))
     return _back(slug)
 
 

@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 from kombu.exceptions import OperationalError
@@ -34,7 +35,9 @@ def sync(request: HttpRequest) -> HttpResponse:
 def sync_now(request: HttpRequest) -> HttpResponse:
     """Ring for a pass of each instance; the pages show its result when it is through."""
     if not Actor.of(request.user).person.has(Role.MANAGER):
-        return render(request, "403.html", {"words": _("Reading GitLab at once takes the role manager.")}, status=403)
+        return render(
+            request, "403.html", {"words": _(gettext("Reading GitLab at once takes the role manager."))}, status=403
+        )
     try:
         for instance in all_instances():
             if instance.url:
@@ -42,7 +45,7 @@ def sync_now(request: HttpRequest) -> HttpResponse:
                 tasks.ring_readers(instance)
         messages.success(request, _("GitLab is being read: this page follows."))
     except (OperationalError, OSError):
-        messages.error(request, _("The broker does not answer, so nothing could be asked of the workers."))
+        messages.error(request, _(gettext("The broker does not answer, so nothing could be asked of the workers.")))
     response = HttpResponseRedirect(reverse("portal:sync"))
     response.status_code = 303
     return response
