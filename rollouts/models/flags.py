@@ -12,6 +12,7 @@ from django.db.models import Q
 from ..rules.expected import FlagReading as Reading
 from ..rules.expected import Presence
 from ..rules.exposure import EVERYONE, NOBODY, Exposure
+from ..rules.words import say
 from .gitlab import GitLabInstance, GitLabProject
 from .ledger import AuditedModel, AuditedQuerySet
 
@@ -108,8 +109,8 @@ class FlagReading(AuditedModel):
     """The exposure that was read from GitLab at a moment; kept when it differs from the one before."""
 
     class Source(models.TextChoices):
-        SYNC = "sync", "read from GitLab"
-        BY_HAND = "by_hand", "entered by hand"
+        SYNC = "sync", say("read from GitLab")
+        BY_HAND = "by_hand", say("entered by hand")
 
     flag = models.ForeignKey(FeatureFlag, on_delete=models.PROTECT, related_name="readings")
     read_at = models.DateTimeField(help_text="When GitLab was first read so.")

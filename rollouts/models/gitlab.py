@@ -10,6 +10,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.db.models import Q
 
+from ..rules.words import say
 from .ledger import AuditedModel
 
 if TYPE_CHECKING:
@@ -23,16 +24,16 @@ VARIABLE = RegexValidator(r"^[A-Z][A-Z0-9_]*$", "Name an environment variable: c
 class Outcome(models.TextChoices):
     """How asking GitLab for something ended."""
 
-    UNREAD = "unread", "not read yet"
-    OK = "ok", "read"
-    NOT_FOUND = "not_found", "not found (404)"
-    UNAUTHORIZED = "unauthorized", "token refused (401)"
-    FORBIDDEN = "forbidden", "forbidden (403)"
-    RATE_LIMITED = "rate_limited", "rate limit (429)"
-    SERVER_ERROR = "server_error", "GitLab failed (5xx)"
-    TIMEOUT = "timeout", "no answer in time"
-    CONNECTION_REFUSED = "connection_refused", "not reachable"
-    BAD_ANSWER = "bad_answer", "answer not understood"
+    UNREAD = "unread", say("not read yet")
+    OK = "ok", say("read")
+    NOT_FOUND = "not_found", say("not found (404)")
+    UNAUTHORIZED = "unauthorized", say("token refused (401)")
+    FORBIDDEN = "forbidden", say("forbidden (403)")
+    RATE_LIMITED = "rate_limited", say("rate limit (429)")
+    SERVER_ERROR = "server_error", say("GitLab failed (5xx)")
+    TIMEOUT = "timeout", say("no answer in time")
+    CONNECTION_REFUSED = "connection_refused", say("not reachable")
+    BAD_ANSWER = "bad_answer", say("answer not understood")
 
 
 class GitLabInstance(AuditedModel):

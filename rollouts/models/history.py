@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import models
 
+from ..rules.words import say
 from .rollouts import Rollout
 
 
@@ -36,7 +37,7 @@ class AuditEvent(models.Model):
 
     class ActorKind(models.TextChoices):
         PERSON = "person"
-        SYSTEM_USER = "system_user", "operating system's user"
+        SYSTEM_USER = "system_user", say("operating system's user")
         JOB = "job"
 
     at = models.DateTimeField(db_index=True)

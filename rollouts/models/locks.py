@@ -8,11 +8,13 @@ from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import F, Q
 
+from ..rules.locks import DAYS as DAYS_OF_THE_WEEK
 from ..rules.locks import Weekly, Window
+from ..rules.words import say
 from .gitlab import GitLabInstance, Outcome
 from .ledger import AuditedModel
 
-DAYS = list(enumerate(("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")))
+DAYS = list(enumerate(DAYS_OF_THE_WEEK))
 INCIDENT_LABELS = ("severity::1", "severity::2")
 
 
@@ -25,8 +27,8 @@ class ChangeLock(AuditedModel):
     """A period entered by hand: once, or every week in a named time zone."""
 
     class Kind(models.TextChoices):
-        ONCE = "once", "once"
-        WEEKLY = "weekly", "every week"
+        ONCE = "once", say("once")
+        WEEKLY = "weekly", say("every week")
 
     title = models.CharField(max_length=200, help_text="Why nothing may widen: a freeze, a release day.")
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.ONCE)
@@ -78,15 +80,19 @@ class ChangeLock(AuditedModel):
     def __str__(self) -> str:
         return self.title
 
+    @property
+    def weekly(self) -> Weekly:
+        """The rule of a lock of every week."""
+        assert self.from_day is not None
+        assert self.to_day is not None
+        assert self.from_time is not None
+        assert self.to_time is not None
+        return Weekly(self.from_day, self.from_time, self.to_day, self.to_time, self.zone)
+
     def windows(self, since: datetime, until: datetime) -> list[Window]:
         """The periods that touch this span, in UTC; none after it was ended."""
         if self.kind == self.Kind.WEEKLY:
-            assert self.from_day is not None
-            assert self.to_day is not None
-            assert self.from_time is not None
-            assert self.to_time is not None
-            weekly = Weekly(self.from_day, self.from_time, self.to_day, self.to_time, self.zone)
-            found = weekly.windows(since, until)
+            found = self.weekly.windows(since, until)
         else:
             assert self.starts_at is not None
             assert self.ends_at is not None

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django_fsm import FSMField, transition
 
+from ..rules.words import say
 from .flags import FeatureFlag
 from .gitlab import GitLabInstance
 from .guarded import GuardedModel, GuardedQuerySet
@@ -34,16 +35,16 @@ class GitLabWrite(GuardedModel):
     """
 
     class Kind(models.TextChoices):
-        SET_GATES = "set_gates", "set the flag"
-        CREATE_ISSUE = "create_issue", "create an issue"
-        POST_NOTE = "post_note", "post a note"
+        SET_GATES = "set_gates", say("set the flag")
+        CREATE_ISSUE = "create_issue", say("create an issue")
+        POST_NOTE = "post_note", say("post a note")
 
     class State(models.TextChoices):
-        WAITING = "waiting", "waiting"
-        BEGUN = "begun", "being done"
-        DONE = "done", "done"
-        GIVEN_UP = "given_up", "given up"
-        CANCELLED = "cancelled", "cancelled"
+        WAITING = "waiting", say("waiting")
+        BEGUN = "begun", say("being done")
+        DONE = "done", say("done")
+        GIVEN_UP = "given_up", say("given up")
+        CANCELLED = "cancelled", say("cancelled")
 
     UNFINISHED = ("waiting", "begun")
     first_state = "waiting"

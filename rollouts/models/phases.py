@@ -12,16 +12,16 @@ from django.db.models import Q
 from django_fsm import FSMField, transition
 
 from ..rules.approvals import PhasePolicy, Target, default_for
-from ..rules.checklist import AUTOMATIC, Gate, ItemKind
-from ..rules.expected import Audience
+from ..rules.checklist import AUTOMATIC, GATE_WORDS, KIND_WORDS, Gate
+from ..rules.expected import AUDIENCE_WORDS
 from ..rules.exposure import NOBODY
-from ..rules.machine import BY_ITSELF, PHASE_VERBS, PhaseState
+from ..rules.machine import BY_ITSELF, PHASE_VERBS, PhaseState, state_in_words
 from .guarded import GuardedModel, GuardedQuerySet, StateIsProtected
 from .ledger import AuditedModel
 from .rollouts import Rollout
 
 S = PhaseState
-STATES = [(state.value, state.value.replace("_", " ")) for state in S]
+STATES = [(state.value, state_in_words(state)) for state in S]
 Method = TypeVar("Method", bound=Callable[..., Any])
 STARTED = (S.ACTIVE, S.PAUSED, S.COMPLETED, S.ROLLED_BACK)
 
@@ -54,7 +54,7 @@ class Phase(GuardedModel):
     optional = models.BooleanField(default=False, help_text="May be skipped, with a reason.")
     audience = models.CharField(
         max_length=20,
-        choices=[(a.value, a.value.replace("_", " ")) for a in Audience],
+        choices=[(audience.value, words) for audience, words in AUDIENCE_WORDS.items()],
         help_text="How it lets people in.",
     )
     actors = models.JSONField(default=list, blank=True, help_text="Users, groups, projects by name: user:alice.")
@@ -293,12 +293,12 @@ class ChecklistItem(AuditedModel):
     key = models.CharField(max_length=50)
     title = models.CharField(max_length=200)
     help = models.TextField(blank=True)
-    kind = models.CharField(max_length=20, choices=[(k.value, k.value.replace("_", " ")) for k in ItemKind])
+    kind = models.CharField(max_length=20, choices=[(kind.value, words) for kind, words in KIND_WORDS.items()])
     role = models.CharField(
         max_length=50, blank=True, help_text="For kinds about an issue: which of the plan's issues."
     )
     gate = models.CharField(
-        max_length=20, choices=[(g.value, f"before {g.value}") for g in Gate], default=Gate.START.value
+        max_length=20, choices=[(gate.value, words) for gate, words in GATE_WORDS.items()], default=Gate.START.value
     )
     required = models.BooleanField(default=True)
     guide = models.CharField("rule of the guide", max_length=20, blank=True)

@@ -12,7 +12,7 @@ from django_fsm import FSMField, transition
 
 from ..rules.approvals import STANDING
 from ..rules.expected import Drift
-from ..rules.machine import RolloutState
+from ..rules.machine import RolloutState, state_in_words
 from .catalogue import AIModel, PlanTemplate
 from .flags import FeatureFlag
 from .gitlab import TrackedIssue
@@ -21,7 +21,7 @@ from .ledger import AuditedModel
 
 R = RolloutState
 SLUG = RegexValidator(r"^[a-z0-9]+(?:[-_][a-z0-9]+)*$", "Lower-case letters, digits, single - and _ between them.")
-STATES = [(state.value, state.value.replace("_", " ")) for state in RolloutState]
+STATES = [(state.value, state_in_words(state)) for state in RolloutState]
 DRIFTS = [(kind.value, kind.value) for kind in Drift]
 
 

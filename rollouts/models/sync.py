@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.db.models import Q
 
+from ..rules.words import say
 from .gitlab import GitLabInstance, GitLabProject
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ class HookDelivery(models.Model):
     class State(models.TextChoices):
         WAITING = "waiting"
         DONE = "done"
-        IGNORED = "ignored", "of no interest"
+        IGNORED = "ignored", say("of no interest")
         FAILED = "failed"
 
     instance = models.ForeignKey(GitLabInstance, on_delete=models.CASCADE, related_name="deliveries")

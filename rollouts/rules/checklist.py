@@ -25,6 +25,16 @@ class ItemKind(StrEnum):
     ANNOUNCEMENT = "announcement"
 
 
+KIND_WORDS: dict[ItemKind, Phrase] = {
+    ItemKind.ISSUE: say("issue"),
+    ItemKind.ISSUE_CLOSED: say("issue closed"),
+    ItemKind.TASKS_DONE: say("tasks done"),
+    ItemKind.FLAG: say("flag"),
+    ItemKind.CAPACITY: say("capacity"),
+    ItemKind.MANUAL: say("manual"),
+    ItemKind.DECISION: say("decision"),
+    ItemKind.ANNOUNCEMENT: say("announcement"),
+}
 #: Kinds that check themselves from synced state and can't be ticked by hand.
 AUTOMATIC = frozenset({ItemKind.ISSUE, ItemKind.ISSUE_CLOSED, ItemKind.TASKS_DONE, ItemKind.FLAG, ItemKind.CAPACITY})
 ABOUT_AN_ISSUE = frozenset({ItemKind.ISSUE, ItemKind.ISSUE_CLOSED, ItemKind.TASKS_DONE})
@@ -35,6 +45,9 @@ class Gate(StrEnum):
 
     START = "start"
     COMPLETE = "complete"
+
+
+GATE_WORDS: dict[Gate, Phrase] = {Gate.START: say("before start"), Gate.COMPLETE: say("before complete")}
 
 
 @dataclass(frozen=True, slots=True)

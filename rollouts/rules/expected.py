@@ -10,7 +10,7 @@ from enum import StrEnum
 from .exposure import EVERYONE, NOBODY, Comparison, Exposure, apart, as_percentage, compare
 from .machine import LIVE
 from .ramp import Ramp
-from .words import say
+from .words import Phrase, say
 
 
 class Audience(StrEnum):
@@ -20,6 +20,14 @@ class Audience(StrEnum):
     GROUPS = "groups"
     PERCENTAGE = "percentage"
     ALL_AT_ONCE = "all_at_once"
+
+
+AUDIENCE_WORDS: dict[Audience, Phrase] = {
+    Audience.ACTORS: say("actors"),
+    Audience.GROUPS: say("groups"),
+    Audience.PERCENTAGE: say("percentage"),
+    Audience.ALL_AT_ONCE: say("all at once"),
+}
 
 
 class Presence(StrEnum):
