@@ -76,7 +76,11 @@ def test_an_unset_flag_is_never_just_off(world):
     page = words(signed_in(world).get("/flags/"))
     assert "not read yet" in page
     world.sync()
-    assert "unset (default off)" in words(signed_in(world).get(f"/flags/?q={FLAG}"))
+    client = signed_in(world)
+    assert "unset (default off)" in words(client.get(f"/flags/?q={FLAG}"))
+    assert "not set in GitLab, by its list" in words(client.get("/flags/?q=never_read"))
+    page = words(client.get(f"/flags/{FeatureFlag.objects.get(name='never_read').pk}/"))
+    assert "GitLab lists every flag that was ever set, and not this one" in page
 
 
 def test_flags_of_ours_without_a_plan_are_found_by_their_group_and_type(world):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -18,6 +17,7 @@ from ...rules.lifetime import NEVER_ON_BY_DEFAULT, Lifetime, lifetime
 from ...rules.machine import RolloutState
 from ...rules.words import spoken
 from ..flag_filter import Known, without_rollout_issue
+from ..freshness import is_stale
 
 #: Of each kind of unlinked work so many are named; the rest is a number.
 MOST_NAMED = 5
@@ -118,13 +118,16 @@ class Unlinked:
 def row(flag: FeatureFlag, known: Known, now: datetime) -> FlagRow:
     """``flag`` comes from ``FeatureFlag.objects.for_list()``: no queries."""
     latest = flag.latest
+    gates, read_at = latest.words, latest.read_at
+    if is_not_listed(flag):
+        gates, read_at = _("not set in GitLab, by its list"), flag.instance.flags_read_at
     return FlagRow(
         name=flag.name,
         url=reverse("portal:flag", args=[flag.pk]),
         place=place(flag, several=len(known.instances) > 1),
-        gates=latest.words,
-        read_at=latest.read_at,
-        is_stale=is_stale(latest.read_at, now),
+        gates=gates,
+        read_at=read_at,
+        is_stale=read_at is not None and is_stale(read_at, now),
         type=flag.type,
         group=flag.group,
         milestone=flag.milestone,
@@ -142,9 +145,13 @@ def place(flag: FeatureFlag, *, several: bool = True) -> str:
     return ", ".join([*parts, *([flag.instance.name] if several else [])])
 
 
-def is_stale(read_at: datetime | None, now: datetime) -> bool:
-    """Read once, but longer ago than the freshness limit."""
-    return read_at is not None and now - read_at > timedelta(seconds=settings.FRESHNESS_SECONDS)
+def is_not_listed(flag: FeatureFlag) -> bool:
+    """Known by its definition only: GitLab's list, which names every flag that was ever set, was read without it.
+
+    Flags that a rollout carries are read one by one, and say what they are.
+    """
+    is_unread = flag.presence == Presence.UNREAD and flag.project_id is None and not flag.rollouts.all()
+    return is_unread and flag.instance.flags_read_at is not None
 
 
 def default_words(flag: FeatureFlag) -> str:
@@ -158,7 +165,8 @@ def age_of(flag: FeatureFlag, now: datetime) -> Age:
     lived = lifetime(flag.type, flag.milestone, now)
     if lived is None:
         return Age(_("age not known"))
-    return Age(_age_words(lived), lived.months, lived.limit, lived.is_overdue)
+    still_exists = flag.presence != Presence.UNKNOWN
+    return Age(_age_words(lived), lived.months, lived.limit, lived.is_overdue and still_exists)
 
 
 def _age_words(lived: Lifetime) -> str:
