@@ -65,13 +65,13 @@ def includes(request: HttpRequest, name: str, asked: Query[schemas.InclusionAske
         "actor": asked.actor,
         "included": known.inside,
         "percentage_at_which_in": None if known.enters_at is None else plain_number(known.enters_at),
-        "why": _why(known, found.latest),
+        "why": _why(known, found.as_listed),
     }
 
 
 def told(flag: FeatureFlag) -> dict[str, Any]:
     """A flag loaded with ``for_list`` as the API tells it (``schemas.FlagTold``)."""
-    latest = flag.latest
+    latest = flag.as_listed
     return {
         "name": flag.name,
         "instance": flag.instance.name,
@@ -124,7 +124,7 @@ def _one(name: str, asked: schemas.WhichFlag) -> FeatureFlag:
 
 
 def _judged(actor: str, flag: FeatureFlag) -> Inclusion:
-    exposure = flag.latest.exposure
+    exposure = flag.as_listed.exposure
     if flag.project_id is None:
         return inclusion.in_instance(actor, flag=flag.name, exposure=exposure)
     strategies = flag.reading.strategies if flag.reading else []

@@ -104,6 +104,19 @@ class FeatureFlag(AuditedModel):
         }.get(presence)
         return Reading(presence, exposure, self.reading.read_at, read_at)
 
+    @property
+    def as_listed(self) -> Reading:
+        """As ``latest``. A flag that is known by its definition only stands at its default once GitLab's list, which
+        names every flag that was ever set, was read without it. For flags loaded with ``for_list``.
+        """
+        read_at = self.scope_read_at
+        is_unread = self.presence == Presence.UNREAD and self.project_id is None and self.default_enabled is not None
+        if not is_unread or read_at is None or self.rollouts.all():  # a rollout's flag is looked for by name
+            return self.latest
+        if self.default_enabled:
+            return Reading(Presence.UNSET_ON, EVERYONE, None, read_at)
+        return Reading(Presence.UNSET_OFF, NOBODY, None, read_at)
+
 
 class FlagReading(AuditedModel):
     """The exposure that was read from GitLab at a moment; kept when it differs from the one before."""

@@ -98,7 +98,7 @@ class FlagFilter:
         if asked["group"]:
             found = found.filter(group=asked["group"])
         if asked["presence"]:
-            found = found.filter(presence=asked["presence"])
+            found = found.filter(_present(asked["presence"]))
         if asked["instance"]:
             found = found.filter(instance__name=asked["instance"])
         if asked["with"]:
@@ -129,6 +129,18 @@ class FlagFilter:
             found = found.annotate(released=_released(known))
         by = F(key).desc(nulls_last=True) if self.sort.startswith("-") else F(key).asc(nulls_last=True)
         return found.order_by(by, "name", "environment", "pk")
+
+
+def _present(presence: str) -> Q:
+    """As ``FeatureFlag.as_listed`` says it: what GitLab's list does not name stands at its default."""
+    never_set = Q(presence=Presence.UNREAD.value, project=None, instance__flags_read_at__isnull=False)
+    absent = never_set & ~Q(pk__in=FeatureFlag.objects.carried().order_by().values("pk"))
+    match presence:
+        case Presence.UNSET_OFF | Presence.UNSET_ON:
+            return Q(presence=presence) | absent & Q(default_enabled=presence == Presence.UNSET_ON)
+        case Presence.UNREAD:
+            return Q(presence=presence) & ~(absent & Q(default_enabled__isnull=False))
+    return Q(presence=presence)
 
 
 def without_rollout_issue() -> Q:

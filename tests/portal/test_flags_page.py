@@ -78,7 +78,9 @@ def test_an_unset_flag_is_never_just_off(world):
     world.sync()
     client = signed_in(world)
     assert "unset (default off)" in words(client.get(f"/flags/?q={FLAG}"))
-    assert "not set in GitLab, by its list" in words(client.get("/flags/?q=never_read"))
+    assert "unset (default off)" in words(client.get("/flags/?q=never_read"))
+    assert names(client.get("/flags/?presence=unread")) == []
+    assert names(client.get("/flags/?presence=unset_off")) == [FLAG, "never_read"]
     page = words(client.get(f"/flags/{FeatureFlag.objects.get(name='never_read').pk}/"))
     assert "GitLab lists every flag that was ever set, and not this one" in page
 

@@ -84,7 +84,7 @@ def build(flag: FeatureFlag, now: datetime, holding: Locks) -> FlagPage:
         flag=flag,
         row=row,
         gates=tuple(_gates(flag)),
-        readings=picture(drawn[:MOST_DRAWN], flag.latest, now, stale=row.is_stale),
+        readings=picture(drawn[:MOST_DRAWN], flag.as_listed, now, stale=row.is_stale),
         drawn_all=len(drawn) <= MOST_DRAWN,
         links=tuple(_links(flag)),
         carried=tuple(_carried(one, now, holding) for one in Rollout.objects.whole().filter(flag=flag)),
@@ -103,7 +103,7 @@ def _carried(rollout: Rollout, now: datetime, holding: Locks) -> Carried:
 
 def _gates(flag: FeatureFlag) -> list[GateRow]:
     """Every gate, open or not; nothing where GitLab does not say."""
-    exposure = flag.latest.exposure
+    exposure = flag.as_listed.exposure
     if exposure is None or flag.presence != Presence.SET:
         return []
     names = _names_of(flag, exposure)

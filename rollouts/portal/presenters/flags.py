@@ -117,17 +117,14 @@ class Unlinked:
 
 def row(flag: FeatureFlag, known: Known, now: datetime) -> FlagRow:
     """``flag`` comes from ``FeatureFlag.objects.for_list()``: no queries."""
-    latest = flag.latest
-    gates, read_at = latest.words, latest.read_at
-    if is_not_listed(flag):
-        gates, read_at = _("not set in GitLab, by its list"), flag.instance.flags_read_at
+    latest = flag.as_listed
     return FlagRow(
         name=flag.name,
         url=reverse("portal:flag", args=[flag.pk]),
         place=place(flag, several=len(known.instances) > 1),
-        gates=gates,
-        read_at=read_at,
-        is_stale=read_at is not None and is_stale(read_at, now),
+        gates=latest.words,
+        read_at=latest.read_at,
+        is_stale=latest.read_at is not None and is_stale(latest.read_at, now),
         type=flag.type,
         group=flag.group,
         milestone=flag.milestone,
@@ -143,15 +140,6 @@ def place(flag: FeatureFlag, *, several: bool = True) -> str:
     """«acme/app, production» for a project's flag; the instance's name where there are several."""
     parts = [flag.project.path, flag.environment] if flag.project else []
     return ", ".join([*parts, *([flag.instance.name] if several else [])])
-
-
-def is_not_listed(flag: FeatureFlag) -> bool:
-    """Known by its definition only: GitLab's list, which names every flag that was ever set, was read without it.
-
-    Flags that a rollout carries are read one by one, and say what they are.
-    """
-    is_unread = flag.presence == Presence.UNREAD and flag.project_id is None and not flag.rollouts.all()
-    return is_unread and flag.instance.flags_read_at is not None
 
 
 def default_words(flag: FeatureFlag) -> str:

@@ -100,7 +100,7 @@ def _answer(flag: FeatureFlag, asked: str, actor: str, wrong: str, known: dict[s
             said = _("The portal does not know the number of %(name)s. Write it as GitLab does: User:42.")
             return Answer(asked, wrong=said % {"name": actor})
         actor = known[actor]
-    exposure = flag.latest.exposure
+    exposure = flag.as_listed.exposure
     if in_project:
         strategies = flag.reading.strategies if flag.reading else []
         found = inclusion.in_project(actor, exposure=exposure, strategies=strategies, environment=flag.environment)
@@ -126,11 +126,11 @@ def now_words(found: Inclusion) -> str:
 
 def why(found: Inclusion, flag: FeatureFlag) -> str:
     """The gate that decides, in a sentence."""
-    exposure = flag.latest.exposure
+    exposure = flag.as_listed.exposure
     given = {
         "actor": found.actor,
         "now": plain_number(found.stands_at) if found.stands_at is not None else 0,
-        "presence": spoken(flag.latest.presence.words),
+        "presence": spoken(flag.as_listed.presence.words),
         "groups": ", ".join(sorted(exposure.groups)) if exposure else "",
     }
     match found.gate:

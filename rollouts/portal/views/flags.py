@@ -125,7 +125,7 @@ def _page(request: HttpRequest, found: FeatureFlag, *, status: int = 200, **more
     now = clock.now()
     context = {
         "flag": found,
-        "latest": found.latest,
+        "latest": found.as_listed,
         "shown": flag_page.build(found, now, locks.standing(now)),
         "page": Paginator(found.readings.all(), READINGS_PER_PAGE).get_page(request.GET.get("page")),
         "most": who_is_in.MOST,
