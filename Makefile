@@ -41,14 +41,17 @@ format: .venv/test.stamp ## let ruff format
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
 
-drills: .venv/test.stamp ## slow fault drills: kill workers, drop connections
-	@$(BIN)/python -m pytest -m drill
+drills: .venv/test.stamp ## slow fault drills: kill workers, drop connections, restart the database; with their figures
+	@$(BIN)/python -m tests.tools redis-server postgresql
+	@$(BIN)/python -m pytest -v -s -m drill
 
 bench: .venv/test.stamp ## benchmarks, with their figures
+	@$(BIN)/python -m tests.tools redis-server postgresql
 	@$(BIN)/python -m pytest -q -m benchmark -s tests/benchmarks
 
 bench-sync: .venv/test.stamp ## the sync at 10,000 issues, beside the floor and the naive way
-	@$(BIN)/python -m pytest -q -m benchmark -s tests/benchmarks/bench_sync_scale.py
+	@$(BIN)/python -m tests.tools redis-server postgresql
+	@$(BIN)/python -m pytest -q -m benchmark -s tests/benchmarks/bench_sync_scale.py tests/benchmarks/bench_webhooks.py
 
 messages: .venv/test.stamp ## find what is to translate, update and compile locale/*/LC_MESSAGES
 	@DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python -m tests.translations

@@ -14,56 +14,80 @@ from glob import glob
 from pathlib import Path
 
 
-@contextlib.contextmanager
-def throw_away_postgres() -> Iterator[str]:
-    """A fresh cluster in a temporary folder; gives its DATABASE_URL and leaves nothing behind."""
-    binaries = Path(sorted(glob("/usr/lib/postgresql/*/bin"))[-1])
-    folder = Path(tempfile.mkdtemp(prefix="portal-postgres-"))
-    port = _free_port()
-    # initdb refuses root: as root, the cluster belongs to the system's postgres user.
-    as_owner: list[str] = []
-    if os.geteuid() == 0:
-        shutil.chown(folder, "postgres", "postgres")
-        as_owner = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-    data = folder / "data"
+class Postgres:
+    """A fresh cluster in a temporary folder, on a free port of this machine."""
 
-    def run(*command: str) -> None:
-        subprocess.run([*as_owner, *command], check=True, cwd=folder, stdout=subprocess.DEVNULL)
+    def __init__(self) -> None:
+        self._binaries = Path(sorted(glob("/usr/lib/postgresql/*/bin"))[-1])
+        self._folder = Path(tempfile.mkdtemp(prefix="portal-postgres-"))
+        self._port = free_port()
+        self.url = f"postgres://portal@127.0.0.1:{self._port}/postgres"
+        # initdb refuses root: as root, the cluster belongs to the system's postgres user.
+        self._as_owner: list[str] = []
+        if os.geteuid() == 0:
+            shutil.chown(self._folder, "postgres", "postgres")
+            self._as_owner = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+        self._run("initdb", "-U", "portal", "--auth=trust", "--no-sync")
 
-    try:
-        run(str(binaries / "initdb"), "-D", str(data), "-U", "portal", "--auth=trust", "--no-sync")
-        settings = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c full_page_writes=off"
-        run(str(binaries / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log"), "-o", settings, "start")
-        yield f"postgres://portal@127.0.0.1:{port}/postgres"
-    finally:
+    def start(self) -> None:
+        settings = (
+            f"-p {self._port} -k {self._folder} -c listen_addresses=127.0.0.1 -c fsync=off -c full_page_writes=off"
+        )
+        self._run("pg_ctl", "-w", "-l", str(self._folder / "log"), "-o", settings, "start")
+
+    def stop(self) -> None:
+        """At once, as if it had crashed: all connections are cut."""
+        self._run("pg_ctl", "-m", "immediate", "stop")
+
+    def remove(self) -> None:
         with contextlib.suppress(subprocess.CalledProcessError):
-            run(str(binaries / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop")
-        shutil.rmtree(folder, ignore_errors=True)
+            self.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [*self._as_owner, str(self._binaries / program), "-D", str(self._folder / "data"), *arguments]
+        subprocess.run(command, check=True, cwd=self._folder, stdout=subprocess.DEVNULL)
+
+
+class Redis:
+    """A fresh Redis in memory, on a free port of this machine; it forgets all when it stops."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.mkdtemp(prefix="portal-redis-")
+        self._port = free_port()
+        self.url = f"redis://127.0.0.1:{self._port}"  # without a database number
+
+    def start(self) -> None:
+        where = ("--port", str(self._port), "--bind", "127.0.0.1", "--save", "", "--dir", self._folder)
+        self._process = subprocess.Popen(["redis-server", *where], stdout=subprocess.DEVNULL)
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(30)
+
+    def remove(self) -> None:
+        self.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
-def throw_away_redis() -> Iterator[str]:
-    """A fresh Redis in memory; gives its address without a database number."""
-    folder = tempfile.mkdtemp(prefix="portal-redis-")
-    port = _free_port()
-    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
-    redis = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+def throw_away(server: Postgres | Redis) -> Iterator[str]:
+    """It runs, and leaves nothing behind; gives its address."""
     try:
-        yield f"redis://127.0.0.1:{port}"
+        server.start()
+        yield server.url
     finally:
-        redis.terminate()
-        redis.wait(30)
-        shutil.rmtree(folder, ignore_errors=True)
+        server.remove()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def main(arguments: list[str]) -> int:
-    with throw_away_postgres() as database, throw_away_redis() as redis:
+    with throw_away(Postgres()) as database, throw_away(Redis()) as redis:
         environment = {
             **os.environ,
             "TESTS_ON_SERVICES": "1",

@@ -56,8 +56,9 @@ def test_ten_thousand_issues(part, capsys):
     begun = time.perf_counter()
     part("portal")
     built = time.perf_counter() - begun
-    rows = {"first pass": part("sync", "first"), "full pass": part("sync", "full")}
-    rows["floor"] = part("floor")
+    rows = {"first pass": part("sync", "first")}
+    tries = [(part("sync", "full"), part("floor")) for _ in range(2)]  # in turn, for the machine may be busy meanwhile
+    rows["full pass"], rows["floor"] = (min(each, key=lambda row: row["seconds"]) for each in zip(*tries, strict=True))
     rows["nothing changed"] = part("sync", "again")
     part("change", part.state, "0.01")
     rows["1 % changed"] = part("sync", "again")
@@ -74,6 +75,14 @@ def test_ten_thousand_issues(part, capsys):
                 f"  {name:16} {row['calls']:6} {row['seconds']:8.2f} {row['seconds'] / floor:8.2f} "
                 f"{naive / row['seconds']:8.1f} {row.get('written', 0):6} {row.get('peak_mb', 0):8.0f}"
             )
+        full, unchanged = rows["full pass"], rows["nothing changed"]
+        for goal, is_met in (
+            (f"full pass in at most 1.1 x the least {LEAST} calls", full["calls"] <= 1.1 * LEAST),
+            ("full pass in at most 1.3 x the floor's time", full["seconds"] <= 1.3 * floor),
+            (f"nothing changed in at most {PROJECTS + 1} calls", unchanged["calls"] <= PROJECTS + 1),
+            ("nothing changed at least 20 x faster than naive", naive >= 20 * unchanged["seconds"]),
+        ):
+            print(f"  {'met   ' if is_met else 'MISSED'} {goal}")
     assert not any(row.get("problems") for row in rows.values()), rows
     assert rows["full pass"]["calls"] <= 1.1 * LEAST
     assert rows["nothing changed"]["calls"] <= PROJECTS + 1

@@ -13,7 +13,7 @@ import pytest
 
 from rollouts.simulator import Simulator
 from tests.drills.portal import Ground
-from tests.on_services import throw_away_postgres, throw_away_redis
+from tests.on_services import Postgres, Redis, throw_away
 from tests.walk import ISSUES
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(1800)]
@@ -77,8 +77,8 @@ def test_eight_workers_and_two_beats_take_each_automatic_step_once(tmp_path, eng
     from tests.drills.ground import STEPS
 
     count, processes = 4, []
-    postgres = throw_away_postgres() if engine == "postgresql" else contextlib.nullcontext("")
-    with postgres as database, throw_away_redis() as broker, Simulator() as gitlab:
+    postgres = throw_away(Postgres()) if engine == "postgresql" else contextlib.nullcontext("")
+    with postgres as database, throw_away(Redis()) as broker, Simulator() as gitlab:
         seed(gitlab, count)
         more = {"DATABASE_URL": database} if database else {}
         ground = Ground(tmp_path, gitlab, CELERY_BROKER_URL=broker, **more)

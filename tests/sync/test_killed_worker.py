@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -18,6 +17,7 @@ import psycopg
 import pytest
 
 from rollouts.simulator import Simulator
+from tests.on_services import Redis, throw_away
 from tests.walk import PLAN
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -142,40 +142,16 @@ def test_the_next_pass_completes_what_a_killed_worker_left(tmp_path):
 @pytest.mark.redis
 @pytest.mark.embedded  # where the tests run on services, all of them take their work from Redis
 def test_a_worker_takes_its_work_from_a_real_redis(tmp_path):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
-    redis = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    worker = None
-    try:
-        with Simulator() as gitlab:
-            portal = seeded(gitlab, tmp_path, broker=f"redis://127.0.0.1:{port}/0")
-            portal.celery("call", "rollouts.tasks.sync_due").wait(60)
-            worker = portal.celery("worker", "-P", "threads", "-c", "2", "--without-gossip", "--without-mingle")
+    with throw_away(Redis()) as redis, Simulator() as gitlab:
+        portal = seeded(gitlab, tmp_path, broker=f"{redis}/0")
+        portal.celery("call", "rollouts.tasks.sync_due").wait(60)
+        worker = portal.celery("worker", "-P", "threads", "-c", "2", "--without-gossip", "--without-mingle")
+        try:
             end = time.monotonic() + 90
             while not portal.count("SELECT count(*) FROM rollouts_syncrun WHERE outcome = 'ok'"):
                 assert time.monotonic() < end
                 time.sleep(0.05)
             assert portal.count(EVENTS) == PROJECTS * PER_PROJECT
-    finally:
-        if worker is not None:
+        finally:
             os.killpg(worker.pid, signal.SIGKILL)
             worker.wait(30)
-        redis.terminate()
-        redis.wait(30)
-
-
-@pytest.mark.drill
-@pytest.mark.timeout(1200)
-def test_killed_twenty_times_nothing_is_lost_or_doubled(tmp_path):
-    with Simulator() as gitlab:
-        portal = seeded(gitlab, tmp_path)
-        gitlab.delay(0.15, path="/issues")
-        for times in range(20):
-            kill_in_the_middle(portal, after=min(2 * times + 1, PROJECTS * PER_PROJECT))
-        gitlab.heal()
-        portal.manage("sync", "--json")
-        print(f"20 kills: {portal.count(EVENTS)} events, {portal.count(DOUBLED)} doubled")
-        assert portal.count(EVENTS) == PROJECTS * PER_PROJECT
-        assert portal.count(DOUBLED) == 0
