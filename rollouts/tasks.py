@@ -10,7 +10,7 @@ from .models import GitLabInstance
 from .services import deliveries as kept_deliveries
 from .services import ramps
 from .services.instances import all_instances
-from .sync import calendars, deliveries, outbox, passes
+from .sync import calendars, deliveries, outbox, passes, runs
 
 
 @shared_task(ignore_result=True)
@@ -57,7 +57,7 @@ def work_deliveries() -> None:
 @shared_task(ignore_result=True)
 def prune() -> None:
     """Forget the bookkeeping of long ago."""
-    passes.prune()
+    runs.prune()
     kept_deliveries.prune()
 
 

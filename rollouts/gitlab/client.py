@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rollouts.gitlab import fields, wording
+from rollouts.gitlab.answers import json_of
 from rollouts.gitlab.connection import PER_PAGE, flag_segment, read_row, segment
 from rollouts.gitlab.errors import BadAnswer, Forbidden, Gone
 from rollouts.gitlab.hooks import Hooks
 from rollouts.gitlab.records import DefinitionRecord, FeatureRecord, IssueRecord, ProjectFlagRecord, TokenRecord
-from rollouts.gitlab.transport import json_of
 
 IIDS_PER_CALL = 100
 #: Characters of the numbers in one address: web servers take 8 kB for it (nginx: large_client_header_buffers).
@@ -62,14 +62,21 @@ class GitLab(Hooks):
         changed then or later, one call for as many numbers as an address holds, and one more for each 100 that did.
         Raises Gone for an unknown project.
         """
-        wanted = sorted(set(iids))
-        found: dict[int, IssueRecord] = {}
+        found: list[IssueRecord] = []
         unread: list[BadAnswer] = []
-        for batch in _batches(wanted, longest=None if updated_after is None else LONGEST_QUERY):
-            found.update(self._issue_batch(project, batch, updated_after))
+        for batch in self.issue_batches(project, iids, updated_after=updated_after):
+            found += batch
             unread += self.unread
         self.unread = unread
-        return list(found.values())
+        return found
+
+    def issue_batches(
+        self, project: str | int, iids: Iterable[int], *, updated_after: datetime | None = None
+    ) -> Iterator[list[IssueRecord]]:
+        """The same, question by question, so that memory stays small; ``unread`` is the newest question's."""
+        longest = None if updated_after is None else LONGEST_QUERY
+        for batch in _batches(sorted(set(iids)), longest=longest):
+            yield list(self._issue_batch(project, batch, updated_after).values())
 
     def issue_by_id(self, id: int) -> IssueRecord | None:
         """An issue by its id, in whatever project it is (``GET /issues/:id``, administrators only), or None."""

@@ -13,8 +13,9 @@ import gitlab as python_gitlab
 import requests
 
 from rollouts.gitlab import fields
+from rollouts.gitlab.answers import json_of
 from rollouts.gitlab.errors import BadAnswer, Forbidden, GitLabProblem, Gone, Unreachable
-from rollouts.gitlab.transport import Heard, Permit, Transport, json_of
+from rollouts.gitlab.transport import Heard, Permit, Transport
 
 PER_PAGE = 100  # GitLab's largest page (doc/api/rest/_index.md, "Pagination")
 MOST_PAGES = 1_000

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from rollouts.gitlab import fields
+from rollouts.gitlab.answers import json_of
 from rollouts.gitlab.connection import PER_PAGE, Connection, segment
 from rollouts.gitlab.errors import Forbidden
-from rollouts.gitlab.transport import json_of
 
 #: What the portal wants to hear. Rollout plans are confidential issues, so the confidential events too.
 EVENTS = (

@@ -12,15 +12,12 @@
 
 from __future__ import annotations
 
-import json
 import ssl
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime
 from http.cookiejar import DefaultCookiePolicy
-from time import monotonic
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -28,30 +25,23 @@ import requests
 import urllib3
 from gitlab._backends.requests_backend import RequestsBackend, RequestsResponse
 
+from rollouts.gitlab.answers import body_of, problem_of
 from rollouts.gitlab.errors import (
     BadAnswer,
-    Forbidden,
     GitLabProblem,
-    Gone,
-    RateLimited,
     ServerError,
     Unauthorized,
     Unreachable,
 )
 from rollouts.gitlab.rate import Rate
-from rollouts.gitlab.refusal import rejected
 
 Permit = Callable[[], None]
 Heard = Callable[[GitLabProblem | None, Rate | None], None]
 
 QUESTIONS = ("GET", "HEAD")  # all else changes something
-LARGEST_ANSWER = 50 * 1024 * 1024
-LONGEST_ANSWER = 120.0  # seconds for one answer, from first to last byte
-LONGEST_WAIT = timedelta(days=1)  # what a rate limit may ask of us; more is a mistake of the other side
 LONGEST_ETAG = 200
 TRIES = 3
 REDIRECTS = 3
-PIECE = 64 * 1024
 
 _REFUSED = (
     "GitLab at {host} cannot be reached: the connection was refused or its name is not known. "
@@ -149,7 +139,7 @@ class Transport(RequestsBackend):
                 problem = ServerError(response.status_code, asked_again=is_question)
                 self._heard(problem, rate)
                 continue
-            problem = _problem_of(response, is_question=is_question)
+            problem = problem_of(response, is_question=is_question)
             self._heard(problem, rate)
             break
         raise problem if is_question or not arrived else problem.about_a_change()
@@ -195,7 +185,7 @@ class Transport(RequestsBackend):
             )
             self.calls += 1
             with response:
-                body = _read(response)
+                body = body_of(response)
         except requests.exceptions.SSLError as raw:
             failed = _Failed(Unreachable(_UNTRUSTED.format(host=self._host)), arrived=not _is_distrust(raw))
         except requests.exceptions.ConnectTimeout:
@@ -245,75 +235,3 @@ def _joined(url: str, target: str) -> str:
     with suppress(ValueError):
         return urljoin(url, target)
     return ""
-
-
-def _read(response: requests.Response) -> bytes:
-    """The body, unpacked, within our limits of size and time."""
-    started = monotonic()
-    pieces, size = [], 0
-    for piece in response.iter_content(PIECE):
-        size += len(piece)
-        if size > LARGEST_ANSWER:
-            raise BadAnswer("the answer", f"is larger than {LARGEST_ANSWER // 1024 // 1024} MB")
-        if monotonic() - started > LONGEST_ANSWER:
-            raise Unreachable("GitLab sends its answer too slowly. The portal tries again later.", kind="timeout")
-        pieces.append(piece)
-    return b"".join(pieces)
-
-
-def _problem_of(response: requests.Response, *, is_question: bool) -> GitLabProblem:
-    match response.status_code:
-        case 401:
-            return Unauthorized()
-        case 403:
-            return Forbidden()
-        case 404 | 410:
-            return Gone()
-        case 429:
-            return RateLimited(rate_limited_until(response.headers, datetime.now(UTC)))
-        case (400 | 409 | 413 | 422) as status if not is_question:
-            try:
-                body = json_of(response)
-            except BadAnswer:
-                body = None
-            return rejected(status, body, str(response.request.headers.get("PRIVATE-TOKEN", "")))
-        case status:
-            return BadAnswer("the answer", f"has status {status}")
-
-
-def rate_limited_until(headers: Mapping[str, str], now: datetime) -> datetime | None:
-    """From ``Retry-After`` (seconds or HTTP date), else ``RateLimit-Reset`` (unix seconds), else None.
-
-    Never in the past, never more than a day ahead. Sources: RFC 9110 section 10.2.3; GitLab
-    doc/administration/settings/user_and_ip_rate_limits.md, "Response headers".
-    """
-    for read, header in ((_retry_after, "Retry-After"), (_unix, "RateLimit-Reset")):
-        written = headers.get(header, "").strip()
-        try:
-            until = read(written, now) if written else None
-        except (ValueError, OverflowError, TypeError, OSError):
-            until = None
-        if until:
-            return min(max(until, now), now + LONGEST_WAIT).replace(microsecond=0)
-    return None
-
-
-def _retry_after(written: str, now: datetime) -> datetime:
-    if written.isascii() and written.isdigit():
-        # Cut before the sum: a number of thousand digits is a long wait, not an error.
-        return now + min(timedelta(seconds=int(written[:9])) if len(written) < 10 else LONGEST_WAIT, LONGEST_WAIT)
-    until = parsedate_to_datetime(written)
-    return until if until.tzinfo else until.replace(tzinfo=UTC)
-
-
-def _unix(written: str, _now: datetime) -> datetime:
-    return datetime.fromtimestamp(int(written), UTC)
-
-
-def json_of(response: requests.Response) -> Any:
-    """The parsed body. Raises BadAnswer for what is not JSON: an HTML page, a cut text, nonsense."""
-    if "html" in response.headers.get("Content-Type", "").lower():
-        raise BadAnswer("the answer", "is an HTML page instead of JSON")
-    with suppress(ValueError, RecursionError):  # raised below: json's own error would carry the whole text along
-        return json.loads(response.content)
-    raise BadAnswer("the answer", "is not JSON")

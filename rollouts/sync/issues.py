@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..audit.actor import Actor
 from ..audit.deeds import deeds
@@ -26,6 +26,14 @@ BATCH = 100
 #: Changes this much older than the newest known one are asked for again: a change may be stamped by one clock of
 #: GitLab and seen after another's. Longer than a lease, so that nothing falls between two questions of a pass.
 OVERLAP = timedelta(minutes=5)
+
+
+class Followed(NamedTuple):
+    """What must be known of an issue to ask for it. Of a project's thousands no more is held at once."""
+
+    pk: int
+    iid: int
+    first_read_at: datetime | None
 
 
 @dataclass(slots=True)
@@ -48,7 +56,7 @@ class IssuesRead:
 def sync_project_issues(
     gitlab: GitLab,
     project: GitLabProject,
-    issues: Sequence[TrackedIssue],
+    issues: Sequence[Followed],
     report: Report,
     *,
     since: datetime | None = None,
@@ -63,18 +71,20 @@ def sync_project_issues(
     read = IssuesRead(cursor=since)
     read_at = clock.now()
     try:
-        for batch, records in _ask(gitlab, project, issues, since, read, still_mine):
-            read.changed |= write(batch, records, read_at)
+        for found in _ask(gitlab, project, issues, since, read, still_mine):
+            read.changed |= write(found, read_at)
     except GitLabProblem as problem:
         report.issues.changed += len(read.changed)
         keep_problem(project, "issues", problem, report, project.path)
         if problem.kind == Outcome.NOT_FOUND:
-            read.changed |= write(issues, dict.fromkeys((issue.iid for issue in issues), None), read_at)
+            for start in range(0, len(issues), BATCH):
+                read.changed |= write({issue.pk: None for issue in issues[start : start + BATCH]}, read_at)
             report.issues.missing += len(issues)
         read.cursor = since
         return read
     report.issues.changed += len(read.changed)
-    report.issues.missing += TrackedIssue.objects.filter(pk__in=[issue.pk for issue in issues], found=False).count()
+    followed = TrackedIssue.objects.filter(project=project, links__isnull=False, found=False)
+    report.issues.missing += followed.distinct().count()
     keep_success(project, "issues", read_at)
     report.problems += [Problem(project.path, bad.kind, bad.words) for bad in read.unread[:MOST_TOLD]]
     if read.unread:
@@ -82,48 +92,43 @@ def sync_project_issues(
     return read
 
 
+#: What GitLab says of issues, by our ids: a record, or None where it was asked for one and did not show it.
 Found = dict[int, IssueRecord | None]
 
 
 def _ask(
     gitlab: GitLab,
     project: GitLabProject,
-    issues: Sequence[TrackedIssue],
+    issues: Sequence[Followed],
     since: datetime | None,
     read: IssuesRead,
     still_mine: Callable[[], None],
-) -> Iterator[tuple[Sequence[TrackedIssue], Found]]:
-    """Batches of issues with what GitLab says of each: a record, or None where it was asked for and not shown."""
-    known = [issue for issue in issues if since and issue.first_read_at]
+) -> Iterator[Found]:
+    """Question by question, what GitLab says."""
+    known = {issue.iid: issue.pk for issue in issues if since and issue.first_read_at}
     if since and known:
-        by_iid = {issue.iid: issue for issue in known}
-        changed = gitlab.issues(project.address, list(by_iid), updated_after=since - OVERLAP)
-        read.saw(changed)
-        read.unread += gitlab.unread
-        found: Found = {record.iid: record for record in changed}
-        yield [by_iid[iid] for iid in found], found
-    unread = [issue for issue in issues if not (since and issue.first_read_at)]
+        for changed in gitlab.issue_batches(project.address, known, updated_after=since - OVERLAP):
+            read.saw(changed)
+            read.unread += gitlab.unread
+            yield {known[record.iid]: record for record in changed}
+            still_mine()
+    unread = [issue for issue in issues if issue.iid not in known]
     for start in range(0, len(unread), BATCH):
         still_mine()
-        batch = unread[start : start + BATCH]
-        shown = gitlab.issues(project.address, [issue.iid for issue in batch])
+        batch = {issue.iid: issue.pk for issue in unread[start : start + BATCH]}
+        shown = gitlab.issues(project.address, batch)
         read.saw(shown)
         # what could not be read may be any of those that are not there
-        missing: Found = {} if gitlab.unread else {issue.iid: None for issue in batch}
+        missing: Found = {} if gitlab.unread else dict.fromkeys(batch.values())
         read.unread += gitlab.unread
-        yield batch, missing | {record.iid: record for record in shown}
+        yield missing | {batch[record.iid]: record for record in shown}
 
 
-def write(issues: Sequence[TrackedIssue], records: Found, read_at: datetime) -> set[int]:
-    """Write what differs, with one event for each issue that changed; the ids of those. Constant queries.
-
-    ``records`` maps numbers to what was read; an issue that is not in it stays as it is.
-    """
+def write(found: Found, read_at: datetime) -> set[int]:
+    """Write what differs, with one event for each issue that changed; the ids of those. Constant queries."""
     wanted: dict[int, dict[str, Any]] = {}
-    for issue in issues:
-        if issue.iid not in records:
-            continue
-        record = records[issue.iid]
+    for issue in TrackedIssue.objects.filter(pk__in=found):
+        record = found[issue.pk]
         values = {"found": False} if record is None else values_of(record)
         if not issue.first_read_at or _differs(issue, values):
             wanted[issue.pk] = values

@@ -19,7 +19,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connections, transaction
-from django.db.models import F, Max, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from ..gitlab import GitLab
 from ..models import GitLabInstance, Outcome, Rollout, SyncRun, SyncScope, clock
@@ -27,17 +27,13 @@ from ..rules.expected import Drift
 from ..rules.politeness import Wait
 from ..services.facts import for_rollout
 from ..services.locks import Locks
-from . import leases, limits, reading
+from . import leases, limits, reading, runs
 from .leases import Lease, Lost
 from .outcome import Problem, Report
 
 log = logging.getLogger(__name__)
-#: A pass in which nothing was read for so long has lost its workers and is closed.
-LOST_AFTER = timedelta(minutes=20)
 #: How long one worker goes on with one instance before others have a turn.
 TURN_SECONDS = 60.0
-#: How long passes are kept.
-KEPT_FOR = timedelta(days=14)
 Told = Callable[[int, int], None]
 
 
@@ -55,7 +51,7 @@ def sync_instance(
     scopes of how many are through. What another worker reads at this moment is left to it. A pass that is killed
     leaves nothing half done.
     """
-    _bury_the_lost(instance)
+    runs.bury_the_lost(instance)
     report, begun = Report(instance.name), time.monotonic()
     scopes = list(leases.scopes_of(instance).values_list("pk", flat=True)) if instance.url else []
     run = SyncRun.objects.create(instance=instance, trigger=trigger, started_at=clock.now(), planned=len(scopes))
@@ -79,13 +75,13 @@ def sync_instance(
         raise
     finally:
         report.seconds = time.monotonic() - begun
-        _close(run, report)
+        runs.close(run, report)
     return report
 
 
 def begin(instance: GitLabInstance, *, trigger: str) -> SyncRun | None:
     """Plan a pass for workers to read; None where one is under way already, or nothing may be asked now."""
-    _bury_the_lost(instance)
+    runs.bury_the_lost(instance)
     with transaction.atomic():
         GitLabInstance.objects.select_for_update().get(pk=instance.pk)
         under_way = SyncRun.objects.filter(instance=instance, outcome=SyncRun.Result.RUNNING, waiting__isnull=False)
@@ -118,22 +114,17 @@ def read_flags(instance: GitLabInstance) -> None:
     reading.read_flags(limits.connect(instance), lease)
 
 
-def prune() -> None:
-    """Forget passes of long ago, but the newest of each instance."""
-    newest = SyncRun.objects.order_by().values("instance").annotate(newest=Max("pk")).values("newest")
-    SyncRun.objects.filter(started_at__lt=clock.now() - KEPT_FOR).exclude(pk__in=newest).delete()
-
-
 def work(instance: GitLabInstance, *, seconds: float = TURN_SECONDS) -> bool:
     """Read what waits of one instance, until nothing does or the turn is over; whether anything is left.
 
-    Not more than ``SYNC_PARALLEL`` workers read one instance at a time: a slow one keeps no other waiting.
+    Not more than ``SYNC_PARALLEL`` workers read one instance at a time, and only one while it fails: a slow one keeps
+    no other waiting, for each of its timeouts holds a worker.
     """
     until = time.monotonic() + seconds
     gitlab = limits.connect(instance)
     while True:
         if halted := limits.must_wait(instance, clock.now()):
-            _stop_waiting(instance, _halted(instance, halted))
+            runs.stop_waiting(instance, _halted(instance, halted))
             return False
         lease = _next(instance)
         if lease is None:
@@ -177,7 +168,8 @@ def _next(instance: GitLabInstance) -> Lease | None:
     """The lease of what has waited longest, what a webhook asked for first; None where enough others read already."""
     while True:
         now = clock.now()
-        if leases.held(instance, now) >= settings.SYNC_PARALLEL:
+        most = 1 if limits.standing(instance).failures else settings.SYNC_PARALLEL
+        if leases.held(instance, now) >= most:
             return None
         scope = _waiting(instance).filter(leases.free(now)).order_by(F("hinted_at").asc(nulls_last=True), "pk").first()
         if scope is None:
@@ -196,11 +188,11 @@ def _read_and_credit(gitlab: GitLab, lease: Lease) -> None:
         log.exception("reading %s failed", lease.scope)
         with transaction.atomic():
             lease.release(run=None, hinted_at=None)
-            _credit(lease.scope.run_id, Report(lease.scope.instance.name, problems=[_broke(lease.scope)]))
+            runs.credit(lease.scope.run_id, Report(lease.scope.instance.name, problems=[_broke(lease.scope)]))
         return
     with transaction.atomic():
         if reading.finish(part):
-            _credit(lease.scope.run_id, part.report)
+            runs.credit(lease.scope.run_id, part.report)
 
 
 def _read_all(instance: GitLabInstance, scopes: list[int], *, full: bool, jobs: int) -> Iterator[Report]:
@@ -252,7 +244,7 @@ def _read_now(instance: GitLabInstance, gitlab: GitLab, pk: int, full: bool) -> 
         raise
     with transaction.atomic():
         if reading.finish(part):
-            _credit(lease.scope.run_id, Report(instance.name))  # a pass of the workers waited for the same
+            runs.credit(lease.scope.run_id, Report(instance.name))  # a pass of the workers waited for the same
     return part.report
 
 
@@ -279,67 +271,5 @@ def _halted(instance: GitLabInstance, wait: Wait) -> Problem:
     return Problem(instance.name, kind, limits.words_of(wait, instance))
 
 
-def _credit(run_id: int | None, part: Report) -> None:
-    """Count one scope's reading in the pass that waited for it; the last one closes it."""
-    running = SyncRun.objects.select_for_update().filter(outcome=SyncRun.Result.RUNNING)
-    run = running.filter(pk=run_id).first() if run_id else None
-    if run is None:
-        return
-    run.done += 1
-    _count(run, part)
-    if not SyncScope.objects.filter(run=run).exists():
-        _finish(run)
-    run.save()
-
-
-def _count(run: SyncRun, part: Report) -> None:
-    run.calls += part.calls
-    run.flags_seen += part.flags.seen
-    run.flags_changed += part.flags.changed
-    run.flags_missing += part.flags.missing
-    run.issues_tracked += part.issues.tracked
-    run.issues_changed += part.issues.changed
-    run.issues_missing += part.issues.missing
-    said = {(problem["scope"], problem["words"]) for problem in run.problems}
-    run.problems += [
-        {"scope": p.scope, "kind": p.kind, "words": p.words} for p in part.problems if (p.scope, p.words) not in said
-    ]
-
-
-def _finish(run: SyncRun) -> None:
-    run.finished_at = clock.now()
-    read_something = run.flags_seen or run.issues_tracked > run.issues_missing
-    run.outcome = (
-        SyncRun.Result.OK if not run.problems else SyncRun.Result.PARTIAL if read_something else SyncRun.Result.FAILED
-    )
-
-
-def _close(run: SyncRun, report: Report) -> None:
-    """End a pass that one process made."""
-    run.refresh_from_db()
-    _count(run, report)
-    _finish(run)
-    run.save()
-
-
-def _stop_waiting(instance: GitLabInstance, problem: Problem) -> None:
-    """Nothing may be asked: close the pass with the reason; the next one begins when it may. Hints stay."""
-    with transaction.atomic():
-        planned = SyncScope.objects.filter(instance=instance, run__isnull=False).values("run")
-        for run in SyncRun.objects.select_for_update().filter(pk__in=planned, outcome=SyncRun.Result.RUNNING):
-            _count(run, Report(instance.name, problems=[problem]))
-            SyncScope.objects.filter(run=run).update(run=None)
-            _finish(run)
-            run.save()
-
-
 def _broke(scope: SyncScope) -> Problem:
     return Problem(str(scope), "failed", "Reading it broke off: see the log.")
-
-
-def _bury_the_lost(instance: GitLabInstance) -> None:
-    now = clock.now()
-    lost = SyncRun.objects.filter(instance=instance, outcome=SyncRun.Result.RUNNING, started_at__lt=now - LOST_AFTER)
-    with transaction.atomic():
-        SyncScope.objects.filter(run__in=lost.values("pk")).update(run=None)
-        lost.update(outcome=SyncRun.Result.INTERRUPTED, finished_at=now)

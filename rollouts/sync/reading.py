@@ -119,12 +119,8 @@ def _read_instance(reading: Reading) -> None:
 
 def _read_project(reading: Reading, project: GitLabProject) -> None:
     gitlab, report, scope = reading.gitlab, reading.report, reading.scope
-    followed = list(
-        TrackedIssue.objects.filter(project=project, links__isnull=False)
-        .distinct()
-        .select_related("project__instance")
-        .order_by("iid")
-    )
+    rows = TrackedIssue.objects.filter(project=project, links__isnull=False).distinct().order_by("iid")
+    followed = [issues.Followed(*row) for row in rows.values_list(*issues.Followed._fields)]
     if followed:
         since = None if reading.full else scope.cursor
         known = issues.sync_project_issues(

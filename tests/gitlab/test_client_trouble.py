@@ -21,7 +21,7 @@ from rollouts.gitlab import (
     ServerError,
     Unauthorized,
     Unreachable,
-    transport,
+    answers,
 )
 from rollouts.simulator import Simulator
 
@@ -112,7 +112,7 @@ def test_a_slow_answer_is_a_timeout_and_not_asked_again(simulator: Simulator) ->
 
 def test_an_answer_in_drops_is_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each byte comes in time, the last one never would."""
-    monkeypatch.setattr(transport, "LONGEST_ANSWER", 0.3)
+    monkeypatch.setattr(answers, "LONGEST_ANSWER", 0.3)
     listening = socket.create_server(("127.0.0.1", 0))
 
     def drip() -> None:
@@ -136,7 +136,7 @@ def test_an_answer_in_drops_is_a_timeout(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_an_answer_without_end_is_cut_off(
     simulator: Simulator, gitlab: GitLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transport, "LARGEST_ANSWER", 1_000_000)
+    monkeypatch.setattr(answers, "LARGEST_ANSWER", 1_000_000)
     simulator.fail(how="not_json", body=b" " * 2_000_000)
     with pytest.raises(BadAnswer, match="larger than"):
         gitlab.features()
@@ -183,7 +183,7 @@ def test_a_server_that_speaks_no_tls_is_not_trusted(simulator: Simulator) -> Non
     ],
 )
 def test_until_when_a_rate_limit_lasts(headers: dict[str, str], until: datetime | None) -> None:
-    assert transport.rate_limited_until(headers, NOW) == until
+    assert answers.rate_limited_until(headers, NOW) == until
 
 
 def test_a_rate_limit_says_until_when(simulator: Simulator, gitlab: GitLab) -> None:

@@ -95,34 +95,6 @@ def test_flags_that_did_not_change_are_not_sent_again(read):
     assert report.flags.changed == 1
 
 
-def test_two_hundred_issues_of_a_project_are_one_question(world):
-    from rollouts.audit.deeds import deed
-
-    rollout = world.apply()
-    state = world.gitlab.state
-    with state.change():
-        for iid in range(101, 301):
-            state.add_issue("acme/app", f"issue {iid}", iid=iid, created_at="2025-01-01T00:00:00.000Z")
-    with deed("test", by=world.actor("mia")):
-        project = GitLabProject.objects.get()
-        rows = TrackedIssue.objects.bulk_create(TrackedIssue(project=project, iid=iid) for iid in range(101, 301))
-        RolloutIssue.objects.bulk_create(RolloutIssue(rollout=rollout, role=f"r{row.iid}", issue=row) for row in rows)
-    world.sync()
-    world.gitlab.forget_requests()
-    (report,) = world.sync()
-    assert len(asked(world)) == 1
-    assert (report.issues.tracked, report.issues.changed) == (204, 0)
-
-
-def test_the_queries_of_a_pass_do_not_grow_with_the_issues(world, django_assert_max_num_queries):
-    for number in range(12):
-        world.apply(slug=f"r{number}", flag=f"flag_{number}")
-    with django_assert_max_num_queries(140):
-        world.sync()
-    with django_assert_max_num_queries(60):
-        world.sync()
-
-
 # What moves in GitLab
 
 
@@ -140,6 +112,26 @@ def test_a_moved_issue_is_followed(read):
     events = AuditEvent.objects.count()
     read.sync(full=True)
     assert AuditEvent.objects.count() == events
+
+
+def test_what_was_made_confidential_is_found_by_a_full_pass_however_old_its_change_is(read):
+    long_ago = "2020-01-01T00:00:00.000Z"
+    read.gitlab.state.set_issue("acme/app", 13, confidential=True, updated_at=long_ago)
+    read.sync()
+    assert not TrackedIssue.objects.get(iid=13).confidential  # older than the cursor: not asked for
+    read.sync(full=True)
+    issue = TrackedIssue.objects.get(iid=13)
+    assert issue.confidential
+    assert issue.title_for(sees_confidential=False) == "confidential issue"
+
+
+def test_what_is_hidden_from_our_token_is_marked_and_keeps_what_was_known(read, settings):
+    settings.GITLAB_TOKEN = read.gitlab.reader_token
+    read.gitlab.state.set_issue("acme/app", 13, confidential=True)
+    (report,) = read.sync(full=True)
+    issue = TrackedIssue.objects.get(iid=13)
+    assert (issue.found, issue.title) == (False, "internal rollout")
+    assert report.issues.missing == 2  # and the plan, which always was
 
 
 def test_where_we_may_not_see_where_it_went_the_words_say_so(read, settings):
@@ -336,6 +328,28 @@ def test_the_share_of_the_limit_is_never_exceeded(read, later):
     assert all(request.status != 429 for request in read.gitlab.requests)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_workers_that_read_at_once_share_one_limit(transactional_db, gitlab):
+    from rollouts.audit.deeds import deed
+    from tests.walk import World
+
+    world = World.build(gitlab)
+    for number in range(8):
+        gitlab.state.add_project(f"acme/app{number}")
+        text = world.document(slug=f"r{number}", flag=f"f{number}").replace("/acme/app/", f"/acme/app{number}/")
+        from rollouts.services import plans
+
+        plans.apply(text, by=world.actor("mia"), source="plan.yaml")
+    instance = default_instance()
+    with deed("test", by=world.actor("root")):
+        instance.calls_a_minute = 5
+        instance.save()
+    gitlab.delay(0.02)
+    (report,) = world.sync(jobs=8)
+    assert len(gitlab.requests) == 5
+    assert "share of GitLab's rate limit" in report.error
+
+
 def test_a_configured_most_holds_where_gitlab_names_no_limit(read):
     from rollouts.audit.deeds import deed
 
@@ -378,6 +392,19 @@ def test_a_way_back_waits_for_nothing_of_ours(read):
     assert limits.connect(default_instance(), urgent=True).features() is not None
 
 
+def test_while_an_instance_fails_only_one_worker_asks_it(read):
+    run = passes.begin(default_instance(), trigger="beat")
+    InstanceHealth.objects.update(failures=1)
+    leases.take(SyncScope.objects.get(project=None).pk)
+    passes.work(default_instance())
+    run.refresh_from_db()
+    assert run.done == 0  # SYNC_PARALLEL would let a second one in
+    SyncScope.objects.update(holder="", held_until=None)
+    passes.work(default_instance())
+    run.refresh_from_db()
+    assert (run.done, run.outcome) == (2, "ok")
+
+
 def test_one_dead_instance_holds_no_other(read):
     from rollouts.audit.deeds import deed
 
@@ -391,6 +418,16 @@ def test_one_dead_instance_holds_no_other(read):
 
 
 # Our own token
+
+
+@pytest.mark.parametrize(("days", "is_told"), [(15, False), (14, True), (0, True)])
+def test_the_end_of_a_token_is_announced_two_weeks_ahead(world, days, is_told):
+    from rollouts.sync.status import token_warnings
+
+    end = (timezone.now() + timedelta(days=days)).date().isoformat()
+    world.gitlab.state.add_token(world.gitlab.token, "root", scopes=("api", "admin_mode"), expires_at=end)
+    world.sync()
+    assert bool(token_warnings()) == is_told
 
 
 def test_a_token_that_ends_soon_is_announced(world):

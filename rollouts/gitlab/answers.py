@@ -1,0 +1,93 @@
+"""What an answer says: its body within our limits, and which of our errors its status is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from time import monotonic
+from typing import Any
+
+import requests
+
+from rollouts.gitlab.errors import BadAnswer, Forbidden, GitLabProblem, Gone, RateLimited, Unauthorized, Unreachable
+from rollouts.gitlab.refusal import rejected
+
+LARGEST_ANSWER = 50 * 1024 * 1024
+LONGEST_ANSWER = 120.0  # seconds for one answer, from first to last byte
+LONGEST_WAIT = timedelta(days=1)  # what a rate limit may ask of us; more is a mistake of the other side
+PIECE = 64 * 1024
+
+
+def body_of(response: requests.Response) -> bytes:
+    """The body, unpacked, within our limits of size and time."""
+    started = monotonic()
+    pieces, size = [], 0
+    for piece in response.iter_content(PIECE):
+        size += len(piece)
+        if size > LARGEST_ANSWER:
+            raise BadAnswer("the answer", f"is larger than {LARGEST_ANSWER // 1024 // 1024} MB")
+        if monotonic() - started > LONGEST_ANSWER:
+            raise Unreachable("GitLab sends its answer too slowly. The portal tries again later.", kind="timeout")
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def problem_of(response: requests.Response, *, is_question: bool) -> GitLabProblem:
+    match response.status_code:
+        case 401:
+            return Unauthorized()
+        case 403:
+            return Forbidden()
+        case 404 | 410:
+            return Gone()
+        case 429:
+            return RateLimited(rate_limited_until(response.headers, datetime.now(UTC)))
+        case (400 | 409 | 413 | 422) as status if not is_question:
+            try:
+                body = json_of(response)
+            except BadAnswer:
+                body = None
+            return rejected(status, body, str(response.request.headers.get("PRIVATE-TOKEN", "")))
+        case status:
+            return BadAnswer("the answer", f"has status {status}")
+
+
+def rate_limited_until(headers: Mapping[str, str], now: datetime) -> datetime | None:
+    """From ``Retry-After`` (seconds or HTTP date), else ``RateLimit-Reset`` (unix seconds), else None.
+
+    Never in the past, never more than a day ahead. Sources: RFC 9110 section 10.2.3; GitLab
+    doc/administration/settings/user_and_ip_rate_limits.md, "Response headers".
+    """
+    for read, header in ((_retry_after, "Retry-After"), (_unix, "RateLimit-Reset")):
+        written = headers.get(header, "").strip()
+        try:
+            until = read(written, now) if written else None
+        except (ValueError, OverflowError, TypeError, OSError):
+            until = None
+        if until:
+            return min(max(until, now), now + LONGEST_WAIT).replace(microsecond=0)
+    return None
+
+
+def _retry_after(written: str, now: datetime) -> datetime:
+    if written.isascii() and written.isdigit():
+        # Cut before the sum: a number of thousand digits is a long wait, not an error.
+        return now + min(timedelta(seconds=int(written[:9])) if len(written) < 10 else LONGEST_WAIT, LONGEST_WAIT)
+    until = parsedate_to_datetime(written)
+    return until if until.tzinfo else until.replace(tzinfo=UTC)
+
+
+def _unix(written: str, _now: datetime) -> datetime:
+    return datetime.fromtimestamp(int(written), UTC)
+
+
+def json_of(response: requests.Response) -> Any:
+    """The parsed body. Raises BadAnswer for what is not JSON: an HTML page, a cut text, nonsense."""
+    if "html" in response.headers.get("Content-Type", "").lower():
+        raise BadAnswer("the answer", "is an HTML page instead of JSON")
+    with suppress(ValueError, RecursionError):  # raised below: json's own error would carry the whole text along
+        return json.loads(response.content)
+    raise BadAnswer("the answer", "is not JSON")

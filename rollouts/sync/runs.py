@@ -1,0 +1,85 @@
+"""The bookkeeping of passes: what each has read so far, and how it ends."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import Max
+
+from ..models import GitLabInstance, SyncRun, SyncScope, clock
+from .outcome import Problem, Report
+
+#: A pass in which nothing was read for so long has lost its workers and is closed.
+LOST_AFTER = timedelta(minutes=20)
+#: How long passes are kept.
+KEPT_FOR = timedelta(days=14)
+
+
+def credit(run_id: int | None, part: Report) -> None:
+    """Count one scope's reading in the pass that waited for it; the last one closes it."""
+    running = SyncRun.objects.select_for_update().filter(outcome=SyncRun.Result.RUNNING)
+    run = running.filter(pk=run_id).first() if run_id else None
+    if run is None:
+        return
+    run.done += 1
+    _count(run, part)
+    if not SyncScope.objects.filter(run=run).exists():
+        _finish(run)
+    run.save()
+
+
+def _count(run: SyncRun, part: Report) -> None:
+    run.calls += part.calls
+    run.flags_seen += part.flags.seen
+    run.flags_changed += part.flags.changed
+    run.flags_missing += part.flags.missing
+    run.issues_tracked += part.issues.tracked
+    run.issues_changed += part.issues.changed
+    run.issues_missing += part.issues.missing
+    said = {(problem["scope"], problem["words"]) for problem in run.problems}
+    run.problems += [
+        {"scope": p.scope, "kind": p.kind, "words": p.words} for p in part.problems if (p.scope, p.words) not in said
+    ]
+
+
+def _finish(run: SyncRun) -> None:
+    run.finished_at = clock.now()
+    read_something = run.flags_seen or run.issues_tracked > run.issues_missing
+    run.outcome = (
+        SyncRun.Result.OK if not run.problems else SyncRun.Result.PARTIAL if read_something else SyncRun.Result.FAILED
+    )
+
+
+def close(run: SyncRun, report: Report) -> None:
+    """End a pass that one process made."""
+    run.refresh_from_db()
+    _count(run, report)
+    _finish(run)
+    run.save()
+
+
+def stop_waiting(instance: GitLabInstance, problem: Problem) -> None:
+    """Nothing may be asked: close the pass with the reason; the next one begins when it may. Hints stay."""
+    with transaction.atomic():
+        planned = SyncScope.objects.filter(instance=instance, run__isnull=False).values("run")
+        for run in SyncRun.objects.select_for_update().filter(pk__in=planned, outcome=SyncRun.Result.RUNNING):
+            _count(run, Report(instance.name, problems=[problem]))
+            SyncScope.objects.filter(run=run).update(run=None)
+            _finish(run)
+            run.save()
+
+
+def bury_the_lost(instance: GitLabInstance) -> None:
+    """Close what no worker reads any more."""
+    now = clock.now()
+    lost = SyncRun.objects.filter(instance=instance, outcome=SyncRun.Result.RUNNING, started_at__lt=now - LOST_AFTER)
+    with transaction.atomic():
+        SyncScope.objects.filter(run__in=lost.values("pk")).update(run=None)
+        lost.update(outcome=SyncRun.Result.INTERRUPTED, finished_at=now)
+
+
+def prune() -> None:
+    """Forget passes of long ago, but the newest of each instance."""
+    newest = SyncRun.objects.order_by().values("instance").annotate(newest=Max("pk")).values("newest")
+    SyncRun.objects.filter(started_at__lt=clock.now() - KEPT_FOR).exclude(pk__in=newest).delete()

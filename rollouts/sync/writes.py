@@ -1,0 +1,167 @@
+"""What each kind of write does in GitLab: find out whether it is done already, do what is missing, read back."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from ..gitlab import GitLab, GitLabProblem
+from ..models import FeatureFlag, GitLabWrite, Outcome, Rollout, clock
+from ..rules.exposure import NOBODY, Exposure, widens
+from ..services import facts as facts_of
+from ..services.gates import commands_to
+from ..services.locks import standing
+from . import flags, limits
+from .outcome import Report
+
+#: What no waiting cures.
+HOPELESS = (Outcome.UNAUTHORIZED, Outcome.FORBIDDEN, Outcome.NOT_FOUND, "rejected")
+MARK = "<!-- model-rollout-portal:{} -->"
+
+
+class Later(Exception):
+    """Not now: ``until`` says when to try again, if that is known."""
+
+    def __init__(self, words: str, until: datetime | None = None) -> None:
+        super().__init__(words)
+        self.until = until
+
+
+class Never(Exception):
+    """It can't be done; a person must look."""
+
+
+class Stopped(Exception):
+    """Somebody cancelled it while it was being done."""
+
+
+def do(write: GitLabWrite) -> dict[str, Any]:
+    """Do it once; what it made. Raises Later, Never or Stopped."""
+    gitlab = limits.connect(write.instance, urgent=write.is_narrowing)
+    try:
+        match write.kind:
+            case GitLabWrite.Kind.SET_GATES:
+                return _set_gates(gitlab, write)
+            case GitLabWrite.Kind.CREATE_ISSUE:
+                return _create_issue(gitlab, write)
+        return _post_note(gitlab, write)
+    except GitLabProblem as problem:
+        if problem.kind in HOPELESS:
+            raise Never(problem.words) from None
+        raise Later(problem.words, getattr(problem, "until", None)) from None
+
+
+def _set_gates(gitlab: GitLab, write: GitLabWrite) -> dict[str, Any]:
+    """Bring the flag to ``wanted``. It is widened only from where the plan believes it, read in this very task."""
+    assert write.flag is not None
+    wanted, believed = Exposure.from_json(write.wanted), Exposure.from_json(write.believed)
+    stands = _read(gitlab, write)
+    if not stands.is_exactly(wanted):
+        rollout = Rollout.objects.whole().get(pk=write.rollout_id)
+        facts = facts_of.for_rollout(rollout, clock.now())
+        if not facts.expected.is_exactly(wanted):
+            raise Never(f"The plan is at {facts.expected.words} by now, not at {wanted.words}: nothing was written.")
+        if write.is_narrowing:
+            _refuse_if_narrower(write, stands, wanted)
+        elif widens(stands, wanted):
+            if not write.payload.get("overridden"):
+                _refuse_under_a_lock(write)
+            _refuse_from_elsewhere(write, stands, believed, wanted)
+        for command in commands_to(rollout, facts, wanted):
+            _touch(write)
+            if write.flag.project:
+                gitlab.set_project_flag(write.flag.project.path, write.flag.name, **command.call)
+            else:
+                said = command.call
+                gitlab.set_feature(write.flag.name, said["value"], parameter=said["parameter"], target=said["target"])
+        stands = _read(gitlab, write)
+    if not stands.is_exactly(wanted):
+        raise Later(f"GitLab is read at {stands.words} after it was set to {wanted.words}.")
+    return {"read": stands.as_json()}
+
+
+def _refuse_under_a_lock(write: GitLabWrite) -> None:
+    locks, unread = standing(clock.now()).on(write.instance_id)
+    if locks:
+        raise Later(f"Waits: change lock, {locks[0].title}.", locks[0].until)
+    if unread:
+        raise Later(f"Waits: {unread[0]}")
+
+
+def _refuse_if_narrower(write: GitLabWrite, stands: Exposure, wanted: Exposure) -> None:
+    """A way back lets nobody in again whom somebody else has taken out; what our own wipe took out comes back."""
+    if not write.touched and not widens(wanted, stands):
+        raise Never(
+            f"GitLab is at {stands.words} already, which is less than {wanted.words}: nobody was let in again. "
+            "Look at who sees it, and set the flag by hand if the earlier phases shall see it."
+        )
+
+
+def _refuse_from_elsewhere(write: GitLabWrite, stands: Exposure, believed: Exposure, wanted: Exposure) -> None:
+    """What our own half-done calls left lies within ``wanted``; anything else was somebody else's hand."""
+    if stands.is_exactly(believed) or (write.touched and not widens(wanted, stands)):
+        return
+    raise Never(
+        f"GitLab is at {stands.words}, the plan believed {believed.words}: somebody else has set the flag. "
+        "Nothing was written. Look at who sees it, then try again."
+    )
+
+
+def _read(gitlab: GitLab, write: GitLabWrite) -> Exposure:
+    """Read the flag as a sync does, so that what is read is kept; raises Later where it can't be read."""
+    report = Report(write.instance.name)
+    flag = write.flag
+    assert flag is not None
+    if flag.project:
+        flags.sync_project_flags(gitlab, flag.project, [flag], report)
+    else:
+        flags.sync_instance_flags(gitlab, write.instance, report)
+    flag = write.flag = FeatureFlag.objects.select_related("reading", "project", "instance").get(pk=flag.pk)
+    problems = [problem for problem in report.problems if problem.scope.startswith(("flags", flag.name))]
+    if problems:
+        kind, words = problems[0].kind, problems[0].words
+        raise (Never if kind in HOPELESS else Later)(words)
+    return flag.latest.exposure or NOBODY
+
+
+def _create_issue(gitlab: GitLab, write: GitLabWrite) -> dict[str, Any]:
+    said, mark = write.payload, MARK.format(write.marker)
+    issue = gitlab.find_issue(said["project"], write.marker) if write.touched else None
+    if issue is None:
+        _touch(write)
+        issue = gitlab.create_issue(
+            said["project"],
+            title=said["title"],
+            description=f"{said['description']}\n\n{mark}",
+            labels=said["labels"],
+            confidential=said["confidential"],
+        )
+    return {"project": said["project"], "iid": issue.iid, "role": said["role"]}
+
+
+def _post_note(gitlab: GitLab, write: GitLabWrite) -> dict[str, Any]:
+    said, mark = write.payload, MARK.format(write.marker)
+    note = gitlab.find_note(said["project"], said["iid"], write.marker) if write.touched else None
+    if note is None:
+        _touch(write)
+        note = gitlab.post_note(said["project"], said["iid"], f"{said['body']}\n\n{mark}")
+    return {"note": note}
+
+
+def _touch(write: GitLabWrite) -> None:
+    """Remember before the call that it may have been sent; stop if somebody cancelled it meanwhile."""
+    with transaction.atomic():
+        row = GitLabWrite.objects.select_for_update().get(pk=write.pk)
+        if row.state not in GitLabWrite.UNFINISHED or row.claimed_by != write.claimed_by:
+            raise Stopped
+        row.touched = write.touched = True
+        row.claimed_until = clock.now() + claim_length()
+        row.save()
+
+
+def claim_length() -> timedelta:
+    """How long a write belongs to the worker that took it: longer than any call to GitLab may last."""
+    return timedelta(seconds=settings.OUTBOX_CLAIM_SECONDS)
