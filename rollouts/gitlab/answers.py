@@ -35,6 +35,14 @@ def body_of(response: requests.Response) -> bytes:
     return b"".join(pieces)
 
 
+def date_of(response: requests.Response) -> datetime | None:
+    """When it was made, by the clock of who made it (``Date``)."""
+    with suppress(ValueError, TypeError, OverflowError):
+        at = parsedate_to_datetime(response.headers.get("Date", ""))
+        return at if at.tzinfo else at.replace(tzinfo=UTC)
+    return None
+
+
 def problem_of(response: requests.Response, *, is_question: bool) -> GitLabProblem:
     match response.status_code:
         case 401:

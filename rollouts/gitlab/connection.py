@@ -6,6 +6,7 @@ The questions and changes themselves are in client.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from typing import Any, Literal, TypeVar
 from urllib.parse import parse_qs, quote, urlsplit, urlunsplit
 
@@ -67,6 +68,11 @@ class Connection:
     def etag(self) -> str:
         """The ETag of the newest answer, empty where it had none."""
         return self._transport.etag
+
+    @property
+    def told_at(self) -> datetime | None:
+        """When the newest answer was made, by GitLab's own clock; None where it did not say."""
+        return self._transport.told_at
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.url!r})"  # never the token

@@ -25,7 +25,7 @@ import requests
 import urllib3
 from gitlab._backends.requests_backend import RequestsBackend, RequestsResponse
 
-from rollouts.gitlab.answers import body_of, problem_of
+from rollouts.gitlab.answers import body_of, date_of, problem_of
 from rollouts.gitlab.errors import (
     BadAnswer,
     GitLabProblem,
@@ -96,7 +96,8 @@ class Transport(RequestsBackend):
     """One thread's way to one GitLab. ``calls`` counts the HTTP requests that were really sent.
 
     ``permit`` is asked before each of them and may raise a GitLabProblem; ``heard`` is told after each how it ended
-    and what GitLab said of its rate limit. ``etag`` is that of the newest answer, empty where it had none.
+    and what GitLab said of its rate limit. ``etag`` is that of the newest answer, empty where it had none; ``told_at``
+    is when that was by GitLab's own clock, None where it did not say.
     """
 
     def __init__(self, base_url: str, *, permit: Permit, heard: Heard, sendable: bool = True) -> None:
@@ -104,6 +105,7 @@ class Transport(RequestsBackend):
         super().__init__(_session_to(urlsplit(base_url)))
         self.calls = 0
         self.etag = ""
+        self.told_at: datetime | None = None
         self._permit = permit
         self._heard = heard
         self._sendable = sendable
@@ -130,6 +132,7 @@ class Transport(RequestsBackend):
             if 200 <= response.status_code < 300:
                 self._heard(None, rate)
                 self.etag = response.headers.get("ETag", "")[:LONGEST_ETAG]
+                self.told_at = date_of(response)
                 return RequestsResponse(response)
             if response.status_code == 304 and "If-None-Match" in options.get("headers", {}):
                 self._heard(None, rate)

@@ -87,7 +87,7 @@ class SyncScope(models.Model):
     cursor = models.DateTimeField(
         null=True,
         blank=True,
-        help_text="The newest change that was read, by GitLab's clock: only newer ones are asked for.",
+        help_text="When it was last asked for, by GitLab's clock: only what changed since is asked for again.",
     )
     full_at = models.DateTimeField(
         null=True, blank=True, help_text="When all of it was last asked for, not only what changed."

@@ -1,7 +1,7 @@
 """Read tracked issues: per project, up to 100 in one call; only rows that changed are written, in bulk.
 
-Most passes ask only for what changed since the newest change that is known, by GitLab's own clock. What such a
-question can't show (deleted, hidden from us) is found by a full one now and then.
+Most passes ask only for what changed since the last one, by GitLab's own clock. What such a question can't show
+(deleted, hidden from us) is found by a full one now and then.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ JOB = Actor.job("sync")
 MOST_TOLD = 5
 #: As many as one call can ask for and one transaction writes.
 BATCH = 100
-#: Changes this much older than the newest known one are asked for again: a change may be stamped by one clock of
-#: GitLab and seen after another's. Longer than a lease, so that nothing falls between two questions of a pass.
+#: Changes this much older than the last question are asked for again: a change may be stamped by one clock of GitLab,
+#: and be seen only after another has answered. Longer than a lease.
 OVERLAP = timedelta(minutes=5)
 
 
@@ -38,19 +38,29 @@ class Followed(NamedTuple):
 
 @dataclass(slots=True)
 class IssuesRead:
-    """What reading one project's issues brought: rows that changed, and how far we know it."""
+    """What reading one project's issues brought: rows that changed, and by when we know it."""
 
     changed: set[int] = field(default_factory=set)
-    cursor: datetime | None = None
+    newest: datetime | None = None
+    asked_at: datetime | None = None
     records: list[IssueRecord] = field(default_factory=list)
     unread: list[GitLabProblem] = field(default_factory=list)
 
-    def saw(self, records: Iterable[IssueRecord]) -> None:
-        """One record is enough to know the project by; the newest change moves the cursor."""
+    def saw(self, records: Iterable[IssueRecord], told_at: datetime | None) -> None:
+        """One record is enough to know the project by. The cursor is when GitLab first answered, by its own clock.
+
+        Where it does not tell its clock, the newest change that it showed: then what changed last is sent each time.
+        """
+        if self.asked_at is None and told_at is not None:
+            self.asked_at = min(told_at, clock.now())  # a clock that is ahead would hide changes
         for record in records:
             self.records = self.records or [record]
-            if record.updated_at and (self.cursor is None or record.updated_at > self.cursor):
-                self.cursor = record.updated_at
+            if record.updated_at and (self.newest is None or record.updated_at > self.newest):
+                self.newest = record.updated_at
+
+    @property
+    def cursor(self) -> datetime | None:
+        return self.asked_at or self.newest
 
 
 def sync_project_issues(
@@ -68,7 +78,7 @@ def sync_project_issues(
     (GitLab answers the same for both). ``still_mine`` is called between the calls and may raise.
     """
     report.issues.tracked += len(issues)
-    read = IssuesRead(cursor=since)
+    read = IssuesRead(newest=since)
     read_at = clock.now()
     try:
         for found in _ask(gitlab, project, issues, since, read, still_mine):
@@ -80,7 +90,7 @@ def sync_project_issues(
             for start in range(0, len(issues), BATCH):
                 read.changed |= write({issue.pk: None for issue in issues[start : start + BATCH]}, read_at)
             report.issues.missing += len(issues)
-        read.cursor = since
+        read.newest, read.asked_at = since, None
         return read
     report.issues.changed += len(read.changed)
     followed = TrackedIssue.objects.filter(project=project, links__isnull=False, found=False)
@@ -88,7 +98,7 @@ def sync_project_issues(
     keep_success(project, "issues", read_at)
     report.problems += [Problem(project.path, bad.kind, bad.words) for bad in read.unread[:MOST_TOLD]]
     if read.unread:
-        read.cursor = since  # asked for again until it can be read
+        read.newest, read.asked_at = since, None  # asked for again until it can be read
     return read
 
 
@@ -108,7 +118,7 @@ def _ask(
     known = {issue.iid: issue.pk for issue in issues if since and issue.first_read_at}
     if since and known:
         for changed in gitlab.issue_batches(project.address, known, updated_after=since - OVERLAP):
-            read.saw(changed)
+            read.saw(changed, gitlab.told_at)
             read.unread += gitlab.unread
             yield {known[record.iid]: record for record in changed}
             still_mine()
@@ -117,7 +127,7 @@ def _ask(
         still_mine()
         batch = {issue.iid: issue.pk for issue in unread[start : start + BATCH]}
         shown = gitlab.issues(project.address, batch)
-        read.saw(shown)
+        read.saw(shown, gitlab.told_at)
         # what could not be read may be any of those that are not there
         missing: Found = {} if gitlab.unread else dict.fromkeys(batch.values())
         read.unread += gitlab.unread

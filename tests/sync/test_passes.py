@@ -59,12 +59,33 @@ def test_only_what_changed_is_asked_for(read):
     assert TrackedIssue.objects.get(iid=12).title == "new"
 
 
-def test_a_change_of_another_clock_is_within_the_overlap(read):
+def test_a_change_of_another_clock_is_within_the_overlap(read, later):
+    later(minutes=10)
+    read.sync()
     late = (timezone.now() - timedelta(minutes=4)).isoformat()
     read.gitlab.state.set_issue("acme/app", 13, title="stamped early", updated_at=late)
-    TrackedIssue.objects.filter(iid=13)
     read.sync()
+    assert TrackedIssue.objects.get(iid=13).title == "stamped early"
     assert project_scope().cursor > timezone.now() - timedelta(minutes=1)
+
+
+def test_a_gitlab_that_does_not_tell_its_clock_is_asked_since_its_newest_change(read, monkeypatch):
+    from rollouts.gitlab import transport
+
+    monkeypatch.setattr(transport, "date_of", lambda response: None)
+    newest = max(TrackedIssue.objects.values_list("changed_at", flat=True))
+    read.sync(full=True)
+    assert project_scope().cursor == newest
+
+
+def test_a_clock_that_is_ahead_hides_no_change(read, monkeypatch):
+    from rollouts.gitlab import transport
+
+    monkeypatch.setattr(transport, "date_of", lambda response: timezone.now() + timedelta(days=1))
+    read.sync()
+    read.gitlab.state.set_issue("acme/app", 12, title="new")
+    read.sync()
+    assert TrackedIssue.objects.get(iid=12).title == "new"
 
 
 def test_a_new_issue_is_asked_for_whatever_its_age(read):
@@ -114,12 +135,15 @@ def test_a_moved_issue_is_followed(read):
     assert AuditEvent.objects.count() == events
 
 
-def test_what_was_made_confidential_is_found_by_a_full_pass_however_old_its_change_is(read):
-    long_ago = "2020-01-01T00:00:00.000Z"
-    read.gitlab.state.set_issue("acme/app", 13, confidential=True, updated_at=long_ago)
+def test_what_was_made_confidential_is_found_by_a_full_pass_whatever_its_time_says(read, later):
+    later(minutes=10)
     read.sync()
-    assert not TrackedIssue.objects.get(iid=13).confidential  # older than the cursor: not asked for
-    read.sync(full=True)
+    known = TrackedIssue.objects.get(iid=13)
+    read.gitlab.state.set_issue("acme/app", 13, confidential=True, updated_at=known.changed_at.isoformat())
+    read.sync()
+    assert not TrackedIssue.objects.get(iid=13).confidential
+    later(minutes=20)
+    read.sync()
     issue = TrackedIssue.objects.get(iid=13)
     assert issue.confidential
     assert issue.title_for(sees_confidential=False) == "confidential issue"
