@@ -17,7 +17,7 @@ from ..models import AuditEvent, ChangeLock, FlagReading, LockCalendar, Phase, R
 from ..rules import series
 from ..rules.expected import Audience, Presence
 from ..rules.exposure import EVERYONE, NOBODY, Exposure
-from ..rules.locks import Window
+from ..rules.locks import Window, following
 from ..rules.machine import RolloutState
 from ..rules.prediction import Ahead, AheadStep, Prediction, predict
 from ..rules.series import Move, Piece, Read, Span, Stretch
@@ -51,7 +51,9 @@ class Course:
     pieces: tuple[Piece, ...]
     prediction: Prediction
     locks: tuple[Window, ...]
+    next_lock: Window | None
     phases: tuple[Phase, ...]
+    titles: dict[str, str]
     readings: int
     events: tuple[AuditEvent, ...]
     events_told: int
@@ -87,7 +89,9 @@ def course_of(rollout: Rollout, now: datetime, *, events: int = 60) -> Course:
         pieces=series.compared(planned, read),
         prediction=prediction,
         locks=tuple(window for window in windows if window.starts_at < until)[-LOCKS:],
+        next_lock=following(windows, now),
         phases=phases,
+        titles={phase.name: phase.title for phase in rollout.phases.all()},
         readings=counted,
         events=told,
         events_told=told_all,

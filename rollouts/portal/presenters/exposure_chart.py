@@ -118,7 +118,7 @@ def chart(course: Course) -> ExposureChart:
         read=" ".join(_steps(run, axis) for run in runs),
         area=" ".join(_area(run, axis) for run in runs if any(stretch.reach for stretch in run)),
         drift=_rectangles([piece for episode in drifts for piece in episode], axis),
-        drift_labels=tuple(_drift_label(episode, axis) for episode in drifts[-12:]),
+        drift_labels=tuple(_drift_label(episode, axis, course) for episode in drifts[-12:]),
         named=tuple(_named(course.read, axis)),
         gaps=tuple(_gaps(course.pieces, axis)),
         locks=tuple(_lock(window, axis, course) for window in course.locks),
@@ -210,12 +210,15 @@ def _rectangles(pieces: Sequence[Piece], axis: TimeAxis) -> str:
     )
 
 
-def _drift_label(episode: tuple[Piece, ...], axis: TimeAxis) -> tuple[str, str, str]:
+def _drift_label(episode: tuple[Piece, ...], axis: TimeAxis, course: Course) -> tuple[str, str, str]:
+    """Above the drift, in the picture, and not across the line that says now."""
     lasted = in_words(episode[-1].end - episode[0].start)
     words = _("drift %(span)s") % {"span": spoken(lasted)}
     half = len(words) * LETTER / 2
     middle = (axis.x(episode[0].start) + axis.x(episode[-1].end)) / 2
-    x = min(max(middle, LEFT + half), RIGHT - half)
+    end = axis.x(course.known_until)
+    x = end - half - 4 if middle <= end < middle + half + 4 else middle
+    x = min(max(x, LEFT + half), RIGHT - half)
     reach = max(max(p.planned.least_reach, p.read.least_reach if p.read else 0.0) for p in episode)
     return number(x), number(_y(reach) - 5), words
 
@@ -278,16 +281,38 @@ def _lock(window: Window, axis: TimeAxis, course: Course) -> Band:
 
 def _phases(course: Course, axis: TimeAxis) -> tuple[Band, ...]:
     """Each attempt as a band; where its name does not fit in, it stands beside it if there is room before the next."""
-    bands: list[Band] = []
-    in_order = sorted(course.phases, key=lambda phase: phase.started_at or course.since)
-    for phase, after in pairwise([*in_order, None]):
-        assert phase is not None
-        band = _phase(phase, axis, course)
+    bands = [(str(phase), _phase(phase, axis, course)) for phase in course.phases] + _phases_to_come(course, axis)
+    bands.sort(key=lambda each: float(each[1].x))
+    placed: list[Band] = []
+    for (title, band), after in pairwise([*bands, ("", None)]):
+        assert band is not None
         end = float(band.x) + float(band.width)
-        room = (axis.x(after.started_at) if after and after.started_at else RIGHT) - end
-        beside = "" if band.label else _fits(str(phase), phase.title)(room - 2)
-        bands.append(replace(band, label=beside, middle=number(end + 4), anchor="start") if beside else band)
-    return tuple(bands)
+        room = (float(after[1].x) if after[1] else RIGHT) - end
+        beside = "" if band.label else _fits(title)(room - 2)
+        placed.append(replace(band, label=beside, middle=number(end + 4), anchor="start") if beside else band)
+    return tuple(placed)
+
+
+def _phases_to_come(course: Course, axis: TimeAxis) -> list[tuple[str, Band]]:
+    """Phases that have not begun, from when each may begin at the earliest to when the next may."""
+    begun = {phase.name for phase in course.phases if phase.state not in (PhaseState.PLANNED, PhaseState.ROLLED_BACK)}
+    starts: dict[str, datetime] = {}
+    for each in course.prediction.coming:
+        starts.setdefault(each.phase, each.at)
+    names = list(starts)
+    bands = []
+    for name, following in pairwise([*names, ""]):
+        end = starts[following] if following else course.prediction.complete_at
+        if name in begun or end is None:
+            continue
+        title = course.titles.get(name, name)
+        words = _("%(phase)s: at the earliest %(start)s to %(end)s") % {
+            "phase": title,
+            "start": exactly(starts[name]),
+            "end": exactly(end),
+        }
+        bands.append((title, _band(axis, starts[name], end, _fits(title), words, "coming")))
+    return bands
 
 
 def _phase(phase: Phase, axis: TimeAxis, course: Course) -> Band:

@@ -18,7 +18,6 @@ from ...rules.expected import Drift
 from ...rules.exposure import leaves_actorless_code_off
 from ...rules.facts import PhaseFacts, RolloutFacts
 from ...rules.guards import Wish
-from ...rules.locks import following
 from ...rules.machine import LIVE, PHASE_VERBS, ROLLOUT_VERBS, PhaseState, RolloutState
 from ...rules.next_action import NextAction, next_action
 from ...rules.words import spoken
@@ -182,7 +181,7 @@ def build(rollout: Rollout, viewer: Actor, now: datetime, *, is_overdue: bool = 
         confirmed_since=row.confirmed_at if row else None,
         actorless=facts.reading.exposure is not None and leaves_actorless_code_off(facts.reading.exposure),
         capacity=capacity_table(facts, sharers_of(rollout), course.prediction),
-        history=tuple(AuditEvent.objects.newest_first().filter(rollout=rollout)[:8]),
+        history=tuple(AuditEvent.objects.newest_first().filter(rollout=rollout)[:10]),
         earlier_attempts=tuple(p for p in rollout.phases.all() if p.pk not in {n.pk for n in phases.values()}),
         writes=tuple(_writes(rollout)),
         ramp=picture(phases, facts, course.prediction),
@@ -334,7 +333,7 @@ def _facts_that_stand(
     approved = (
         [(("approval_missing", "approval_void", "approval_lost", "approval_expired"), agreed)] if counting else []
     )
-    coming = following(course.locks, facts.now)
+    coming = course.next_lock
     next_lock = _("next: %(title)s, %(at)s") % {"title": coming.title, "at": _when(coming.starts_at)} if coming else ""
     free = (("change_lock", "locks_unknown"), Check(True, _("No change lock holds"), "", next_lock))
     if verb == "start":

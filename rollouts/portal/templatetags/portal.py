@@ -27,7 +27,13 @@ def age(moment: datetime | None, missing: str = "") -> SafeString | str:
     if moment is None:
         return missing or gettext("never")
     gone = say("{length} ago", length=in_words(clock.now() - moment, units=1))
-    return format_html('<time datetime="{}" title="{}" data-ago>{}</time>', moment.isoformat(), exactly(moment), gone)
+    return format_html(
+        '<time datetime="{}" title="{}" data-at="{}" data-ago>{}</time>',
+        moment.isoformat(),
+        exactly(moment),
+        on_paper(moment),
+        gone,
+    )
 
 
 @register.simple_tag
@@ -36,13 +42,24 @@ def lasting(moment: datetime | None) -> SafeString | str:
     if moment is None:
         return ""
     lasted, since = in_words(clock.now() - moment, units=1), say("since {moment}", moment=exactly(moment))
-    return format_html('<time datetime="{}" title="{}" data-for>{}</time>', moment.isoformat(), since, lasted)
+    return format_html(
+        '<time datetime="{}" title="{}" data-at="{}" data-for>{}</time>',
+        moment.isoformat(),
+        since,
+        on_paper(moment),
+        lasted,
+    )
 
 
 def exactly(moment: datetime) -> str:
     """The moment in the viewer's zone, to the second, with the zone."""
     local = localtime(moment)
     return f"{date_format(local, 'SHORT_DATE_FORMAT')} {local:%H:%M:%S %Z}"
+
+
+def on_paper(moment: datetime) -> str:
+    """The moment as it is printed beside its age, where no pointer can ask for it."""
+    return date_format(localtime(moment), "j M H:i")
 
 
 @register.filter
