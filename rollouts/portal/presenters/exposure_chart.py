@@ -212,7 +212,7 @@ def _rectangles(pieces: Sequence[Piece], axis: TimeAxis) -> str:
 
 def _drift_label(episode: tuple[Piece, ...], axis: TimeAxis, course: Course) -> tuple[str, str, str]:
     """Above the drift, in the picture, and not across the line that says now."""
-    lasted = in_words(episode[-1].end - episode[0].start)
+    lasted = in_words(episode[-1].end - episode[0].start, units=1)
     words = _("drift %(span)s") % {"span": spoken(lasted)}
     half = len(words) * LETTER / 2
     middle = (axis.x(episode[0].start) + axis.x(episode[-1].end)) / 2

@@ -29,6 +29,7 @@ class ReadRow:
     read: str
     verdict: str
     look: str
+    goes_on: bool
 
     @property
     def lasted(self) -> timedelta:
@@ -56,7 +57,7 @@ class Tables:
 def tables(course: Course) -> Tables:
     pieces = _merged(course.pieces)
     return Tables(
-        reads=tuple(_row(piece) for piece in reversed(pieces[-SHOWN:])),
+        reads=tuple(_row(piece, course) for piece in reversed(pieces[-SHOWN:])),
         reads_all=len(pieces),
         readings_left_out=course.readings_left_out,
         events=tuple(_event(event, course) for event in course.events),
@@ -74,7 +75,7 @@ def _merged(pieces: Sequence[Piece]) -> list[Piece]:
     return merged
 
 
-def _row(piece: Piece) -> ReadRow:
+def _row(piece: Piece, course: Course) -> ReadRow:
     if not piece.is_known:
         verdict, look = _("not known"), "wait"
     elif piece.waits:
@@ -84,7 +85,8 @@ def _row(piece: Piece) -> ReadRow:
     else:
         verdict, look = Drift.NONE.words, "go"
     read = _words(piece.read) if piece.is_known else _("not read")
-    return ReadRow(piece.start, piece.end, piece.planned.words, read, verdict, look)
+    goes_on = piece.end == course.known_until and not course.is_over
+    return ReadRow(piece.start, piece.end, piece.planned.words, read, verdict, look, goes_on)
 
 
 def _event(event: AuditEvent, course: Course) -> EventRow:
