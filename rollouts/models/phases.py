@@ -263,6 +263,7 @@ class RampStep(AuditedModel):
     planned_at = models.DateTimeField(
         null=True, blank=True, help_text="When it is planned to begin. By itself it never begins earlier."
     )
+    began_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When it was asked for.")
     auto = models.BooleanField(
         "by itself", default=False, help_text="It begins by itself when its time has come and nothing blocks it."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 from django.core.validators import RegexValidator
 from django.db import models
@@ -69,6 +70,8 @@ class Rollout(GuardedModel):
     """One AI model going live behind one feature flag, according to a plan."""
 
     first_state = R.DRAFT
+    #: Follows from the phases (``rules.schedule.extent``): the history tells what it follows from.
+    unaudited_fields = frozenset({"begins_at", "ends_at", "until", "takes"})
 
     slug = models.CharField(
         max_length=100, unique=True, validators=[SLUG], help_text="Its name in addresses and commands."
@@ -105,11 +108,21 @@ class Rollout(GuardedModel):
     completed_at = models.DateTimeField(null=True, blank=True)
     abandoned_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
+    begins_at = models.DateTimeField(
+        null=True, editable=False, help_text="Its first start; before it, the planned one, or when it was made."
+    )
+    ends_at = models.DateTimeField(null=True, editable=False, help_text="When it was over; empty before.")
+    until = models.DateTimeField(null=True, editable=False, help_text="Before it is over: it lasts until then …")
+    takes = models.DurationField(default=timedelta(0), editable=False, help_text="… and at least so long from now.")
 
     objects = RolloutQuerySet.as_manager()  # type: ignore[misc]
 
     class Meta:
         ordering = ("title",)
+        indexes = [
+            models.Index(fields=("begins_at", "id"), condition=Q(ends_at__isnull=True), name="rollout_open_by_begin"),
+            models.Index(fields=("ends_at", "id"), name="rollout_by_end"),
+        ]
         constraints = [
             models.CheckConstraint(condition=Q(state__in=[state.value for state in R]), name="rollout_state_known"),
             models.CheckConstraint(

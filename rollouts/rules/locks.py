@@ -149,6 +149,17 @@ def merged_end(windows: Iterable[Window], now: datetime) -> datetime | None:
     return ends_at
 
 
+def merged(windows: Iterable[Window]) -> tuple[Window, ...]:
+    """The same locked time in order, where no two windows adjoin or overlap; their titles are left out."""
+    found: list[Window] = []
+    for window in sorted(windows):
+        if found and window.starts_at <= found[-1].ends_at:
+            found[-1] = Window(found[-1].starts_at, max(found[-1].ends_at, window.ends_at))
+        else:
+            found.append(Window(window.starts_at, window.ends_at))
+    return tuple(found)
+
+
 def _since_monday(day: int, clock: time) -> timedelta:
     return day * _DAY + timedelta(
         hours=clock.hour, minutes=clock.minute, seconds=clock.second, microseconds=clock.microsecond

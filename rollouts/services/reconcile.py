@@ -12,7 +12,7 @@ from ..rules import health
 from ..rules.expected import Drift
 from ..rules.facts import RolloutFacts
 from ..rules.machine import PhaseState
-from . import approvals
+from . import approvals, schedules
 from . import facts as facts_of
 from .approvals import Settlement
 from .locks import Locks
@@ -56,7 +56,7 @@ def look(rollout: Rollout, now: datetime) -> Findings:
 
 
 def reconcile(rollout: Rollout, now: datetime, by: Actor = JOB) -> Findings:
-    """Store what ``look`` finds, inside the deed that is being done."""
+    """Store what ``look`` finds, and from when to when the rollout lasts, inside the deed that is being done."""
     findings = look(rollout, now)
     for request in findings.requests:
         approvals.settle(request, findings.facts, by=by)
@@ -67,6 +67,7 @@ def reconcile(rollout: Rollout, now: datetime, by: Actor = JOB) -> Findings:
         rollout.drift = findings.drift
         rollout.drift_since = None if findings.drift is Drift.NONE else _began(rollout, findings.facts, now)
         rollout.save()
+    schedules.keep_extent(rollout)
     return findings
 
 

@@ -226,9 +226,10 @@ def _withdraw(doing: Deeds) -> Phase:
 
 
 def _start(doing: Deeds) -> Phase:
-    phase, grant = doing.phase, approvals.granted(doing.phase)
-    phase.start(grant, at=doing.now, step=_step(doing))
+    phase, grant, step = doing.phase, approvals.granted(doing.phase), _step(doing)
+    phase.start(grant, at=doing.now, step=step)
     _use(grant, doing)
+    _begin(step, doing)
     return phase
 
 
@@ -239,7 +240,14 @@ def _advance(doing: Deeds) -> Phase:
     grant = grant if grant is not None and grant.percentage == step.percentage else None
     phase.advance(grant, at=doing.now, step=step)
     _use(grant, doing)
+    _begin(step, doing)
     return phase
+
+
+def _begin(step: RampStep | None, doing: Deeds) -> None:
+    if step is not None:
+        step.began_at = doing.now
+        step.save()
 
 
 def _use(grant: ApprovalRequest | None, doing: Deeds) -> None:

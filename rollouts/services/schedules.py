@@ -1,0 +1,248 @@
+"""Rollouts in time: their schedules out of what is stored, and those that touch a window, without reading all."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from ..models import ChangeLock, LockCalendar, Phase, RampStep, Rollout
+from ..rules.collisions import Demand, quota_key
+from ..rules.locks import Window, merged
+from ..rules.schedule import Extent, PhaseTimes, RolloutTimes, Schedule, StepTimes, extent, planned_day, schedule
+from .locks import windows_of
+
+#: What a schedule needs of each row: rows without model instances, because a page has hundreds of them.
+_PHASE = (
+    "id",
+    "rollout_id",
+    "name",
+    "title",
+    "state",
+    "audience",
+    "attempt",
+    "final_soak",
+    "current_step_id",
+    "started_at",
+    "confirmed_at",
+    "completed_at",
+    "ended_at",
+)
+_STEP = ("id", "phase_id", "percentage", "soak", "planned_at", "began_at")
+_ROLLOUT = (
+    "id",
+    "slug",
+    "title",
+    "state",
+    "drift",
+    "owners",
+    "timeline",
+    "created_at",
+    "abandoned_at",
+    "closed_at",
+    "begins_at",
+    "ends_at",
+    "peak_requests_per_minute",
+    "flag__instance_id",
+    "flag__group",
+    "ai_model__slug",
+    "ai_model__name",
+    "ai_model__provider",
+    "ai_model__host",
+    "ai_model__provider_model_id",
+    "ai_model__quota_requests_per_minute",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A period of a change lock, and of which GitLab it is (None: of every one)."""
+
+    window: Window
+    title: str
+    instance_id: int | None
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """One rollout with its schedule. ``row`` holds what ``_ROLLOUT`` names."""
+
+    row: Mapping[str, Any]
+    schedule: Schedule
+    demand: Demand
+
+    @property
+    def slug(self) -> str:
+        return self.demand.slug
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page of rollouts begins: after this one. Those that are not over come first, by their beginning."""
+
+    is_over: bool
+    at: datetime
+    pk: int
+
+
+def keep_extent(rollout: Rollout) -> None:
+    """Store from when to when it lasts, inside the deed that changed what this follows from."""
+    found = _extent_of(rollout)
+    if (rollout.begins_at, rollout.ends_at, rollout.until, rollout.takes) != astuple(found):
+        rollout.begins_at, rollout.ends_at = found.begins_at, found.ends_at
+        rollout.until, rollout.takes = found.until, found.takes
+        rollout.save()
+
+
+def _extent_of(rollout: Rollout) -> Extent:
+    phases = [
+        _phase_times({name: getattr(phase, name) for name in _PHASE}, rollout.timeline, _steps(phase))
+        for phase in rollout.phases.all()
+    ]
+    return extent(_rollout_times({name: getattr(rollout, name) for name in _OF_TIMES}, phases))
+
+
+def _steps(phase: Phase) -> list[dict[str, Any]]:
+    return [{name: getattr(step, name) for name in _STEP} for step in phase.steps.all()]
+
+
+_OF_TIMES = ("slug", "state", "created_at", "abandoned_at", "closed_at")
+
+
+def _rollout_times(row: Mapping[str, Any], phases: Iterable[PhaseTimes]) -> RolloutTimes:
+    return RolloutTimes(phases=tuple(phases), **{name: row[name] for name in _OF_TIMES})
+
+
+def _phase_times(row: Mapping[str, Any], timeline: Mapping[str, str], steps: Iterable[Mapping[str, Any]]) -> PhaseTimes:
+    known = list(steps)
+    return PhaseTimes(
+        name=row["name"],
+        title=row["title"],
+        state=row["state"],
+        audience=row["audience"],
+        attempt=row["attempt"],
+        final_soak=row["final_soak"],
+        steps=tuple(StepTimes(s["percentage"], s["soak"], s["planned_at"], s["began_at"]) for s in known),
+        percentage=next((step["percentage"] for step in known if step["id"] == row["current_step_id"]), None),
+        planned_at=planned_day(str(timeline.get(row["name"], ""))),
+        started_at=row["started_at"],
+        confirmed_at=row["confirmed_at"],
+        completed_at=row["completed_at"],
+        ended_at=row["ended_at"],
+    )
+
+
+def locks_between(since: datetime, until: datetime) -> list[Lock]:
+    """The periods of all change locks that touch the span, in order; two queries."""
+    once = Q(starts_at__lt=until, ends_at__gt=since)
+    found = [
+        Lock(_as_held(window, lock), lock.title, lock.instance_id, f"lock-{lock.pk}-{window.starts_at:%Y%m%dT%H%M}")
+        for lock in ChangeLock.objects.filter(once | Q(kind=ChangeLock.Kind.WEEKLY))
+        for window in lock.windows(since, until)
+    ]
+    for calendar in LockCalendar.objects.defer("content"):
+        found += [
+            Lock(window, window.title or calendar.name, None, f"calendar-{calendar.pk}-{number}")
+            for number, window in enumerate(windows_of(calendar))
+            if window.starts_at < until and window.ends_at > since
+        ]
+    return sorted(found, key=lambda lock: lock.window.starts_at)
+
+
+def _as_held(window: Window, lock: ChangeLock) -> Window:
+    """A lock that was ended early held no longer than that."""
+    if lock.ended_at is None or lock.ended_at >= window.ends_at:
+        return window
+    return Window(window.starts_at, lock.ended_at, window.title)
+
+
+def touching(
+    rollouts: QuerySet[Any], since: datetime, until: datetime, now: datetime, locks: Sequence[Lock] = ()
+) -> tuple[QuerySet[Any], QuerySet[Any]]:
+    """Of these rollouts, those that are not over and those that are, as far as they last within [since, until).
+
+    Both by indexes over what ``keep_extent`` stores. A lock may push the end out by its own length, never by more.
+    """
+    still = rollouts.filter(ends_at=None, begins_at__lt=until)
+    if since > now:
+        ahead = merged(lock.window for lock in locks if lock.window.ends_at > now)
+        pushed = sum((window.ends_at - max(window.starts_at, now) for window in ahead), timedelta(0))
+        still = still.filter(
+            Q(until__gte=since - pushed) | Q(takes__gte=since - pushed - now) | Q(begins_at__gte=since)
+        )
+    over = rollouts.filter(ends_at__gte=since, begins_at__lt=until)
+    return still.order_by("begins_at", "pk"), over.order_by("ends_at", "pk")
+
+
+def page(
+    rollouts: QuerySet[Any],
+    since: datetime,
+    until: datetime,
+    now: datetime,
+    *,
+    locks: Sequence[Lock] = (),
+    after: Place | None = None,
+    limit: int,
+) -> tuple[list[Scheduled], Place | None]:
+    """One page of the rollouts of a window with their schedules, and where the next begins; four queries."""
+    still, over = touching(rollouts, since, until, now, locks)
+    rows: list[dict[str, Any]] = []
+    if after is None or not after.is_over:
+        rows += _after(still, "begins_at", after)[: limit + 1].values(*_ROLLOUT)
+        after = None
+    if len(rows) <= limit:
+        rows += _after(over, "ends_at", after)[: limit + 1 - len(rows)].values(*_ROLLOUT)
+    following = None
+    if len(rows) > limit:
+        last = rows[limit - 1]
+        following = Place(last["ends_at"] is not None, last["ends_at"] or last["begins_at"], last["id"])
+    return scheduled(rows[:limit], now, locks), following
+
+
+def _after(rollouts: QuerySet[Any], by: str, place: Place | None) -> QuerySet[Any]:
+    if place is None:
+        return rollouts
+    later = Q(**{f"{by}__gt": place.at}) | Q(**{by: place.at, "pk__gt": place.pk})
+    return rollouts.filter(later, **{f"{by}__gte": place.at})
+
+
+def scheduled(rows: Iterable[Mapping[str, Any]], now: datetime, locks: Sequence[Lock] = ()) -> list[Scheduled]:
+    """These rows (``_ROLLOUT``) with their schedules; two queries."""
+    rows = list(rows)
+    phases: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
+    steps: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
+    of_these = [row["id"] for row in rows]
+    for phase in Phase.objects.filter(rollout__in=of_these).order_by("position", "attempt").values(*_PHASE):
+        phases[phase["rollout_id"]].append(phase)
+    for step in RampStep.objects.filter(phase__rollout__in=of_these).order_by("percentage").values(*_STEP):
+        steps[step["phase_id"]].append(step)
+    held = {
+        instance: merged(lock.window for lock in locks if lock.instance_id in (None, instance))
+        for instance in {row["flag__instance_id"] for row in rows}
+    }
+    return [
+        Scheduled(
+            row,
+            schedule(
+                _rollout_times(
+                    row,
+                    [_phase_times(phase, row["timeline"], steps[phase["id"]]) for phase in phases[row["id"]]],
+                ),
+                now,
+                held[row["flag__instance_id"]],
+            ),
+            _demand(row),
+        )
+        for row in rows
+    ]
+
+
+def _demand(row: Mapping[str, Any]) -> Demand:
+    names = ("provider", "host", "provider_model_id", "slug")
+    key = quota_key(*(row[f"ai_model__{name}"] for name in names))
+    return Demand(row["slug"], key, row["ai_model__quota_requests_per_minute"], row["peak_requests_per_minute"])
