@@ -18,7 +18,7 @@ from ..audit.actor import Actor
 from ..models import GitLabInstance, GitLabProject, Phase, Rollout
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
-from ..services import checklist, facts, locks, outbox, overrides, people, retirement, tokens, transitions
+from ..services import checklist, facts, feed_keys, locks, outbox, overrides, people, retirement, tokens, transitions
 from ..services.instances import DEFAULT
 from ..services.refusals import Refused
 from ..sync import asked, hooks
@@ -350,6 +350,23 @@ TOKENS = (
         _revoke,
         None,
         gettext_lazy("A revoked token stays revoked. Scripts that use it stop working at once."),
+        is_danger=True,
+    ),
+)
+
+
+def _end_feeds(key: Any, by: Actor, said: dict[str, Any]) -> str:
+    feed_keys.end(key.person, by=by)
+    return _("Their addresses open nothing any more.")
+
+
+FEEDS = (
+    Bulk(
+        "end",
+        gettext_lazy("Switch feeds off"),
+        _end_feeds,
+        None,
+        gettext_lazy("Calendars and feed readers get nothing any more, until the person makes other addresses."),
         is_danger=True,
     ),
 )

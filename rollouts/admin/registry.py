@@ -30,6 +30,7 @@ PAGES = (
     (models.SyncRun, history.SyncRunAdmin),
     (models.AuditEvent, history.AuditEventAdmin),
     (models.ApiToken, tokens.ApiTokenAdmin),
+    (models.FeedKey, tokens.FeedKeyAdmin),
     (User, people.PersonAdmin),
     (Group, people.RoleAdmin),
     (AccessAttempt, people.AccessAttemptAdmin),

@@ -28,7 +28,7 @@ ROOMS = (
         gettext_noop("GitLab"),
         "GitLabInstance GitLabProject FeatureFlag FlagReading TrackedIssue GitLabActor SyncRun GitLabWrite",
     ),
-    (gettext_noop("People and history"), "User Group ApiToken AccessAttempt AuditEvent"),
+    (gettext_noop("People and history"), "User Group ApiToken FeedKey AccessAttempt AuditEvent"),
 )
 
 

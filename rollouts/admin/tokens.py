@@ -1,4 +1,4 @@
-"""API tokens: who has which, when it was last used, and the way to revoke one. A token's text is nowhere."""
+"""API tokens and feed keys: who has which, and the way to revoke one. Their texts are nowhere."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from ..models import ApiToken, clock
+from ..models import ApiToken, FeedKey, clock
 from . import actions
 from .base import RecordsOnly, is_admin
 
@@ -36,3 +36,24 @@ class ApiTokenAdmin(RecordsOnly):
         if token.revoked_at:
             return "no: revoked"
         return "no: expired" if token.person.is_active else "no: its person is switched off"
+
+
+class FeedKeyAdmin(RecordsOnly):
+    """Admins see whose feeds are open and may end them; everybody makes and renews their own on the timeline."""
+
+    bulk = actions.FEEDS
+    list_display = ("person", "is_open", "made_at", "ended_at")
+    list_select_related = ("person",)
+    search_fields = ("person__username",)
+    search_help_text = "Name of the person."
+    ordering = ("-made_at",)
+    fields = ("person", "made_at", "ended_at")
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        found = super().get_queryset(request)
+        return found if is_admin(request) else found.filter(person_id=request.user.pk)
+
+    @admin.display(description="open", boolean=True)
+    def is_open(self, key: FeedKey) -> bool:
+        return key.is_open

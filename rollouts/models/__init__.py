@@ -10,7 +10,7 @@ from .outbox import GitLabWrite
 from .phases import ChecklistItem, Phase, RampStep
 from .rollouts import Rollout, RolloutIssue
 from .sync import HookDelivery, InstanceHealth, ReadingGap, SyncRun, SyncScope
-from .tokens import ApiToken
+from .tokens import ApiToken, FeedKey
 
 __all__ = [
     "AIModel",
@@ -21,6 +21,7 @@ __all__ = [
     "ChangeLock",
     "ChecklistItem",
     "FeatureFlag",
+    "FeedKey",
     "FlagReading",
     "GitLabActor",
     "GitLabInstance",

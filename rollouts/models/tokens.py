@@ -50,3 +50,26 @@ class ApiToken(AuditedModel):
         """The digest is in no history, so it must never change."""
         if not self._state.adding and self.digest != self._stored.get("digest", self.digest):
             raise Unaudited("a token's digest never changes: issue another token")
+
+
+class FeedKey(AuditedModel):
+    """Lets calendars and feed readers, which can't sign in, read one person's feeds.
+
+    Their addresses carry a signature over the person and ``generation``, made with the portal's secret key: nothing
+    here opens anything. Another generation, and the addresses before it are void.
+    """
+
+    person = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="feed_key")
+    generation = models.PositiveIntegerField(default=1, editable=False)
+    made_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("person",)
+
+    def __str__(self) -> str:
+        return f"feeds of {self.person}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.ended_at is None and bool(self.person.is_active)

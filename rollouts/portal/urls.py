@@ -3,11 +3,20 @@
 from django.urls import path
 
 from . import languages, zones
-from .views import approvals, flags, history, locks, models, outbox, plans, portfolio, rollout, sync
+from .views import approvals, feeds, flags, history, locks, models, outbox, plans, portfolio, rollout, sync, timeline
 
 app_name = "portal"
 urlpatterns = [
     path("", portfolio.portfolio, name="portfolio"),
+    path("timeline/", timeline.timeline, name="timeline"),
+    path("feeds/renew/", feeds.renew, name="renew_feeds"),
+    path("feeds/end/", feeds.end, name="end_feeds"),
+    path("feeds/<str:key>/rollouts.ics", feeds.all_rollouts, name="feed_all"),
+    path("feeds/<str:key>/events.atom", feeds.all_events, name="feed_events"),
+    path("feeds/<str:key>/people/<path:name>.ics", feeds.of_person, name="feed_person"),
+    path("feeds/<str:key>/teams/<path:team>.ics", feeds.of_team, name="feed_team"),
+    path("feeds/<str:key>/rollouts/<str:slug>.ics", feeds.of_rollout, name="feed_rollout"),
+    path("feeds/<str:key>/rollouts/<str:slug>.atom", feeds.rollout_events, name="feed_rollout_events"),
     path("rollouts/new/", plans.new_rollout, name="new_rollout"),
     path("rollouts/<str:slug>/", rollout.rollout, name="rollout"),
     path("rollouts/<str:slug>/plan/", plans.plan, name="plan"),

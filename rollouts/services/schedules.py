@@ -66,6 +66,7 @@ class Lock:
     title: str
     instance_id: int | None
     uid: str
+    changed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +142,25 @@ def locks_between(since: datetime, until: datetime) -> list[Lock]:
     """The periods of all change locks that touch the span, in order; two queries."""
     once = Q(starts_at__lt=until, ends_at__gt=since)
     found = [
-        Lock(_as_held(window, lock), lock.title, lock.instance_id, f"lock-{lock.pk}-{window.starts_at:%Y%m%dT%H%M}")
+        Lock(
+            _as_held(window, lock),
+            lock.title,
+            lock.instance_id,
+            f"lock-{lock.pk}-{window.starts_at:%Y%m%dT%H%M}",
+            lock.ended_at or lock.created_at,
+        )
         for lock in ChangeLock.objects.filter(once | Q(kind=ChangeLock.Kind.WEEKLY))
         for window in lock.windows(since, until)
     ]
     for calendar in LockCalendar.objects.defer("content"):
         found += [
-            Lock(window, window.title or calendar.name, None, f"calendar-{calendar.pk}-{number}")
+            Lock(
+                window,
+                window.title or calendar.name,
+                None,
+                f"calendar-{calendar.pk}-{number}",
+                calendar.read_at or since,
+            )
             for number, window in enumerate(windows_of(calendar))
             if window.starts_at < until and window.ends_at > since
         ]

@@ -23,6 +23,8 @@ DONE = {
     "approval.lapse": later("asks approvers again: an approval no longer counts: {what}"),
     "approval.expire": later("let the request expire: {what}"),
     "override.review": later("reviewed the override: {what}"),
+    "feeds.renew": later("made new addresses for the {what}"),
+    "feeds.end": later("switched off the {what}"),
     "admin.add": later("added {what}"),
     "admin.change": later("changed {what}"),
     "admin.delete": later("deleted {what}"),

@@ -1,0 +1,171 @@
+"""What feeds hold: calendars of starts, steps and ends with change locks (iCalendar), and events (Atom).
+
+A feed leaves the portal for calendars and readers of others, so nothing from confidential issues is in any of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.urls import reverse
+from django.utils.feedgenerator import Atom1Feed
+from django.utils.html import escape
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from icalendar import Calendar, Event
+
+from ..models import AuditEvent, Rollout
+from ..rules.moments import FIRST, LAST
+from ..rules.schedule import Certainty, Kind, Moment
+from ..services import schedules
+from ..services.schedules import Lock, Scheduled
+from .presenters import history
+from .presenters.timeline import model_words
+
+BEHIND, AHEAD = timedelta(days=90), timedelta(days=366)
+#: So many rollouts, change locks and events at most; what lies further off comes into a feed as time goes on.
+MOST_ROLLOUTS, MOST_LOCKS, MOST_EVENTS = 300, 300, 100
+CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+
+
+def calendar(name: str, rollouts: QuerySet[Any], now: datetime) -> tuple[bytes, datetime | None]:
+    """A calendar of these rollouts, and when it last changed."""
+    since, until = now - BEHIND, now + AHEAD
+    locks = schedules.locks_between(since, until)
+    found, following = schedules.page(rollouts, since, until, now, locks=locks, limit=MOST_ROLLOUTS)
+    return _written(name, found, locks, now, is_whole=following is None)
+
+
+def calendar_of_one(rollout: Rollout, now: datetime) -> tuple[bytes, datetime | None]:
+    """All of one rollout, however long ago it began."""
+    locks = schedules.locks_between(now - BEHIND, now + AHEAD)
+    found, _following = schedules.page(Rollout.objects.filter(pk=rollout.pk), FIRST, LAST, now, locks=locks, limit=1)
+    return _written(rollout.title, found, locks, now)
+
+
+def _written(
+    name: str, found: Sequence[Scheduled], locks: Iterable[Lock], now: datetime, *, is_whole: bool = True
+) -> tuple[bytes, datetime | None]:
+    changed = _changed([each.row["id"] for each in found])
+    written = Calendar()
+    written.add("prodid", "-//Model Rollout Portal//EN")
+    written.add("version", "2.0")
+    written.add("x-wr-calname", _clean(name))
+    if not is_whole:
+        most = _("Only {most} rollouts: those that run or begin first.").format(most=MOST_ROLLOUTS)
+        written.add("x-wr-caldesc", most)
+    written.add("refresh-interval", timedelta(hours=1), parameters={"VALUE": "DURATION"})
+    written.add("x-published-ttl", "PT1H")
+    is_predicted = False
+    for each in found:
+        for moment in each.schedule.moments:
+            if moment.certainty is not Certainty.EARLIEST:
+                is_predicted = is_predicted or moment.certainty is Certainty.DATED
+                at = changed.get(each.row["id"]) or each.row["created_at"]
+                written.add_component(_event(each, moment, at))
+    instances = {None, *(each.row["flag__instance_id"] for each in found)}
+    for lock in [lock for lock in locks if lock.instance_id in instances][:MOST_LOCKS]:
+        written.add_component(_lock(lock))
+    moved = now.replace(minute=0, second=0, microsecond=0) if is_predicted else None  # predictions move with the clock
+    last = max((at for at in (*changed.values(), moved) if at is not None), default=None)
+    return written.to_ical(), last
+
+
+def _changed(rollouts: list[int]) -> dict[int, datetime]:
+    """When the newest event of each rollout was."""
+    newest = AuditEvent.objects.filter(rollout=OuterRef("pk")).order_by("-pk").values("at")[:1]
+    rows = Rollout.objects.filter(pk__in=rollouts).annotate(changed_at=Subquery(newest)).order_by()
+    return {pk: at for pk, at in rows.values_list("pk", "changed_at") if at is not None}
+
+
+def _event(each: Scheduled, moment: Moment, changed: datetime) -> Event:
+    phase = moment.phase
+    named = (each.slug, *((phase.name, str(phase.attempt)) if phase else ()), moment.kind.value)
+    event = Event()
+    event.add("uid", _uid("-".join([*named, *([str(moment.percentage)] if moment.percentage else [])])))
+    event.add("summary", _clean(f"{each.row['title']}: {_words(moment)}"))
+    event.add("description", _clean(model_words(each.row)))
+    event.add("dtstart", moment.at.replace(microsecond=0))
+    event.add("status", "CONFIRMED" if moment.certainty is Certainty.DONE else "TENTATIVE")
+    event.add("url", absolute(reverse("portal:rollout", args=[each.slug])))
+    return _finished(event, changed)
+
+
+def _words(moment: Moment) -> str:
+    title = str(moment.phase.title) if moment.phase else ""
+    said = {
+        Kind.START: _("{phase} starts"),
+        Kind.STEP: "{phase}",
+        Kind.COMPLETE: _("{phase} is completed"),
+        Kind.SKIP: _("{phase} is skipped"),
+        Kind.ROLL_BACK: _("{phase} is rolled back"),
+        Kind.ABANDON: _("abandoned"),
+        Kind.CLOSE: _("the flag is cleaned up"),
+    }[moment.kind].format(phase=title)
+    if moment.percentage:
+        said = _("{what} at {percentage} %").format(what=said, percentage=moment.percentage)
+    return said if moment.certainty is Certainty.DONE else _("{what} (planned)").format(what=said)
+
+
+def _lock(lock: Lock) -> Event:
+    event = Event()
+    event.add("uid", _uid(lock.uid))
+    event.add("summary", _clean(_("Change lock: {title}").format(title=lock.title)))
+    event.add("dtstart", lock.window.starts_at.replace(microsecond=0))
+    event.add("dtend", lock.window.ends_at.replace(microsecond=0))
+    event.add("url", absolute(reverse("portal:locks")))
+    return _finished(event, lock.changed_at)
+
+
+def _finished(event: Event, changed: datetime) -> Event:
+    event.add("transp", "TRANSPARENT")  # nobody is busy by it
+    event.add("dtstamp", changed.replace(microsecond=0))
+    event.add("last-modified", changed.replace(microsecond=0))
+    return event
+
+
+def events(name: str, of: Q, address: str) -> tuple[bytes, datetime | None]:
+    """The newest events, as the history page tells them; and when the newest was."""
+    newest = AuditEvent.objects.newest_first().filter(of)[:MOST_EVENTS]
+    feed = Atom1Feed(
+        title=_clean(name),
+        link=absolute(reverse("portal:audit")),
+        description=None,
+        language=get_language(),
+        feed_url=address,
+        feed_guid=_uid(f"events-{name}", "tag:{host},2026:{what}"),
+    )
+    last = None
+    for event in newest:
+        last = last or event.at
+        about = f"{event.rollout.title}: " if event.rollout else ""
+        place = event.rollout.get_absolute_url() if event.rollout else reverse("portal:audit")
+        feed.add_item(
+            title=_clean(f"{about}{history.who(event)} {history.sentence(event)}"),
+            link=absolute(place),
+            description=escape(_clean(event.reason)),
+            unique_id=_uid(f"event-{event.pk}", "tag:{host},2026:{what}"),
+            pubdate=event.at,
+            updateddate=event.at,
+            author_name=_clean(event.actor),
+        )
+    return feed.writeString("utf-8").encode(), last
+
+
+def absolute(path: str) -> str:
+    return f"{settings.PORTAL_URL}{path}"
+
+
+def _uid(what: str, form: str = "{what}@{host}") -> str:
+    return form.format(what=what, host=urlsplit(settings.PORTAL_URL).hostname or "portal")
+
+
+def _clean(text: str) -> str:
+    """Without characters that neither XML nor calendars have."""
+    return CONTROLS.sub(" ", text)

@@ -1,0 +1,161 @@
+"""The timeline's axis: a window of whole days in the reader's zone, laid out linearly in real time.
+
+A day on which clocks change is an hour narrower or wider than its neighbours, so nothing is drawn at a wrong place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, tzinfo
+from enum import StrEnum
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from ...rules.moments import FIRST, LAST
+from ...rules.zones import edge
+
+DAY, WEEK = timedelta(days=1), timedelta(weeks=1)
+
+
+class Zoom(StrEnum):
+    WEEK = "week"
+    MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
+
+
+NAMES = {
+    Zoom.WEEK: gettext_lazy("Week"),
+    Zoom.MONTH: gettext_lazy("Month"),
+    Zoom.QUARTER: gettext_lazy("Quarter"),
+    Zoom.YEAR: gettext_lazy("Year"),
+}
+#: So many days; a year is told in months.
+LENGTHS = {Zoom.WEEK: WEEK, Zoom.MONTH: 5 * WEEK, Zoom.QUARTER: 13 * WEEK}
+#: So long before this week a window begins that names no day.
+LOOKS_BACK = {Zoom.WEEK: 0 * WEEK, Zoom.MONTH: WEEK, Zoom.QUARTER: 3 * WEEK}
+BEFORE, AFTER = (FIRST + 366 * DAY).date(), (LAST - 366 * DAY).date()
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A day or month that the axis names, at its place in per cent."""
+
+    x: str
+    words: str
+    is_strong: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """From the first day until just before ``last``; ``since`` and ``until`` are those midnights."""
+
+    zoom: Zoom
+    first: date
+    last: date
+    zone: tzinfo
+
+    @property
+    def since(self) -> datetime:
+        return midnight(self.first, self.zone)
+
+    @property
+    def until(self) -> datetime:
+        return midnight(self.last, self.zone)
+
+    @property
+    def earlier(self) -> date:
+        return max(BEFORE, _months(self.first, -12) if self.zoom is Zoom.YEAR else self.first - LENGTHS[self.zoom])
+
+    @property
+    def later(self) -> date:
+        return min(AFTER, self.last)
+
+    def share(self, moment: datetime) -> float:
+        """Where a moment is, in per cent of the width; what is outside is at the edge."""
+        since, until = self.since, self.until
+        return min(100.0, max(0.0, (moment - since) / (until - since) * 100))
+
+    def x(self, moment: datetime) -> str:
+        return percent(self.share(moment))
+
+    def shows(self, moment: datetime) -> bool:
+        return self.since <= moment < self.until
+
+    @property
+    def words(self) -> str:
+        first, last = self.first, self.last - DAY
+        return f"{date_format(first, 'j M' if first.year == last.year else 'j M Y')} – {date_format(last, 'j M Y')}"
+
+    def ticks(self) -> list[Tick]:
+        """Each day of a week, each Monday of a month or quarter, each first of a year's months."""
+        if self.zoom is Zoom.WEEK:
+            return [self._tick(day, "D j M") for day in self._days()]
+        if self.zoom is Zoom.YEAR:
+            return [self._tick(day, "M Y" if day.month == 1 else "M") for day in self._days() if day.day == 1]
+        return [self._tick(day, "j M") for day in self._days() if day.weekday() == 0]
+
+    def _tick(self, day: date, form: str) -> Tick:
+        return Tick(self.x(midnight(day, self.zone)), date_format(day, form), day.day == 1)
+
+    def weekends(self) -> list[tuple[str, str]]:
+        """Places and widths of Saturdays with their Sundays, where days can be told apart."""
+        if self.zoom in (Zoom.QUARTER, Zoom.YEAR):
+            return []
+        found = []
+        for day in self._days():
+            if day.weekday() == 5 or (day.weekday() == 6 and day == self.first):
+                begins, ends = day, day + (7 - day.weekday()) * DAY
+                left = self.share(midnight(begins, self.zone))
+                found.append((percent(left), percent(self.share(midnight(ends, self.zone)) - left)))
+        return found
+
+    def _days(self) -> list[date]:
+        return [self.first + number * DAY for number in range((self.last - self.first).days)]
+
+
+def percent(share: float) -> str:
+    """As SVG takes it, whatever the reader's language."""
+    return f"{share:.2f}%"
+
+
+def midnight(day: date, zone: tzinfo) -> datetime:
+    return edge(datetime.combine(day, time()), zone, latest=False)
+
+
+def read_axis(zoom: str, first: str, now: datetime, zone: tzinfo) -> tuple[Axis, str]:
+    """The window that an address asks for, and a sentence where it asks for none that there is."""
+    known = Zoom(zoom) if zoom in set(Zoom) else Zoom.MONTH
+    wrong = ""
+    if zoom and zoom not in set(Zoom):
+        wrong = _("There is no zoom «{zoom}». This is a month.").format(zoom=zoom[:40])
+    day = _usual(known, now.astimezone(zone).date())
+    if first:
+        try:
+            asked = date.fromisoformat(first)
+            if not BEFORE <= asked <= AFTER:
+                raise ValueError
+            day = asked
+        except ValueError:
+            wrong = _("«{day}» is no day of this century. Write it as 2026-11-30. This is today.").format(
+                day=first[:40]
+            )
+    last = _months(day, 12) if known is Zoom.YEAR else day + LENGTHS[known]
+    return Axis(known, day, last, zone), wrong
+
+
+def _usual(zoom: Zoom, today: date) -> date:
+    if zoom is Zoom.YEAR:
+        return _months(today.replace(day=1), -3)
+    return today - today.weekday() * DAY - LOOKS_BACK[zoom]
+
+
+def _months(day: date, count: int) -> date:
+    """The same day so many months on; of a month that has not got it, the 28th."""
+    year, month = divmod(day.year * 12 + day.month - 1 + count, 12)
+    try:
+        return date(year, month + 1, day.day)
+    except ValueError:
+        return date(year, month + 1, 28)

@@ -1,0 +1,120 @@
+"""Collisions in words, each with links to the rollouts, numbered as the rows mark them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from ...rules.collisions import SameDay, SharedQuota, same_day, shared_quotas
+from ...rules.schedule import Certainty, Schedule
+from ...services.schedules import Scheduled
+from .axis import Axis, midnight
+
+#: So many are told; of a crowd, the days that are still to come go first.
+MOST = 40
+NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Collision:
+    """``at`` is where each rollout's row is marked. ``is_ahead``: there is still something to be done about it."""
+
+    number: int
+    words: SafeString
+    at: dict[str, datetime]
+    is_ahead: bool
+    is_short: bool = False
+
+
+def collisions(found: Sequence[Scheduled], axis: Axis, now: datetime) -> list[Collision]:
+    """Of these rollouts within the window: quotas that are too small, then days, those to come first."""
+    by_slug = {each.slug: each for each in found}
+    schedules = {slug: each.schedule for slug, each in by_slug.items()}
+    days = same_day(schedules, axis.zone, axis.since, axis.until)
+    shared = shared_quotas([each.demand for each in found], schedules, axis.since, axis.until)
+    told: list[SameDay | SharedQuota] = [
+        *(each for each in shared if each.is_short),
+        *(each for each in days if each.is_ahead),
+        *(each for each in shared if not each.is_short),
+        *(each for each in reversed(days) if not each.is_ahead),
+    ]
+    return [
+        _same_day(number, each, by_slug, axis) if isinstance(each, SameDay) else _shared(number, each, by_slug, now)
+        for number, each in enumerate(told[:MOST], start=1)
+    ]
+
+
+def _same_day(number: int, found: SameDay, by_slug: dict[str, Scheduled], axis: Axis) -> Collision:
+    names = _names(found.slugs, by_slug)
+    day = date_format(found.day, "D j M")
+    if found.is_ahead:
+        said = _("{names} both widen on {day}.") if len(found.slugs) == 2 else _("{names} all widen on {day}.")
+    else:
+        said = _("{names} both widened on {day}.") if len(found.slugs) == 2 else _("{names} all widened on {day}.")
+    at = {slug: _on_day(by_slug[slug].schedule, found, axis) for slug in found.slugs}
+    return Collision(number, format_html(said, names=names, day=day), at, found.is_ahead)
+
+
+def _on_day(schedule: Schedule, found: SameDay, axis: Axis) -> datetime:
+    return next(
+        (
+            moment.at
+            for moment in schedule.moments
+            if moment.widens
+            and moment.certainty is not Certainty.EARLIEST
+            and moment.at.astimezone(axis.zone).date() == found.day
+        ),
+        midnight(found.day, axis.zone),
+    )
+
+
+def _shared(number: int, found: SharedQuota, by_slug: dict[str, Scheduled], now: datetime) -> Collision:
+    row = by_slug[found.slugs[0]].row
+    given = {
+        "names": _names(found.slugs, by_slug),
+        "host": row["ai_model__host"] or row["ai_model__provider"] or row["ai_model__name"],
+        "quota": intcomma(found.quota or 0),
+        "asked": intcomma(found.asked),
+        "day": date_format(localtime(max(found.at, now)), "D j M"),
+    }
+    if found.quota is None:
+        said = _(
+            "{names} share one quota at {host}, and nobody has entered how large it is: together they ask {asked} "
+            "requests a minute."
+        )
+    elif found.is_short:
+        said = _(
+            "{names} share {host}'s quota of {quota} requests a minute: together they ask {asked}, too many, by {day}."
+        )
+    else:
+        said = _("{names} share {host}'s quota of {quota} requests a minute: together they ask {asked} by {day}.")
+    words = format_html(said, **given)
+    if found.unknown:
+        unsaid = ngettext(
+            "What {names} asks at peak is not known.", "What {names} ask at peak is not known.", len(found.unknown)
+        )
+        words = format_html("{} {}", words, format_html(unsaid, names=_names(found.unknown, by_slug)))
+    return Collision(number, words, dict.fromkeys(found.slugs, found.at), found.at >= now, found.is_short)
+
+
+def _names(slugs: Iterable[str], by_slug: dict[str, Scheduled]) -> SafeString:
+    """«A, B and C», each a link."""
+    links = [
+        format_html('<a href="{}">{}</a>', reverse("portal:rollout", args=[slug]), by_slug[slug].row["title"])
+        for slug in slugs
+    ]
+    if len(links) > NAMED:
+        more = ngettext("{count} more", "{count} more", len(links) - NAMED + 1)
+        links = [*links[: NAMED - 1], format_html(more, count=len(links) - NAMED + 1)]
+    first = format_html_join(", ", "{}", ((link,) for link in links[:-1]))
+    return format_html(_("{first} and {last}"), first=first, last=links[-1])

@@ -1,0 +1,213 @@
+"""The timeline's rows: phases as bars, steps as ticks, the plan's own dates, all in per cent of the axis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from ...rules.expected import Drift
+from ...rules.machine import RolloutState
+from ...rules.schedule import Certainty, Kind, Look, Moment, Schedule, Span
+from ...services.schedules import Lock, Scheduled
+from .axis import Axis, percent
+from .collisions import Collision
+
+#: A label needs so much of the width, in per cent for each character, at the least width of the picture.
+PER_CHARACTER, BETWEEN = 0.95, 4.5
+#: Drawn at least so wide.
+NARROWEST = 0.45
+STATES = {
+    Look.DONE: gettext_lazy("completed"),
+    Look.NOW: gettext_lazy("underway"),
+    Look.SKIP: gettext_lazy("skipped"),
+    Look.BACK: gettext_lazy("rolled back"),
+}
+CERTAIN = {Certainty.DATED: gettext_lazy("planned"), Certainty.EARLIEST: gettext_lazy("at the earliest")}
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    x: str
+    width: str
+    look: str
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A step at its place. ``words`` are left out where the one before is too near."""
+
+    x: str
+    words: str
+    look: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the table: a phase, or the part of it that is still to come."""
+
+    phase: str
+    state: str
+    starts: str
+    ends: str
+    steps: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    title: str
+    url: str
+    model: str
+    state: str
+    is_over: bool
+    bars: tuple[Bar, ...]
+    marks: tuple[Mark, ...]
+    plan: tuple[str, ...]
+    collisions: tuple[tuple[str, int], ...]
+    lines: tuple[Line, ...]
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A change lock across all rows."""
+
+    x: str
+    width: str
+    title: str
+    words: str
+
+
+def rows(found: Sequence[Scheduled], axis: Axis, collisions: Iterable[Collision]) -> list[Row]:
+    """One row for each rollout; ``collisions`` are marked with their numbers."""
+    marked: dict[str, list[tuple[str, int]]] = {}
+    for collision in collisions:
+        for slug, at in collision.at.items():
+            if axis.shows(at):
+                marked.setdefault(slug, []).append((axis.x(at), collision.number))
+    return [_row(each, axis, tuple(marked.get(each.slug, ()))) for each in found]
+
+
+def _row(found: Scheduled, axis: Axis, collisions: tuple[tuple[str, int], ...]) -> Row:
+    row, schedule = found.row, found.schedule
+    is_off = row["drift"] not in (Drift.NONE, Drift.BEHIND)
+    lines = tuple(_lines(schedule))
+    said = "; ".join(f"{line.phase}: {line.state}, {line.starts} – {line.ends}" for line in lines)
+    numbers = ", ".join(str(number) for _x, number in collisions)
+    if numbers:
+        said = f"{said}. " + _("Collisions: {numbers}").format(numbers=numbers)
+    return Row(
+        title=row["title"],
+        url=reverse("portal:rollout", args=[found.slug]),
+        model=model_words(row),
+        state=_state(row["state"]),
+        is_over=row["ends_at"] is not None,
+        bars=tuple(_bars(schedule, axis, is_off)),
+        marks=tuple(_marks(schedule, axis)),
+        plan=tuple(axis.x(planned.at) for planned in schedule.plan if axis.shows(planned.at)),
+        collisions=collisions,
+        lines=lines,
+        words=said or _("No dates yet."),
+    )
+
+
+def model_words(row: Mapping[str, object]) -> str:
+    name, host = str(row["ai_model__name"]), str(row["ai_model__host"])
+    return f"{name} · {host}" if host and host.lower() not in name.lower() else name
+
+
+def _state(state: str) -> str:
+    return {
+        RolloutState.DRAFT: _("draft"),
+        RolloutState.UNDERWAY: _("underway"),
+        RolloutState.COMPLETED: _("completed"),
+        RolloutState.ROLLED_BACK: _("rolled back"),
+        RolloutState.ABANDONED: _("abandoned"),
+        RolloutState.CLOSED: _("closed"),
+    }[RolloutState(state)]
+
+
+def _bars(schedule: Schedule, axis: Axis, is_off: bool) -> Iterable[Bar]:
+    free_from = 0.0
+    for span in sorted(schedule.spans, key=lambda span: span.starts_at):
+        if span.ends_at < axis.since or span.starts_at >= axis.until:
+            continue
+        left, right = axis.share(span.starts_at), axis.share(span.ends_at)
+        width = max(right - left, NARROWEST)
+        title = str(span.phase.title) if _is_named(span) else ""
+        label = title if left >= free_from and len(title) * PER_CHARACTER <= 100 - left else ""
+        free_from = left + len(label) * PER_CHARACTER if label else free_from
+        yield Bar(percent(left), percent(width), _look(span, is_off), label)
+
+
+def _is_named(span: Span) -> bool:
+    """What is to come of a phase that runs carries its name already."""
+    return span.look is not Look.PLAN or span.phase.started_at is None
+
+
+def _look(span: Span, is_off: bool) -> str:
+    if span.look is Look.NOW and is_off:
+        return "off"
+    if span.look is Look.PLAN and span.certainty is Certainty.EARLIEST:
+        return "open"
+    return span.look.value
+
+
+def _marks(schedule: Schedule, axis: Axis) -> Iterable[Mark]:
+    named_until = -BETWEEN
+    for moment in schedule.moments:
+        if not axis.shows(moment.at) or not (moment.percentage or moment.kind is Kind.ROLL_BACK):
+            continue
+        place = axis.share(moment.at)
+        words = _("back") if moment.kind is Kind.ROLL_BACK else f"{moment.percentage} %"
+        if place - named_until < BETWEEN:
+            words = ""
+        else:
+            named_until = place
+        yield Mark(percent(place), words, moment.certainty.value)
+
+
+def _lines(schedule: Schedule) -> Iterable[Line]:
+    for span in schedule.spans:
+        steps = [
+            moment
+            for moment in schedule.moments
+            if moment.percentage
+            and moment.phase is span.phase
+            and (moment.certainty is Certainty.DONE) is (span.look is not Look.PLAN)
+        ]
+        state = STATES.get(span.look) or CERTAIN[span.certainty]
+        again = _(" (attempt {number})").format(number=span.phase.attempt) if span.phase.attempt > 1 else ""
+        yield Line(
+            phase=f"{span.phase.title}{again}",
+            state=str(state),
+            starts=at(span.starts_at),
+            ends=_("now") if span.look is Look.NOW else at(span.ends_at),
+            steps=", ".join(_step(step) for step in steps),
+        )
+
+
+def _step(moment: Moment) -> str:
+    hangs = _(" at the earliest") if moment.certainty is Certainty.EARLIEST else ""
+    return f"{moment.percentage} % {at(moment.at)}{hangs}"
+
+
+def at(moment: datetime) -> str:
+    """«Thu 26 Nov 14:00» in the reader's zone."""
+    return date_format(localtime(moment), "D j M H:i")
+
+
+def bands(locks: Iterable[Lock], axis: Axis) -> list[Band]:
+    found = []
+    for lock in locks:
+        left, right = axis.share(lock.window.starts_at), axis.share(lock.window.ends_at)
+        words = f"{lock.title}, {at(lock.window.starts_at)} – {at(lock.window.ends_at)}"
+        found.append(Band(percent(left), percent(max(right - left, 0.2)), lock.title, words))
+    return found

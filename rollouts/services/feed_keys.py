@@ -1,0 +1,70 @@
+"""Keys in the addresses of feeds: made, renewed and ended by the person; and whose a key is.
+
+A key is signed, not stored: it can be shown again, and who reads the database can make none.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.signing import BadSignature, Signer
+
+from ..audit.actor import Actor
+from ..audit.deeds import deed
+from ..models import FeedKey, clock
+from ..rules.blockers import Blocker
+from ..rules.machine import Role
+from .refusals import Refused, refuse_if
+
+LONGEST = 200
+
+
+def text_of(key: FeedKey) -> str:
+    """What the addresses carry."""
+    return _signer().sign(f"{key.person_id}.{key.generation}")
+
+
+def renew(user: Any, *, by: Actor) -> FeedKey:
+    """The first key, or another one: the addresses before it open nothing from now on. Raises ``Refused``."""
+    refuse_if(_role_blockers(user, by))
+    with deed("feeds.renew", by=by) as doing:
+        key = FeedKey.objects.select_for_update().filter(person=user).first()
+        if key is None:
+            key = FeedKey(person=user, generation=0)
+        key.generation, key.made_at, key.ended_at = key.generation + 1, clock.now(), None
+        key.save()
+        doing.about = key
+    return key
+
+
+def end(user: Any, *, by: Actor) -> None:
+    """The addresses open nothing any more. Raises ``Refused``."""
+    refuse_if(_role_blockers(user, by))
+    with deed("feeds.end", by=by) as doing:
+        key = FeedKey.objects.select_for_update().filter(person=user, ended_at=None).first()
+        if key is None:
+            raise Refused([Blocker("no_feeds", f"{user.get_username()} has no feeds that are open.")])
+        key.ended_at = clock.now()
+        key.save()
+        doing.about = key
+
+
+def person_of(text: str) -> Any | None:
+    """Whose key this is, if it is one that works now."""
+    try:
+        person, _dot, generation = _signer().unsign(text[:LONGEST]).partition(".")
+    except BadSignature:
+        return None
+    keys = FeedKey.objects.select_related("person")
+    key = keys.filter(person_id=int(person), generation=int(generation)).first()
+    return key.person if key is not None and key.is_open else None
+
+
+def _signer() -> Signer:
+    return Signer(sep="~", salt="rollouts.feeds")
+
+
+def _role_blockers(user: Any, by: Actor) -> list[Blocker]:
+    if by.person.has(Role.ADMIN) or (by.user is not None and by.user.pk == user.pk):
+        return []
+    return [Blocker("role", f"The feeds of {user.get_username()} are theirs: only they and admins may change them.")]
