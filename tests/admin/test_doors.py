@@ -19,7 +19,7 @@ from rollouts.models import (
     RampStep,
     Rollout,
 )
-from rollouts.services import locks, tokens
+from rollouts.services import feed_keys, locks, tokens
 from rollouts.services.instances import default_instance
 
 pytestmark = pytest.mark.django_db
@@ -40,11 +40,11 @@ ALL = [
     "rollouts/gitlabinstance", "rollouts/gitlabproject", "rollouts/gitlabactor", "rollouts/featureflag",
     "rollouts/flagreading", "rollouts/trackedissue", "rollouts/syncrun", "rollouts/auditevent", "auth/user", "auth/group",
     "rollouts/approvalrequest", "rollouts/override", "rollouts/changelock", "rollouts/lockcalendar",
-    "rollouts/incidentsource", "rollouts/gitlabwrite", "rollouts/apitoken",
+    "rollouts/incidentsource", "rollouts/gitlabwrite", "rollouts/apitoken", "rollouts/feedkey",
 ]  # fmt: skip
 RECORDS = [
     "flagreading", "syncrun", "auditevent", "gitlabactor", "approvalrequest", "override", "changelock", "lockcalendar",
-    "gitlabwrite", "apitoken",
+    "gitlabwrite", "apitoken", "feedkey",
 ]  # fmt: skip
 NEVER_DELETED = [*RECORDS, "rollout", "phase", "checklistitem"]
 
@@ -70,6 +70,7 @@ def walked(world, settings):
     locks.import_calendar("freezes", CALENDAR, by=root)
     for name in ("mia", "alice", "root"):
         tokens.issue(world.people[name], "report", by=root)
+        feed_keys.renew(world.people[name], by=root)
     return world
 
 
@@ -78,8 +79,8 @@ def first(label, name="root"):
     from django.apps import apps
 
     things = apps.get_model(label.replace("/", ".")).objects.all()
-    if label == "rollouts/apitoken":
-        things = things.filter(person__username=name)  # others' tokens are nobody's business
+    if label in ("rollouts/apitoken", "rollouts/feedkey"):
+        things = things.filter(person__username=name)  # others' tokens and feeds are nobody's business
     return things.first()
 
 
