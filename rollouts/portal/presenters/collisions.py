@@ -85,6 +85,7 @@ def _shared(number: int, found: SharedQuota, by_slug: dict[str, Scheduled], now:
         "host": row["ai_model__host"] or row["ai_model__provider"] or row["ai_model__name"],
         "quota": intcomma(found.quota or 0),
         "asked": intcomma(found.asked),
+        "share": round(found.asked / found.quota * 100) if found.quota else "",
         "day": date_format(localtime(max(found.at, now)), "D j M"),
     }
     if found.quota is None:
@@ -97,14 +98,23 @@ def _shared(number: int, found: SharedQuota, by_slug: dict[str, Scheduled], now:
             "{names} share {host}'s quota of {quota} requests a minute: together they ask {asked}, too many, by {day}."
         )
     else:
-        said = _("{names} share {host}'s quota of {quota} requests a minute: together they ask {asked} by {day}.")
+        said = _(
+            "{names} share {host}'s quota of {quota} requests a minute: together they ask {asked} by {day}, "
+            "{share} % of it."
+        )
     words = format_html(said, **given)
     if found.unknown:
         unsaid = ngettext(
             "What {names} asks at peak is not known.", "What {names} ask at peak is not known.", len(found.unknown)
         )
         words = format_html("{} {}", words, format_html(unsaid, names=_names(found.unknown, by_slug)))
-    return Collision(number, words, dict.fromkeys(found.slugs, found.at), found.at >= now, found.is_short)
+    at = {slug: _widened(by_slug[slug].schedule, found) for slug in found.slugs}
+    return Collision(number, words, at, found.at >= now, found.is_short)
+
+
+def _widened(schedule: Schedule, found: SharedQuota) -> datetime:
+    """When this one came to ask what it then asks."""
+    return max((m.at for m in schedule.moments if m.reach is not None and m.at <= found.at), default=found.at)
 
 
 def _names(slugs: Iterable[str], by_slug: dict[str, Scheduled]) -> SafeString:

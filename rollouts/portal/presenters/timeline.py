@@ -135,16 +135,25 @@ def _state(state: str) -> str:
 
 
 def _bars(schedule: Schedule, axis: Axis, is_off: bool) -> Iterable[Bar]:
-    free_from = 0.0
-    for span in sorted(schedule.spans, key=lambda span: span.starts_at):
-        if span.ends_at < axis.since or span.starts_at >= axis.until:
-            continue
+    shown = [span for span in schedule.spans if span.ends_at >= axis.since and span.starts_at < axis.until]
+    labelled = _labelled(shown, axis)
+    for span in shown:
         left, right = axis.share(span.starts_at), axis.share(span.ends_at)
-        width = max(right - left, NARROWEST)
-        title = str(span.phase.title) if _is_named(span) else ""
-        label = title if left >= free_from and len(title) * PER_CHARACTER <= 100 - left else ""
-        free_from = left + len(label) * PER_CHARACTER if label else free_from
-        yield Bar(percent(left), percent(width), _look(span, is_off), label)
+        label = str(span.phase.title) if any(span is each for each in labelled) else ""
+        yield Bar(percent(left), percent(max(right - left, NARROWEST)), _look(span, is_off), label)
+
+
+def _labelled(spans: list[Span], axis: Axis) -> list[Span]:
+    """Those whose phase's name finds room above them, what runs now before the rest."""
+    taken: list[tuple[float, float]] = []
+    found = []
+    for span in sorted(spans, key=lambda span: (span.look is not Look.NOW, span.starts_at)):
+        left = axis.share(span.starts_at)
+        right = left + len(span.phase.title) * PER_CHARACTER
+        if _is_named(span) and right <= 100 and all(right < begin or left > end for begin, end in taken):
+            taken.append((left, right))
+            found.append(span)
+    return found
 
 
 def _is_named(span: Span) -> bool:
