@@ -312,6 +312,7 @@ def _stand_or_start(phase: PhaseTimes, cursor: _Cursor, locks: Sequence[Window],
         stands = next((step for step in phase.steps if step.percentage == phase.percentage), None)
         soak = stands.soak if stands and stands.percentage != last else phase.final_soak
         cursor.stand(soak, phase.confirmed_at)
+        begins.is_dated = cursor.is_dated  # whether what comes next has a date
         left = [step for step in phase.steps if step.percentage > (phase.percentage or 0)]
     else:
         cursor.wait(phase.planned_at)

@@ -17,6 +17,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, Ht
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.cache import get_conditional_response, patch_cache_control
+from django.utils.http import http_date
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -85,9 +86,12 @@ def _feed(make: Callable[..., Feed]) -> Callable[..., HttpResponseBase]:
         if feed_keys.person_of(key) is None:
             raise Http404
         feed = make(request, *args, **kwargs)
-        answer = HttpResponse(feed.body, content_type=feed.kind)
         etag = f'"{hashlib.sha256(feed.body).hexdigest()[:32]}"'
         stamp = int(feed.changed_at.timestamp()) if feed.changed_at else None
+        answer = HttpResponse(feed.body, content_type=feed.kind)
+        answer["ETag"] = etag
+        if stamp:
+            answer["Last-Modified"] = http_date(stamp)
         response = get_conditional_response(request, etag, stamp, answer) or answer
         response["Content-Disposition"] = f'inline; filename="{feed.name}"'
         response["X-Robots-Tag"] = "noindex"

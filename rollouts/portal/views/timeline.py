@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from ...models import AIModel, Rollout, clock
 from ...models.rollouts import RolloutQuerySet
 from ...rules.machine import RolloutState
+from ...rules.moments import FIRST, LAST
 from ...services import schedules
 from ...services.schedules import Place, Scheduled
 from ..presenters import timeline as present
@@ -104,7 +105,7 @@ def _place(text: str) -> Place | None:
         number = int(pk)
     except ValueError:
         return None
-    if kind not in ("open", "over") or moment.tzinfo is None or not 0 <= number < 2**63:
+    if kind not in ("open", "over") or moment.tzinfo is None or not FIRST <= moment < LAST or not 0 <= number < 2**63:
         return None
     return Place(kind == "over", moment, number)
 
