@@ -59,6 +59,7 @@ class RolloutQuerySet(GuardedQuerySet):
         for text in {json.dumps(name), json.dumps(name, ensure_ascii=False)}:  # SQLite keeps letters escaped
             hit |= Q(owners_text__contains=text)
         return self.annotate(owners_text=Cast("owners", models.TextField())).filter(hit)
+
     def of_models(self, models: Iterable[AIModel]) -> RolloutQuerySet:
         """Rollouts that these AI models take part in, new or as baseline, with who sees them; two queries."""
         known = list(models)

@@ -23,6 +23,7 @@ from icalendar import Calendar, Event
 from ..models import AuditEvent, Rollout
 from ..rules.moments import FIRST, LAST
 from ..rules.schedule import Certainty, Kind, Moment
+from ..rules.words import spoken
 from ..services import schedules
 from ..services.schedules import Lock, Scheduled
 from .presenters import history
@@ -144,10 +145,9 @@ def events(name: str, of: Q, address: str) -> tuple[bytes, datetime | None]:
     last = None
     for event in newest:
         last = last or event.at
-        about = f"{event.rollout.title}: " if event.rollout else ""
         place = event.rollout.get_absolute_url() if event.rollout else reverse("portal:audit")
         feed.add_item(
-            title=_clean(f"{about}{history.who(event)} {history.sentence(event)}"),
+            title=_clean(spoken(history.told(event))),
             link=absolute(place),
             description=escape(_clean(event.reason)),
             unique_id=_uid(f"event-{event.pk}", "tag:{host},2026:{what}"),
