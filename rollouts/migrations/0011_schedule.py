@@ -57,7 +57,7 @@ def nothing(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("rollouts", "0009_reading_gap"),
+        ("rollouts", "0010_sync_cursor_words"),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("rollouts", "0010_schedule"),
+        ("rollouts", "0011_schedule"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
