@@ -3,7 +3,21 @@
 from django.urls import path
 
 from . import languages, zones
-from .views import approvals, feeds, flags, history, locks, models, outbox, plans, portfolio, rollout, sync, timeline
+from .views import (
+    approvals,
+    feeds,
+    flags,
+    history,
+    locks,
+    models,
+    outbox,
+    plans,
+    portfolio,
+    rollout,
+    style,
+    sync,
+    timeline,
+)
 
 app_name = "portal"
 urlpatterns = [
@@ -42,4 +56,6 @@ urlpatterns = [
     path("sync/", sync.sync, name="sync"),
     path("sync/now/", sync.sync_now, name="sync_now"),
     path("audit/", history.audit, name="audit"),
+    path("style/", style.style, name="style"),
+    path("style/tokens.css", style.tokens_css, name="style_tokens"),
 ]

@@ -1,0 +1,80 @@
+"""What ``/style/`` shows: a component's template, and its states with what each is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from ...models import clock
+from ..presenters.track import Part, Track
+
+LOOKS = ("", "go", "wait", "stop")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One component: ``states`` are (in words, what its template is given)."""
+
+    name: str
+    template: str
+    states: tuple[tuple[str, dict[str, Any]], ...]
+
+
+def samples() -> tuple[Sample, ...]:
+    now = clock.now()
+    return (
+        Sample("Buttons", "style/buttons.html", (("all", {}),)),
+        Sample("Fields", "style/fields.html", (("empty, filled, wrong", {}),)),
+        Sample("Tag", "style/tag.html", tuple((look or "plain", {"look": look}) for look in LOOKS)),
+        Sample("Notice", "style/notice.html", tuple((look or "plain", {"look": look}) for look in LOOKS)),
+        Sample("Card, empty card", "style/card.html", (("all", {}),)),
+        Sample("Age", "style/age.html", tuple((words, {"moment": at}) for words, at in _moments(now))),
+        Sample("Phase track", "components/phase_track.html", tuple(_tracks())),
+        Sample("Blockers", "components/blockers.html", (("open and done", {"checks": _checks()}),)),
+        Sample("Request", "components/request.html", tuple(_requests(now))),
+    )
+
+
+def _moments(now: datetime) -> list[tuple[str, datetime | None]]:
+    spans = {"seconds": timedelta(seconds=40), "hours": timedelta(hours=3), "days": timedelta(days=70)}
+    return [("never", None), *((words, now - span) for words, span in spans.items())]
+
+
+def _tracks() -> list[tuple[str, dict[str, Any]]]:
+    def one(look: str, share: float) -> Track:
+        cuts = (305.0, 335.0, 380.0) if look in ("rest", "now", "off") else ()
+        hatches = tuple(float(x) for x in range(292, 496, 8)) if look == "skip" else ()
+        last = Part(290.0, 210.0, look, 210 * share, cuts, hatches)
+        return Track((Part(0.0, 140.0, "done", 140.0), Part(145.0, 140.0, "done", 140.0), last), f"All users: {look}")
+
+    states = {"rest": 0.0, "now": 0.25, "off": 0.5, "done": 1.0, "skip": 0.0, "back": 0.0}
+    return [
+        (f"{look}, {size or 'in a row'}", {"track": one(look, share), "look": size})
+        for look, share in states.items()
+        for size in ("", "page")
+    ]
+
+
+def _checks() -> list[dict[str, Any]]:
+    return [
+        {"ok": True, "words": "The newest reading is fresh", "url": ""},
+        {"ok": False, "words": "1 % must stand 12 min more.", "url": "#"},
+        {"ok": False, "words": "The internal feedback issue does not exist. " * 4, "url": "#"},
+    ]
+
+
+def _requests(now: datetime) -> list[tuple[str, dict[str, Any]]]:
+    told = {
+        "words": "Start All users at 1 %",
+        "requested_by": "mia",
+        "policy": "1 approval by approvers, within 14 d",
+        "expires_at": now + timedelta(days=14),
+        "approvals": [],
+        "changed": [],
+        "is_granted": False,
+    }
+    granted = {**told, "is_granted": True, "approvals": [("alice", now, True)]}
+    changed = {**told, "changed": ["The quota was 60,000, now it is 30,000."], "approvals": [("alice", now, False)]}
+    states = {"waits": told, "granted": granted, "changed": changed}
+    return [(words, {"request_shown": state}) for words, state in states.items()]

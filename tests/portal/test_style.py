@@ -1,0 +1,77 @@
+"""Colours can be told apart in both themes; nothing says something by colour that high contrast takes away."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.test import Client
+
+from rollouts.portal.style import tokens
+from rollouts.portal.style.samples import samples
+
+#: Text, on what it stands.
+TEXT = {
+    "ink": ("paper", "card", "accent-soft", "go-soft", "wait-soft", "stop-soft"),
+    "muted": ("paper", "card"),
+    "accent": ("card", "paper"),
+    "accent-ink": ("accent",),
+    "go-ink": ("go-soft", "card"),
+    "wait-ink": ("wait-soft", "card"),
+    "stop-ink": ("stop-soft", "card"),
+    "card": ("go", "wait"),
+}
+#: What charts, tracks and marks are drawn in, each on card and paper.
+SHAPES = ("accent", "go", "wait", "stop", "rest", "line-strong", "ink", "muted")
+#: Grounds and grids, which say nothing that the shapes and words on them do not.
+GROUNDS = ("card", "paper", "line", "accent-soft", "go-soft", "wait-soft", "stop-soft")
+DRAWN = re.compile(r"(?:stroke|fill):\s*var\(--([\w-]+)\)")
+
+
+@pytest.mark.parametrize("theme", tokens.THEMES)
+def test_text_and_shapes_stand_out_from_their_ground(theme):
+    told = tokens.declared()[theme]
+    weak = [
+        (words, ground, round(tokens.contrast(told[words], told[ground]), 2))
+        for words, grounds in TEXT.items()
+        for ground in grounds
+        if tokens.contrast(told[words], told[ground]) < 4.5
+    ]
+    weak += [
+        (shape, ground, round(tokens.contrast(told[shape], told[ground]), 2))
+        for shape in SHAPES
+        for ground in ("card", "paper")
+        if tokens.contrast(told[shape], told[ground]) < 3
+    ]
+    assert not weak
+
+
+def test_charts_are_drawn_in_these_colours_only(settings):
+    drawn = {
+        (path.name, token)
+        for path in (settings.ROOT / "static").glob("*.css")
+        for token in DRAWN.findall(path.read_text())
+    }
+    assert drawn
+    assert {(name, token) for name, token in drawn if token not in (*SHAPES, *GROUNDS)} == set()
+
+
+def test_motion_and_high_contrast_are_minded(settings):
+    told = {path.name: path.read_text() for path in (settings.ROOT / "static").glob("*.css")}
+    assert "forced-colors: active" in told["portal.css"]
+    for name, text in told.items():
+        for moving in re.finditer(r"(?:animation|transition):(?!\s*none)", text):
+            media = text[: moving.start()].rpartition("@media")[2]
+            assert media.startswith(" (prefers-reduced-motion: no-preference)"), (name, media[:80])
+
+
+def test_the_style_page_shows_every_component_and_only_with_debug(world, settings):
+    client = Client()
+    client.force_login(world.people["vic"])
+    assert client.get("/style/").status_code == 404
+    assert client.get("/style/tokens.css").status_code == 404
+    settings.DEBUG = True
+    page = client.get("/style/").content.decode()
+    for sample in samples():
+        assert page.count(sample.template) == len(tokens.THEMES)
+    assert ".in-dark { color-scheme: dark; --paper: #141413;" in client.get("/style/tokens.css").content.decode()
