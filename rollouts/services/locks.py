@@ -18,7 +18,7 @@ from ..rules.calendars import CalendarRefused, read_calendar
 from ..rules.facts import LockFacts
 from ..rules.locks import Weekly, Window
 from ..rules.machine import ROLE_WORDS, Role
-from ..rules.words import say
+from ..rules.words import later, say
 from ..rules.zones import to_utc, zone
 from .refusals import refuse_if
 
@@ -57,7 +57,7 @@ def standing(now: datetime) -> Locks:
         windows = windows_of(calendar)
         holding += [(None, LockFacts(one.title or calendar.name, one.ends_at)) for one in rules.current(windows, now)]
         if calendar.url and (calendar.read_at is None or now - calendar.read_at > CALENDAR_FRESH):
-            unread.append((None, _not_read(say("The calendar {name}", name=calendar.name), calendar.read_at, now)))
+            unread.append((None, _unread(*CALENDAR_UNREAD, calendar.name, calendar.read_at, now)))
     freshness = timedelta(seconds=settings.FRESHNESS_SECONDS)
     for source in IncidentSource.objects.select_related("instance"):
         for issue in source.open_issues:
@@ -71,9 +71,7 @@ def standing(now: datetime) -> Locks:
                 )
             )
         if source.read_at is None or now - source.read_at > freshness:
-            unread.append(
-                (source.instance_id, _not_read(say("The incidents of {path}", path=source.path), source.read_at, now))
-            )
+            unread.append((source.instance_id, _unread(*INCIDENTS_UNREAD, source.path, source.read_at, now)))
     return Locks(tuple(holding), tuple(unread))
 
 
@@ -98,10 +96,18 @@ def windows_of(calendar: LockCalendar) -> list[Window]:
     ]
 
 
-def _not_read(what: str, read_at: datetime | None, now: datetime) -> str:
-    if read_at is None:
-        return say("{what}: not read yet.", what=what)
-    return say("{what}: last read {length} ago.", what=what, length=in_words(now - read_at))
+CALENDAR_UNREAD = (
+    later("The calendar {name} was last read {length} ago."),
+    later("The calendar {name} was not read yet."),
+)
+INCIDENTS_UNREAD = (
+    later("The incidents of {name} were last read {length} ago."),
+    later("The incidents of {name} were not read yet."),
+)
+
+
+def _unread(too_old: str, never: str, name: str, read_at: datetime | None, now: datetime) -> str:
+    return say(too_old, name=name, length=in_words(now - read_at)) if read_at else say(never, name=name)
 
 
 def add(said: Mapping[str, Any], *, by: Actor) -> ChangeLock:
