@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMField, transition
 
 from ..rules.approvals import STANDING, RequestState
@@ -31,19 +32,19 @@ class ApprovalRequest(GuardedModel):
     first_state = R.OPEN
 
     phase = models.ForeignKey(Phase, on_delete=models.PROTECT, related_name="requests")
-    is_start = models.BooleanField(help_text="For the start of the phase; otherwise for one step of its ramp.")
-    percentage = models.PositiveSmallIntegerField(null=True, blank=True, help_text="To which percentage of actors.")
+    is_start = models.BooleanField(help_text=_("For the start of the phase; otherwise for one step of its ramp."))
+    percentage = models.PositiveSmallIntegerField(null=True, blank=True, help_text=_("To which percentage of actors."))
     state = FSMField(choices=[(s.value, s.value) for s in R], default=R.OPEN, protected=True, db_index=True)
     requested_by = models.CharField(max_length=150)
     requested_at = models.DateTimeField()
-    expires_at = models.DateTimeField(help_text="What is not used by then must be asked for again.")
-    round = models.PositiveSmallIntegerField(default=1, help_text="Counts how often what was asked for has changed.")
-    digest = models.CharField(max_length=64, help_text="SHA-256 of what would be done.")
-    content = models.JSONField(default=dict, help_text="What would be done, in words and values.")
-    changed = models.JSONField(default=list, blank=True, help_text="What changed since the round before.")
+    expires_at = models.DateTimeField(help_text=_("What is not used by then must be asked for again."))
+    round = models.PositiveSmallIntegerField(default=1, help_text=_("Counts how often what was asked for has changed."))
+    digest = models.CharField(max_length=64, help_text=_("SHA-256 of what would be done."))
+    content = models.JSONField(default=dict, help_text=_("What would be done, in words and values."))
+    changed = models.JSONField(default=list, blank=True, help_text=_("What changed since the round before."))
     closed_at = models.DateTimeField(null=True, blank=True)
     closed_by = models.CharField(max_length=150, blank=True)
-    reason = models.TextField(blank=True, help_text="Why it was rejected or withdrawn.")
+    reason = models.TextField(blank=True, help_text=_("Why it was rejected or withdrawn."))
 
     objects = GuardedQuerySet.as_manager()  # type: ignore[misc]
 
@@ -114,10 +115,10 @@ class Approval(AuditedModel):
         null=True,
         blank=True,
         related_name="+",
-        help_text="Empty for who runs manage.py. A person who loses the role no longer counts.",
+        help_text=_("Empty for who runs manage.py. A person who loses the role no longer counts."),
     )
-    asked_by = models.CharField(max_length=150, help_text="Who asked, so that the database itself keeps four eyes.")
-    own_allowed = models.BooleanField(default=False, help_text="The policy lets the requester approve.")
+    asked_by = models.CharField(max_length=150, help_text=_("Who asked, so that the database itself keeps four eyes."))
+    own_allowed = models.BooleanField(default=False, help_text=_("The policy lets the requester approve."))
     at = models.DateTimeField()
     digest = models.CharField(max_length=64)
     note = models.TextField(blank=True)
@@ -157,11 +158,11 @@ class Override(AuditedModel):
     by = models.CharField(max_length=150)
     at = models.DateTimeField()
     reason = models.TextField()
-    blockers = models.JSONField(default=list, help_text="What stood in the way, in words.")
-    due_at = models.DateTimeField(help_text="By when a second person must have reviewed it.")
+    blockers = models.JSONField(default=list, help_text=_("What stood in the way, in words."))
+    due_at = models.DateTimeField(help_text=_("By when a second person must have reviewed it."))
     reviewed_by = models.CharField(max_length=150, blank=True)
     reviewed_at = models.DateTimeField(null=True, blank=True)
-    verdict = models.TextField(blank=True, help_text="What the review found.")
+    verdict = models.TextField(blank=True, help_text=_("What the review found."))
 
     class Meta:
         ordering = ("-at", "-pk")

@@ -7,6 +7,7 @@ from functools import lru_cache
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from ..rules.document import DocumentRefused
 from ..rules.template import Template, parse_template
@@ -21,29 +22,29 @@ def _parsed(document: str, source: str) -> Template:
 class AIModel(AuditedModel):
     """An AI model: provider, the provider's id, host, capability, quota."""
 
-    slug = models.SlugField(max_length=120, unique=True, help_text="Short name in plans and addresses.")
+    slug = models.SlugField(max_length=120, unique=True, help_text=_("Short name in plans and addresses."))
     name = models.CharField(max_length=200)
-    provider = models.CharField(max_length=100, blank=True, help_text="Who makes or sells it: Anthropic, Mistral.")
+    provider = models.CharField(max_length=100, blank=True, help_text=_("Who makes or sells it: Anthropic, Mistral."))
     provider_model_id = models.CharField(
-        "provider's id", max_length=200, blank=True, help_text="The provider's id for it."
+        _("provider's id"), max_length=200, blank=True, help_text=_("The provider's id for it.")
     )
-    host = models.CharField(max_length=100, blank=True, help_text="Where it runs: Vertex AI, Bedrock, Fireworks.")
-    capability = models.CharField(max_length=100, blank=True, help_text="code_completion, code_generation …")
+    host = models.CharField(max_length=100, blank=True, help_text=_("Where it runs: Vertex AI, Bedrock, Fireworks."))
+    capability = models.CharField(max_length=100, blank=True, help_text=_("code_completion, code_generation …"))
     description = models.TextField(blank=True)
     quota_requests_per_minute = models.PositiveIntegerField(
-        "quota", null=True, blank=True, help_text="Requests a minute that the provider grants. Empty: not known."
+        _("quota"), null=True, blank=True, help_text=_("Requests a minute that the provider grants. Empty: not known.")
     )
-    deprecated_on = models.DateField(null=True, blank=True, help_text="The provider's deprecation date.")
-    removal_version = models.CharField(max_length=20, blank=True, help_text="The release that removes it.")
-    default_for = models.JSONField(default=list, blank=True, help_text="Features that use it by default.")
-    selectable_for = models.JSONField(default=list, blank=True, help_text="Features where it can be chosen.")
+    deprecated_on = models.DateField(null=True, blank=True, help_text=_("The provider's deprecation date."))
+    removal_version = models.CharField(max_length=20, blank=True, help_text=_("The release that removes it."))
+    default_for = models.JSONField(default=list, blank=True, help_text=_("Features that use it by default."))
+    selectable_for = models.JSONField(default=list, blank=True, help_text=_("Features where it can be chosen."))
     catalogue_identifier = models.CharField(
-        max_length=200, blank=True, help_text="Its identifier in the AI Gateway's catalogue, if it came from there."
+        max_length=200, blank=True, help_text=_("Its identifier in the AI Gateway's catalogue, if it came from there.")
     )
 
     class Meta:
         ordering = ("name", "host")
-        verbose_name = "AI model"
+        verbose_name = _("AI model")
         constraints = [
             models.CheckConstraint(
                 condition=Q(quota_requests_per_minute__isnull=True) | Q(quota_requests_per_minute__gt=0),
@@ -65,9 +66,11 @@ class PlanTemplate(AuditedModel):
 
     slug = models.SlugField(max_length=100, unique=True)
     title = models.CharField(max_length=200)
-    document = models.TextField(help_text="Phases and checklist items as YAML.")
+    document = models.TextField(help_text=_("Phases and checklist items as YAML."))
     builtin = models.BooleanField(
-        default=False, editable=False, help_text="Comes with the portal and follows its releases. Copy it to change it."
+        default=False,
+        editable=False,
+        help_text=_("Comes with the portal and follows its releases. Copy it to change it."),
     )
 
     class Meta:

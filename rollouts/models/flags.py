@@ -8,6 +8,7 @@ from typing import Any
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from ..rules.expected import FlagReading as Reading
 from ..rules.expected import Presence
@@ -16,7 +17,7 @@ from ..rules.words import say
 from .gitlab import GitLabInstance, GitLabProject
 from .ledger import AuditedModel, AuditedQuerySet
 
-FLAG_NAME = RegexValidator(r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", "Letters, digits, _, - and . only: no space, no slash.")
+FLAG_NAME = RegexValidator(r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", _("Letters, digits, _, - and . only: no space, no slash."))
 PRESENCES = [(presence.value, presence.words) for presence in Presence]
 
 
@@ -40,20 +41,20 @@ class FeatureFlag(AuditedModel):
         null=True,
         blank=True,
         related_name="flags",
-        help_text="Empty for a flag of the whole instance.",
+        help_text=_("Empty for a flag of the whole instance."),
     )
-    environment = models.CharField(max_length=255, blank=True, help_text="Only for a project's flag: production.")
+    environment = models.CharField(max_length=255, blank=True, help_text=_("Only for a project's flag: production."))
     name = models.CharField(max_length=255, validators=[FLAG_NAME])
     description = models.TextField(blank=True)
-    type = models.CharField(max_length=40, blank=True, help_text="gitlab_com_derisk, wip, beta, ops, experiment …")
-    group = models.CharField(max_length=100, blank=True, help_text="The group that owns it: group::ai coding.")
-    milestone = models.CharField(max_length=20, blank=True, help_text="The release that brought it.")
-    default_enabled = models.BooleanField(null=True, blank=True, help_text="Its default where no gate was ever set.")
+    type = models.CharField(max_length=40, blank=True, help_text=_("gitlab_com_derisk, wip, beta, ops, experiment …"))
+    group = models.CharField(max_length=100, blank=True, help_text=_("The group that owns it: group::ai coding."))
+    milestone = models.CharField(max_length=20, blank=True, help_text=_("The release that brought it."))
+    default_enabled = models.BooleanField(null=True, blank=True, help_text=_("Its default where no gate was ever set."))
     introduced_by_url = models.URLField(max_length=500, blank=True)
     rollout_issue_url = models.URLField(max_length=500, blank=True)
     feature_issue_url = models.URLField(max_length=500, blank=True)
     presence = models.CharField(
-        max_length=20, choices=PRESENCES, default=Presence.UNREAD.value, help_text="What GitLab says of it."
+        max_length=20, choices=PRESENCES, default=Presence.UNREAD.value, help_text=_("What GitLab says of it.")
     )
     reading = models.ForeignKey(
         "FlagReading",
@@ -61,7 +62,7 @@ class FeatureFlag(AuditedModel):
         null=True,
         blank=True,
         related_name="+",
-        help_text="The newest reading.",
+        help_text=_("The newest reading."),
     )
 
     objects = FeatureFlagQuerySet.as_manager()  # type: ignore[misc]
@@ -126,13 +127,13 @@ class FlagReading(AuditedModel):
         BY_HAND = "by_hand", say("entered by hand")
 
     flag = models.ForeignKey(FeatureFlag, on_delete=models.PROTECT, related_name="readings")
-    read_at = models.DateTimeField(help_text="When GitLab was first read so.")
+    read_at = models.DateTimeField(help_text=_("When GitLab was first read so."))
     presence = models.CharField(max_length=20, choices=PRESENCES)
-    gates = models.JSONField(default=dict, help_text="The exposure: boolean, percentages, groups, actors.")
-    raw = models.JSONField(default=list, blank=True, help_text="Gates or strategies as GitLab sent them.")
+    gates = models.JSONField(default=dict, help_text=_("The exposure: boolean, percentages, groups, actors."))
+    raw = models.JSONField(default=list, blank=True, help_text=_("Gates or strategies as GitLab sent them."))
     source = models.CharField(max_length=20, choices=Source.choices, default=Source.SYNC)
-    entered_by = models.CharField(max_length=150, blank=True, help_text="Who entered it, if it was entered by hand.")
-    evidence = models.CharField(max_length=500, blank=True, help_text="Link or note that proves it.")
+    entered_by = models.CharField(max_length=150, blank=True, help_text=_("Who entered it, if it was entered by hand."))
+    evidence = models.CharField(max_length=500, blank=True, help_text=_("Link or note that proves it."))
 
     class Meta:
         ordering = ("-read_at", "-pk")

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from ..rules.words import say
 from .ledger import AuditedModel
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 READ_BY_SETTINGS = ("GITLAB_TOKEN", "GITLAB_WEBHOOK_SECRET", "GITLAB_WEBHOOK_SIGNING_TOKEN")
-VARIABLE = RegexValidator(r"^[A-Z][A-Z0-9_]*$", "Name an environment variable: capitals, digits, underscores.")
+VARIABLE = RegexValidator(r"^[A-Z][A-Z0-9_]*$", _("Name an environment variable: capitals, digits, underscores."))
 
 
 class Outcome(models.TextChoices):
@@ -41,57 +42,57 @@ class GitLabInstance(AuditedModel):
 
     unaudited_fields = frozenset({"flags_read_at", "flags_outcome", "flags_words"})
 
-    name = models.SlugField(unique=True, help_text="Short name, used in commands and addresses: gitlab, staging.")
+    name = models.SlugField(unique=True, help_text=_("Short name, used in commands and addresses: gitlab, staging."))
     url = models.URLField(
         blank=True,
-        help_text="Base address without /api/v4, for example https://gitlab.example.com. Empty: not connected.",
+        help_text=_("Base address without /api/v4, for example https://gitlab.example.com. Empty: not connected."),
     )
     token_variable = models.CharField(
         max_length=100,
         default="GITLAB_TOKEN",
         validators=[VARIABLE],
-        help_text="Environment variable that holds the token. The token itself is never stored here.",
+        help_text=_("Environment variable that holds the token. The token itself is never stored here."),
     )
     hook_secret_variable = models.CharField(
-        "webhook secret variable",
+        _("webhook secret variable"),
         max_length=100,
         default="GITLAB_WEBHOOK_SECRET",
         validators=[VARIABLE],
-        help_text="Environment variable with the secret that its webhooks send as X-Gitlab-Token.",
+        help_text=_("Environment variable with the secret that its webhooks send as X-Gitlab-Token."),
     )
     hook_signing_variable = models.CharField(
-        "webhook signing variable",
+        _("webhook signing variable"),
         max_length=100,
         default="GITLAB_WEBHOOK_SIGNING_TOKEN",
         validators=[VARIABLE],
-        help_text="Environment variable with the signing token (whsec_…) of its webhooks, from GitLab 19.1 on.",
+        help_text=_("Environment variable with the signing token (whsec_…) of its webhooks, from GitLab 19.1 on."),
     )
     rate_share = models.PositiveSmallIntegerField(
         default=50,
         validators=[MinValueValidator(1), MaxValueValidator(100)],
-        help_text="Percent of GitLab's rate limit that the portal may use, all workers together.",
+        help_text=_("Percent of GitLab's rate limit that the portal may use, all workers together."),
     )
     calls_a_minute = models.PositiveIntegerField(
-        "calls per minute",
+        _("calls per minute"),
         null=True,
         blank=True,
         validators=[MinValueValidator(1)],
-        help_text="Never more than this, whatever GitLab allows. Empty: only GitLab's own limit counts.",
+        help_text=_("Never more than this, whatever GitLab allows. Empty: only GitLab's own limit counts."),
     )
     flags_read_at = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="When the instance's flags were last read."
+        null=True, blank=True, editable=False, help_text=_("When the instance's flags were last read.")
     )
     flags_outcome = models.CharField(
-        max_length=20, choices=Outcome.choices, default=Outcome.UNREAD, editable=False, help_text="How that ended."
+        max_length=20, choices=Outcome.choices, default=Outcome.UNREAD, editable=False, help_text=_("How that ended.")
     )
     flags_words = models.CharField(
-        max_length=500, blank=True, editable=False, help_text="What went wrong, and the cure."
+        max_length=500, blank=True, editable=False, help_text=_("What went wrong, and the cure.")
     )
 
     class Meta:
         ordering = ("name",)
-        verbose_name = "GitLab instance"
-        verbose_name_plural = "GitLab instances"
+        verbose_name = _("GitLab instance")
+        verbose_name_plural = _("GitLab instances")
 
     def __str__(self) -> str:
         return self.name
@@ -136,27 +137,29 @@ class GitLabProject(AuditedModel):
     )
 
     instance = models.ForeignKey(GitLabInstance, on_delete=models.PROTECT, related_name="projects")
-    path = models.CharField(max_length=255, help_text="Full path: group/subgroup/project.")
+    path = models.CharField(max_length=255, help_text=_("Full path: group/subgroup/project."))
     gitlab_id = models.PositiveBigIntegerField(
-        "GitLab's id",
+        _("GitLab's id"),
         null=True,
         blank=True,
         editable=False,
-        help_text="Learned with the first reading: a project that is moved or renamed keeps it.",
+        help_text=_("Learned with the first reading: a project that is moved or renamed keeps it."),
     )
     issues_read_at = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="When issues were last read."
+        null=True, blank=True, editable=False, help_text=_("When issues were last read.")
     )
     issues_outcome = models.CharField(max_length=20, choices=Outcome.choices, default=Outcome.UNREAD, editable=False)
     issues_words = models.CharField(max_length=500, blank=True, editable=False)
-    flags_read_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When flags were last read.")
+    flags_read_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text=_("When flags were last read.")
+    )
     flags_outcome = models.CharField(max_length=20, choices=Outcome.choices, default=Outcome.UNREAD, editable=False)
     flags_words = models.CharField(max_length=500, blank=True, editable=False)
 
     class Meta:
         ordering = ("instance", "path")
-        verbose_name = "GitLab project"
-        verbose_name_plural = "GitLab projects"
+        verbose_name = _("GitLab project")
+        verbose_name_plural = _("GitLab projects")
         constraints = [
             models.UniqueConstraint(fields=("instance", "path"), name="project_once_per_instance"),
             models.UniqueConstraint(fields=("instance", "gitlab_id"), name="project_id_once_per_instance"),
@@ -177,18 +180,20 @@ class GitLabActor(AuditedModel):
     unaudited_fields = frozenset({"asked_at"})
 
     instance = models.ForeignKey(GitLabInstance, on_delete=models.PROTECT, related_name="actors")
-    name = models.CharField(max_length=300, help_text="As the plan names it: user:alice, group:acme/code, project:a/b.")
+    name = models.CharField(
+        max_length=300, help_text=_("As the plan names it: user:alice, group:acme/code, project:a/b.")
+    )
     gitlab_id = models.CharField(
         max_length=100,
         blank=True,
-        help_text="As GitLab's gates name it: User:42. Empty: GitLab does not know it (yet).",
+        help_text=_("As GitLab's gates name it: User:42. Empty: GitLab does not know it (yet)."),
     )
-    asked_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When GitLab was last asked.")
+    asked_at = models.DateTimeField(null=True, blank=True, editable=False, help_text=_("When GitLab was last asked."))
 
     class Meta:
         ordering = ("instance", "name")
-        verbose_name = "GitLab actor"
-        verbose_name_plural = "GitLab actors"
+        verbose_name = _("GitLab actor")
+        verbose_name_plural = _("GitLab actors")
         constraints = [models.UniqueConstraint(fields=("instance", "name"), name="actor_once_per_instance")]
 
     def __str__(self) -> str:
@@ -201,21 +206,21 @@ class TrackedIssue(AuditedModel):
     confidential_fields = frozenset({"title", "labels", "assignees", "author"})
 
     project = models.ForeignKey(GitLabProject, on_delete=models.PROTECT, related_name="issues")
-    iid = models.PositiveIntegerField("number", help_text="The number in the issue's address.")
+    iid = models.PositiveIntegerField(_("number"), help_text=_("The number in the issue's address."))
     title = models.CharField(max_length=1024, blank=True)
-    state = models.CharField(max_length=20, blank=True, help_text="opened or closed, as GitLab says.")
-    confidential = models.BooleanField(default=True, help_text="Confidential until GitLab says otherwise.")
+    state = models.CharField(max_length=20, blank=True, help_text=_("opened or closed, as GitLab says."))
+    confidential = models.BooleanField(default=True, help_text=_("Confidential until GitLab says otherwise."))
     labels = models.JSONField(default=list, blank=True)
-    assignees = models.JSONField(default=list, blank=True, help_text="User names in GitLab.")
+    assignees = models.JSONField(default=list, blank=True, help_text=_("User names in GitLab."))
     author = models.CharField(max_length=255, blank=True)
     task_count = models.PositiveIntegerField(default=0)
     task_done = models.PositiveIntegerField(default=0)
     notes_count = models.PositiveIntegerField(default=0)
     opened_at = models.DateTimeField(null=True, blank=True)
-    changed_at = models.DateTimeField(null=True, blank=True, help_text="When the issue last changed in GitLab.")
+    changed_at = models.DateTimeField(null=True, blank=True, help_text=_("When the issue last changed in GitLab."))
     closed_at = models.DateTimeField(null=True, blank=True)
     moved_to_id = models.PositiveBigIntegerField(null=True, blank=True)
-    found = models.BooleanField(default=False, help_text="GitLab showed it when it was last asked.")
+    found = models.BooleanField(default=False, help_text=_("GitLab showed it when it was last asked."))
     successor = models.ForeignKey(
         "self",
         on_delete=models.PROTECT,
@@ -223,9 +228,11 @@ class TrackedIssue(AuditedModel):
         blank=True,
         editable=False,
         related_name="predecessors",
-        help_text="The issue that it became when it was moved to another project.",
+        help_text=_("The issue that it became when it was moved to another project."),
     )
-    first_read_at = models.DateTimeField(null=True, blank=True, help_text="When GitLab first answered for this issue.")
+    first_read_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("When GitLab first answered for this issue.")
+    )
 
     class Meta:
         ordering = ("project", "iid")

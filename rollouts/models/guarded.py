@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from .ledger import AuditedModel, AuditedQuerySet
 
@@ -35,7 +36,9 @@ class GuardedModel(AuditedModel):
 
     first_state: ClassVar[str]
     version = models.PositiveIntegerField(
-        default=0, editable=False, help_text="Counts transitions, so that two people pressing at once are told apart."
+        default=0,
+        editable=False,
+        help_text=_("Counts transitions, so that two people pressing at once are told apart."),
     )
 
     objects = GuardedQuerySet.as_manager()  # type: ignore[misc]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from ..rules.words import say
 from .rollouts import Rollout
@@ -43,19 +44,19 @@ class AuditEvent(models.Model):
     at = models.DateTimeField(db_index=True)
     actor_kind = models.CharField(max_length=20, choices=ActorKind.choices)
     actor = models.CharField(max_length=150)
-    verb = models.CharField(max_length=50, help_text="phase.start, plan.apply, flag.read …")
+    verb = models.CharField(max_length=50, help_text=_("phase.start, plan.apply, flag.read …"))
     object_type = models.CharField(max_length=50)
     object_id = models.CharField(max_length=50)
     object_name = models.CharField(max_length=200)
     rollout = models.ForeignKey(Rollout, on_delete=models.PROTECT, null=True, blank=True, related_name="events")
-    chain = models.CharField(max_length=120, help_text="rollout:<slug>, or portal for what belongs to no rollout.")
+    chain = models.CharField(max_length=120, help_text=_("rollout:<slug>, or portal for what belongs to no rollout."))
     reason = models.TextField(blank=True)
-    source = models.CharField(max_length=20, help_text="page, admin, command, sync …")
+    source = models.CharField(max_length=20, help_text=_("page, admin, command, sync …"))
     request_id = models.CharField(max_length=64, blank=True)
     before = models.JSONField(default=dict)
     after = models.JSONField(default=dict)
     confidential = models.JSONField(default=dict)
-    snapshot = models.JSONField(default=dict, help_text="The object as it was after the change.")
+    snapshot = models.JSONField(default=dict, help_text=_("The object as it was after the change."))
 
     objects = AuditEventQuerySet.as_manager()
 

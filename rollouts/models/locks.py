@@ -7,6 +7,7 @@ from datetime import datetime
 from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 from ..rules.locks import DAYS as DAYS_OF_THE_WEEK
 from ..rules.locks import Weekly, Window
@@ -30,7 +31,7 @@ class ChangeLock(AuditedModel):
         ONCE = "once", say("once")
         WEEKLY = "weekly", say("every week")
 
-    title = models.CharField(max_length=200, help_text="Why nothing may widen: a freeze, a release day.")
+    title = models.CharField(max_length=200, help_text=_("Why nothing may widen: a freeze, a release day."))
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.ONCE)
     instance = models.ForeignKey(
         GitLabInstance,
@@ -38,18 +39,18 @@ class ChangeLock(AuditedModel):
         null=True,
         blank=True,
         related_name="locks",
-        help_text="Empty: for rollouts on every GitLab.",
+        help_text=_("Empty: for rollouts on every GitLab."),
     )
-    starts_at = models.DateTimeField(null=True, blank=True, help_text="For a period once.")
+    starts_at = models.DateTimeField(null=True, blank=True, help_text=_("For a period once."))
     ends_at = models.DateTimeField(null=True, blank=True)
     from_day = models.PositiveSmallIntegerField(null=True, blank=True, choices=DAYS, validators=[MaxValueValidator(6)])
     from_time = models.TimeField(null=True, blank=True)
     to_day = models.PositiveSmallIntegerField(null=True, blank=True, choices=DAYS, validators=[MaxValueValidator(6)])
     to_time = models.TimeField(null=True, blank=True)
-    zone = models.CharField("time zone", max_length=60, default="UTC", help_text="For every week: Europe/Berlin.")
+    zone = models.CharField(_("time zone"), max_length=60, default="UTC", help_text=_("For every week: Europe/Berlin."))
     created_by = models.CharField(max_length=150)
     created_at = models.DateTimeField()
-    ended_at = models.DateTimeField(null=True, blank=True, help_text="When it was ended early, or taken away.")
+    ended_at = models.DateTimeField(null=True, blank=True, help_text=_("When it was ended early, or taken away."))
     ended_by = models.CharField(max_length=150, blank=True)
 
     class Meta:
@@ -107,10 +108,12 @@ class LockCalendar(AuditedModel):
     unaudited_fields = frozenset({"read_at", "tried_at", "outcome", "words", "windows"})
 
     name = models.CharField(max_length=100, unique=True)
-    url = models.URLField(max_length=1000, blank=True, help_text="Empty: the file below, uploaded.")
-    content = models.TextField(blank=True, help_text="The iCalendar file as it was read last.")
-    zone = models.CharField("time zone", max_length=60, default="UTC", help_text="For times without one of their own.")
-    windows = models.JSONField(default=list, editable=False, help_text="The periods of the coming year.")
+    url = models.URLField(max_length=1000, blank=True, help_text=_("Empty: the file below, uploaded."))
+    content = models.TextField(blank=True, help_text=_("The iCalendar file as it was read last."))
+    zone = models.CharField(
+        _("time zone"), max_length=60, default="UTC", help_text=_("For times without one of their own.")
+    )
+    windows = models.JSONField(default=list, editable=False, help_text=_("The periods of the coming year."))
     read_at = models.DateTimeField(null=True, blank=True, editable=False)
     tried_at = models.DateTimeField(null=True, blank=True, editable=False)
     outcome = models.CharField(max_length=20, choices=Outcome.choices, default=Outcome.UNREAD, editable=False)
@@ -129,9 +132,11 @@ class IncidentSource(AuditedModel):
     unaudited_fields = frozenset({"read_at", "outcome", "words"})
 
     instance = models.ForeignKey(GitLabInstance, on_delete=models.PROTECT, related_name="incident_sources")
-    path = models.CharField("project", max_length=255, help_text="Full path: group/production.")
-    labels = models.JSONField(default=incident_labels, help_text="An open issue with any of these locks changes.")
-    open_issues = models.JSONField(default=list, editable=False, help_text="Numbers and labels; titles stay in GitLab.")
+    path = models.CharField(_("project"), max_length=255, help_text=_("Full path: group/production."))
+    labels = models.JSONField(default=incident_labels, help_text=_("An open issue with any of these locks changes."))
+    open_issues = models.JSONField(
+        default=list, editable=False, help_text=_("Numbers and labels; titles stay in GitLab.")
+    )
     read_at = models.DateTimeField(null=True, blank=True, editable=False)
     outcome = models.CharField(max_length=20, choices=Outcome.choices, default=Outcome.UNREAD, editable=False)
     words = models.CharField(max_length=500, blank=True, editable=False)

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMField, transition
 
 from ..rules.words import say
@@ -51,35 +52,41 @@ class GitLabWrite(GuardedModel):
     unaudited_fields = frozenset({"attempts", "next_attempt_at", "claimed_until", "claimed_by", "words", "touched"})
 
     kind = models.CharField(max_length=20, choices=Kind.choices)
-    lane = models.CharField(max_length=100, help_text="Writes of one lane happen in their order: flag:7, issue:plan.")
+    lane = models.CharField(
+        max_length=100, help_text=_("Writes of one lane happen in their order: flag:7, issue:plan.")
+    )
     instance = models.ForeignKey(GitLabInstance, on_delete=models.PROTECT, related_name="writes")
     rollout = models.ForeignKey(Rollout, on_delete=models.PROTECT, related_name="writes")
     phase = models.ForeignKey(Phase, on_delete=models.PROTECT, null=True, blank=True, related_name="writes")
     flag = models.ForeignKey(FeatureFlag, on_delete=models.PROTECT, null=True, blank=True, related_name="writes")
     marker = models.CharField(max_length=32, unique=True, default=new_marker, editable=False)
     state = FSMField(choices=State.choices, default=State.WAITING, protected=True, db_index=True)
-    title = models.CharField(max_length=300, help_text="What it does, in words.")
-    is_narrowing = models.BooleanField(default=False, help_text="A way back: it is never given up, no lock holds it.")
-    believed = models.JSONField(default=dict, blank=True, help_text="Where the plan believed the flag to stand.")
-    wanted = models.JSONField(default=dict, blank=True, help_text="Where the flag shall stand.")
-    payload = models.JSONField(default=dict, blank=True, help_text="The issue or note to write.")
+    title = models.CharField(max_length=300, help_text=_("What it does, in words."))
+    is_narrowing = models.BooleanField(
+        default=False, help_text=_("A way back: it is never given up, no lock holds it.")
+    )
+    believed = models.JSONField(default=dict, blank=True, help_text=_("Where the plan believed the flag to stand."))
+    wanted = models.JSONField(default=dict, blank=True, help_text=_("Where the flag shall stand."))
+    payload = models.JSONField(default=dict, blank=True, help_text=_("The issue or note to write."))
     asked_by = models.CharField(max_length=150)
     asked_at = models.DateTimeField()
-    touched = models.BooleanField(default=False, editable=False, help_text="A call that changes GitLab was sent.")
+    touched = models.BooleanField(default=False, editable=False, help_text=_("A call that changes GitLab was sent."))
     attempts = models.PositiveIntegerField(default=0, editable=False)
     next_attempt_at = models.DateTimeField(editable=False)
     claimed_by = models.CharField(max_length=32, blank=True, editable=False)
     claimed_until = models.DateTimeField(null=True, blank=True, editable=False)
-    words = models.CharField(max_length=500, blank=True, help_text="How the last attempt ended.")
+    words = models.CharField(max_length=500, blank=True, help_text=_("How the last attempt ended."))
     ended_at = models.DateTimeField(null=True, blank=True)
-    result = models.JSONField(default=dict, blank=True, help_text="What was made: the issue's number, the note's id.")
+    result = models.JSONField(
+        default=dict, blank=True, help_text=_("What was made: the issue's number, the note's id.")
+    )
 
     objects = WriteQuerySet.as_manager()  # type: ignore[misc]
 
     class Meta:
         ordering = ("-pk",)
-        verbose_name = "write to GitLab"
-        verbose_name_plural = "writes to GitLab (outbox)"
+        verbose_name = _("write to GitLab")
+        verbose_name_plural = _("writes to GitLab (outbox)")
         indexes = [
             models.Index(fields=("lane", "id"), name="write_by_lane"),
             models.Index(fields=("next_attempt_at",), condition=Q(state__in=("waiting", "begun")), name="write_due"),

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMField, transition
 
 from ..rules.approvals import PhasePolicy, Target, default_for
@@ -47,38 +48,38 @@ class Phase(GuardedModel):
     standing_requests: list[Any]
 
     rollout = models.ForeignKey(Rollout, on_delete=models.PROTECT, related_name="phases")
-    name = models.CharField(max_length=50, help_text="As the template names it: team, company, everyone.")
+    name = models.CharField(max_length=50, help_text=_("As the template names it: team, company, everyone."))
     title = models.CharField(max_length=100)
     position = models.PositiveSmallIntegerField()
     attempt = models.PositiveSmallIntegerField(default=1)
-    optional = models.BooleanField(default=False, help_text="May be skipped, with a reason.")
+    optional = models.BooleanField(default=False, help_text=_("May be skipped, with a reason."))
     audience = models.CharField(
         max_length=20,
         choices=[(audience.value, words) for audience, words in AUDIENCE_WORDS.items()],
-        help_text="How it lets people in.",
+        help_text=_("How it lets people in."),
     )
-    actors = models.JSONField(default=list, blank=True, help_text="Users, groups, projects by name: user:alice.")
-    groups = models.JSONField(default=list, blank=True, help_text="Feature groups: acme_team_members.")
-    final_soak = models.DurationField(help_text="How long the whole phase must stand before it may complete.")
+    actors = models.JSONField(default=list, blank=True, help_text=_("Users, groups, projects by name: user:alice."))
+    groups = models.JSONField(default=list, blank=True, help_text=_("Feature groups: acme_team_members."))
+    final_soak = models.DurationField(help_text=_("How long the whole phase must stand before it may complete."))
     current_step = models.ForeignKey(
         "RampStep", on_delete=models.PROTECT, null=True, blank=True, related_name="+", editable=False
     )
     state = FSMField(choices=STATES, default=S.PLANNED, protected=True, db_index=True)
     requested_by = models.CharField(max_length=150, blank=True)
     requested_at = models.DateTimeField(null=True, blank=True)
-    approved_by = models.CharField(max_length=1000, blank=True, help_text="All who approved the start.")
+    approved_by = models.CharField(max_length=1000, blank=True, help_text=_("All who approved the start."))
     approved_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
-    stepped_at = models.DateTimeField(null=True, blank=True, help_text="When the present step was asked for.")
-    confirmed_at = models.DateTimeField(null=True, blank=True, help_text="Since when GitLab is read as expected.")
+    stepped_at = models.DateTimeField(null=True, blank=True, help_text=_("When the present step was asked for."))
+    confirmed_at = models.DateTimeField(null=True, blank=True, help_text=_("Since when GitLab is read as expected."))
     paused_at = models.DateTimeField(null=True, blank=True)
     completed_at = models.DateTimeField(null=True, blank=True)
-    ended_at = models.DateTimeField(null=True, blank=True, help_text="When it was skipped or rolled back.")
+    ended_at = models.DateTimeField(null=True, blank=True, help_text=_("When it was skipped or rolled back."))
     held_since = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="Since when a step that should begin by itself is held."
+        null=True, blank=True, editable=False, help_text=_("Since when a step that should begin by itself is held.")
     )
-    held_by = models.TextField(blank=True, editable=False, help_text="What holds it.")
-    reason = models.TextField(blank=True, help_text="Why it was skipped, rejected, paused or rolled back.")
+    held_by = models.TextField(blank=True, editable=False, help_text=_("What holds it."))
+    reason = models.TextField(blank=True, help_text=_("Why it was skipped, rejected, paused or rolled back."))
     grant = models.ForeignKey(
         "ApprovalRequest",
         on_delete=models.PROTECT,
@@ -86,7 +87,7 @@ class Phase(GuardedModel):
         blank=True,
         related_name="+",
         editable=False,
-        help_text="The approved request that it was started on.",
+        help_text=_("The approved request that it was started on."),
     )
 
     objects = GuardedQuerySet.as_manager()  # type: ignore[misc]
@@ -258,14 +259,14 @@ class RampStep(AuditedModel):
     """One percentage of a ramp, with its soak. A ramp's order is its percentages', so it can only rise."""
 
     phase = models.ForeignKey(Phase, on_delete=models.PROTECT, related_name="steps")
-    percentage = models.PositiveSmallIntegerField(help_text="Percentage of actors, 1 to 100.")
-    soak = models.DurationField(help_text="How long it must have stood in GitLab, as read, before the next step.")
+    percentage = models.PositiveSmallIntegerField(help_text=_("Percentage of actors, 1 to 100."))
+    soak = models.DurationField(help_text=_("How long it must have stood in GitLab, as read, before the next step."))
     planned_at = models.DateTimeField(
-        null=True, blank=True, help_text="When it is planned to begin. By itself it never begins earlier."
+        null=True, blank=True, help_text=_("When it is planned to begin. By itself it never begins earlier.")
     )
-    began_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When it was asked for.")
+    began_at = models.DateTimeField(null=True, blank=True, editable=False, help_text=_("When it was asked for."))
     auto = models.BooleanField(
-        "by itself", default=False, help_text="It begins by itself when its time has come and nothing blocks it."
+        _("by itself"), default=False, help_text=_("It begins by itself when its time has come and nothing blocks it.")
     )
 
     class Meta:
@@ -289,25 +290,27 @@ class ChecklistItem(AuditedModel):
         null=True,
         blank=True,
         related_name="items",
-        help_text="Empty: the whole rollout's.",
+        help_text=_("Empty: the whole rollout's."),
     )
     key = models.CharField(max_length=50)
     title = models.CharField(max_length=200)
     help = models.TextField(blank=True)
     kind = models.CharField(max_length=20, choices=[(kind.value, words) for kind, words in KIND_WORDS.items()])
     role = models.CharField(
-        max_length=50, blank=True, help_text="For kinds about an issue: which of the plan's issues."
+        max_length=50, blank=True, help_text=_("For kinds about an issue: which of the plan's issues.")
     )
     gate = models.CharField(
         max_length=20, choices=[(gate.value, words) for gate, words in GATE_WORDS.items()], default=Gate.START.value
     )
     required = models.BooleanField(default=True)
-    guide = models.CharField("rule of the guide", max_length=20, blank=True)
+    guide = models.CharField(_("rule of the guide"), max_length=20, blank=True)
     position = models.PositiveSmallIntegerField(default=0)
     confirmed_by = models.CharField(max_length=150, blank=True)
     confirmed_at = models.DateTimeField(null=True, blank=True)
-    evidence = models.TextField(blank=True, help_text="Note or link that proves it; for a decision, what was decided.")
-    channel = models.CharField(max_length=200, blank=True, help_text="For an announcement: where it was made.")
+    evidence = models.TextField(
+        blank=True, help_text=_("Note or link that proves it; for a decision, what was decided.")
+    )
+    channel = models.CharField(max_length=200, blank=True, help_text=_("For an announcement: where it was made."))
 
     class Meta:
         ordering = ("rollout", "position", "pk")

@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Prefetch, Q
 from django.db.models.functions import Cast
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMField, transition
 
 from ..rules.approvals import STANDING
@@ -23,7 +24,7 @@ from .guarded import GuardedModel, GuardedQuerySet
 from .ledger import AuditedModel
 
 R = RolloutState
-SLUG = RegexValidator(r"^[a-z0-9]+(?:[-_][a-z0-9]+)*$", "Lower-case letters, digits, single - and _ between them.")
+SLUG = RegexValidator(r"^[a-z0-9]+(?:[-_][a-z0-9]+)*$", _("Lower-case letters, digits, single - and _ between them."))
 STATES = [(state.value, state_in_words(state)) for state in RolloutState]
 DRIFTS = [(kind.value, kind.value) for kind in Drift]
 
@@ -83,33 +84,33 @@ class Rollout(GuardedModel):
     unaudited_fields = frozenset({"begins_at", "ends_at", "until", "takes"})
 
     slug = models.CharField(
-        max_length=100, unique=True, validators=[SLUG], help_text="Its name in addresses and commands."
+        max_length=100, unique=True, validators=[SLUG], help_text=_("Its name in addresses and commands.")
     )
     title = models.CharField(max_length=200)
     state = FSMField(choices=STATES, default=R.DRAFT, protected=True, db_index=True)
-    ai_model = models.ForeignKey(AIModel, on_delete=models.PROTECT, related_name="rollouts", verbose_name="AI model")
+    ai_model = models.ForeignKey(AIModel, on_delete=models.PROTECT, related_name="rollouts", verbose_name=_("AI model"))
     baseline = models.ForeignKey(
         AIModel,
         on_delete=models.PROTECT,
         null=True,
         blank=True,
         related_name="replaced_by",
-        help_text="The AI model that it is compared with and replaces.",
+        help_text=_("The AI model that it is compared with and replaces."),
     )
     flag = models.ForeignKey(FeatureFlag, on_delete=models.PROTECT, related_name="rollouts")
     template = models.ForeignKey(PlanTemplate, on_delete=models.PROTECT, related_name="rollouts")
-    owners = models.JSONField(default=list, blank=True, help_text="User names of those who drive it.")
+    owners = models.JSONField(default=list, blank=True, help_text=_("User names of those who drive it."))
     authors = models.JSONField(
-        default=list, blank=True, editable=False, help_text="Everybody whose plan or edit changed what is asked for."
+        default=list, blank=True, editable=False, help_text=_("Everybody whose plan or edit changed what is asked for.")
     )
     peak_requests_per_minute = models.PositiveIntegerField(
-        "peak requests per minute", null=True, blank=True, help_text="What all users together ask at peak."
+        _("peak requests per minute"), null=True, blank=True, help_text=_("What all users together ask at peak.")
     )
     criteria = models.JSONField(
-        default=dict, blank=True, help_text="When to continue, pause, roll back (the plan's words)."
+        default=dict, blank=True, help_text=_("When to continue, pause, roll back (the plan's words).")
     )
-    timeline = models.JSONField(default=dict, blank=True, help_text="Planned dates per audience.")
-    mitigation = models.TextField(blank=True, help_text="What to do when it goes wrong.")
+    timeline = models.JSONField(default=dict, blank=True, help_text=_("Planned dates per audience."))
+    mitigation = models.TextField(blank=True, help_text=_("What to do when it goes wrong."))
     drift = models.CharField(max_length=20, choices=DRIFTS, default=Drift.NONE.value, editable=False)
     drift_since = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField()
@@ -118,11 +119,11 @@ class Rollout(GuardedModel):
     abandoned_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
     begins_at = models.DateTimeField(
-        null=True, editable=False, help_text="Its first start; before it, the planned one, or when it was made."
+        null=True, editable=False, help_text=_("Its first start; before it, the planned one, or when it was made.")
     )
-    ends_at = models.DateTimeField(null=True, editable=False, help_text="When it was over; empty before.")
-    until = models.DateTimeField(null=True, editable=False, help_text="Before it is over: it lasts until then …")
-    takes = models.DurationField(default=timedelta(0), editable=False, help_text="… and at least so long from now.")
+    ends_at = models.DateTimeField(null=True, editable=False, help_text=_("When it was over; empty before."))
+    until = models.DateTimeField(null=True, editable=False, help_text=_("Before it is over: it lasts until then …"))
+    takes = models.DurationField(default=timedelta(0), editable=False, help_text=_("… and at least so long from now."))
 
     objects = RolloutQuerySet.as_manager()  # type: ignore[misc]
 
@@ -186,8 +187,10 @@ class RolloutIssue(AuditedModel):
     """Which tracked issue plays which role (``rollout_plan``, ``internal_feedback`` …) for a rollout or one phase."""
 
     rollout = models.ForeignKey(Rollout, on_delete=models.PROTECT, related_name="issue_links")
-    phase_name = models.CharField(max_length=50, blank=True, help_text="Empty: for the whole rollout.")
-    role = models.CharField(max_length=50, help_text="rollout_plan, flag_rollout, internal_rollout, internal_feedback.")
+    phase_name = models.CharField(max_length=50, blank=True, help_text=_("Empty: for the whole rollout."))
+    role = models.CharField(
+        max_length=50, help_text=_("rollout_plan, flag_rollout, internal_rollout, internal_feedback.")
+    )
     issue = models.ForeignKey(TrackedIssue, on_delete=models.PROTECT, related_name="links")
 
     class Meta:

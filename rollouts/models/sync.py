@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from ..rules.words import say
 from .gitlab import GitLabInstance, GitLabProject
@@ -25,20 +26,20 @@ class SyncRun(models.Model):
         INTERRUPTED = "interrupted"
 
     instance = models.ForeignKey(GitLabInstance, on_delete=models.CASCADE, related_name="sync_runs")
-    trigger = models.CharField(max_length=20, help_text="Who rang: beat, command, page.")
+    trigger = models.CharField(max_length=20, help_text=_("Who rang: beat, command, page."))
     started_at = models.DateTimeField(db_index=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     outcome = models.CharField(max_length=20, choices=Result.choices, default=Result.RUNNING)
-    calls = models.PositiveIntegerField(default=0, help_text="HTTP requests to GitLab.")
+    calls = models.PositiveIntegerField(default=0, help_text=_("HTTP requests to GitLab."))
     flags_seen = models.PositiveIntegerField(default=0)
     flags_changed = models.PositiveIntegerField(default=0)
     flags_missing = models.PositiveIntegerField(default=0)
     issues_tracked = models.PositiveIntegerField(default=0)
     issues_changed = models.PositiveIntegerField(default=0)
     issues_missing = models.PositiveIntegerField(default=0)
-    planned = models.PositiveIntegerField(default=0, help_text="Instances and projects to read in this pass.")
-    done = models.PositiveIntegerField(default=0, help_text="Those that are read.")
-    problems = models.JSONField(default=list, blank=True, help_text="What could not be read: scope, kind, words.")
+    planned = models.PositiveIntegerField(default=0, help_text=_("Instances and projects to read in this pass."))
+    done = models.PositiveIntegerField(default=0, help_text=_("Those that are read."))
+    problems = models.JSONField(default=list, blank=True, help_text=_("What could not be read: scope, kind, words."))
 
     class Meta:
         ordering = ("-started_at", "-pk")
@@ -71,7 +72,7 @@ class SyncScope(models.Model):
         null=True,
         blank=True,
         related_name="scope",
-        help_text="Empty: all else.",
+        help_text=_("Empty: all else."),
     )
     run = models.ForeignKey(
         SyncRun,
@@ -79,29 +80,31 @@ class SyncScope(models.Model):
         null=True,
         blank=True,
         related_name="waiting",
-        help_text="Still to be read in it.",
+        help_text=_("Still to be read in it."),
     )
-    holder = models.CharField(max_length=32, blank=True, help_text="Who reads it now.")
-    held_until = models.DateTimeField(null=True, blank=True, help_text="From then on another worker may take it.")
-    hinted_at = models.DateTimeField(null=True, blank=True, help_text="Asked for before its turn, by a webhook.")
+    holder = models.CharField(max_length=32, blank=True, help_text=_("Who reads it now."))
+    held_until = models.DateTimeField(null=True, blank=True, help_text=_("From then on another worker may take it."))
+    hinted_at = models.DateTimeField(null=True, blank=True, help_text=_("Asked for before its turn, by a webhook."))
     cursor = models.DateTimeField(
         null=True,
         blank=True,
-        help_text="When it was last asked for, by GitLab's clock: only what changed since is asked for again.",
+        help_text=_("When it was last asked for, by GitLab's clock: only what changed since is asked for again."),
     )
     full_at = models.DateTimeField(
-        null=True, blank=True, help_text="When all of it was last asked for, not only what changed."
+        null=True, blank=True, help_text=_("When all of it was last asked for, not only what changed.")
     )
     etags = models.JSONField(
-        default=dict, blank=True, help_text="GitLab's ETag by question, so that it need not answer twice."
+        default=dict, blank=True, help_text=_("GitLab's ETag by question, so that it need not answer twice.")
     )
-    read_at = models.DateTimeField(null=True, blank=True, help_text="When the last reading that came to its end began.")
+    read_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("When the last reading that came to its end began.")
+    )
     settled_at = models.DateTimeField(
-        null=True, blank=True, help_text="When that reading had looked at all rollouts that it concerned."
+        null=True, blank=True, help_text=_("When that reading had looked at all rollouts that it concerned.")
     )
     seconds = models.FloatField(default=0.0)
     calls = models.PositiveIntegerField(default=0)
-    changed = models.PositiveIntegerField(default=0, help_text="Rows that were written.")
+    changed = models.PositiveIntegerField(default=0, help_text=_("Rows that were written."))
 
     class Meta:
         ordering = ("instance", "project")
@@ -130,10 +133,10 @@ class ReadingGap(models.Model):
         null=True,
         blank=True,
         related_name="reading_gaps",
-        help_text="Empty: the instance's own flags.",
+        help_text=_("Empty: the instance's own flags."),
     )
-    since = models.DateTimeField(null=True, blank=True, help_text="The reading before. Empty: there was none.")
-    until = models.DateTimeField(help_text="The reading that ended it.")
+    since = models.DateTimeField(null=True, blank=True, help_text=_("The reading before. Empty: there was none."))
+    until = models.DateTimeField(help_text=_("The reading that ended it."))
 
     class Meta:
         ordering = ("-until", "-pk")
@@ -152,28 +155,30 @@ class InstanceHealth(models.Model):
     """How one GitLab and our token for it are doing, shared by all workers."""
 
     instance = models.OneToOneField(GitLabInstance, on_delete=models.CASCADE, related_name="health")
-    rate_limit = models.PositiveIntegerField(null=True, blank=True, help_text="Calls that GitLab allows in its window.")
+    rate_limit = models.PositiveIntegerField(
+        null=True, blank=True, help_text=_("Calls that GitLab allows in its window.")
+    )
     rate_remaining = models.PositiveIntegerField(null=True, blank=True)
     rate_resets_at = models.DateTimeField(null=True, blank=True)
     rate_read_at = models.DateTimeField(null=True, blank=True)
     window_at = models.DateTimeField(
-        null=True, blank=True, help_text="Begin of the minute in which our calls are counted."
+        null=True, blank=True, help_text=_("Begin of the minute in which our calls are counted.")
     )
     window_calls = models.PositiveIntegerField(default=0)
-    paused_until = models.DateTimeField(null=True, blank=True, help_text="GitLab asked all of us to wait.")
-    failures = models.PositiveIntegerField(default=0, help_text="Failed calls in a row.")
-    opened = models.PositiveIntegerField(default=0, help_text="How often in a row the circuit was opened.")
+    paused_until = models.DateTimeField(null=True, blank=True, help_text=_("GitLab asked all of us to wait."))
+    failures = models.PositiveIntegerField(default=0, help_text=_("Failed calls in a row."))
+    opened = models.PositiveIntegerField(default=0, help_text=_("How often in a row the circuit was opened."))
     open_until = models.DateTimeField(
-        null=True, blank=True, help_text="Nothing is asked before, then one call is tried."
+        null=True, blank=True, help_text=_("Nothing is asked before, then one call is tried.")
     )
-    words = models.CharField(max_length=500, blank=True, help_text="The newest failure and its cure.")
+    words = models.CharField(max_length=500, blank=True, help_text=_("The newest failure and its cure."))
     token_name = models.CharField(max_length=255, blank=True)
     token_scopes = models.JSONField(default=list, blank=True)
     token_expires_on = models.DateField(null=True, blank=True)
     token_read_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        verbose_name_plural = "instance healths"
+        verbose_name_plural = _("instance healths")
 
     def __str__(self) -> str:
         return f"health of {self.instance}"
@@ -189,21 +194,21 @@ class HookDelivery(models.Model):
         FAILED = "failed"
 
     instance = models.ForeignKey(GitLabInstance, on_delete=models.CASCADE, related_name="deliveries")
-    key = models.CharField(max_length=128, help_text="webhook-id or Idempotency-Key; else made from the content.")
-    event = models.CharField(max_length=60, help_text="X-Gitlab-Event, cut.")
+    key = models.CharField(max_length=128, help_text=_("webhook-id or Idempotency-Key; else made from the content."))
+    event = models.CharField(max_length=60, help_text=_("X-Gitlab-Event, cut."))
     project_path = models.CharField(max_length=255, blank=True)
     content = models.JSONField(
-        default=dict, blank=True, help_text="What is needed of it; emptied once worked, for it may be confidential."
+        default=dict, blank=True, help_text=_("What is needed of it; emptied once worked, for it may be confidential.")
     )
     state = models.CharField(max_length=20, choices=State.choices, default=State.WAITING)
     words = models.CharField(max_length=500, blank=True)
-    happened_at = models.DateTimeField(null=True, blank=True, help_text="When GitLab says that it happened.")
+    happened_at = models.DateTimeField(null=True, blank=True, help_text=_("When GitLab says that it happened."))
     received_at = models.DateTimeField(db_index=True)
     worked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ("-pk",)
-        verbose_name_plural = "hook deliveries"
+        verbose_name_plural = _("hook deliveries")
         constraints = [
             models.UniqueConstraint(fields=("instance", "key"), name="delivery_once"),
             models.CheckConstraint(

@@ -8,6 +8,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 from .ledger import AuditedModel, Unaudited
 
@@ -19,18 +20,18 @@ class ApiToken(AuditedModel):
     unaudited_fields = frozenset({"digest", "last_used_at"})
 
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="api_tokens")
-    name = models.CharField(max_length=100, help_text="What it is for: nightly report.")
-    prefix = models.CharField(max_length=8, help_text="How the token begins, to tell tokens apart.")
-    digest = models.CharField(max_length=64, unique=True, editable=False, help_text="SHA-256 of the token.")
+    name = models.CharField(max_length=100, help_text=_("What it is for: nightly report."))
+    prefix = models.CharField(max_length=8, help_text=_("How the token begins, to tell tokens apart."))
+    digest = models.CharField(max_length=64, unique=True, editable=False, help_text=_("SHA-256 of the token."))
     created_at = models.DateTimeField()
-    last_used_at = models.DateTimeField(null=True, blank=True, help_text="To the minute.")
-    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: never.")
+    last_used_at = models.DateTimeField(null=True, blank=True, help_text=_("To the minute."))
+    expires_at = models.DateTimeField(null=True, blank=True, help_text=_("Empty: never."))
     revoked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ("-created_at", "-pk")
-        verbose_name = "API token"
-        verbose_name_plural = "API tokens"
+        verbose_name = _("API token")
+        verbose_name_plural = _("API tokens")
         constraints = [
             models.CheckConstraint(condition=~Q(name=""), name="token_has_a_name"),
             models.CheckConstraint(
