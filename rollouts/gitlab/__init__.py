@@ -22,6 +22,7 @@ from rollouts.gitlab.records import (
     GateRecord,
     IssueRecord,
     ProjectFlagRecord,
+    ProjectRecord,
     StrategyRecord,
     TokenRecord,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "Gone",
     "IssueRecord",
     "ProjectFlagRecord",
+    "ProjectRecord",
     "Rate",
     "RateLimited",
     "Rejected",

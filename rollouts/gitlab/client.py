@@ -19,7 +19,14 @@ from rollouts.gitlab.answers import json_of
 from rollouts.gitlab.connection import PER_PAGE, flag_segment, read_row, segment
 from rollouts.gitlab.errors import BadAnswer, Forbidden, Gone
 from rollouts.gitlab.hooks import Hooks
-from rollouts.gitlab.records import DefinitionRecord, FeatureRecord, IssueRecord, ProjectFlagRecord, TokenRecord
+from rollouts.gitlab.records import (
+    DefinitionRecord,
+    FeatureRecord,
+    IssueRecord,
+    ProjectFlagRecord,
+    ProjectRecord,
+    TokenRecord,
+)
 
 IIDS_PER_CALL = 100
 #: Characters of the numbers in one address: web servers take 8 kB for it (nginx: large_client_header_buffers).
@@ -109,6 +116,10 @@ class GitLab(Hooks):
     def group_id(self, path: str) -> int | None:
         """The id of a group by its full path (``GET /groups/:id``), or None."""
         return self._id_of(f"/groups/{segment(path)}", {"with_projects": "false"})
+
+    def project(self, project: str | int) -> ProjectRecord:
+        """A project by id or path, also by one that it had before (``GET /projects/:id``). Raises Gone."""
+        return ProjectRecord.from_gitlab(json_of(self._get(f"/projects/{segment(project)}", {})))
 
     def project_id(self, path: str) -> int | None:
         """The id of a project by its full path (``GET /projects/:id``), or None."""

@@ -209,6 +209,23 @@ class TokenRecord:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class ProjectRecord:
+    """One project (``GET /projects/:id``): the id that it keeps, and the path that it has now."""
+
+    id: int
+    path: str
+
+    @classmethod
+    def from_gitlab(cls, raw: Any) -> ProjectRecord:
+        """Read one project. Raises BadAnswer naming the field."""
+        raw = fields.as_object(raw, "project")
+        return cls(
+            id=fields.required_number(raw, "id"),
+            path=fields.text(raw, "path_with_namespace", limit=fields.NAME),
+        )
+
+
 def _milestone(raw: Mapping[str, Any]) -> str:
     """``17.10`` is a string in GitLab; in YAML without quotes it is a number, and some servers pass that on."""
     value = raw.get("milestone")

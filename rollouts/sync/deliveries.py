@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import QuerySet
 
 from ..audit.actor import Actor
 from ..gitlab import webhooks
@@ -79,7 +80,7 @@ def take(instance: GitLabInstance | None, headers: Mapping[str, str], read_body:
 def work() -> set[int]:
     """Work all deliveries that wait; the instances of which something is to be read now."""
     hinted: set[int] = set()
-    while worked := _work_batch():
+    while worked := _work_some():
         hinted |= worked.hinted
         reading.settle(_rollouts_with(worked.changed), clock.now())
     return hinted
@@ -97,13 +98,40 @@ class Worked:
         return self.count > 0
 
 
-def _work_batch() -> Worked:
+def _work_some() -> Worked:
+    """A batch; where something in it breaks, one by one, so that what is broken holds up no other delivery."""
+    waiting = HookDelivery.objects.filter(state=State.WAITING).order_by("pk")
+    try:
+        return _work_batch(waiting[:BATCH])
+    except (OperationalError, InterfaceError):
+        raise  # the database is away: they wait on
+    except Exception:
+        log.exception("a batch of webhook deliveries could not be worked; now one by one")
+    whole = Worked(0, set(), set())
+    for pk in list(waiting.values_list("pk", flat=True)[:BATCH]):
+        try:
+            worked = _work_batch(waiting.filter(pk=pk))
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:
+            log.exception("webhook delivery %s could not be worked", pk)
+            words = f"Working it failed ({type(error).__name__}): see the log. Polling reads what it told."
+            HookDelivery.objects.filter(pk=pk).update(
+                state=State.FAILED, worked_at=clock.now(), words=words, content={}
+            )
+            worked = Worked(1, set(), set())
+        whole.count += worked.count
+        whole.changed |= worked.changed
+        whole.hinted |= worked.hinted
+    return whole
+
+
+def _work_batch(waiting: QuerySet[HookDelivery]) -> Worked:
     """Some deliveries, the oldest first: applied and marked as worked in one transaction, so a kill is harmless."""
     now = clock.now()
     with transaction.atomic():
         can_skip = transaction.get_connection().features.has_select_for_update_skip_locked
-        waiting = HookDelivery.objects.select_for_update(skip_locked=can_skip).filter(state=State.WAITING)
-        rows = list(waiting.order_by("pk")[:BATCH])
+        rows = list(waiting.select_for_update(skip_locked=can_skip))
         of_row = _projects_of(rows)
         known = _issues_of(rows, of_row)
         changed = issues.write_values(*_newest(rows, of_row, known), now, by=JOB) if known else set()

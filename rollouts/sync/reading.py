@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -132,8 +133,17 @@ def _read_project(reading: Reading, project: GitLabProject) -> None:
             moves.learn_project(project, record.project_id, record.path)
         moves.follow_issues(gitlab, scope.instance, known.changed, report)
     carried = list(FeatureFlag.objects.filter(project=project).select_related("reading"))
+    if carried and not followed and reading.full:
+        _learn_project(gitlab, project)
     if carried:
         flags.sync_project_flags(gitlab, project, carried, report, reading.etags)
+
+
+def _learn_project(gitlab: GitLab, project: GitLabProject) -> None:
+    """Of a project's flags none says whose they are: so it is asked for its id and path. What is wrong, they say."""
+    with suppress(GitLabProblem):
+        record = gitlab.project(project.address)
+        moves.learn_project(project, record.id, record.path)
 
 
 def _is_due_in_full(scope: SyncScope, now: datetime) -> bool:

@@ -62,10 +62,9 @@ def test_fifty_deliveries_a_second_are_on_the_page_in_time(tmp_path, engine, cap
                 ages.append(until_visible(browser, ports[0], gitlab, len(ages) % projects))
             over.set()
             stream.join()
-            gitlab.wait_for_deliveries(60)
+            gitlab.wait_for_deliveries(300)
             rate = int(ground.ask("HookDelivery.objects.count()")) / (time.monotonic() - began)
-            gitlab.wait_for_deliveries()
-            end = time.monotonic() + 30
+            end = time.monotonic() + 120
             while truth(gitlab) != json.loads(ground.ask(TRUTH)) and time.monotonic() < end:
                 time.sleep(0.2)
             doubled = ground.ask(DOUBLED)

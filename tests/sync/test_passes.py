@@ -180,6 +180,25 @@ def test_a_project_that_moves_is_the_same_project(read):
     assert AuditEvent.objects.filter(verb="project.move").count() == 1
 
 
+def test_a_project_of_which_only_flags_are_followed_is_followed_too(world):
+    from rollouts.services import plans
+
+    world.gitlab.state.add_project("acme/flags")
+    world.gitlab.state.add_project_flag("acme/flags", "haiku", active=False)
+    text = world.document().replace("{name: use_haiku}", "{project: acme/flags, name: haiku}")
+    plans.apply(text, by=world.actor("mia"), source="plan.yaml")
+    world.sync()
+    world.gitlab.state.rename_project("acme/flags", "umbrella/flags")
+    world.gitlab.state.add_project("acme/flags")  # somebody takes the old path
+    world.gitlab.forget_requests()
+    world.sync()
+    assert not world.gitlab.calls("/projects/acme%2Fflags")
+    (report,) = world.sync(full=True)
+    assert (report.flags.missing, report.problems) == (0, [])
+    assert GitLabProject.objects.filter(path="umbrella/flags").exists()
+    assert not GitLabProject.objects.filter(path="acme/flags").exists()
+
+
 def test_a_new_path_that_a_plan_named_already_is_no_second_project(read):
     read.gitlab.state.rename_project("acme/app", "acme/application")
     text = read.document(slug="two", flag="flag_two").replace("/acme/app/", "/acme/application/")

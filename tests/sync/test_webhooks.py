@@ -183,6 +183,21 @@ def test_the_same_delivery_twice_has_one_effect(read):
     assert changes() == before + 1
 
 
+def test_a_delivery_that_breaks_holds_up_no_other(read, caplog):
+    post(told(iid=12, title="before"), **{"webhook-id": "1"})
+    post(told(iid=12, minutes=2, title="broken"), **{"webhook-id": "2"})
+    post(told(iid=13, title="after"), **{"webhook-id": "3"})
+    broken = HookDelivery.objects.get(key="2")
+    broken.content["values"]["changed_at"] = "soon"  # stored by a version of ours that thought otherwise
+    broken.save()
+    tasks.work_deliveries()
+    assert (issue(12).title, issue(13).title) == ("before", "after")
+    broken.refresh_from_db()
+    assert (broken.state, broken.content) == ("failed", {})
+    assert "see the log" in broken.words
+    assert not HookDelivery.objects.filter(state="waiting").exists()
+
+
 @hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(order=st.permutations(range(5)), again=st.lists(st.integers(0, 4), max_size=4), cuts=st.sets(st.integers(0, 8)))
 def test_in_whatever_order_they_come_the_newest_stays(read, order, again, cuts):
