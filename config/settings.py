@@ -254,6 +254,7 @@ CELERY_BEAT_SCHEDULE = {
     "deliveries": {"task": "rollouts.tasks.work_deliveries", "schedule": 5},
     "outbox": {"task": "rollouts.tasks.work_outbox", "schedule": min(15, SYNC_INTERVAL_SECONDS)},
     "ramp": {"task": "rollouts.tasks.advance_due", "schedule": min(30, SYNC_INTERVAL_SECONDS)},
+    "lines": {"task": "rollouts.tasks.work_out_lines", "schedule": 10},
     "calendars": {"task": "rollouts.tasks.read_calendars", "schedule": 300},
     "prune": {"task": "rollouts.tasks.prune", "schedule": 6 * 3600},
 }

@@ -8,7 +8,7 @@ from django.conf import settings
 from .audit.source import coming_from
 from .models import GitLabInstance
 from .services import deliveries as kept_deliveries
-from .services import ramps
+from .services import lines, ramps
 from .services.instances import all_instances
 from .sync import calendars, deliveries, outbox, passes, runs
 
@@ -52,6 +52,14 @@ def work_deliveries() -> None:
     with coming_from("webhook"):
         for instance_id in deliveries.work():
             read_waiting.delay(instance_id)
+
+
+@shared_task(ignore_result=True)
+def work_out_lines() -> None:
+    """Work out the portfolio's lines that are due, for a while; pages work out what they show by themselves."""
+    for _ in range(20):
+        if not lines.bring_up_to_date():
+            break
 
 
 @shared_task(ignore_result=True)

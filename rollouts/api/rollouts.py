@@ -10,13 +10,10 @@ from ninja import Query, Router, Status
 
 from ..audit.actor import Actor
 from ..models import Phase, Rollout, clock
-from ..portal.presenters.portfolio import overdue_since
-from ..portal.presenters.track import where
 from ..rules import document, health
 from ..rules.blockers import Blocker
 from ..rules.document import DocumentRefused
 from ..rules.facts import PhaseFacts, RolloutFacts
-from ..rules.health import State
 from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS, PhaseState, Role
 from ..services import facts as facts_of
 from ..services import locks, plans, rehearsal, transitions
@@ -136,7 +133,7 @@ def told(rollout: Rollout, facts: RolloutFacts, by: Actor) -> dict[str, Any]:
     in_the_way = transitions.blockers_for(facts, by)
     rows = {phase.name: phase for phase in facts_of.newest_attempts(rollout)}
     read = facts.reading.exposure
-    state = _health(rollout, facts)
+    state = health.judge(facts)
     return {
         "slug": rollout.slug,
         "title": rollout.title,
@@ -198,11 +195,6 @@ def _next_verb(phase: PhaseFacts) -> str:
     return NEXT_VERB.get(PhaseState(phase.state), "")
 
 
-def _health(rollout: Rollout, facts: RolloutFacts) -> State:
-    """As the portfolio shows it."""
-    return health.judge(facts, is_overdue=overdue_since(rollout, facts, facts.now) is not None)
-
-
 def _found(asked: schemas.RolloutsAsked) -> QuerySet[Any]:
     """By what is stored."""
     rows = Rollout.objects.whole()
@@ -224,10 +216,10 @@ def _found(asked: schemas.RolloutsAsked) -> QuerySet[Any]:
 def _fits(rollout: Rollout, facts: RolloutFacts, asked: schemas.RolloutsAsked) -> bool:
     """By what is judged."""
     if asked.phase:
-        current = where(facts.phases)
+        current = facts.current
         if current is None or current.name != asked.phase:
             return False
-    return asked.health is None or _health(rollout, facts).health is asked.health
+    return asked.health is None or health.judge(facts).health is asked.health
 
 
 def _whole(slug: str) -> Rollout:

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import models, transaction
 
-from ..models import AuditEvent, Rollout, clock
+from ..models import AuditEvent, PortfolioLine, Rollout, clock
 from ..models.ledger import AuditedModel, Change, Ledger, Unaudited, opened, plain
 from . import source
 from .actor import Actor
@@ -46,6 +46,7 @@ def deed(
         yield doing
         if ledger.changes or doing.notes:
             _event(doing).save(force_insert=True)
+            PortfolioLine.objects.look_again(doing.rollout, ledger.changes, clock.now())
 
 
 @dataclass(slots=True)
@@ -55,6 +56,7 @@ class Deeds:
     by: Actor
     ledger: Ledger
     events: list[AuditEvent] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
 
     def close(
         self,
@@ -70,6 +72,7 @@ class Deeds:
         for change in filter(None, taken):
             ledger.note(change)
         if ledger.changes:
+            self.changes += ledger.changes
             self.events.append(_event(Deed(verb, self.by, about, rollout, notes=notes or {}, ledger=ledger)))
 
 
@@ -82,6 +85,7 @@ def deeds(*, by: Actor) -> Iterator[Deeds]:
         if left := ledger.changes:
             raise Unaudited(f"{left[0].label} {left[0].pk} was changed in bulk without an event")
         AuditEvent.objects.bulk_create(doing.events, batch_size=100)
+        PortfolioLine.objects.look_again(None, doing.changes, clock.now())
 
 
 def _event(doing: Deed) -> AuditEvent:

@@ -5,12 +5,14 @@ from .catalogue import AIModel, PlanTemplate
 from .flags import FeatureFlag, FlagReading
 from .gitlab import GitLabActor, GitLabInstance, GitLabProject, Outcome, TrackedIssue
 from .history import AuditEvent
+from .lines import LineWait, PortfolioLine
 from .locks import ChangeLock, IncidentSource, LockCalendar
 from .outbox import GitLabWrite
 from .phases import ChecklistItem, Phase, RampStep
 from .rollouts import Rollout, RolloutIssue
 from .sync import HookDelivery, InstanceHealth, ReadingGap, SyncRun, SyncScope
 from .tokens import ApiToken, FeedKey
+from .views import SavedView
 
 __all__ = [
     "AIModel",
@@ -30,15 +32,18 @@ __all__ = [
     "HookDelivery",
     "IncidentSource",
     "InstanceHealth",
+    "LineWait",
     "LockCalendar",
     "Outcome",
     "Override",
     "Phase",
     "PlanTemplate",
+    "PortfolioLine",
     "RampStep",
     "ReadingGap",
     "Rollout",
     "RolloutIssue",
+    "SavedView",
     "SyncRun",
     "SyncScope",
     "TrackedIssue",

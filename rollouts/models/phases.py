@@ -94,6 +94,7 @@ class Phase(GuardedModel):
 
     class Meta:
         ordering = ("rollout", "position", "attempt")
+        indexes = [models.Index(fields=("state", "-completed_at"), name="phase_by_end")]
         constraints = [
             models.UniqueConstraint(fields=("rollout", "name", "attempt"), name="attempt_once"),
             models.UniqueConstraint(

@@ -2,45 +2,100 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import django_filters
-from django.db.models import Q
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.db.models import Exists, OuterRef
+from django.utils.translation import gettext_lazy as _
 
-from ..models import AIModel, Rollout
-from ..models.rollouts import RolloutQuerySet
-from ..rules.machine import RolloutState
+from ..audit.actor import Actor
+from ..models import AIModel, PlanTemplate, PortfolioLine, Rollout, clock
+from ..models.lines import LineQuerySet
+from ..rules.health import Health
+from ..rules.machine import Role
+from ..rules.words import spoken
 
-OVER = (RolloutState.CLOSED, RolloutState.ABANDONED)
+Place = PortfolioLine.Place
+STATES = [("", _("Open")), ("over", _("Finished")), ("all", _("All"))]
+SHOWN = ("yours", "drifting", "overdue", "reviews")
 
 
-class RolloutFilter(django_filters.FilterSet):
-    q = django_filters.CharFilter(method="search", label="Search title, flag, model")
-    state = django_filters.ChoiceFilter(
-        method="in_state", label="State", empty_label="Open", choices=[("over", "Finished"), ("all", "All")]
-    )
-    provider = django_filters.CharFilter(field_name="ai_model__provider", label="Provider")
+class LineFilter(django_filters.FilterSet):
+    """What the address asks for; what it does not understand, it leaves out."""
+
+    q = django_filters.CharFilter(method="search")
+    state = django_filters.ChoiceFilter(method="in_state", choices=STATES[1:])
+    provider = django_filters.CharFilter(field_name="provider")
+    owner = django_filters.CharFilter(method="owned")
+    phase = django_filters.CharFilter(field_name="phase")
+    health = django_filters.ChoiceFilter(method="in_health", choices=[(kind.value, kind.value) for kind in Health])
+    show = django_filters.ChoiceFilter(method="just", choices=[(name, name) for name in SHOWN])
 
     class Meta:
-        model = Rollout
+        model = PortfolioLine
         fields: list[str] = []
 
-    def filter_queryset(self, queryset: RolloutQuerySet) -> RolloutQuerySet:
+    @property
+    def viewer(self) -> Actor:
+        return Actor.of(self.request.user)
+
+    def filter_queryset(self, queryset: LineQuerySet) -> LineQuerySet:
         queryset = super().filter_queryset(queryset)
-        return queryset if self.form.cleaned_data.get("state") else queryset.exclude(state__in=OVER)
+        return queryset if self.form.cleaned_data.get("state") else queryset.exclude(place=Place.OVER)
 
-    def search(self, queryset: RolloutQuerySet, name: str, text: str) -> RolloutQuerySet:
-        return queryset.filter(
-            Q(title__icontains=text)
-            | Q(slug__icontains=text)
-            | Q(flag__name__icontains=text)
-            | Q(ai_model__name__icontains=text)
-            | Q(ai_model__slug__icontains=text)
-        )
+    def search(self, lines: LineQuerySet, name: str, text: str) -> LineQuerySet:
+        for word in text.lower().split()[:8]:
+            lines = lines.filter(search__contains=word)
+        return lines
 
-    def in_state(self, queryset: RolloutQuerySet, name: str, state: str) -> RolloutQuerySet:
-        return queryset.filter(state__in=OVER) if state == "over" else queryset
+    def in_state(self, lines: LineQuerySet, name: str, state: str) -> LineQuerySet:
+        return lines.filter(place=Place.OVER) if state == "over" else lines
+
+    def owned(self, lines: LineQuerySet, name: str, owner: str) -> LineQuerySet:
+        return lines.filter(owners__contains=f"\n{owner}\n")
+
+    def in_health(self, lines: LineQuerySet, name: str, health: str) -> LineQuerySet:
+        return lines.in_health(Health(health), clock.now(), freshness())
+
+    def just(self, lines: LineQuerySet, name: str, show: str) -> LineQuerySet:
+        """Just the rows that a part of the sentence on top counts."""
+        return counted(lines, show, self.viewer, clock.now())
+
+
+def counted(lines: LineQuerySet, what: str, viewer: Actor, now: datetime) -> LineQuerySet:
+    """The lines that the sentence on top counts under this name."""
+    match what:
+        case "yours":
+            return lines.waiting_for(viewer.person)
+        case "drifting":
+            return lines.filter(health=Health.DRIFTING)
+        case "overdue":
+            return lines.filter(place=Place.OVERDUE)
+        case "reviews":
+            return lines.filter(reviews_due_at__lt=now)
+    return lines.filter(place__in=(Place.WAITS, Place.RUNS))
+
+
+def freshness() -> timedelta:
+    return timedelta(seconds=settings.FRESHNESS_SECONDS)
 
 
 def providers() -> list[str]:
     """Providers of the AI models that are rolled out."""
-    rolled_out = AIModel.objects.filter(rollouts__isnull=False).exclude(provider="")
-    return list(rolled_out.order_by("provider").values_list("provider", flat=True).distinct())
+    rolled_out = AIModel.objects.filter(Exists(Rollout.objects.filter(ai_model=OuterRef("pk"))))
+    return list(rolled_out.exclude(provider="").order_by("provider").values_list("provider", flat=True).distinct())
+
+
+def phases() -> list[tuple[str, str]]:
+    """Name and title of each phase that templates know, in their order."""
+    found = {phase.name: phase.title for kept in PlanTemplate.objects.all() for phase in kept.template.phases}
+    return [(name, spoken(title)) for name, title in found.items()]
+
+
+def owners(viewer: Actor, chosen: str) -> list[str]:
+    """Who may own a rollout: the viewer first, then managers and admins by name, and whoever is chosen."""
+    may = get_user_model().objects.filter(is_active=True, groups__name__in=[Role.MANAGER, Role.ADMIN])
+    names = may.order_by("username").values_list("username", flat=True).distinct()[:200]
+    return list(dict.fromkeys(filter(None, [viewer.name, chosen, *names])))

@@ -22,6 +22,9 @@ from .views import (
 app_name = "portal"
 urlpatterns = [
     path("", portfolio.portfolio, name="portfolio"),
+    path("portfolio.csv", portfolio.export, name="portfolio_csv"),
+    path("views/", portfolio.keep_view, name="keep_view"),
+    path("views/<int:pk>/remove/", portfolio.remove_view, name="remove_view"),
     path("timeline/", timeline.timeline, name="timeline"),
     path("feeds/renew/", feeds.renew, name="renew_feeds"),
     path("feeds/end/", feeds.end, name="end_feeds"),

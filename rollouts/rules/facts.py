@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from .approvals import USUAL, PhasePolicy, Policy, RequestFacts, Target, target
 from .capacity import Capacity
 from .checklist import Gate, ItemKind, Verdict
 from .expected import FlagReading, Opening, Presence, expected_exposure
 from .exposure import Exposure
-from .machine import PhaseState
+from .machine import SETTLED, PhaseState
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,13 @@ class RolloutFacts:
     slug: str = ""
     locks: tuple[LockFacts, ...] = ()
     locks_unread: tuple[str, ...] = ()
+    lifetime_ends: date | None = None
+
+    @property
+    def is_overdue(self) -> bool:
+        """The rollout is finished, and its flag, still set, has outlived its type."""
+        ends, is_set = self.lifetime_ends, self.reading.presence is Presence.SET
+        return ends is not None and is_set and self.now.date() > ends
 
     @property
     def expected(self) -> Exposure:
@@ -119,6 +126,11 @@ class RolloutFacts:
         """Which approvals that start or step needs; None where none are needed, or there is no such step."""
         wanted = self.target(phase, to)
         return phase.policy.for_target(wanted) if wanted else None
+
+    @property
+    def current(self) -> PhaseFacts | None:
+        """The phase that the rollout stands in: the first that is neither completed nor skipped."""
+        return next((phase for phase in self.phases if phase.state not in SETTLED), None)
 
     def phase(self, name: str) -> PhaseFacts:
         return next(phase for phase in self.phases if phase.name == name)

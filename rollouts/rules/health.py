@@ -47,7 +47,7 @@ class State:
     words: str
 
 
-def judge(facts: RolloutFacts, *, is_overdue: bool = False) -> State:
+def judge(facts: RolloutFacts) -> State:
     """The health of a rollout by these facts.
 
     Between an intent (start, advance) and the reading that confirms it the flag stands behind: that is waiting,
@@ -64,19 +64,24 @@ def judge(facts: RolloutFacts, *, is_overdue: bool = False) -> State:
         return State(Health.DRIFTING, kind, sentence)
     if facts.is_stale:
         return State(Health.STALE, kind, say("The newest reading is too old: the portal does not know."))
-    if is_overdue:
+    if facts.is_overdue:
         return State(Health.OVERDUE, kind, say("The flag has outlived its type."))
     return State(Health.AS_PLANNED, kind, say("GitLab: {reading}.", reading=facts.reading.words))
 
 
-def overdue_since(flag_type: str, born: datetime | None, now: datetime) -> date | None:
-    """The day on which a flag of this type outlived its lifetime, or None while it has not."""
+def end_of_life(flag_type: str, born: datetime | None) -> date | None:
+    """The last day that the lifetime of its type allows a flag, or None where it has no such end."""
     months = LIFETIME_MONTHS.get(flag_type)
     if months is None or born is None:
         return None
     year, month = divmod(born.year * 12 + born.month - 1 + months, 12)
-    end = date(year, month + 1, min(born.day, 28))
-    return end if now.date() > end else None
+    return date(year, month + 1, min(born.day, 28))
+
+
+def overdue_since(flag_type: str, born: datetime | None, now: datetime) -> date | None:
+    """The day on which a flag of this type outlived its lifetime, or None while it has not."""
+    end = end_of_life(flag_type, born)
+    return end if end is not None and now.date() > end else None
 
 
 def release_day(milestone: str) -> datetime | None:

@@ -127,6 +127,11 @@ class Weekly:
             monday += _WEEK
 
 
+def edges(windows: Iterable[Window], now: datetime) -> list[datetime]:
+    """When these windows begin or end after ``now``."""
+    return [moment for window in windows for moment in (window.starts_at, window.ends_at) if moment > now]
+
+
 def current(windows: Iterable[Window], now: datetime) -> list[Window]:
     """The windows that hold now."""
     return [window for window in windows if window.holds(now)]

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from . import guards
+from .approvals import RequestFacts, Target
+from .blockers import Blocker
 from .checklist import Gate
 from .expected import Drift, Presence, difference_in_words, drift
 from .facts import PhaseFacts, RolloutFacts
-from .machine import SETTLED, PhaseState, Role, RolloutState, state_in_words
+from .machine import PhaseState, Role, RolloutState, state_in_words
 from .people import ANYBODY, Person
-from .words import say, say_n
+from .words import joined, say, say_n
+
+ROLE_WORDS = {
+    Role.VIEWER: say("a viewer"),
+    Role.MANAGER: say("a manager"),
+    Role.APPROVER: say("an approver"),
+    Role.ADMIN: say("an admin"),
+}
 
 
 class Turn(StrEnum):
@@ -23,72 +34,102 @@ class Turn(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Waits:
+    """For whom the next thing waits: who has one of the roles or groups. An admin has every role.
+
+    ``only`` those of them who are named, where anybody is; ``never`` those.
+    """
+
+    roles: frozenset[Role] = frozenset({Role.MANAGER})
+    groups: frozenset[str] = frozenset()
+    only: frozenset[str] = frozenset()
+    never: frozenset[str] = frozenset()
+
+    @property
+    def words(self) -> str:
+        """«mia», «mia or kim», «an approver», «an approver or the group release»."""
+        if self.only:
+            return _either(sorted(self.only))
+        roles = [ROLE_WORDS[role] for role in sorted(self.roles)]
+        return _either([*roles, *(say("the group {name}", name=name) for name in sorted(self.groups))])
+
+    def admits(self, person: Person) -> bool:
+        fits = Role.ADMIN in person.roles or bool(person.roles & self.roles or person.groups & self.groups)
+        return fits and (not self.only or person.name in self.only) and person.identity not in self.never
+
+
+@dataclass(frozen=True, slots=True)
 class NextAction:
-    """``words`` name the deed («Advance to 25 %»), ``detail`` says why; ``verb`` is empty where no button does it."""
+    """``words`` name the deed («Advance to 25 %»), ``detail`` says why; ``verb`` is empty where no button does it.
+
+    ``waits`` says for whom, None where only time brings it on; ``until`` is when it can, where a soak alone is left.
+    """
 
     words: str
-    turn: Turn
+    waits: Waits | None
     detail: str = ""
     verb: str = ""
     phase: str = ""
+    until: datetime | None = None
+
+    def turn_of(self, person: Person) -> Turn:
+        if self.waits is None:
+            return Turn.NOBODYS
+        return Turn.YOURS if self.waits.admits(person) else Turn.OTHERS
 
 
-def next_action(facts: RolloutFacts, person: Person) -> NextAction:
+def next_action(facts: RolloutFacts) -> NextAction:
     """The one thing that brings the rollout on, or why nothing does for now."""
     if facts.state in (RolloutState.ABANDONED, RolloutState.CLOSED):
-        return NextAction(
-            say("Nothing"), Turn.NOBODYS, say("The rollout is {state}.", state=state_in_words(facts.state))
-        )
+        return NextAction(say("Nothing"), None, say("The rollout is {state}.", state=state_in_words(facts.state)))
     kind = drift(facts.expected, facts.reading)
     if kind in (Drift.AHEAD, Drift.DIFFERENT, Drift.MISSING):
         planned = difference_in_words(facts.expected, facts.reading)[1]
         return NextAction(
             say("Set the flag back to {planned}", planned=planned),
-            _manager(facts, person),
+            _manager(facts),
             say("{drift}.", drift=kind.words),
         )
-    phase = next((phase for phase in facts.phases if phase.state not in SETTLED), None)
+    phase = facts.current
     if phase is None:
-        return _clean_up(facts, person)
-    return _of_phase(facts, phase, person)
+        return _clean_up(facts)
+    return _of_phase(facts, phase)
 
 
-def _clean_up(facts: RolloutFacts, person: Person) -> NextAction:
+def _clean_up(facts: RolloutFacts) -> NextAction:
     if facts.reading.presence is Presence.SET:
-        return NextAction(
-            say("Remove the flag"), _manager(facts, person), say("from the code, then its record in GitLab")
-        )
-    return NextAction(say("Close the rollout"), _manager(facts, person), say("the flag is gone"), verb="close")
+        return NextAction(say("Remove the flag"), _manager(facts), say("from the code, then its record in GitLab"))
+    return NextAction(say("Close the rollout"), _manager(facts), say("the flag is gone"), verb="close")
 
 
-def _of_phase(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> NextAction:
+def _of_phase(facts: RolloutFacts, phase: PhaseFacts) -> NextAction:
     match phase.state:
         case PhaseState.PLANNED:
-            return _before_start(facts, phase, person)
+            return _before_start(facts, phase)
         case PhaseState.REQUESTED:
-            return _decide(facts, phase, person)
+            return _decide(facts, phase)
         case PhaseState.APPROVED:
-            return _start(facts, phase, person)
+            return _start(facts, phase)
         case PhaseState.ACTIVE:
-            return _go_on(facts, phase, person)
+            return _go_on(facts, phase)
         case PhaseState.PAUSED:
             return NextAction(
-                say("Resume {phase}", phase=phase.title), _manager(facts, person), say("paused"), "resume", phase.name
+                say("Resume {phase}", phase=phase.title), _manager(facts), say("paused"), "resume", phase.name
             )
         case _:
             return NextAction(
                 say("Try {phase} again", phase=phase.title),
-                _manager(facts, person),
+                _manager(facts),
                 say("rolled back"),
                 "retry",
                 phase.name,
             )
 
 
-def _before_start(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> NextAction:
+def _before_start(facts: RolloutFacts, phase: PhaseFacts) -> NextAction:
     missing = facts.open_items(phase, Gate.START)
     if not missing:
-        turn = _manager(facts, person)
+        turn = _manager(facts)
         return NextAction(
             say("Ask for {phase}", phase=phase.title), turn, say("nothing is missing"), "request", phase.name
         )
@@ -96,14 +137,13 @@ def _before_start(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> Nex
     detail = first.verdict.words
     if left:
         detail = say_n("{fact}, and {n} more", "{fact}, and {n} more", left, fact=detail)
-    return NextAction(first.title, _manager(facts, person), detail)
+    return NextAction(first.title, _manager(facts), detail)
 
 
-def _decide(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> NextAction:
+def _decide(facts: RolloutFacts, phase: PhaseFacts) -> NextAction:
     """Who may decide about a request, and how many more must."""
     request = phase.request
     assert request is not None
-    may = not guards.blockers("approve", facts, phase.name, person)
     target, needed = request.target, request.policy.needed
     words = target.words_to_approve(phase.title) if target else say("Approve {title}", title=phase.title)
     detail = say("asked by {who}", who=request.requested_by)
@@ -112,27 +152,25 @@ def _decide(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> NextActio
         detail = say(
             "asked by {who}, {given} of {needed} approvals", who=request.requested_by, given=given, needed=needed
         )
-    return NextAction(words, Turn.YOURS if may else Turn.OTHERS, detail, "approve", phase.name)
+    return NextAction(words, _approver(request, facts.now), detail, "approve", phase.name)
 
 
-def _start(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> NextAction:
+def _start(facts: RolloutFacts, phase: PhaseFacts) -> NextAction:
     found = guards.blockers("start", facts, phase.name, ANYBODY)
     if found:
-        return NextAction(say("Before {phase} starts", phase=phase.title), _manager(facts, person), found[0].message)
-    return NextAction(
-        say("Start {phase}", phase=phase.title), _manager(facts, person), say("approved"), "start", phase.name
-    )
+        return NextAction(say("Before {phase} starts", phase=phase.title), _manager(facts), found[0].message)
+    return NextAction(say("Start {phase}", phase=phase.title), _manager(facts), say("approved"), "start", phase.name)
 
 
-def _go_on(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> NextAction:
+def _go_on(facts: RolloutFacts, phase: PhaseFacts) -> NextAction:
     if not facts.is_confirmed:
         read, planned = difference_in_words(facts.expected, facts.reading)
         return NextAction(
-            say("Set the flag to {planned}", planned=planned), _manager(facts, person), say("GitLab: {read}", read=read)
+            say("Set the flag to {planned}", planned=planned), _manager(facts), say("GitLab: {read}", read=read)
         )
     wanted = facts.target(phase)
     if phase.request is not None and not phase.request.is_granted(facts.now):
-        return _decide(facts, phase, person)
+        return _decide(facts, phase)
     verb = "advance" if wanted else "complete"
     found = guards.blockers(verb, facts, phase.name, ANYBODY)
     words = (
@@ -141,16 +179,41 @@ def _go_on(facts: RolloutFacts, phase: PhaseFacts, person: Person) -> NextAction
         else say("Complete {phase}", phase=phase.title)
     )
     if not found:
-        return NextAction(words, _manager(facts, person), say("nothing blocks it"), verb, phase.name)
+        return NextAction(words, _manager(facts), say("nothing blocks it"), verb, phase.name)
     if wanted and "approval_missing" in {blocker.code for blocker in found}:
         ask = say("Ask for {percentage} %", percentage=wanted.percentage)
-        return NextAction(ask, _manager(facts, person), found[0].message, "request", phase.name)
+        return NextAction(ask, _manager(facts), found[0].message, "request", phase.name)
     if {blocker.code for blocker in found} <= {"soak", "change_lock"}:
-        return NextAction(words, Turn.NOBODYS, found[0].message, verb, phase.name)
-    return NextAction(words, _manager(facts, person), found[0].message, verb, phase.name)
+        return NextAction(words, None, found[0].message, verb, phase.name, _soaked_at(phase, wanted, found))
+    return NextAction(words, _manager(facts), found[0].message, verb, phase.name)
 
 
-def _manager(facts: RolloutFacts, person: Person) -> Turn:
+def _either(names: Sequence[str]) -> str:
+    if len(names) < 2:
+        return joined(names)
+    return say("{these} or {last}", these=joined(names[:-1], ", "), last=names[-1])
+
+
+def _soaked_at(phase: PhaseFacts, wanted: Target | None, found: list[Blocker]) -> datetime | None:
+    """When the soak is over, where nothing else is in the way."""
+    if phase.confirmed_at is None or {blocker.code for blocker in found} != {"soak"}:
+        return None
+    ramp, step = phase.opening.ramp, phase.opening.step
+    soak = ramp.at(step).soak if wanted and ramp and step else phase.final_soak
+    return phase.confirmed_at + soak
+
+
+def _approver(request: RequestFacts, now: datetime) -> Waits | None:
+    """Who may approve a request now; nobody where it has expired or changed: then it is settled first."""
+    if request.is_expired(now) or request.digest != request.stands:
+        return None
+    policy = request.policy
+    never = {one.by for one in request.given if one.digest == request.stands}
+    never |= set() if policy.requester_may else {request.requested_by}
+    never |= set() if policy.author_may else request.authors
+    return Waits(policy.roles, policy.groups, never=frozenset(never))
+
+
+def _manager(facts: RolloutFacts) -> Waits:
     """A manager's turn; where the rollout has owners, theirs."""
-    is_mine = not facts.owners or person.name in facts.owners
-    return Turn.YOURS if person.has(Role.MANAGER) and is_mine else Turn.OTHERS
+    return Waits(only=frozenset(facts.owners))

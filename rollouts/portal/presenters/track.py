@@ -1,14 +1,16 @@
-"""The phase track, the same shape in a row and on the page: done, now, drifting, skipped, still to come."""
+"""The phase track as drawn, the same shape in a row and on the page: done, now, drifting, skipped, still to come."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
-from ...rules.expected import Audience, Drift
-from ...rules.facts import PhaseFacts, RolloutFacts
-from ...rules.machine import IN_FLIGHT, PhaseState
+from ...rules.expected import Drift
+from ...rules.facts import RolloutFacts
+from ...rules.machine import state_in_words
 from ...rules.ramp import Ramp
+from ...rules.track import Look, Stretch, stretches
+from ...rules.words import joined, say
 
 WIDTH = 500.0
 GAP = 5.0
@@ -17,7 +19,7 @@ RAMP_WEIGHT = 2.6
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One phase as drawn, in units of the picture; ``look`` is done, now, off, skip, back or rest."""
+    """One phase as drawn, in units of the picture."""
 
     x: float
     width: float
@@ -70,59 +72,35 @@ def step_ticks(ramp: Ramp | None, step: int | None) -> tuple[StepTick, ...]:
 
 
 def track(facts: RolloutFacts, drift: Drift) -> Track:
-    """The rollout's phases side by side; a phase by percentage is wider, its steps are cuts."""
-    weights = [RAMP_WEIGHT if phase.opening.ramp else 1.0 for phase in facts.phases]
+    """The rollout's phases side by side."""
+    return drawn(stretches(facts, drift))
+
+
+def drawn(phases: tuple[Stretch, ...]) -> Track:
+    return Track(shapes(phases), joined(map(_words, phases), "; "))
+
+
+@lru_cache(maxsize=4096)
+def shapes(phases: tuple[Stretch, ...]) -> tuple[Part, ...]:
+    """A phase by percentage is wider, its steps are cuts."""
+    weights = [RAMP_WEIGHT if phase.is_ramp else 1.0 for phase in phases]
     unit = (WIDTH - GAP * (len(weights) - 1)) / sum(weights)
     parts, x = [], 0.0
-    for phase, weight in zip(facts.phases, weights, strict=True):
-        parts.append(_part(phase, x, unit * weight, facts, drift))
-        x += unit * weight + GAP
-    return Track(tuple(parts), "; ".join(_words(phase) for phase in facts.phases))
-
-
-def _part(phase: PhaseFacts, x: float, width: float, facts: RolloutFacts, drift: Drift) -> Part:
-    share = _share(phase)
-    look = "rest"
-    if phase.state == PhaseState.COMPLETED:
-        look = "done"
-    elif phase.state in IN_FLIGHT:
-        look = "now"
-        if drift not in (Drift.NONE, Drift.BEHIND) and phase.state in (PhaseState.ACTIVE, PhaseState.PAUSED):
-            look, share = "off", _read_share(phase, facts, share)
-    elif phase.state == PhaseState.SKIPPED:
-        look = "skip"
-    elif phase.state == PhaseState.ROLLED_BACK:
-        look = "back"
-    steps = phase.opening.ramp.steps[:-1] if phase.opening.ramp and look in ("now", "off", "rest") else ()
-    cuts = tuple(round(x + width * step.percentage / 100, 1) for step in steps)
-    hatches = _every(x, width, 8.0) if look == "skip" else ()
-    return Part(round(x, 1), round(width, 1), look, round(width * share, 1), cuts, hatches)
-
-
-def _share(phase: PhaseFacts) -> float:
-    if phase.state == PhaseState.COMPLETED:
-        return 1.0
-    if phase.state not in (PhaseState.ACTIVE, PhaseState.PAUSED):
-        return 0.0
-    return (phase.opening.step or 0) / 100 if phase.opening.audience is Audience.PERCENTAGE else 1.0
-
-
-def _read_share(phase: PhaseFacts, facts: RolloutFacts, expected: float) -> float:
-    read = facts.reading.exposure
-    if phase.opening.audience is not Audience.PERCENTAGE or read is None:
-        return expected
-    return read.least_reach
+    for phase, weight in zip(phases, weights, strict=True):
+        width = unit * weight
+        cuts = tuple(round(x + width * percentage / 100, 1) for percentage in phase.cuts)
+        hatches = _every(x, width, 8.0) if phase.look is Look.SKIP else ()
+        parts.append(Part(round(x, 1), round(width, 1), phase.look, round(width * phase.share, 1), cuts, hatches))
+        x += width + GAP
+    return tuple(parts)
 
 
 def _every(x: float, width: float, distance: float) -> tuple[float, ...]:
     return tuple(round(x + distance * n, 1) for n in range(int(width // distance)))
 
 
-def _words(phase: PhaseFacts) -> str:
-    at = f", {phase.opening.step} %" if phase.opening.step and phase.state in IN_FLIGHT else ""
-    return f"{phase.title}: {str(phase.state).replace('_', ' ')}{at}"
-
-
-def where(phases: Iterable[PhaseFacts]) -> PhaseFacts | None:
-    """The phase that the rollout stands in: the first that is neither completed nor skipped."""
-    return next((p for p in phases if p.state not in (PhaseState.COMPLETED, PhaseState.SKIPPED)), None)
+def _words(phase: Stretch) -> str:
+    state = state_in_words(phase.state)
+    if phase.step:
+        return say("{phase}: {state}, {step} %", phase=phase.title, state=state, step=phase.step)
+    return say("{phase}: {state}", phase=phase.title, state=state)

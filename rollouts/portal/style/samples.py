@@ -30,7 +30,7 @@ def samples() -> tuple[Sample, ...]:
         Sample("Notice", "style/notice.html", tuple((look or "plain", {"look": look}) for look in LOOKS)),
         Sample("Card, empty card", "style/card.html", (("all", {}),)),
         Sample("Age", "style/age.html", tuple((words, {"moment": at}) for words, at in _moments(now))),
-        Sample("Phase track", "components/phase_track.html", tuple(_tracks())),
+        Sample("Phase track", "style/phase_track.html", tuple(_tracks())),
         Sample("Blockers", "components/blockers.html", (("open and done", {"checks": _checks()}),)),
         Sample("Request", "components/request.html", tuple(_requests(now))),
     )

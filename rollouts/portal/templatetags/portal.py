@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from django import template
 from django.utils.formats import date_format
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime
 from django.utils.translation import gettext
 
@@ -17,6 +18,7 @@ from ...rules.blockers import in_words
 from ...rules.words import say
 from ...rules.words import spoken as in_readers_language
 from ..presenters import history
+from ..presenters.track import Part, Track
 
 register = template.Library()
 
@@ -34,6 +36,47 @@ def age(moment: datetime | None, missing: str = "") -> SafeString | str:
         on_paper(moment),
         gone,
     )
+
+
+@register.simple_tag
+def since(moment: datetime) -> SafeString:
+    """«since 14:02», with the day where it is not today."""
+    here, today = localtime(moment), localtime(clock.now()).date()
+    said = f"{here:%H:%M}" if here.date() == today else f"{here:%-d %b %H:%M}"
+    time = format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), exactly(moment), said)
+    return format_html(gettext("since {}"), time)
+
+
+@register.simple_tag
+def phase_track(track: Track, look: str = "") -> SafeString:
+    """The portal's emblem as a picture, with its words for those who can't see it."""
+    return format_html(
+        '<svg class="track {}" viewBox="0 0 {} 10" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>',
+        look,
+        round(track.width),
+        track.words,
+        _shapes(track.parts),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _shapes(parts: tuple[Part, ...]) -> SafeString:
+    return mark_safe("".join(map(_shape, parts)))  # noqa: S308 (numbers and names of looks, all our own)
+
+
+def _shape(part: Part) -> str:
+    bar = 'x="{:g}" y="{}" width="{:g}" height="{}" rx="{}"'
+    whole = bar.format(part.x, 0, part.width, 10, 3)
+    ground = {
+        "now": f'<rect class="now-ground" {whole}/>',
+        "off": f'<rect class="now-ground" {whole}/>',
+        "back": f'<rect class="back" {bar.format(part.x, 3, part.width, 4, 2)}/>',
+        "skip": "",
+    }.get(part.look, f'<rect class="ground" {whole}/>')
+    filled = f'<rect class="{part.look}" {bar.format(part.x, 0, part.filled, 10, 3)}/>' if part.filled else ""
+    cuts = "".join(f'<line class="cut" x1="{cut:g}" x2="{cut:g}" y1="0" y2="10"/>' for cut in part.cuts)
+    hatches = "".join(f'<line class="skip" x1="{x:g}" x2="{x + 4:g}" y1="10" y2="0"/>' for x in part.hatches)
+    return ground + filled + cuts + hatches
 
 
 @register.simple_tag

@@ -1,43 +1,154 @@
-"""``/``: every rollout on a line, grouped by who must act."""
+"""``/``: every rollout on a line or on the board, the views that people keep of it, and the same as a file."""
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_safe
+import csv
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST, require_safe
 
 from ...audit.actor import Actor
-from ...models import Rollout, clock
+from ...models import PortfolioLine, clock
 from ...rules.health import Health
-from ...rules.next_action import Turn
-from ...services import locks
-from ..filters import RolloutFilter, providers
-from ..presenters import portfolio as present
+from ...services import lines, views
+from ...services.refusals import Refused
+from .. import listing
+from ..filters import STATES, LineFilter, owners, phases, providers
+from ..presenters.portfolio import Row
 
-#: What the sentence on top links to: just those rows.
-SHOW = {
-    "yours": lambda row: row.next.turn is Turn.YOURS and not row.is_overdue and not row.is_over,
-    "drifting": lambda row: row.health is Health.DRIFTING,
-    "overdue": lambda row: row.is_overdue,
-    "reviews": lambda row: row.debts_overdue > 0,
+GROUPS = {
+    "": gettext_lazy("who must act"),
+    "health": gettext_lazy("health"),
+    "phase": gettext_lazy("phase"),
+    "owner": gettext_lazy("owner"),
+    "provider": gettext_lazy("provider"),
+    "none": gettext_lazy("nothing"),
 }
+SORTS = {
+    "urgency": gettext_lazy("urgency"),
+    "since": gettext_lazy("longest in phase"),
+    "title": gettext_lazy("title"),
+    "phase": gettext_lazy("phase"),
+    "owner": gettext_lazy("owner"),
+    "provider": gettext_lazy("provider"),
+}
+COLUMNS = (
+    "rollout", "title", "model", "baseline", "provider", "flag", "state", "phase", "standing", "health", "expected",
+    "read", "read_at", "next", "detail", "waits_for", "since", "days_in_phase", "usual", "owners", "url",
+)  # fmt: skip
 
 
 @require_safe
 def portfolio(request: HttpRequest) -> HttpResponse:
-    viewer, now = Actor.of(request.user), clock.now()
-    chosen = RolloutFilter(request.GET, queryset=Rollout.objects.whole())
-    holding = locks.standing(now)
-    rows = [present.row(rollout, viewer, now, holding) for rollout in chosen.qs]
-    show = SHOW.get(request.GET.get("show", ""))
-    shown = [row for row in rows if show(row)] if show else rows
-    context = {
+    viewer, now, asked = Actor.of(request.user), clock.now(), request.GET
+    lines.bring_up_to_date()
+    chosen = LineFilter(asked, queryset=PortfolioLine.objects.all(), request=request)
+    group = asked.get("group", "") if asked.get("group") in GROUPS else ""
+    sort = asked.get("sort", "") if asked.get("sort") in SORTS else "urgency"
+    is_board = asked.get("view") == "board"
+    known_phases = phases()
+    context: dict[str, Any] = {
         "filter": chosen,
+        "states": STATES,
         "providers": providers(),
-        "groups": present.groups(shown),
-        "summary": present.summary(rows),
-        "shown": len(shown),
-        "is_filtered": bool(request.GET),
-        "show": request.GET.get("show", ""),
+        "owners": owners(viewer, asked.get("owner", "")[:150]),
+        "phases": known_phases,
+        "healths": [(kind.value, kind.words) for kind in Health if kind is not Health.OVER],
+        "summary": listing.summary(viewer, now),
+        "most_counted": listing.MOST_COUNTED,
+        "is_filtered": any(value for key, value in asked.items() if key in views.KEPT),
+        "group": group,
+        "group_choices": GROUPS.items(),
+        "sort": sort,
+        "sort_choices": SORTS.items(),
+        "is_board": is_board,
+        "saved": views.of(viewer),
+        "query": request.META.get("QUERY_STRING", ""),
     }
+    if is_board:
+        context["groups"] = listing.board(chosen.qs, known_phases, now)
+    else:
+        after = _whole_number(asked.get("after", ""))
+        if group:
+            context["listing"] = listing.by_field(chosen.qs, group, sort, after, now)
+        else:
+            context["listing"] = listing.by_turn(chosen.qs, viewer, sort, after, now)
+        context["groups"] = context["listing"].groups
     return render(request, "portal/portfolio.html", context)
+
+
+@require_safe
+def export(request: HttpRequest) -> StreamingHttpResponse:
+    """The same selection as a file, all of its rows; headings and words are English, times are UTC."""
+    now = clock.now()
+    while lines.bring_up_to_date():
+        pass
+    chosen = LineFilter(request.GET, queryset=PortfolioLine.objects.all(), request=request)
+    answer = StreamingHttpResponse(_written(listing.everything(chosen.qs, now), now, request), content_type="text/csv")
+    answer["Content-Disposition"] = f'attachment; filename="rollouts-{now:%Y-%m-%d}.csv"'
+    return answer
+
+
+class _Echo:
+    """What csv writes, handed on at once."""
+
+    def write(self, value: str) -> str:
+        return value
+
+
+def _written(rows: Iterator[Row], now: datetime, request: HttpRequest) -> Iterator[str]:
+    writer = csv.writer(_Echo())
+    yield writer.writerow(COLUMNS)
+    for one in rows:
+        values = (
+            one.slug, one.title, one.model, one.baseline, one.provider, one.flag, one.state, one.phase,
+            "; ".join([one.where, *one.details]), one.health, one.expected, one.read, _utc(one.read_at), one.next_words,
+            one.next_detail, one.who, _utc(one.since), f"{(now - one.since).total_seconds() / 86_400:.1f}", one.usual,
+            ", ".join(one.owners), request.build_absolute_uri(one.url),
+        )  # fmt: skip
+        yield writer.writerow([_harmless(str(value)) for value in values])
+
+
+def _harmless(cell: str) -> str:
+    """A spreadsheet takes what begins so for a formula."""
+    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
+
+
+def _utc(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else ""
+
+
+@require_POST
+def keep_view(request: HttpRequest) -> HttpResponse:
+    by, query = Actor.of(request.user), request.POST.get("query", "")
+    try:
+        view = views.keep(request.POST.get("name", ""), query, by=by, shared=request.POST.get("shared") == "yes")
+    except Refused as refused:
+        messages.error(request, str(refused))
+        return HttpResponseRedirect(f"{reverse('portal:portfolio')}?{query.removeprefix('?')[:2000]}")
+    messages.success(request, _("You kept the view %(name)s.") % {"name": view.name})
+    return HttpResponseRedirect(f"{reverse('portal:portfolio')}?{view.query}")
+
+
+@require_POST
+def remove_view(request: HttpRequest, pk: int) -> HttpResponse:
+    by = Actor.of(request.user)
+    view = get_object_or_404(views.of(by), pk=pk)
+    try:
+        views.remove(view, by=by)
+    except Refused as refused:
+        return render(request, "403.html", {"words": str(refused)}, status=403)
+    messages.success(request, _("You removed the view %(name)s.") % {"name": view.name})
+    return HttpResponseRedirect(reverse("portal:portfolio"))
+
+
+def _whole_number(written: str) -> int | None:
+    return int(written) if written.isdecimal() and len(written) < 15 else None

@@ -14,7 +14,7 @@ from ...rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from ...rules.words import later, say, spoken
 from ...services import checklist, facts, overrides, rehearsal, transitions
 from ...services.refusals import Refused
-from ..presenters import portfolio, rollout_page
+from ..presenters import rollout_page
 
 
 def _whole(slug: str) -> Rollout:
@@ -23,8 +23,7 @@ def _whole(slug: str) -> Rollout:
 
 def _page(request: HttpRequest, slug: str, refused: Refused | None = None, what: str = "") -> HttpResponse:
     whole, viewer, now = _whole(slug), Actor.of(request.user), clock.now()
-    overdue = portfolio.overdue_since(whole, facts.for_rollout(whole, now), now)
-    page = rollout_page.build(whole, viewer, now, is_overdue=overdue is not None)
+    page = rollout_page.build(whole, viewer, now)
     status = 200
     blockers = []
     if refused is not None:
@@ -35,7 +34,7 @@ def _page(request: HttpRequest, slug: str, refused: Refused | None = None, what:
         "rollout": whole,
         "refused": blockers,
         "refused_what": what,
-        "overdue": overdue,
+        "overdue": page.facts.is_overdue,
         "now": now,
         "may_review": any(viewer.person.has(role) for role in overrides.REVIEWERS),
     }

@@ -1,0 +1,157 @@
+"""What the portfolio shows of each rollout, worked out ahead, so that a page costs the same however many there are.
+
+No history: a line follows from the rollout and is made anew whenever something that it rests on has changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+from django.db.models import Case, Exists, F, OuterRef, Q, When
+from django.db.models.functions import Coalesce, Greatest
+
+from ..rules.expected import Presence
+from ..rules.health import Health
+from ..rules.machine import Role
+from ..rules.people import Person
+from .ledger import Change
+from .rollouts import Rollout
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+#: Where a change of this kind shows: the lines whose rollouts are reached so.
+REACHES = {
+    "rollouts.AIModel": ("rollout__ai_model", "rollout__baseline"),
+    "rollouts.FeatureFlag": ("rollout__flag",),
+    "rollouts.TrackedIssue": ("rollout__issue_links__issue",),
+    "rollouts.PlanTemplate": ("rollout__template",),
+}
+#: A change of one of these may show on every open line.
+REACHES_ALL = frozenset(
+    {
+        "auth.User",
+        "auth.Group",
+        "rollouts.ChangeLock",
+        "rollouts.LockCalendar",
+        "rollouts.IncidentSource",
+        "rollouts.GitLabActor",
+        "rollouts.GitLabInstance",
+    }
+)
+#: Health that holds only while the newest reading is fresh.
+NEEDS_FRESH = (Health.AS_PLANNED, Health.OVERDUE)
+
+
+class LineQuerySet(models.QuerySet["PortfolioLine"]):
+    def due(self, now: datetime) -> LineQuerySet:
+        """Those that must be worked out anew."""
+        return self.filter(due_at__lte=now)
+
+    def look_again(self, rollout: Rollout | None, changes: Iterable[Change], now: datetime) -> None:
+        """Something was changed: the lines where it may show are worked out anew before they are shown again."""
+        if rollout is not None and not self.filter(rollout=rollout).update(due_at=now):
+            self.create(rollout=rollout, title=rollout.title, since=now, due_at=now)
+        by_label: dict[str, list[Any]] = {}
+        for change in changes:
+            by_label.setdefault(change.label, []).append(change.pk)
+        touched = Q()
+        for label, pks in by_label.items():
+            for path in REACHES.get(label, ()):
+                touched |= Q(**{f"{path}__in": pks})
+        if by_label.keys() & REACHES_ALL:
+            touched = ~Q(place=PortfolioLine.Place.OVER)
+        if touched:
+            # Locked in one order, so that two deeds that touch the same lines can't wait for each other.
+            locked = self.select_for_update().filter(pk__in=self.filter(touched).values("pk")).order_by("pk")
+            self.filter(pk__in=list(locked.values_list("pk", flat=True))).update(due_at=now)
+
+    def waiting_for(self, person: Person) -> LineQuerySet:
+        """Open lines whose next thing this person can do."""
+        never = LineWait.objects.filter(line=OuterRef("pk"), who=f"!{person.identity}")
+        admitted = LineWait.objects.filter(who__in=tokens_of(person)).values("line")
+        return self.filter(Q(pk__in=admitted), ~Exists(never), place=PortfolioLine.Place.WAITS)
+
+    def with_reading(self) -> LineQuerySet:
+        """Annotated with when the flag was read last, None where it never was (``FeatureFlag.latest``)."""
+        flag = "rollout__flag"
+        scope = Case(
+            When(**{f"{flag}__project": None}, then=F(f"{flag}__instance__flags_read_at")),
+            default=F(f"{flag}__project__flags_read_at"),
+        )
+        reading = F(f"{flag}__reading__read_at")
+        never = When(Q(**{f"{flag}__presence": Presence.UNREAD}) | Q(**{f"{flag}__reading": None}), then=None)
+        return self.annotate(read_at=Case(never, default=Greatest(reading, Coalesce(scope, reading))))
+
+    def in_health(self, health: Health, now: datetime, freshness: timedelta) -> LineQuerySet:
+        """Those whose health is this one now: what is not fresh is not known."""
+        old = Q(read_at=None) | Q(read_at__lt=now - freshness)
+        lines = self.with_reading()
+        if health is Health.STALE:
+            return lines.filter(old, health__in=NEEDS_FRESH)
+        return lines.filter(health=health).exclude(old) if health in NEEDS_FRESH else lines.filter(health=health)
+
+
+class PortfolioLine(models.Model):
+    """One rollout as the portfolio shows it; ``content`` holds words and the track, to be said in any language."""
+
+    class Place(models.TextChoices):
+        """What groups lines: it waits for somebody, it runs by itself, its flag is overdue for clean-up, it is over."""
+
+        WAITS = "waits"
+        RUNS = "runs"
+        OVERDUE = "overdue"
+        OVER = "over"
+
+    rollout = models.OneToOneField(Rollout, on_delete=models.CASCADE, related_name="line")
+    place = models.CharField(max_length=10, choices=Place.choices, default=Place.WAITS)
+    health = models.CharField(max_length=20, default=Health.AS_PLANNED.value, help_text="While the reading is fresh.")
+    urgency = models.PositiveSmallIntegerField(default=0, help_text="What needs eyes most comes first.")
+    since = models.DateTimeField(help_text="Since when it stands where it stands.")
+    phase = models.CharField(max_length=50, blank=True)
+    phase_title = models.CharField(max_length=100, blank=True)
+    phase_position = models.PositiveSmallIntegerField(default=0)
+    title = models.CharField(max_length=200)
+    provider = models.CharField(max_length=100, blank=True)
+    owner = models.CharField(max_length=150, blank=True)
+    owners = models.TextField(blank=True, help_text="All owners, each between line breaks.")
+    search = models.TextField(blank=True, help_text="What a search looks at, in small letters.")
+    reviews_due_at = models.DateTimeField(null=True, blank=True, help_text="When the first open review is due.")
+    content = models.JSONField(default=dict)
+    due_at = models.DateTimeField(null=True, db_index=True, help_text="When it must be worked out anew.")
+
+    objects = LineQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("urgency", "since", "pk")
+        indexes = [
+            models.Index(fields=("place", "urgency", "since", "id"), name="line_by_urgency"),
+            models.Index(fields=("health", "place"), name="line_by_health"),
+            models.Index(fields=("reviews_due_at",), name="line_by_review"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class LineWait(models.Model):
+    """For whom a line waits: ``role:manager``, ``group:release``, ``manager:mia`` (an owner), never for ``!mia``."""
+
+    line = models.ForeignKey(PortfolioLine, on_delete=models.CASCADE, related_name="waits")
+    who = models.CharField(max_length=200)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=("who", "line"), name="a_line_waits_once_for_each")]
+
+    def __str__(self) -> str:
+        return self.who
+
+
+def tokens_of(person: Person) -> list[str]:
+    """What ``LineWait`` may call this person; an admin has every role."""
+    roles = [role for role in Role if role in person.roles or Role.ADMIN in person.roles]
+    named = [token for role in roles for token in (f"role:{role}", f"{role}:{person.name}")]
+    return named + [f"group:{group}" for group in sorted(person.groups)]

@@ -1,0 +1,72 @@
+"""The phase track as facts: how each phase looks in the portal's one emblem, wherever it is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .expected import Audience, Drift
+from .facts import PhaseFacts, RolloutFacts
+from .machine import IN_FLIGHT, LIVE, PhaseState
+
+
+class Look(StrEnum):
+    """Done, now, drifting (off), skipped, rolled back, still to come (rest)."""
+
+    DONE = "done"
+    NOW = "now"
+    OFF = "off"
+    SKIP = "skip"
+    BACK = "back"
+    REST = "rest"
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """One phase of the track: ``share`` of it is filled (0 to 1), ``cuts`` are the percentages of its steps."""
+
+    title: str
+    state: str
+    step: int | None
+    look: Look
+    share: float
+    is_ramp: bool
+    cuts: tuple[int, ...] = ()
+
+
+def stretches(facts: RolloutFacts, drift: Drift) -> tuple[Stretch, ...]:
+    """Every phase in order."""
+    return tuple(_stretch(phase, facts, drift) for phase in facts.phases)
+
+
+def _stretch(phase: PhaseFacts, facts: RolloutFacts, drift: Drift) -> Stretch:
+    opening, share, look = phase.opening, _share(phase), Look.REST
+    if phase.state == PhaseState.COMPLETED:
+        look = Look.DONE
+    elif phase.state in IN_FLIGHT:
+        look = Look.NOW
+        if drift not in (Drift.NONE, Drift.BEHIND) and phase.state in LIVE:
+            look, share = Look.OFF, _read_share(phase, facts, share)
+    elif phase.state == PhaseState.SKIPPED:
+        look = Look.SKIP
+    elif phase.state == PhaseState.ROLLED_BACK:
+        look = Look.BACK
+    shows_steps = opening.ramp is not None and look in (Look.NOW, Look.OFF, Look.REST)
+    cuts = tuple(step.percentage for step in opening.ramp.steps[:-1]) if opening.ramp and shows_steps else ()
+    step = opening.step if phase.state in IN_FLIGHT else None
+    return Stretch(phase.title, str(phase.state), step, look, share, opening.ramp is not None, cuts)
+
+
+def _share(phase: PhaseFacts) -> float:
+    if phase.state == PhaseState.COMPLETED:
+        return 1.0
+    if phase.state not in (PhaseState.ACTIVE, PhaseState.PAUSED):
+        return 0.0
+    return (phase.opening.step or 0) / 100 if phase.opening.audience is Audience.PERCENTAGE else 1.0
+
+
+def _read_share(phase: PhaseFacts, facts: RolloutFacts, expected: float) -> float:
+    read = facts.reading.exposure
+    if phase.opening.audience is not Audience.PERCENTAGE or read is None:
+        return expected
+    return read.least_reach

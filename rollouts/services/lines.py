@@ -1,0 +1,190 @@
+"""The portfolio's lines: worked out from the facts, kept until something that they rest on changes or its time comes.
+
+A deed marks the lines that it touches as due in its own transaction (``models.lines``); whoever shows lines, and a job,
+works out what is due first. So a line is never older than what it tells, and a page never works out more than is due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, time, timedelta
+from statistics import median
+from typing import Any
+
+from django.db import transaction
+
+from ..models import LineWait, Phase, PortfolioLine, Rollout, clock
+from ..rules import health
+from ..rules.expected import Drift
+from ..rules.facts import PhaseFacts, RolloutFacts
+from ..rules.health import Health
+from ..rules.machine import LIVE, PhaseState, RolloutState
+from ..rules.next_action import NextAction, Waits, next_action
+from ..rules.track import stretches
+from ..rules.words import packed
+from . import facts as facts_of
+from .locks import Locks, standing
+
+Place = PortfolioLine.Place
+#: The rules are asked with a reading that is never too old: whether it is, is seen when the line is shown.
+ALWAYS = timedelta(days=36_500)
+#: So long at most a line is trusted that waits for time or for somebody: what nobody foresaw is seen then.
+TRUSTED = timedelta(minutes=30)
+URGENCY = {kind: rank for rank, kind in enumerate(Health)}
+#: How many phases that ended lately say how long a phase usually takes.
+LATELY = 300
+BATCH = 100
+OVER = (RolloutState.CLOSED, RolloutState.ABANDONED)
+
+
+def bring_up_to_date(*, most: int = BATCH, among: Iterable[int] | None = None) -> int:
+    """Work out lines that are due, so many at most, and how many there were.
+
+    ``among`` are lines by key. Two at once share the work: each takes what the other has not.
+    """
+    now = clock.now()
+    due = PortfolioLine.objects.due(now)
+    if among is not None:
+        due = due.filter(pk__in=list(among))
+    if not due.exists():
+        return 0
+    with transaction.atomic():
+        # A deed that touches one of these waits here, and marks it as due again after us.
+        lines = {line.rollout_id: line for line in due.select_for_update(skip_locked=True).order_by("pk")[:most]}
+        holding, usual = standing(now), usual_lengths()
+        waits: list[LineWait] = []
+        for rollout in Rollout.objects.whole().filter(pk__in=list(lines)):
+            line = lines[rollout.pk]
+            waits += [LineWait(line=line, who=who) for who in _work_out(line, rollout, now, holding, usual)]
+        fields = [field.name for field in PortfolioLine._meta.concrete_fields if field.name not in ("id", "rollout")]
+        PortfolioLine.objects.bulk_update(lines.values(), fields)
+        LineWait.objects.filter(line__in=list(lines.values())).delete()
+        LineWait.objects.bulk_create(waits)
+    return len(lines)
+
+
+def usual_lengths() -> dict[tuple[int, str], float]:
+    """Seconds that a phase usually takes, by template and name: the median of those that ended lately."""
+    lengths: dict[tuple[int, str], list[float]] = {}
+    ended = Phase.objects.filter(state=PhaseState.COMPLETED).order_by("-completed_at")
+    rows = ended.values_list("rollout__template_id", "name", "started_at", "completed_at")[:LATELY]
+    for template, name, started_at, completed_at in rows:
+        if started_at and completed_at:
+            lengths.setdefault((template, name), []).append((completed_at - started_at).total_seconds())
+    return {key: median(found) for key, found in lengths.items()}
+
+
+def _work_out(
+    line: PortfolioLine, rollout: Rollout, now: datetime, locks: Locks, usual: Mapping[tuple[int, str], float]
+) -> list[str]:
+    """Fill a line from a rollout loaded whole; for whom it waits."""
+    facts = replace(facts_of.for_rollout(rollout, now, locks), freshness=ALWAYS)
+    state, current, step = health.judge(facts), facts.current, next_action(facts)
+    row = next((p for p in facts_of.newest_attempts(rollout) if current and p.name == current.name), None)
+    is_over = rollout.state in OVER
+    line.place = (
+        Place.OVER if is_over else Place.OVERDUE if facts.is_overdue else Place.WAITS if step.waits else Place.RUNS
+    )
+    line.health, line.urgency = state.health, URGENCY[state.health]
+    line.since = _since(rollout, row)
+    line.phase, line.phase_title = (current.name, current.title) if current and not is_over else ("", "")
+    line.phase_position = row.position if row else 999
+    line.title, line.provider = rollout.title, rollout.ai_model.provider
+    owners = rollout.owners or [rollout.created_by]
+    line.owner, line.owners = owners[0][:150], "\n".join(["", *owners, ""])
+    model, baseline = rollout.ai_model, rollout.baseline
+    line.search = " ".join(
+        [rollout.title, rollout.slug, rollout.flag.name, model.name, model.slug, baseline.name if baseline else ""]
+    ).lower()
+    debts = [o for p in rollout.phases.all() for o in p.overrides.all() if o.reviewed_at is None]
+    line.reviews_due_at = min((debt.due_at for debt in debts), default=None)
+    line.content = {
+        "baseline": str(baseline) if baseline else "",
+        "flag": rollout.flag.name,
+        "model": str(model),
+        "state": rollout.state,
+        "ended_at": _moment(rollout.closed_at or rollout.abandoned_at or rollout.completed_at),
+        "track": [asdict(stretch) for stretch in stretches(facts, state.drift)],
+        "debts": len(debts),
+        "next": [packed(step.words), packed(step.detail)],
+        "verb": step.verb,
+        "who": packed(step.waits.words) if step.waits else "",
+        "until": _moment(step.until),
+        "expected": packed(facts.expected.words),
+        "read": packed(facts.reading.words),
+        "exposure": packed(_exposure(facts, state)),
+        "nobody": facts.expected.is_nobody,
+        "drift_since": _moment(rollout.drift_since) if state.drift is not Drift.NONE else None,
+        "usual": usual.get((rollout.template_id, current.name)) if current else None,
+        "is_live": current is not None and current.state in LIVE,
+        **(_standing_at(facts, current) if current and not is_over else {}),
+    }
+    line.due_at = None if is_over else min(_edges(facts, current, step, locks, now))
+    return _tokens(step.waits) if line.place == Place.WAITS else []
+
+
+def _standing_at(facts: RolloutFacts, phase: PhaseFacts) -> dict[str, Any]:
+    """The phase and step that it stands in; for a phase to come, how much of its checklist is done."""
+    opening = phase.opening
+    told: dict[str, Any] = {"phase": phase.title, "phase_state": str(phase.state)}
+    if opening.ramp and phase.state in LIVE and opening.step:
+        told |= {
+            "step": opening.step,
+            "step_number": opening.ramp.number(opening.step),
+            "steps": len(opening.ramp.steps),
+            "confirmed_at": _moment(phase.confirmed_at),
+            "soak": opening.ramp.at(opening.step).soak.total_seconds(),
+        }
+    elif phase.state in LIVE:
+        told |= {"confirmed_at": _moment(phase.confirmed_at), "soak": phase.final_soak.total_seconds()}
+    elif phase.state == PhaseState.PLANNED:
+        mine = [i for i in facts.items if i.required and i.gate == "start" and i.phase in (None, phase.name)]
+        told |= {"items_done": sum(i.verdict.satisfied for i in mine), "items": len(mine)}
+    told["skipped"] = [each.title for each in facts.phases if each.state == PhaseState.SKIPPED]
+    return told
+
+
+def _exposure(facts: RolloutFacts, state: health.State) -> str:
+    if state.health in (Health.DRIFTING, Health.WAITING):
+        return state.words
+    read = facts.reading.exposure
+    return facts.reading.words if read is None or not read.is_nobody else ""
+
+
+def _since(rollout: Rollout, phase: Phase | None) -> datetime:
+    """From when it stands in its phase; before that, from when its phase was last asked for or approved."""
+    if phase is None:
+        return rollout.closed_at or rollout.abandoned_at or rollout.completed_at or rollout.created_at
+    moments = (phase.ended_at, phase.started_at, phase.approved_at, phase.requested_at)
+    return next(filter(None, moments), rollout.created_at)
+
+
+def _edges(
+    facts: RolloutFacts, phase: PhaseFacts | None, step: NextAction, locks: Locks, now: datetime
+) -> list[datetime]:
+    """When the line may say something else, though nobody does anything."""
+    found = [now + TRUSTED, locks.changes_at, step.until]
+    if phase is not None and phase.request is not None:
+        found.append(phase.request.expires_at)
+    if phase is not None and phase.confirmed_at is not None:
+        soak = phase.final_soak
+        if phase.opening.ramp and phase.opening.step:
+            soak = phase.opening.ramp.at(phase.opening.step).soak
+        found.append(phase.confirmed_at + soak)
+    if facts.lifetime_ends is not None:
+        found.append(datetime.combine(facts.lifetime_ends + timedelta(days=1), time(), UTC))
+    return [moment for moment in found if moment is not None and moment > now]
+
+
+def _tokens(waits: Waits | None) -> list[str]:
+    if waits is None:
+        return []
+    if waits.only:
+        return sorted(f"{role}:{name}" for role in waits.roles for name in waits.only)
+    admitted = {f"role:{role}" for role in waits.roles} | {f"group:{name}" for name in waits.groups} | {"role:admin"}
+    return sorted(admitted | {f"!{name}" for name in waits.never})
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

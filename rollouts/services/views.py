@@ -1,0 +1,59 @@
+"""Views of the portfolio that people keep: everybody for themselves, managers for all."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl, urlencode
+
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
+
+from ..audit.actor import Actor
+from ..audit.deeds import deed
+from ..models import SavedView, clock
+from ..rules.blockers import Blocker
+from ..rules.machine import Role
+from .refusals import refuse_if
+
+#: So many views one person may keep: more is no choice any more.
+MOST = 30
+#: What of an address makes a view; where a page begins does not.
+KEPT = ("q", "state", "provider", "owner", "phase", "health", "show", "group", "sort", "view")
+
+
+def of(by: Actor) -> QuerySet[SavedView]:
+    """The person's own views and those that are shared, by name."""
+    return SavedView.objects.filter(Q(person=by.user) | Q(shared=True)).select_related("person")
+
+
+def keep(name: str, query: str, *, by: Actor, shared: bool = False) -> SavedView:
+    """Keep a view under a name, or keep another one under the same name. Raises ``Refused``."""
+    name, query = " ".join(name.split()), _kept(query)
+    found = []
+    if not 1 <= len(name) <= 60:
+        found.append(Blocker("name", _("Give the view a name of 1 to 60 characters.")))
+    if len(query) > 1000:
+        found.append(Blocker("query", _("This view is too long to be kept: take a filter away.")))
+    if shared and not by.person.has(Role.MANAGER):
+        found.append(Blocker("role", _("Sharing a view takes the role manager.")))
+    with deed("view.keep", by=by) as doing:
+        view = SavedView.objects.select_for_update().filter(person=by.user, name=name).first()
+        if view is None and SavedView.objects.filter(person=by.user).count() >= MOST:
+            found.append(Blocker("too_many", _("You keep %(most)d views already: remove one first.") % {"most": MOST}))
+        refuse_if(found)
+        doing.about = view = view or SavedView(person=by.user, name=name, created_at=clock.now())
+        view.query, view.shared = query, shared
+        view.save()
+    return view
+
+
+def remove(view: SavedView, *, by: Actor) -> None:
+    """Its owner may, and an admin. Raises ``Refused``."""
+    if view.person_id != by.user.pk and not by.person.has(Role.ADMIN):
+        refuse_if([Blocker("role", _("Only who keeps a view can remove it, and an admin."))])
+    with deed("view.remove", by=by, about=view):
+        view.delete()
+
+
+def _kept(query: str) -> str:
+    pairs = parse_qsl(query.removeprefix("?")[:5000])
+    return urlencode([(key, value[:200]) for key, value in pairs if key in KEPT and value])
