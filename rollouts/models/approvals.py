@@ -11,7 +11,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMField, transition
 
-from ..rules.approvals import STANDING, RequestState
+from ..rules.approvals import REQUEST_WORDS, STANDING, RequestState
 from .guarded import GuardedModel, GuardedQuerySet
 from .ledger import AuditedModel
 from .phases import Phase
@@ -21,6 +21,9 @@ R = RequestState
 
 class ApprovalIsProtected(RuntimeError):
     """Somebody tried to write an approval that nobody gave, or that does not count."""
+
+
+STATES = [(state.value, words) for state, words in REQUEST_WORDS.items()]
 
 
 class ApprovalRequest(GuardedModel):
@@ -34,7 +37,12 @@ class ApprovalRequest(GuardedModel):
     phase = models.ForeignKey(Phase, on_delete=models.PROTECT, related_name="requests")
     is_start = models.BooleanField(help_text=_("For the start of the phase; otherwise for one step of its ramp."))
     percentage = models.PositiveSmallIntegerField(null=True, blank=True, help_text=_("To which percentage of actors."))
-    state = FSMField(choices=[(s.value, s.value) for s in R], default=R.OPEN, protected=True, db_index=True)
+    state = FSMField(
+        choices=[(state.value, words) for state, words in REQUEST_WORDS.items()],
+        default=R.OPEN,
+        protected=True,
+        db_index=True,
+    )
     requested_by = models.CharField(max_length=150)
     requested_at = models.DateTimeField()
     expires_at = models.DateTimeField(help_text=_("What is not used by then must be asked for again."))

@@ -17,7 +17,7 @@ from .expected import Audience, Opening
 from .exposure import Exposure
 from .machine import ROLES_WORDS, Role
 from .people import Person
-from .words import any_of, joined, listed, say, say_n
+from .words import Phrase, any_of, joined, listed, say, say_n
 
 LIVES = timedelta(days=14)
 #: A step that raises the share of people by more points than this needs a second approver.
@@ -37,6 +37,15 @@ class RequestState(StrEnum):
     DROPPED = "dropped"
 
 
+REQUEST_WORDS: dict[RequestState, Phrase] = {
+    RequestState.OPEN: say("open"),
+    RequestState.GRANTED: say("granted"),
+    RequestState.USED: say("used"),
+    RequestState.REJECTED: say("rejected"),
+    RequestState.WITHDRAWN: say("withdrawn"),
+    RequestState.EXPIRED: say("expired"),
+    RequestState.DROPPED: say("dropped"),
+}
 STANDING = frozenset({RequestState.OPEN, RequestState.GRANTED})
 
 

@@ -20,7 +20,7 @@ from ...rules.facts import PhaseFacts, RolloutFacts
 from ...rules.guards import Wish
 from ...rules.machine import LIVE, PHASE_VERBS, ROLLOUT_VERBS, PhaseState, RolloutState
 from ...rules.next_action import NextAction, next_action
-from ...rules.words import spoken
+from ...rules.words import say, spoken
 from ...services import facts as facts_of
 from ...services import gates, transitions
 from ...services.course import Course, course_of
@@ -270,24 +270,24 @@ def action_of(verb: str, facts: RolloutFacts, phase: PhaseFacts, version: int, v
 def _label(verb: str, facts: RolloutFacts, phase: PhaseFacts) -> str:
     wanted = facts.target(phase)
     is_step = wanted is not None and not wanted.is_start
-    what = f"{wanted.percentage} %" if wanted and is_step else phase.title
+    what = say("{n} %", n=wanted.percentage) if wanted and is_step else phase.title
     match verb:
         case "advance":
-            return f"Advance to {what}"
+            return say("Advance to {what}", what=what)
         case "request":
-            return f"Ask for {what}"
+            return say("Ask for {what}", what=what)
         case "retry":
-            return f"Try {phase.title} again"
+            return say("Try {phase} again", phase=phase.title)
         case "approve" | "reject" | "withdraw":
-            return f"{PHASE_VERBS[verb].label} {what}"
-    return f"{PHASE_VERBS[verb].label} {phase.title}"
+            return say("{verb} {what}", verb=PHASE_VERBS[verb].label, what=what)
+    return say("{verb} {what}", verb=PHASE_VERBS[verb].label, what=phase.title)
 
 
 def _rollout_actions(facts: RolloutFacts, rollout: Rollout, viewer: Actor) -> tuple[Action, ...]:
     return tuple(
         Action(
             verb=verb.name,
-            label=f"{verb.label} the rollout",
+            label=say("{verb} the rollout", verb=verb.label),
             phase="rollout",
             version=rollout.version,
             blockers=tuple(guards.rollout_blockers(verb.name, facts, viewer.person, reason="-")),
