@@ -112,19 +112,21 @@ def transition(request: HttpRequest, slug: str, phase: str, verb: str, run: Quer
     if not transitions.is_known(verb, phase):
         known = ROLLOUT_VERBS if phase == "rollout" else PHASE_VERBS
         raise Http404(f"There is no verb {verb} of {phase}. There are: {', '.join(known)}.")
-    of_phases = sorted(asked.model_fields_set - {"reason"}) + ["dry_run"] * run.dry_run
+    of_phases = sorted(asked.model_fields_set - {"reason"})
     if phase == "rollout" and of_phases:
         said = f"{', '.join(of_phases)} belong to phases: leave them out for the rollout itself."
         raise Problem(422, said, errors=[error("body", of_phases[0], said)], kind="invalid")
+    if run.dry_run:
+        if phase == "rollout":
+            told_of = rehearsal.rehearse_on_rollout(verb, found, by=by, reason=asked.reason)
+        else:
+            told_of = rehearsal.rehearse(verb, _phase(found, phase), by=by, **asked.model_dump())
+        return told_of.as_json(lambda blocker: transitions.url_of(blocker, found))
     with refusals_about(found):
         if phase == "rollout":
             transitions.perform_on_rollout(verb, found, by=by, reason=asked.reason)
         else:
-            one = _phase(found, phase)
-            if run.dry_run:
-                told_of = rehearsal.rehearse(verb, one, by=by, **asked.model_dump())
-                return told_of.as_json(lambda blocker: transitions.url_of(blocker, found))
-            transitions.perform(verb, one, by=by, **asked.model_dump())
+            transitions.perform(verb, _phase(found, phase), by=by, **asked.model_dump())
     return _told_now(slug, by)
 
 

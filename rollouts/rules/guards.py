@@ -30,7 +30,7 @@ from .machine import (
 from .moments import day_and_clock
 from .people import ANYBODY, Person
 from .ramp import soak_left
-from .words import any_of, joined, say
+from .words import Phrase, any_of, joined, say
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,13 +187,9 @@ def _lock_blockers(facts: RolloutFacts) -> list[Blocker]:
 
 def _request(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
     found = [
-        Blocker(
-            "another_request",
-            say("{other} waits for approval already: one request at a time.", other=other.title),
-            other.where,
-        )
+        Blocker("another_request", _standing_already(other), other.where)
         for other in facts.phases
-        if other.request is not None and (other is phase or other.state == PhaseState.REQUESTED)
+        if other.request is not None and (other is phase or other.state in (PhaseState.REQUESTED, PhaseState.APPROVED))
     ]
     if facts.target(phase, wish.to) is None:
         is_last = phase.state == PhaseState.ACTIVE and wish.to is None
@@ -206,6 +202,13 @@ def _request(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish)
             )
         )
     return found
+
+
+def _standing_already(other: PhaseFacts) -> Phrase:
+    """An approved start counts too: it goes back to waiting when what was approved changes."""
+    if other.state == PhaseState.APPROVED:
+        return say("{other} is approved and has not started: start it, or withdraw it first.", other=other.title)
+    return say("{other} waits for approval already: one request at a time.", other=other.title)
 
 
 def _approve(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:

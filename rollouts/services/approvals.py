@@ -5,7 +5,7 @@ Called inside the deed of a transition, or of a reconciliation (``settle``).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ..audit.actor import Actor
@@ -13,6 +13,7 @@ from ..models import Approval, ApprovalRequest, Phase, Rollout
 from ..rules import digest
 from ..rules.approvals import RequestState
 from ..rules.facts import PhaseFacts, RolloutFacts
+from ..rules.machine import PhaseState
 from . import facts as facts_of
 
 
@@ -95,6 +96,20 @@ def to_settle(rollout: Rollout, facts: RolloutFacts) -> list[Settlement]:
         elif request.state == RequestState.GRANTED and not request.is_granted(facts.now):
             found.append(Settlement(phase, about, "lapse"))
     return found
+
+
+def as_settled(facts: RolloutFacts, name: str) -> RolloutFacts:
+    """The facts as they would be once what has changed since is written down (``settle``); for a dry run."""
+    about = facts.phase(name)
+    request = about.request
+    if request is None or request.is_expired(facts.now):
+        return facts
+    if request.digest == request.stands and (request.state == RequestState.OPEN or request.is_granted(facts.now)):
+        return facts
+    state = PhaseState.REQUESTED if about.state == PhaseState.APPROVED else about.state
+    asked = replace(request, state=RequestState.OPEN, digest=request.stands)
+    settled = replace(about, request=asked, state=state)
+    return replace(facts, phases=tuple(settled if phase is about else phase for phase in facts.phases))
 
 
 def settle(found: Settlement, facts: RolloutFacts, *, by: Actor) -> list[str]:

@@ -15,11 +15,13 @@ from ..rules import guards
 from ..rules.blockers import Blocker, in_words
 from ..rules.checklist import Gate
 from ..rules.commands import Command
+from ..rules.expected import Presence
 from ..rules.exposure import Exposure
 from ..rules.facts import PhaseFacts, RolloutFacts
 from ..rules.guards import Wish
-from ..rules.machine import PHASE_VERBS, SETTLED, state_in_words
+from ..rules.machine import LIVE, PHASE_VERBS, ROLLOUT_VERBS, SETTLED, state_in_words
 from ..rules.words import joined, listed, say
+from . import approvals
 from . import facts as facts_of
 from .gates import commands_to
 
@@ -71,6 +73,8 @@ def rehearse(verb: str, phase: Phase, *, by: Actor, **said: Any) -> Rehearsal:
     now = clock.now()
     rollout = Rollout.objects.whole().get(pk=phase.rollout_id)
     facts = facts_of.for_rollout(rollout, now)
+    if verb in guards.BY_POLICY:
+        facts = approvals.as_settled(facts, phase.name)
     about = facts.phase(phase.name)
     wish = Wish(
         said.get("reason", "").strip() or "-",
@@ -90,6 +94,29 @@ def rehearse(verb: str, phase: Phase, *, by: Actor, **said: Any) -> Rehearsal:
         now=facts.expected,
         then=then,
         calls=commands_to(rollout, facts, then) if verb in ("start", "advance", "roll_back") else (),
+    )
+
+
+def rehearse_on_rollout(verb: str, rollout: Rollout, *, by: Actor, reason: str = "") -> Rehearsal:
+    """The same for what is done to the rollout as a whole: ``abandon`` and ``close``."""
+    rollout = Rollout.objects.whole().get(pk=rollout.pk)
+    facts, rule = facts_of.for_rollout(rollout, clock.now()), ROLLOUT_VERBS[verb]
+    told = [Fact(say("State"), state_in_words(facts.state), facts.state in rule.sources)]
+    if verb == "abandon":
+        told += [Fact(p.title, state_in_words(p.state), p.state not in LIVE) for p in facts.phases]
+    else:
+        is_gone = facts.reading.presence not in (Presence.SET, Presence.UNREAD)
+        told.append(Fact("GitLab", facts.reading.words, is_gone, facts.reading.read_at))
+    return Rehearsal(
+        verb=verb,
+        phase="rollout",
+        title=say("{verb}: {what}", verb=rule.label, what=rollout.title),
+        blockers=tuple(guards.rollout_blockers(verb, facts, by.person, reason=reason.strip() or "-")),
+        facts=tuple(told),
+        approvals=say("No approval is needed."),
+        now=facts.expected,
+        then=facts.expected,
+        calls=(),
     )
 
 

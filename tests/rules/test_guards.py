@@ -197,6 +197,8 @@ def test_all_at_once_is_a_jump():
 def test_one_request_at_a_time():
     two = facts(phase("team", "requested", TEAM, request=asked()), phase("company", "planned", COMPANY))
     assert codes("request", two, "company", MIA) == {"another_request"}
+    unused = facts(approved("team", TEAM), phase("company", "planned", COMPANY))  # it may go back to waiting
+    assert codes("request", unused, "company", MIA) == {"another_request"}
 
 
 def test_start_names_every_blocker_at_once():

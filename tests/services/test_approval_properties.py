@@ -58,6 +58,13 @@ FAR = [
 ]  # fmt: skip
 
 
+#: A request while another phase is approved and waits for its start, which then turns out to have changed.
+TWO_AT_ONCE = [
+    ("request", "team", "mia"), ("approve", "team", "alice"), ("request", "company", "mia"), ("item", True, "mia"),
+    ("approve", "team", "sam"), ("start", "team", "mia"),
+]  # fmt: skip
+
+
 @dataclass
 class Record:
     """What this test itself remembers of one phase's request."""
@@ -71,6 +78,7 @@ class AnyInterleaving(TestCase):
     @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
     @given(sequences)
     @example(FAR)
+    @example(TWO_AT_ONCE)
     def test_nothing_starts_without_its_approvals(self, sequence):
         with (
             Simulator() as gitlab,

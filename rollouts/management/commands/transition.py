@@ -68,8 +68,9 @@ class Command(BaseCommand):
     def _rehearse(self, rollout: Rollout, verb: str, by: Any, options: dict[str, Any]) -> None:
         """Exit 0 where it would pass, 1 where it would be refused."""
         if options["phase"] == "rollout":
-            raise CommandError("There is a dry run for phases only.", returncode=2)
-        told = rehearsal.rehearse(verb, self._phase(rollout, options["phase"]), by=by, **_said(options))
+            told = rehearsal.rehearse_on_rollout(verb, rollout, by=by, reason=options["reason"])
+        else:
+            told = rehearsal.rehearse(verb, self._phase(rollout, options["phase"]), by=by, **_said(options))
         if options["json"]:
             self.stdout.write(json.dumps(told.as_json(lambda blocker: transitions.url_of(blocker, rollout))))
         else:

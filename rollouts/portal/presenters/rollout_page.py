@@ -168,7 +168,7 @@ def build(rollout: Rollout, viewer: Actor, now: datetime) -> RolloutPage:
         stations=tuple(_station(phases[phase.name], phase, now, course) for phase in facts.phases),
         actions=_actions(facts, current, row, viewer) if current and row else (),
         roll_backs=roll_backs(rollout, facts, viewer),
-        rollout_actions=_rollout_actions(facts, rollout, viewer),
+        rollout_actions=rollout_actions(facts, rollout, viewer),
         before_title=before_title,
         checks=checks,
         sections=parts,
@@ -283,7 +283,7 @@ def _label(verb: str, facts: RolloutFacts, phase: PhaseFacts) -> str:
     return say("{verb} {what}", verb=PHASE_VERBS[verb].label, what=phase.title)
 
 
-def _rollout_actions(facts: RolloutFacts, rollout: Rollout, viewer: Actor) -> tuple[Action, ...]:
+def rollout_actions(facts: RolloutFacts, rollout: Rollout, viewer: Actor) -> tuple[Action, ...]:
     return tuple(
         Action(
             verb=verb.name,

@@ -72,23 +72,34 @@ def _rehearse(request: HttpRequest, phase: Phase, verb: str) -> HttpResponse:
     whole, viewer = _whole(phase.rollout.slug), Actor.of(request.user)
     told = rehearsal.rehearse(verb, phase, by=viewer, **transitions.said_in(request.GET))
     about = facts.for_rollout(whole, clock.now())
-    context = {
-        "rollout": whole,
-        "told": told,
-        "rule": PHASE_VERBS[verb],
-        "blockers": [(blocker.message, transitions.url_of(blocker, whole)) for blocker in told.blockers],
-        "action": rollout_page.action_of(verb, about, about.phase(phase.name), phase.version, viewer),
-        "roll_backs": rollout_page.roll_backs(whole, about, viewer) if verb != "roll_back" else (),
-    }
-    return render(request, "portal/rehearsal.html", context)
+    action = rollout_page.action_of(verb, about, about.phase(phase.name), phase.version, viewer)
+    roll_backs = rollout_page.roll_backs(whole, about, viewer) if verb != "roll_back" else ()
+    return _told(request, whole, told, action=action, roll_backs=roll_backs)
 
 
-@require_POST
+def _rehearse_on_rollout(request: HttpRequest, whole: Rollout, verb: str) -> HttpResponse:
+    viewer = Actor.of(request.user)
+    told = rehearsal.rehearse_on_rollout(verb, whole, by=viewer, reason=request.GET.get("reason", ""))
+    about = facts.for_rollout(whole, clock.now())
+    actions = {action.verb: action for action in rollout_page.rollout_actions(about, whole, viewer)}
+    return _told(
+        request, whole, told, action=actions.get(verb), roll_backs=rollout_page.roll_backs(whole, about, viewer)
+    )
+
+
+def _told(request: HttpRequest, whole: Rollout, told: rehearsal.Rehearsal, **more: object) -> HttpResponse:
+    blockers = [(blocker.message, transitions.url_of(blocker, whole)) for blocker in told.blockers]
+    return render(request, "portal/rehearsal.html", {"rollout": whole, "told": told, "blockers": blockers, **more})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
 def rollout_verb(request: HttpRequest, slug: str, verb: str) -> HttpResponse:
-    """Abandon or close the whole rollout."""
+    """Abandon or close the whole rollout; GET: a dry run."""
     whole = _whole(slug)
     if verb not in ROLLOUT_VERBS:
         raise Http404(f"There is no {verb} of a rollout.")
+    if request.method != "POST":
+        return _rehearse_on_rollout(request, whole, verb)
     try:
         transitions.perform_on_rollout(verb, whole, by=Actor.of(request.user), reason=request.POST.get("reason", ""))
     except Refused as refused:
