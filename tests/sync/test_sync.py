@@ -1,11 +1,21 @@
 """One pass: few calls, changed rows only, each trouble its own outcome, nothing known is lost."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
 
-from rollouts.models import AuditEvent, FeatureFlag, FlagReading, GitLabProject, InstanceHealth, SyncRun, TrackedIssue
+from rollouts.models import (
+    AuditEvent,
+    FeatureFlag,
+    FlagReading,
+    GitLabProject,
+    InstanceHealth,
+    ReadingGap,
+    SyncRun,
+    TrackedIssue,
+)
 from rollouts.services import plans
 from tests.walk import FLAG, SECRET_TITLE
 
@@ -251,6 +261,27 @@ def test_a_project_flag_is_read_for_its_environment(world):
     flag = world.rollout().flag
     assert flag.environment == "production"
     assert flag.latest.words == "25 % of actors"
+
+
+def test_a_time_in_which_flags_were_not_read_is_kept_for_each_scope_apart(world, time_machine):
+    world.gitlab.state.add_project_flag("acme/app", "haiku", active=True, version="new_version_flag")
+    text = world.document().replace(f"flag: {{name: {FLAG}}}", "flag: {project: acme/app, name: haiku}")
+    plans.apply(text, by=world.actor("mia"), source="plan.yaml")
+    world.sync()
+    project = world.rollout().flag.project
+    assert set(ReadingGap.objects.values_list("project", "since")) == {(None, None), (project.pk, None)}
+    for minutes, kept in ((4, 2), (4, 2), (6, 4)):  # a reading counts for five minutes
+        time_machine.move_to(world.now() + timedelta(minutes=minutes))
+        world.sync()
+        assert ReadingGap.objects.count() == kept
+    gap = ReadingGap.objects.get(project=project, since__isnull=False)
+    assert timedelta(minutes=5) < gap.until - gap.since < timedelta(minutes=7)
+    project.refresh_from_db()
+    assert gap.until == project.flags_read_at
+    time_machine.move_to(world.now() + timedelta(hours=1))
+    world.gitlab.fail(status=500)
+    world.sync()
+    assert ReadingGap.objects.count() == 4  # still nothing was read: the gap goes on
 
 
 def test_a_confidential_title_is_in_no_part_of_history_that_viewers_see(world):

@@ -14,6 +14,7 @@ from ...audit.actor import Actor
 from ...models import AuditEvent, GitLabWrite, Override, Phase, Rollout
 from ...rules import commands, guards, health
 from ...rules.blockers import Blocker, in_words
+from ...rules.checklist import ItemKind
 from ...rules.expected import Drift
 from ...rules.exposure import leaves_actorless_code_off
 from ...rules.facts import PhaseFacts, RolloutFacts
@@ -78,7 +79,9 @@ class RequestShown:
     words: str
     is_granted: bool
     requested_by: str
+    requested_at: datetime
     expires_at: datetime
+    given: int
     needed: int
     approvals: tuple[tuple[str, datetime, bool], ...]
     changed: tuple[str, ...]
@@ -142,6 +145,11 @@ class RolloutPage:
         return self.health.drift is not Drift.NONE
 
     @property
+    def request(self) -> RequestShown | None:
+        """What waits for an answer, or was granted and not used yet."""
+        return next((station.request for station in self.stations if station.request), None)
+
+    @property
     def checks_done(self) -> int:
         return sum(check.ok for check in self.checks)
 
@@ -165,7 +173,7 @@ def build(rollout: Rollout, viewer: Actor, now: datetime) -> RolloutPage:
         health=state,
         next=next_action(facts),
         track=track(facts, state.drift),
-        stations=tuple(_station(phases[phase.name], phase, now, course) for phase in facts.phases),
+        stations=tuple(_station(phases[phase.name], phase, facts, course) for phase in facts.phases),
         actions=_actions(facts, current, row, viewer) if current and row else (),
         roll_backs=roll_backs(rollout, facts, viewer),
         rollout_actions=rollout_actions(facts, rollout, viewer),
@@ -358,36 +366,39 @@ def _facts_that_stand(
     return [*stands, (("soak",), Check(True, soak, "", _("confirmed"), phase.confirmed_at)), free, *approved, capacity]
 
 
-def _station(row: Phase, phase: PhaseFacts, now: datetime, course: Course) -> Station:
+def _station(row: Phase, phase: PhaseFacts, facts: RolloutFacts, course: Course) -> Station:
     ramp = phase.opening.ramp
     return Station(
         name=phase.name,
         title=phase.title,
-        words=" · ".join(_station_words(row, phase, now, course)),
+        words=" · ".join(_station_words(row, phase, facts, course)),
         reason=row.reason,
         steps=step_ticks(ramp, phase.opening.step),
         has_ramp=ramp is not None,
         policy=phase.policy.words(has_ramp=ramp is not None),
         held_by=row.held_by,
         overrides=tuple(row.overrides.all()),
-        request=_request(phase, now) if phase.request else None,
+        request=_request(phase, facts.now) if phase.request else None,
     )
 
 
-def _station_words(row: Phase, phase: PhaseFacts, now: datetime, course: Course) -> list[str]:
+def _station_words(row: Phase, phase: PhaseFacts, facts: RolloutFacts, course: Course) -> list[str]:
     """What a phase's line says: its state and since when, its step, its attempt, what it opens for."""
     said = [row.get_state_display()]
     ramp, step = phase.opening.ramp, phase.opening.step
     if row.state == PhaseState.COMPLETED and row.completed_at and row.started_at:
         day = date_format(localtime(row.completed_at), "j M")
-        said = [_("completed %(day)s") % {"day": day}, spoken(in_words(row.completed_at - row.started_at))]
+        said = [_("completed %(day)s") % {"day": day}, spoken(phase.opening.exposure.words)]
+        if decided := _decided(phase, facts):
+            said.append(ngettext("%(count)s decision", "%(count)s decisions", decided) % {"count": decided})
+        said.append(spoken(in_words(row.completed_at - row.started_at)).replace(" ", "\u00a0"))
     elif row.state in (PhaseState.ACTIVE, PhaseState.PAUSED):
         since = row.confirmed_at
         if ramp and step:
             said.append(_("step %(number)s of %(count)s") % {"number": ramp.number(step), "count": len(ramp.steps)})
         said.append(_("confirmed by GitLab %(at)s") % {"at": _when(since)} if since else _("waiting for GitLab"))
         if since and ramp and step:
-            stood = {"stood": spoken(in_words(now - since)), "soak": spoken(in_words(ramp.at(step).soak))}
+            stood = {"stood": spoken(in_words(facts.now - since)), "soak": spoken(in_words(ramp.at(step).soak))}
             said.append(_("stood %(stood)s of %(soak)s") % stood)
     elif row.state == PhaseState.REQUESTED and phase.request:
         given, needed = len(phase.request.counting()), phase.request.policy.needed
@@ -411,6 +422,12 @@ def _station_words(row: Phase, phase: PhaseFacts, now: datetime, course: Course)
     return said
 
 
+def _decided(phase: PhaseFacts, facts: RolloutFacts) -> int:
+    return sum(
+        item.kind is ItemKind.DECISION and item.verdict.satisfied for item in facts.items if item.phase == phase.name
+    )
+
+
 def _when(moment: datetime) -> str:
     return date_format(localtime(moment), "j M H:i")
 
@@ -423,7 +440,9 @@ def _request(phase: PhaseFacts, now: datetime) -> RequestShown:
         words=request.target.words(phase.title) if request.target else phase.title,
         is_granted=request.is_granted(now),
         requested_by=request.requested_by,
+        requested_at=request.requested_at,
         expires_at=request.expires_at,
+        given=len(counting),
         needed=request.policy.needed,
         approvals=tuple((one.by, one.at, one.by in counting and one.digest == request.stands) for one in request.given),
         changed=request.changed,
