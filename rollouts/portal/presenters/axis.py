@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
+from functools import cached_property
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -48,7 +49,7 @@ class Tick:
     is_strong: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Axis:
     """From the first day until just before ``last``; ``since`` and ``until`` are those midnights."""
 
@@ -57,13 +58,17 @@ class Axis:
     last: date
     zone: tzinfo
 
-    @property
+    @cached_property
     def since(self) -> datetime:
         return midnight(self.first, self.zone)
 
-    @property
+    @cached_property
     def until(self) -> datetime:
         return midnight(self.last, self.zone)
+
+    @cached_property
+    def length(self) -> timedelta:
+        return self.until - self.since
 
     @property
     def earlier(self) -> date:
@@ -75,8 +80,7 @@ class Axis:
 
     def share(self, moment: datetime) -> float:
         """Where a moment is, in per cent of the width; what is outside is at the edge."""
-        since, until = self.since, self.until
-        return min(100.0, max(0.0, (moment - since) / (until - since) * 100))
+        return min(100.0, max(0.0, (moment - self.since) / self.length * 100))
 
     def x(self, moment: datetime) -> str:
         return percent(self.share(moment))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -117,14 +117,16 @@ def _widened(schedule: Schedule, found: SharedQuota) -> datetime:
     return max((m.at for m in schedule.moments if m.reach is not None and m.at <= found.at), default=found.at)
 
 
-def _names(slugs: Iterable[str], by_slug: dict[str, Scheduled]) -> SafeString:
-    """«A, B and C», each a link."""
+def _names(slugs: Sequence[str], by_slug: dict[str, Scheduled]) -> SafeString:
+    """«A, B and C», each a link; of a crowd, the first and how many more."""
+    named = slugs if len(slugs) <= NAMED else slugs[: NAMED - 1]
     links = [
         format_html('<a href="{}">{}</a>', reverse("portal:rollout", args=[slug]), by_slug[slug].row["title"])
-        for slug in slugs
+        for slug in named
     ]
-    if len(links) > NAMED:
-        more = ngettext("{count} more", "{count} more", len(links) - NAMED + 1)
-        links = [*links[: NAMED - 1], format_html(more, count=len(links) - NAMED + 1)]
+    if more := len(slugs) - len(named):
+        links.append(format_html(ngettext("{count} more", "{count} more", more), count=more))
+    if len(links) == 1:
+        return links[0]
     first = format_html_join(", ", "{}", ((link,) for link in links[:-1]))
     return format_html(_("{first} and {last}"), first=first, last=links[-1])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from functools import lru_cache
 
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from ...rules.expected import Drift
 from ...rules.machine import RolloutState
@@ -210,7 +211,14 @@ def _step(moment: Moment) -> str:
 
 def at(moment: datetime) -> str:
     """«Thu 26 Nov 14:00» in the reader's zone."""
-    return date_format(localtime(moment), "D j M H:i")
+    local = localtime(moment)
+    return f"{_day(local.date(), get_language())} {local:%H:%M}"
+
+
+@lru_cache(maxsize=4096)
+def _day(day: date, language: str | None) -> str:
+    """In the language that is spoken now, which is part of the key."""
+    return date_format(day, "D j M")
 
 
 def bands(locks: Iterable[Lock], axis: Axis) -> list[Band]:
