@@ -24,7 +24,7 @@ from ..models import Rollout
 from ..models.ledger import AuditedModel
 from ..rules.machine import Role
 from ..services import plans
-from . import events
+from . import events, wording
 from .bulk import Bulk
 from .fields import SpanField
 
@@ -51,10 +51,8 @@ class AuditedAdmin(ModelAdmin):
         models.URLField: {"assume_scheme": "https"},
     }
     object_history_template = "admin/history.html"
-    #: What can be done to many rows, each through its own service; ``words`` say what a page is for.
+    #: What can be done to many rows, each through its own service.
     bulk: tuple[Bulk, ...] = ()
-    words: Any = ""
-    words_when_empty: Any = ""
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         found = super().get_queryset(request)
@@ -108,10 +106,11 @@ class AuditedAdmin(ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Only a deletion is one deed for all rows: of the bulk actions each row is a deed of its own service."""
+        words = wording.of(self.model)
         extra_context = {
-            "title": capfirst(self.opts.verbose_name_plural),
-            "words_of_page": self.words,
-            "words_when_empty": self.words_when_empty,
+            "title": words.title or capfirst(self.opts.verbose_name_plural),
+            "words_of_page": words.about,
+            "words_when_empty": words.when_empty,
             **(extra_context or {}),
         }
         if request.method != "POST" or request.POST.get("action") != "delete_selected":

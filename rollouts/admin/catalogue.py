@@ -13,6 +13,7 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import get_object_or_404, render
 from django.urls import path
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ..audit.actor import Actor
@@ -27,8 +28,8 @@ from .fields import LinesField
 
 
 class AIModelForm(forms.ModelForm):
-    default_for = LinesField(required=False, help_text="Features that use it by default, one a line.")
-    selectable_for = LinesField(required=False, help_text="Features where it can be chosen, one a line.")
+    default_for = LinesField(required=False, help_text=gettext_lazy("Features that use it by default, one a line."))
+    selectable_for = LinesField(required=False, help_text=gettext_lazy("Features where it can be chosen, one a line."))
 
 
 class AIModelAdmin(ExchangeAdmin):
@@ -42,18 +43,23 @@ class AIModelAdmin(ExchangeAdmin):
     )
     form = AIModelForm
     bulk = actions.MODELS
-    list_display = ("name", "provider", "host", "capability", "quota_requests_per_minute", "deprecated_on", "part_in")
+    list_display = ("name", "provider", "host", "capability", "carries", "deprecated_on", "part_in")
     list_filter = ("provider", "host", "capability")
     search_fields = ("name", "slug", "provider", "provider_model_id", "host")
     prepopulated_fields = {"slug": ("name",)}
     readonly_fields = ("catalogue_identifier",)
     fieldsets = (
         (None, {"fields": ("name", "slug", "provider", "provider_model_id", "host", "capability", "description")}),
-        ("What it can carry", {"fields": ("quota_requests_per_minute",)}),
-        ("Where it is used", {"fields": ("default_for", "selectable_for")}),
-        ("Its end", {"fields": ("deprecated_on", "removal_version")}),
-        ("Where it came from", {"fields": ("catalogue_identifier",)}),
+        (gettext_lazy("What it can carry"), {"fields": ("quota_requests_per_minute",)}),
+        (gettext_lazy("Where it is used"), {"fields": ("default_for", "selectable_for")}),
+        (gettext_lazy("Its end"), {"fields": ("deprecated_on", "removal_version")}),
+        (gettext_lazy("Where it came from"), {"fields": ("catalogue_identifier",)}),
     )
+
+    @admin.display(description=gettext_lazy("quota"), ordering="quota_requests_per_minute")
+    def carries(self, model: AIModel) -> str:
+        quota = model.quota_requests_per_minute
+        return _("%(number)s a minute") % {"number": f"{quota:,}"} if quota else _("not known")
 
     def take(self, files: list[File], by: Actor) -> Imported:
         return take_models(files, by)
@@ -74,7 +80,7 @@ class AIModelAdmin(ExchangeAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).annotate(rollout_count=Count("rollouts"))
 
-    @admin.display(description="rollouts", ordering="rollout_count")
+    @admin.display(description=gettext_lazy("rollouts"), ordering="rollout_count")
     def part_in(self, model: Any) -> int:
         return int(model.rollout_count)
 
@@ -108,7 +114,7 @@ class PlanTemplateAdmin(ExchangeAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).annotate(rollout_count=Count("rollouts"))
 
-    @admin.display(description="phases")
+    @admin.display(description=gettext_lazy("phases"))
     def phases(self, template: PlanTemplate) -> str:
         try:
             return " → ".join(phase.title for phase in template.template.phases)
@@ -183,7 +189,7 @@ class PlanTemplateAdmin(ExchangeAdmin):
 
         return Written
 
-    @admin.display(description="rollouts", ordering="rollout_count")
+    @admin.display(description=gettext_lazy("rollouts"), ordering="rollout_count")
     def used_by(self, template: Any) -> int:
         return int(template.rollout_count)
 

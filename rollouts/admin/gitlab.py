@@ -11,6 +11,7 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from ..audit.actor import Actor
 from ..models import FeatureFlag, FlagReading, GitLabInstance, GitLabProject, TrackedIssue
@@ -25,7 +26,7 @@ class GitLabInstanceForm(forms.ModelForm):
         """Only a variable that is meant for a token: its value is sent to the instance's address."""
         name: str = self.cleaned_data["token_variable"]
         if "TOKEN" not in name:
-            raise ValidationError("Its value is sent to GitLab: name a variable that has TOKEN in its name.")
+            raise ValidationError(_("Its value is sent to GitLab: name a variable that has TOKEN in its name."))
         return name
 
     def clean_hook_secret_variable(self) -> str:
@@ -38,7 +39,7 @@ class GitLabInstanceForm(forms.ModelForm):
         """Its value is sent to GitLab too, by ``hooks install``."""
         name: str = self.cleaned_data[field]
         if "WEBHOOK" not in name:
-            raise ValidationError("Its value is sent to GitLab: name a variable that has WEBHOOK in its name.")
+            raise ValidationError(_("Its value is sent to GitLab: name a variable that has WEBHOOK in its name."))
         return name
 
 
@@ -53,15 +54,15 @@ class GitLabInstanceAdmin(AuditedAdmin):
             None,
             {
                 "fields": ("name", "url", "token_variable", "has_token"),
-                "description": "The instance named gitlab follows GITLAB_URL and GITLAB_TOKEN.",
+                "description": _("The instance named gitlab follows GITLAB_URL and GITLAB_TOKEN."),
             },
         ),
-        ("Webhooks", {"fields": ("hook_secret_variable", "hook_signing_variable")}),
-        ("How much it may be asked", {"fields": ("rate_share", "calls_a_minute")}),
-        ("When it was last read", {"fields": readonly_fields[1:]}),
+        (_("Webhooks"), {"fields": ("hook_secret_variable", "hook_signing_variable")}),
+        (_("How much it may be asked"), {"fields": ("rate_share", "calls_a_minute")}),
+        (_("When it was last read"), {"fields": readonly_fields[1:]}),
     )
 
-    @admin.display(description="token is there", boolean=True)
+    @admin.display(description=_("token is there"), boolean=True)
     def has_token(self, instance: GitLabInstance) -> bool:
         return bool(instance.token)
 
@@ -85,12 +86,15 @@ class GitLabProjectAdmin(AuditedAdmin):
         "issues_read_at", "issues_outcome", "issues_words",
         "flags_read_at", "flags_outcome", "flags_words",
     )  # fmt: skip
-    fieldsets = ((None, {"fields": ("instance", "path")}), ("When it was last read", {"fields": readonly_fields}))
+    fieldsets = (
+        (None, {"fields": ("instance", "path")}),
+        (_("When it was last read"), {"fields": readonly_fields}),
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).annotate(issues_known=Count("issues"))
 
-    @admin.display(description="issues", ordering="issues_known")
+    @admin.display(description=_("issues"), ordering="issues_known")
     def issue_count(self, project: Any) -> int:
         return int(project.issues_known)
 
@@ -114,9 +118,9 @@ class ReadingsInline(LookOnly, admin.TabularInline):
     fields = ("read_at", "presence", "who_sees_it", "source", "entered_by", "evidence")
     readonly_fields = fields
     max_num = 0
-    verbose_name_plural = "readings, newest first"
+    verbose_name_plural = _("readings, newest first")
 
-    @admin.display(description="who sees it")
+    @admin.display(description=_("who sees it"))
     def who_sees_it(self, reading: FlagReading) -> str:
         return reading.exposure.words
 
@@ -127,31 +131,34 @@ class FeatureFlagAdmin(AuditedAdmin):
     list_filter = (PlanFilter, "presence", "type", "default_enabled", "instance")
     list_select_related = ("instance", "project", "reading")
     search_fields = ("name", "description", "group", "milestone")
-    search_help_text = "Name, description, group or milestone."
+    search_help_text = _("Name, description, group or milestone.")
     autocomplete_fields = ("project",)
     inlines = (ReadingsInline,)
     which = ("instance", "project", "environment", "name")
     fieldsets = (
         (None, {"fields": which}),
         (
-            "Definition",
+            _("Definition"),
             {
                 "fields": ("description", "type", "group", "milestone", "default_enabled"),
-                "description": "What GitLab's code says. A sync or an import of definitions writes over it.",
+                "description": _("What GitLab's code says. A sync or an import of definitions writes over it."),
             },
         ),
-        ("Links", {"fields": ("introduced_by_url", "rollout_issue_url", "feature_issue_url")}),
-        ("In GitLab", {"fields": ("in_gitlab", "presence", "reading"), "description": "Read, never edited."}),
+        (_("Links"), {"fields": ("introduced_by_url", "rollout_issue_url", "feature_issue_url")}),
+        (
+            _("In GitLab"),
+            {"fields": ("in_gitlab", "presence", "reading"), "description": _("Read, never edited.")},
+        ),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).annotate(rollouts_here=Count("rollouts"))
 
-    @admin.display(description="rollouts", ordering="rollouts_here")
+    @admin.display(description=_("rollouts"), ordering="rollouts_here")
     def rollout_count(self, flag: Any) -> int:
         return int(flag.rollouts_here)
 
-    @admin.display(description="in GitLab")
+    @admin.display(description=_("in GitLab"))
     def in_gitlab(self, flag: FeatureFlag) -> str:
         return flag.latest.words if flag.pk else "–"
 
@@ -173,7 +180,7 @@ class FlagReadingAdmin(RecordsOnly):
     fields = ("flag", "read_at", "presence", "who_sees_it", "gates", "raw", "source", "entered_by", "evidence")
     readonly_fields = ("who_sees_it",)
 
-    @admin.display(description="who sees it")
+    @admin.display(description=_("who sees it"))
     def who_sees_it(self, reading: FlagReading) -> str:
         return reading.exposure.words
 
@@ -188,7 +195,7 @@ class TrackedIssueAdmin(AuditedAdmin):
     list_filter = ("state", "confidential", "found", "project__instance")
     list_select_related = ("project__instance",)
     search_fields = ("iid", "project__path")
-    search_help_text = "Number or project."
+    search_help_text = _("Number or project.")
     autocomplete_fields = ("project",)
     public = (
         "address", "state", "confidential", "task_count", "task_done", "notes_count",
@@ -205,16 +212,16 @@ class TrackedIssueAdmin(AuditedAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: TrackedIssue | None = None) -> tuple[str, ...]:
         return (*self.public, *self.from_the_issue)
 
-    @admin.display(description="title")
+    @admin.display(description=_("title"))
     def title_seen(self, issue: TrackedIssue) -> str:
         """Whoever enters the admin may see it; the rule is asked all the same."""
         return issue.title_for(sees_confidential=self._sees)
 
-    @admin.display(description="tasks")
+    @admin.display(description=_("tasks"))
     def tasks(self, issue: TrackedIssue) -> str:
         return f"{issue.task_done} of {issue.task_count}" if issue.task_count else "–"
 
-    @admin.display(description="address")
+    @admin.display(description=_("address"))
     def address(self, issue: TrackedIssue) -> SafeString:
         return format_html('<a href="{0}" rel="noreferrer">{0}</a>', issue.url)
 

@@ -12,7 +12,7 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from ..audit.actor import Actor
 from ..models import Approval, IncidentSource, Phase
@@ -56,7 +56,7 @@ class ApprovalRequestAdmin(RecordsOnly):
             more = {"buttons": [one for one in buttons if one.verb.name in ("approve", "reject", "withdraw")]}
         return super().change_view(request, object_id, form_url, {**more, **(extra_context or {})})
 
-    @admin.display(description=gettext_lazy("what would be done"))
+    @admin.display(description=_("what would be done"))
     def what(self, asked: Any) -> SafeString:
         return pretty(asked.content)
 
@@ -100,7 +100,7 @@ class LockCalendarAdmin(RecordsOnly):
 
 
 class IncidentSourceForm(forms.ModelForm):
-    labels = LinesField(help_text="One a line. An open issue with any of these locks changes.")
+    labels = LinesField(help_text=_("One a line. An open issue with any of these locks changes."))
 
     def clean_path(self) -> str:
         try:

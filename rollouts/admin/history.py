@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from ..audit.actor import Actor
 from ..models import AuditEvent, SyncRun
@@ -23,7 +24,7 @@ class SyncRunAdmin(RecordsOnly):
     date_hierarchy = "started_at"
     search_fields = ("instance__name", "problems")
 
-    @admin.display(description="seconds")
+    @admin.display(description=_("seconds"))
     def took(self, run: SyncRun) -> str:
         return f"{run.seconds:.1f}" if run.finished_at else "running"
 
@@ -50,7 +51,7 @@ class AuditEventAdmin(RecordsOnly):
     list_filter = (SubjectFilter, "actor_kind")
     list_select_related = ("rollout",)
     search_fields = ("object_name", "actor", "reason", "rollout__title")
-    search_help_text = "Names, people and reasons. The History page of the portal has more filters."
+    search_help_text = _("Names, people and reasons. The History page of the portal has more filters.")
     ordering = ("-pk",)
     told = ("before_told", "after_told", "snapshot_told")
     first_fields = (
@@ -65,19 +66,19 @@ class AuditEventAdmin(RecordsOnly):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return self.get_fields(request, obj)
 
-    @admin.display(description="before")
+    @admin.display(description=_("before"))
     def before_told(self, event: AuditEvent) -> SafeString:
         return pretty(event.before)
 
-    @admin.display(description="after")
+    @admin.display(description=_("after"))
     def after_told(self, event: AuditEvent) -> SafeString:
         return pretty(event.after)
 
-    @admin.display(description="as it was then")
+    @admin.display(description=_("as it was then"))
     def snapshot_told(self, event: AuditEvent) -> SafeString:
         return pretty(event.snapshot)
 
-    @admin.display(description="confidential")
+    @admin.display(description=_("confidential"))
     def confidential_told(self, event: AuditEvent) -> SafeString:
         return pretty(event.confidential)
 

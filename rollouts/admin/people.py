@@ -12,6 +12,7 @@ from django.contrib.auth.models import Group, User
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from ..audit.actor import Actor
 from ..rules.machine import Role
@@ -19,7 +20,7 @@ from . import actions
 from .base import ForeignAdmin, LookOnly
 from .filters import RoleFilter
 
-ROLES_HELP = (
+ROLES_HELP = _(
     "viewer reads; manager plans, ticks, requests, starts and rolls back; approver approves or rejects; "
     "admin does all of it and configures. Without a role a person is a viewer."
 )
@@ -34,7 +35,7 @@ class PersonForm(UserChangeForm):
                 cleaned.get("is_superuser") or any(group.name == Role.ADMIN for group in cleaned.get("groups", ()))
             )
             if not stays:
-                raise ValidationError("You can't take the role admin from yourself: ask another admin.")
+                raise ValidationError(_("You can't take the role admin from yourself: ask another admin."))
         return cleaned
 
     is_own = False
@@ -52,15 +53,15 @@ class PersonAdmin(ForeignAdmin, UserAdmin):
     filter_horizontal = ()
     fieldsets = (
         (None, {"fields": ("username", "password")}),
-        ("The person", {"fields": ("first_name", "last_name", "email")}),
-        ("Role", {"fields": ("groups", "is_superuser", "is_active")}),
-        ("Dates", {"fields": ("last_login", "date_joined")}),
+        (_("The person"), {"fields": ("first_name", "last_name", "email")}),
+        (_("Role"), {"fields": ("groups", "is_superuser", "is_active")}),
+        (_("Dates"), {"fields": ("last_login", "date_joined")}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).prefetch_related("groups")
 
-    @admin.display(description="role")
+    @admin.display(description=_("role"))
     def roles(self, person: User) -> str:
         names = [group.name for group in person.groups.all()]
         return ", ".join(["superuser"] if person.is_superuser else names) or "viewer"
@@ -99,7 +100,7 @@ class PersonAdmin(ForeignAdmin, UserAdmin):
 
 class MembersInline(LookOnly, admin.TabularInline):
     model = User.groups.through
-    verbose_name_plural = "people with this role"
+    verbose_name_plural = _("people with this role")
     fields = readonly_fields = ("user",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -117,7 +118,7 @@ class RoleAdmin(ForeignAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).prefetch_related("user_set")
 
-    @admin.display(description="people")
+    @admin.display(description=_("people"))
     def members(self, role: Group) -> str:
         return ", ".join(sorted(user.get_username() for user in role.user_set.all())) or "nobody"
 

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from ..models import ChecklistItem, GitLabActor, Phase, RampStep
 from ..rules import names
@@ -36,10 +37,12 @@ class PhaseForm(forms.ModelForm):
     actors = LinesField(
         required=False,
         check=names.actor,
-        help_text="One a line: user:alice, group:acme/code, project:acme/app or User:42.",
+        help_text=_("One a line: user:alice, group:acme/code, project:acme/app or User:42."),
     )
     groups = LinesField(
-        required=False, check=names.feature_group, help_text="Feature groups in GitLab's code, one a line."
+        required=False,
+        check=names.feature_group,
+        help_text=_("Feature groups in GitLab's code, one a line."),
     )
 
     def clean(self) -> dict[str, Any]:
@@ -81,9 +84,9 @@ class StepsInline(admin.StackedInline):
     formfield_overrides = AuditedAdmin.formfield_overrides
     extra = 0
     readonly_fields = ("stands",)
-    verbose_name_plural = "ramp"
+    verbose_name_plural = _("ramp")
 
-    @admin.display(description="soak")
+    @admin.display(description=_("soak"))
     def stands(self, step: RampStep) -> str:
         return in_words(step.soak)
 
@@ -104,7 +107,7 @@ class PhaseItemsInline(LookOnly, admin.TabularInline):
     fields = ("title", "kind", "gate", "required", "confirmed_by", "confirmed_at")
     readonly_fields = fields
     show_change_link = True
-    verbose_name_plural = "checklist (confirmed on the rollout's page)"
+    verbose_name_plural = _("checklist (confirmed on the rollout's page)")
 
 
 class PhaseAdmin(PhaseTransitions):
@@ -115,7 +118,7 @@ class PhaseAdmin(PhaseTransitions):
     list_filter = ("state", "audience", "name", "optional")
     list_select_related = ("rollout", "current_step")
     search_fields = ("title", "name", "rollout__title", "rollout__slug", "rollout__flag__name")
-    search_help_text = "Phase, rollout or flag."
+    search_help_text = _("Phase, rollout or flag.")
     inlines = (StepsInline, PhaseItemsInline)
     who = ("actors", "groups", "final_soak")
     by_plan = ("rollout", "name", "title", "position", "attempt", "optional", "audience")
@@ -126,17 +129,20 @@ class PhaseAdmin(PhaseTransitions):
     )  # fmt: skip
     fieldsets = (
         (
-            "Who will see the model",
+            _("Who will see the model"),
             {
                 "fields": who,
-                "description": "Can be edited while the phase is planned; afterwards it is what was approved.",
+                "description": _("Can be edited while the phase is planned; afterwards it is what was approved."),
             },
         ),
-        ("From the plan and its template", {"fields": by_plan}),
-        ("What happened", {"fields": by_the_portal, "description": "These follow from transitions and syncs."}),
+        (_("From the plan and its template"), {"fields": by_plan}),
+        (
+            _("What happened"),
+            {"fields": by_the_portal, "description": _("These follow from transitions and syncs.")},
+        ),
     )
 
-    @admin.display(description="final soak")
+    @admin.display(description=_("final soak"))
     def stands(self, phase: Phase) -> str:
         return in_words(phase.final_soak)
 
@@ -147,7 +153,7 @@ class PhaseAdmin(PhaseTransitions):
             who = {**who, "fields": ("actors", "groups", "stands")}
         return ((first, who), *others)
 
-    @admin.display(description="step")
+    @admin.display(description=_("step"))
     def step(self, phase: Phase) -> str:
         return f"{phase.percentage} %" if phase.percentage else "–"
 
@@ -213,10 +219,13 @@ class ChecklistItemAdmin(AuditedAdmin):
     confirmation = ("confirmed_by", "confirmed_at", "evidence", "channel")
     fieldsets = (
         (None, {"fields": ("title", "help", "position")}),
-        ("What it asks", {"fields": what}),
+        (_("What it asks"), {"fields": what}),
         (
-            "Confirmation",
-            {"fields": confirmation, "description": "Given and taken back on the rollout's page, with evidence."},
+            _("Confirmation"),
+            {
+                "fields": confirmation,
+                "description": _("Given and taken back on the rollout's page, with evidence."),
+            },
         ),
     )
 

@@ -10,10 +10,13 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import get_object_or_404
-from django.urls import path, reverse
+from django.urls import path
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from ..audit.actor import Actor
 from ..models import ChecklistItem, Phase, Rollout, RolloutIssue, clock
@@ -32,7 +35,9 @@ OVER = (RolloutState.ABANDONED, RolloutState.CLOSED)
 
 
 class RolloutForm(forms.ModelForm):
-    owners = LinesField(required=False, check=names.person, help_text="User names of those who drive it, one a line.")
+    owners = LinesField(
+        required=False, check=names.person, help_text=gettext_lazy("User names of those who drive it, one a line.")
+    )
 
 
 class IssueLinkForm(forms.ModelForm):
@@ -57,7 +62,7 @@ class IssuesInline(admin.StackedInline):
     extra = 0
     fields = ("role", "phase_name", "issue")
     autocomplete_fields = ("issue",)
-    verbose_name_plural = "issues (a changed issue makes an open request stale)"
+    verbose_name_plural = gettext_lazy("issues (a changed issue makes an open request stale)")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("issue__project__instance", "rollout__template")
@@ -76,11 +81,11 @@ class RolloutAdmin(RolloutTransitions):
     bulk = actions.ROLLOUTS
     is_about_the_plan = True
     may_add = may_delete = False
-    list_display = ("title", "state", "drift", "ai_model", "flag_name", "driven_by", "created_at", "page")
+    list_display = ("title", "stands", "gitlab_is", "model_and_baseline", "flag_name", "driven_by", "begun")
     list_filter = ("state", "drift", "ai_model__provider", "template")
     list_select_related = ("ai_model", "baseline", "flag__project", "flag__instance", "template")
     search_fields = ("title", "slug", "flag__name", "ai_model__name", "ai_model__slug")
-    search_help_text = "Title, short name, flag or AI model."
+    search_help_text = gettext_lazy("Title, short name, flag or AI model.")
     date_hierarchy = "created_at"
     inlines = (IssuesInline,)
     change_form_template = "admin/rollout.html"
@@ -93,31 +98,56 @@ class RolloutAdmin(RolloutTransitions):
     fieldsets = (
         (None, {"fields": ("title", "owners", "peak_requests_per_minute", "mitigation")}),
         (
-            "From the plan",
-            {"fields": by_plan, "classes": ("collapse",), "description": "These are changed by applying a plan."},
+            gettext_lazy("From the plan"),
+            {
+                "fields": by_plan,
+                "classes": ("collapse",),
+                "description": gettext_lazy("These are changed by applying a plan."),
+            },
         ),
         (
-            "What the portal knows",
+            gettext_lazy("What the portal knows"),
             {
                 "fields": by_the_portal,
                 "classes": ("collapse",),
-                "description": "These follow from transitions and syncs.",
+                "description": gettext_lazy("These follow from transitions and syncs."),
             },
         ),
     )
 
-    @admin.display(description="flag", ordering="flag__name")
+    @admin.display(description=gettext_lazy("flag"), ordering="flag__name")
     def flag_name(self, rollout: Rollout) -> str:
         return rollout.flag.name
 
-    @admin.display(description="owners")
+    @admin.display(description=gettext_lazy("owners"))
     def driven_by(self, rollout: Rollout) -> str:
         return ", ".join(rollout.owners) or "nobody"
 
-    @admin.display(description="in the portal")
-    def page(self, rollout: Rollout) -> SafeString:
-        plan = reverse("portal:plan", args=[rollout.slug])
-        return format_html('<a href="{}">page</a> · <a href="{}">plan</a>', rollout.get_absolute_url(), plan)
+    @admin.display(description=gettext_lazy("state"), ordering="state")
+    def stands(self, rollout: Rollout) -> SafeString:
+        look = {"underway": "go", "rolled_back": "stop"}.get(rollout.state, "")
+        return format_html('<span class="tag {}">{}</span>', look, rollout.get_state_display())
+
+    @admin.display(description=gettext_lazy("in GitLab"), ordering="drift")
+    def gitlab_is(self, rollout: Rollout) -> SafeString:
+        words = Drift(rollout.drift).words
+        return (
+            format_html("{}", words)
+            if rollout.drift == "none"
+            else format_html('<span class="tag stop">{}</span>', words)
+        )
+
+    @admin.display(description=gettext_lazy("AI model"), ordering="ai_model__name")
+    def model_and_baseline(self, rollout: Rollout) -> SafeString:
+        if rollout.baseline is None:
+            return format_html("{}", rollout.ai_model)
+        return format_html(
+            '{}<br><small class="muted">{}</small>', rollout.ai_model, _("replaces %s") % rollout.baseline
+        )
+
+    @admin.display(description=gettext_lazy("begun"), ordering="created_at")
+    def begun(self, rollout: Rollout) -> str:
+        return date_format(localtime(rollout.created_at), "j M Y")
 
     def has_change_permission(self, request: HttpRequest, obj: Rollout | None = None) -> bool:
         return super().has_change_permission(request, obj) and not (obj and obj.state in OVER)

@@ -11,10 +11,12 @@ from django.contrib.admin.apps import AdminConfig
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 from django.utils.decorators import method_decorator
 from django.utils.http import urlencode
 from django.utils.translation import gettext, gettext_lazy, gettext_noop
+
+from . import wording
 
 NO_ENTRY = gettext_lazy(
     "The admin is for managers, approvers and admins. As a viewer you see everything on the portal's own pages."
@@ -30,6 +32,10 @@ ROOMS = (
     ),
     (gettext_noop("People and history"), "User Group ApiToken FeedKey AccessAttempt AuditEvent"),
 )
+
+
+#: What comes in as files too.
+IMPORTED = ("AIModel", "PlanTemplate")
 
 
 class PortalAdminConfig(AdminConfig):
@@ -123,10 +129,18 @@ class PortalAdminSite(AdminSite):
                 "app_label": name.split()[0].lower(),
                 "app_url": "",
                 "has_module_perms": True,
-                "models": [models[each] for each in names.split() if each in models],
+                "models": [_named(models[each]) for each in names.split() if each in models],
             }
             for name, names in ROOMS
         ]
+
+
+def _named(model: dict[str, Any]) -> dict[str, Any]:
+    """By the portal's word for it, with the way in for files."""
+    words = wording.of(model["model"])
+    has_import = model["object_name"] in IMPORTED and model.get("add_url")
+    url = reverse(f"admin:rollouts_{model['object_name'].lower()}_import") if has_import else ""
+    return {**model, "name": words.title or model["name"], "import_url": url}
 
 
 def _login_url() -> str:

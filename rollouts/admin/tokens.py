@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from ..models import ApiToken, FeedKey, clock
 from . import actions
@@ -20,7 +21,7 @@ class ApiTokenAdmin(RecordsOnly):
     list_display = ("name", "person", "prefix", "state", "created_at", "last_used_at", "expires_at", "revoked_at")
     list_select_related = ("person",)
     search_fields = ("name", "person__username", "prefix")
-    search_help_text = "Name, person or first characters."
+    search_help_text = _("Name, person or first characters.")
     ordering = ("-pk",)
     fields = ("person", "name", "prefix", "state", "created_at", "last_used_at", "expires_at", "revoked_at")
     readonly_fields = fields
@@ -29,7 +30,7 @@ class ApiTokenAdmin(RecordsOnly):
         found = super().get_queryset(request)
         return found if is_admin(request) else found.filter(person_id=request.user.pk)
 
-    @admin.display(description="works")
+    @admin.display(description=_("works"))
     def state(self, token: ApiToken) -> str:
         if token.opens_at(clock.now()):
             return "yes"
@@ -45,7 +46,7 @@ class FeedKeyAdmin(RecordsOnly):
     list_display = ("person", "is_open", "made_at", "ended_at")
     list_select_related = ("person",)
     search_fields = ("person__username",)
-    search_help_text = "Name of the person."
+    search_help_text = _("Name of the person.")
     ordering = ("-made_at",)
     fields = ("person", "made_at", "ended_at")
     readonly_fields = fields
@@ -54,6 +55,6 @@ class FeedKeyAdmin(RecordsOnly):
         found = super().get_queryset(request)
         return found if is_admin(request) else found.filter(person_id=request.user.pk)
 
-    @admin.display(description="open", boolean=True)
+    @admin.display(description=_("open"), boolean=True)
     def is_open(self, key: FeedKey) -> bool:
         return key.is_open

@@ -1,0 +1,116 @@
+"""What each list is, in a sentence or two over it; how it is called; and what an empty one means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """``title`` where the model's own name is not the portal's word for it."""
+
+    about: Any
+    when_empty: Any = ""
+    title: Any = ""
+
+
+#: By the model's class name.
+OF = {
+    "Rollout": Words(
+        _("One AI model going live behind one flag, according to a plan. Open one for its phases, ramp and checklist."),
+        _("A rollout is made from a plan: New rollout on the portfolio."),
+    ),
+    "Phase": Words(
+        _("One audience of a rollout. Who will see the model is edited while a phase is planned, not after."),
+        _("Phases come with a rollout."),
+    ),
+    "ChecklistItem": Words(
+        _("One prerequisite each. Automatic ones check themselves; the others are confirmed with evidence."),
+        _("Items come with a rollout, from its template."),
+    ),
+    "ApprovalRequest": Words(
+        _("Who asked for which start or step, and who said yes. Open one that waits to answer it."),
+        _("Nobody has asked for anything yet."),
+    ),
+    "Override": Words(
+        _("Blockers that an admin passed, with the reason. A second person reviews each within days."),
+        _("No blocker was ever passed."),
+    ),
+    "ChangeLock": Words(
+        _("Periods in which no flag may reach more people. They are entered on the page Locks."),
+        _("No change lock was entered."),
+    ),
+    "LockCalendar": Words(
+        _("iCalendar files whose events lock changes. They are added on the page Locks."),
+        _("No calendar locks changes."),
+    ),
+    "IncidentSource": Words(
+        _("GitLab projects whose open issues with these labels lock changes: incidents, changes in progress."),
+        _("No incidents are watched. Add the project in which yours are filed."),
+    ),
+    "AIModel": Words(
+        _("What is rolled out, and what it replaces: provider, host, what it can carry, when it ends."),
+        _("Import the AI Gateway's catalogue, or apply a plan: it brings its models along."),
+    ),
+    "PlanTemplate": Words(
+        _("Phases, ramp, checklist and approvals that a new rollout begins with. The built-in one carries the guide."),
+    ),
+    "GitLabInstance": Words(
+        _("Where flags and issues are read. No secret is stored: a row names the variables that hold them."),
+    ),
+    "GitLabProject": Words(
+        _("Projects whose issues or flags are followed, and how reading them last ended."),
+        _("Projects come with the issues and flags of plans."),
+    ),
+    "FeatureFlag": Words(
+        _("Flags as GitLab has them and as its code defines them. What was read is never edited."),
+        _("Flags come with plans, with manage.py flags import, and with reading GitLab."),
+    ),
+    "FlagReading": Words(
+        _("What GitLab said of a flag, kept when it differs from the reading before."), _("Nothing was read yet.")
+    ),
+    "TrackedIssue": Words(
+        _("Issues that the portal follows. What a confidential one says is seen only with a role for it."),
+        _("Issues come with plans, or are added here by project and number."),
+    ),
+    "GitLabActor": Words(
+        _("People, groups and projects that plans name, and what GitLab calls them in a flag's gates."),
+        _("Actors come with plans."),
+    ),
+    "SyncRun": Words(_("Passes of reading GitLab: what was asked, what was found, what failed. Kept for two weeks.")),
+    "GitLabWrite": Words(
+        _("What the portal owes to GitLab: notes, issues, gates. Each is done exactly once, in order."),
+        _("Nothing was ever owed: GITLAB_WRITES is off, or nothing happened yet."),
+        _("Writes to GitLab"),
+    ),
+    "User": Words(
+        _("People keep their user name, for history goes by it, and are switched off instead of deleted."),
+        "",
+        _("People"),
+    ),
+    "Group": Words(
+        _("The four roles. Give them on the list of people; what each may do stands in the guide."), "", _("Roles")
+    ),
+    "ApiToken": Words(
+        _("Tokens of scripts, by person. A token's text is nowhere; new ones come from manage.py api_token."),
+        _("Nobody has a token. manage.py api_token USER makes one."),
+    ),
+    "AccessAttempt": Words(
+        _("Wrong passwords. After ten a name is locked for a quarter of an hour; deleting its row opens it at once."),
+        _("No wrong password lately."),
+        _("Failed sign-ins"),
+    ),
+    "AuditEvent": Words(
+        _("Who did what, when, from where and why. Nobody changes a row: the database itself refuses."),
+        "",
+        _("History"),
+    ),
+}
+NONE = Words("")
+
+
+def of(model: Any) -> Words:
+    return OF.get(model._meta.object_name, NONE)
