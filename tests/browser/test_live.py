@@ -110,3 +110,23 @@ def test_ages_tick_and_a_hidden_tab_asks_nothing(portal, sign_in):
     mia.evaluate("Object.defineProperty(document, 'hidden', {get: () => true})")
     mia.wait_for_timeout(2500)
     assert len(asked) <= 1  # one may have been under way
+
+
+def test_every_page_that_shows_what_happens_follows_it(portal, sign_in):
+    portal.up_to("everyone", "active")
+    flag = portal.rollout().flag.pk
+    mia = sign_in("mia")
+    pages = {}
+    for path in ("/", "/approvals/", "/timeline/", "/sync/", "/models/", "/flags/", f"/flags/{flag}/"):
+        pages[path] = mia.context.new_page()
+        pages[path].goto(portal.url + path)
+        pages[path].evaluate("window.sameVisit = true")
+    portal.do("advance", "everyone", "mia")
+    portal.obey()
+    for path, page in pages.items():
+        page.wait_for_function(
+            "() => document.querySelector('#live [role=status]').textContent.includes('Claude Haiku: ')", **LIVE
+        )
+        assert page.evaluate("window.sameVisit"), path
+    for path in ("/", "/timeline/", f"/flags/{flag}/"):
+        pages[path].wait_for_function("() => document.querySelector('main').textContent.includes('25 %')", **LIVE)
