@@ -5,13 +5,13 @@ from __future__ import annotations
 from urllib.parse import parse_qsl, urlencode
 
 from django.db.models import Q, QuerySet
-from django.utils.translation import gettext as _
 
 from ..audit.actor import Actor
 from ..audit.deeds import deed
 from ..models import SavedView, clock
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
+from ..rules.words import say
 from .refusals import refuse_if
 
 #: So many views one person may keep: more is no choice any more.
@@ -30,15 +30,15 @@ def keep(name: str, query: str, *, by: Actor, shared: bool = False) -> SavedView
     name, query = " ".join(name.split()), _kept(query)
     found = []
     if not 1 <= len(name) <= 60:
-        found.append(Blocker("name", _("Give the view a name of 1 to 60 characters.")))
+        found.append(Blocker("name", say("Give the view a name of 1 to 60 characters.")))
     if len(query) > 1000:
-        found.append(Blocker("query", _("This view is too long to be kept: take a filter away.")))
+        found.append(Blocker("query", say("This view is too long to be kept: take a filter away.")))
     if shared and not by.person.has(Role.MANAGER):
-        found.append(Blocker("role", _("Sharing a view takes the role manager.")))
+        found.append(Blocker("role", say("Sharing a view takes the role manager.")))
     with deed("view.keep", by=by) as doing:
         view = SavedView.objects.select_for_update().filter(person=by.user, name=name).first()
         if view is None and SavedView.objects.filter(person=by.user).count() >= MOST:
-            found.append(Blocker("too_many", _("You keep %(most)d views already: remove one first.") % {"most": MOST}))
+            found.append(Blocker("too_many", say("You keep {most} views already: remove one first.", most=MOST)))
         refuse_if(found)
         doing.about = view = view or SavedView(person=by.user, name=name, created_at=clock.now())
         view.query, view.shared = query, shared
@@ -49,7 +49,7 @@ def keep(name: str, query: str, *, by: Actor, shared: bool = False) -> SavedView
 def remove(view: SavedView, *, by: Actor) -> None:
     """Its owner may, and an admin. Raises ``Refused``."""
     if view.person_id != by.user.pk and not by.person.has(Role.ADMIN):
-        refuse_if([Blocker("role", _("Only who keeps a view can remove it, and an admin."))])
+        refuse_if([Blocker("role", say("Only who keeps a view can remove it, and an admin."))])
     with deed("view.remove", by=by, about=view):
         view.delete()
 
