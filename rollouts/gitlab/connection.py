@@ -20,6 +20,8 @@ from rollouts.gitlab.transport import Heard, Permit, Transport
 
 PER_PAGE = 100  # GitLab's largest page (doc/api/rest/_index.md, "Pagination")
 MOST_PAGES = 1_000
+#: Rows of one question that can't be read; with more of them the whole answer counts as one.
+MOST_UNREAD = 1_000
 USER_AGENT = "model-rollout-portal"
 
 Record = TypeVar("Record")
@@ -91,10 +93,12 @@ class Connection:
                 record = read_row(read, row, place)
             except BadAnswer as problem:
                 self.unread.append(problem)
+                if len(self.unread) == MOST_UNREAD:
+                    break  # whoever sends so much of it sends no rows, and no memory holds it all
                 continue
             good += 1
             yield record
-        if self.unread and not good:
+        if self.unread and (not good or len(self.unread) == MOST_UNREAD):
             raise self.unread[0]
 
     def _rows(self, path: str, query: dict[str, Any], *, needs: str, unless: str = "") -> Iterator[tuple[str, Any]]:

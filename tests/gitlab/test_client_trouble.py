@@ -142,6 +142,13 @@ def test_an_answer_without_end_is_cut_off(
         gitlab.features()
 
 
+def test_of_an_answer_that_is_no_rows_at_all_little_is_kept(gitlab: GitLab, simulator: Simulator) -> None:
+    simulator.fail(how="not_json", body=b'[{"name": "good", "gates": []},' + b"{}," * 300_000 + b"{}]")
+    with pytest.raises(BadAnswer, match=r"features\[1\]"):
+        gitlab.features()
+    assert len(gitlab.unread) == 1_000
+
+
 def test_a_refused_connection_is_no_call() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
