@@ -43,6 +43,7 @@ def test_the_page_says_what_was_asked_and_what_is_left(world):
     assert '<meter min="0" max="300"' in page
     assert "all read" in page
     assert "2 places are followed, and all is read" in page
+    assert "4 followed, 4 changed" in page  # the first pass
 
 
 def test_the_page_says_of_each_project_how_its_last_reading_went(world):

@@ -174,12 +174,16 @@ def _pass(run: SyncRun) -> Pass:
         rung_by=str(RUNG_BY.get(run.trigger, run.trigger)),
         look=look,
         state=str(state),
-        flags=_counted(run.flags_seen, run.flags_changed, run.flags_missing),
-        issues=_counted(run.issues_tracked, run.issues_changed, run.issues_missing),
+        flags=_counted(_("%(n)d listed") % {"n": run.flags_seen}, run.flags_changed, run.flags_missing),
+        issues=_counted(_("%(n)d followed") % {"n": run.issues_tracked}, run.issues_changed, run.issues_missing),
         changed=run.flags_changed + run.issues_changed,
     )
 
 
-def _counted(seen: int, changed: int, missing: int) -> str:
-    said = _("%(changed)d of %(seen)d changed") % {"changed": changed, "seen": seen}
-    return said + (_(", %(n)d missing") % {"n": missing} if missing else "")
+def _counted(seen: str, changed: int, missing: int) -> str:
+    said = [seen]
+    if changed:
+        said.append(_("%(n)d changed") % {"n": changed})
+    if missing:
+        said.append(_("%(n)d missing") % {"n": missing})
+    return ", ".join(said)
