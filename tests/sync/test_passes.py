@@ -336,6 +336,7 @@ def test_two_workers_share_one_pass(transactional_db, gitlab):
         finally:
             connections.close_all()
 
+    gitlab.forget_requests()
     workers = [Thread(target=work) for _ in range(4)]
     for worker in workers:
         worker.start()
@@ -343,6 +344,7 @@ def test_two_workers_share_one_pass(transactional_db, gitlab):
         worker.join()
     run.refresh_from_db()
     assert (run.done, run.outcome) == (2, "ok")
+    assert sorted(request.path for request in gitlab.requests) == ["/api/v4/features", "/api/v4/projects/1001/issues"]
 
 
 # Politeness
