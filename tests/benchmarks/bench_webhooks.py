@@ -43,7 +43,7 @@ def test_fifty_deliveries_a_second_are_on_the_page_in_time(tmp_path, engine, cap
             ground.spawn("-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}", "--threads", "4")
             for port in ports
         ]
-        processes += [ground.worker(threads=4) for _ in range(workers)]
+        processes += [ground.worker(4) for _ in range(workers)]
         processes.append(ground.beat())
         try:
             for port in ports:
