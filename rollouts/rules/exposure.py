@@ -200,7 +200,7 @@ class Exposure:
     def words(self) -> str:
         """Who sees it, in plain words: «25 % of actors, group acme_team_members and 3 actors»."""
         if self.boolean:
-            return say("everyone")
+            return self._without_opted_out(say("everyone"))
         parts: list[str] = []
         if self.percentage_of_actors:
             parts.append(say("{n} % of actors", n=plain_number(self.percentage_of_actors)))
@@ -217,10 +217,10 @@ class Exposure:
         if self.unknown_gates:
             names = joined(sorted(self.unknown_gates), ", ")
             parts.append(say("gates that the portal does not know: {names}", names=names))
-        said = listed(parts) or say("nobody")
-        if self.opt_outs:
-            return say("{who}, without {n} opted out", who=said, n=len(self.opt_outs))
-        return said
+        return self._without_opted_out(listed(parts) or say("nobody"))
+
+    def _without_opted_out(self, said: str) -> str:
+        return say("{who}, without {n} opted out", who=said, n=len(self.opt_outs)) if self.opt_outs else said
 
 
 NOBODY = Exposure()

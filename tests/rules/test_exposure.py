@@ -134,6 +134,9 @@ def test_who_is_in_follows_gitlabs_rule(number, flag, percentage):
 
 
 def test_an_opted_out_actor_is_out_and_a_group_leaves_it_open():
+    on_for_all_but_one = gates(boolean=True, actors=["User:1:opt_out"])
+    assert on_for_all_but_one.includes("User:1", flag="f") is False
+    assert on_for_all_but_one.words == "everyone, without 1 opted out"
     assert gates(percentage_of_actors=100, actors=["User:1:opt_out"]).includes("User:1", flag="f") is False
     assert gates(groups=["company"]).includes("User:1", flag="f") is None
 
