@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
-from ...models import clock
+from ...models import FlagReading, clock
+from ...rules.expected import FlagReading as Latest
+from ...rules.expected import Presence
+from ...rules.exposure import Exposure
+from ..presenters.flags import Age
+from ..presenters.models import QuotaUse
+from ..presenters.readings import picture
 from ..presenters.track import Part, Track
 
 LOOKS = ("", "go", "wait", "stop")
@@ -33,6 +40,9 @@ def samples() -> tuple[Sample, ...]:
         Sample("Phase track", "style/phase_track.html", tuple(_tracks())),
         Sample("Blockers", "components/blockers.html", (("open and done", {"checks": _checks()}),)),
         Sample("Request", "components/request.html", tuple(_requests(now))),
+        Sample("Quota and its use", "components/quota_use.html", tuple(_quotas())),
+        Sample("Age of a flag", "components/flag_age.html", tuple(_ages())),
+        Sample("Readings over time", "components/readings.html", tuple(_readings(now))),
     )
 
 
@@ -78,3 +88,44 @@ def _requests(now: datetime) -> list[tuple[str, dict[str, Any]]]:
     changed = {**told, "changed": ["The quota was 60,000, now it is 30,000."], "approvals": [("alice", now, False)]}
     states = {"waits": told, "granted": granted, "changed": changed}
     return [(words, {"request_shown": state}) for words, state in states.items()]
+
+
+def _quotas() -> list[tuple[str, dict[str, Any]]]:
+    states = (
+        ("in use", QuotaUse("60,000 requests a minute", "10,500 in use at peak, 18 %", 0.18)),
+        ("short", QuotaUse("10,000 requests a minute", "12,000 in use at peak, 120 % of it", 1.0, is_short=True)),
+        ("not known", QuotaUse("quota not known", "no rollout uses it", is_known=False)),
+    )
+    return [(words, {"quota": quota}) for words, quota in states]
+
+
+def _ages() -> list[tuple[str, dict[str, Any]]]:
+    states = (
+        ("young", Age("1 month of 6", 1, 6)),
+        ("old", Age("6 months of 6", 6, 6)),
+        ("overdue", Age("7 months of 6", 7, 6, is_overdue=True)),
+        ("without a limit", Age("38 months", 38)),
+        ("not known", Age("age not known")),
+    )
+    return [(words, {"age": age}) for words, age in states]
+
+
+def _readings(now: datetime) -> list[tuple[str, dict[str, Any]]]:
+    """Company, then 10 %, then not known to GitLab, then 50 %; read just now, and last read a day ago."""
+    company = Exposure(groups=frozenset({"company"}))
+    told = [
+        (9, Presence.UNSET_OFF, Exposure()),
+        (7, Presence.SET, company),
+        (5, Presence.SET, company.plus(Exposure(percentage_of_actors=Decimal(10)))),
+        (4, Presence.UNKNOWN, Exposure()),
+        (3, Presence.SET, company.plus(Exposure(percentage_of_actors=Decimal(50)))),
+    ]
+    readings = [
+        FlagReading(read_at=now - timedelta(days=days), presence=presence, gates=exposure.as_json())
+        for days, presence, exposure in reversed(told)
+    ]
+    latest = Latest(Presence.SET, readings[0].exposure, readings[0].read_at, now - timedelta(days=1))
+    return [
+        (words, {"chart": picture(readings, latest, now, stale=stale)})
+        for words, stale in (("fresh", False), ("stale", True))
+    ]
