@@ -64,6 +64,10 @@ class Course:
     def readings_left_out(self) -> int:
         return max(0, self.readings - READINGS)
 
+    def is_left_out(self, piece: Piece) -> bool:
+        """Whether this time was read, only too long ago to be among the readings that are looked at."""
+        return self.readings_left_out > 0 and bool(self.read) and piece.end <= self.read[0].start
+
 
 def course_of(rollout: Rollout, now: datetime, *, events: int = 60) -> Course:
     """``rollout`` comes from ``Rollout.objects.whole()``; eight queries. ``events``: how many are told, the newest."""

@@ -208,6 +208,8 @@ def test_a_page_with_much_behind_it_asks_no_more_and_stays_small(climbed):
     told = part(response.content.decode(), "exposure")
     assert re.search(r"The newest 60 of 2,?0\d\d events", told)
     assert re.search(r"4,?5\d\d older ones are left out", told)
+    assert "Older readings, from " in response.content.decode()  # which is not that nobody had read
+    assert "Not read from " not in response.content.decode().split(" are not drawn")[1]
     assert response.content.decode().count('class="mark-at') < 50
 
 

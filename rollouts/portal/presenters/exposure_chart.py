@@ -120,7 +120,7 @@ def chart(course: Course) -> ExposureChart:
         drift=_rectangles([piece for episode in drifts for piece in episode], axis),
         drift_labels=tuple(_drift_label(episode, axis, course) for episode in drifts[-12:]),
         named=tuple(_named(course.read, axis)),
-        gaps=tuple(_gaps(course.pieces, axis)),
+        gaps=tuple(_gaps(course, axis)),
         locks=tuple(_lock(window, axis, course) for window in course.locks),
         phases=_phases(course, axis),
         marks=_marks(course.events, axis, course.since),
@@ -258,15 +258,24 @@ def _by_name(exposure: Exposure | None) -> Exposure | None:
     return Exposure(groups=exposure.groups, actors=exposure.actors)
 
 
-def _gaps(pieces: Iterable[Piece], axis: TimeAxis) -> Iterable[Band]:
-    start = end = None
-    for piece in [*pieces, None]:
-        if piece is not None and not piece.is_known:
-            start, end = start or piece.start, piece.end
-        elif start and end:
-            words = _("Not read from %(start)s to %(end)s") % {"start": exactly(start), "end": exactly(end)}
-            yield _band(axis, start, end, _fits(_("not read")), words)
-            start = end = None
+def _gaps(course: Course, axis: TimeAxis) -> Iterable[Band]:
+    """Where nothing is drawn, as nothing was read; or as there are older readings than are looked at."""
+    gaps: list[tuple[Piece, datetime]] = []
+    for piece in course.pieces:
+        if piece.is_known:
+            continue
+        if gaps and gaps[-1][1] == piece.start:
+            gaps[-1] = (gaps[-1][0], piece.end)
+        else:
+            gaps.append((piece, piece.end))
+    for piece, end in gaps:
+        span = {"start": exactly(piece.start), "end": exactly(end)}
+        if course.is_left_out(piece):
+            words = _("Older readings, from %(start)s to %(end)s, are not drawn") % span
+            yield _band(axis, piece.start, end, _fits(_("older readings")), words)
+        else:
+            words = _("Not read from %(start)s to %(end)s") % span
+            yield _band(axis, piece.start, end, _fits(_("not read")), words)
 
 
 def _lock(window: Window, axis: TimeAxis, course: Course) -> Band:

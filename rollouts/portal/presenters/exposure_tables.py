@@ -76,7 +76,10 @@ def _merged(pieces: Sequence[Piece]) -> list[Piece]:
 
 
 def _row(piece: Piece, course: Course) -> ReadRow:
-    if not piece.is_known:
+    read = _words(piece.read) if piece.is_known else _("not read")
+    if course.is_left_out(piece):
+        verdict, look, read = _("older than what is shown"), "", _("see the flag's readings")
+    elif not piece.is_known:
         verdict, look = _("not known"), "wait"
     elif piece.waits:
         verdict, look = _("waiting for GitLab"), "wait"
@@ -84,7 +87,6 @@ def _row(piece: Piece, course: Course) -> ReadRow:
         verdict, look = piece.kind.words, "stop"
     else:
         verdict, look = Drift.NONE.words, "go"
-    read = _words(piece.read) if piece.is_known else _("not read")
     goes_on = piece.end == course.known_until and not course.is_over
     return ReadRow(piece.start, piece.end, piece.planned.words, read, verdict, look, goes_on)
 
