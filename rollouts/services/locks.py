@@ -114,7 +114,7 @@ INCIDENTS_UNREAD = (
 
 
 def _unread(too_old: str, never: str, name: str, read_at: datetime | None, now: datetime) -> str:
-    return say(too_old, name=name, length=in_words(now - read_at)) if read_at else say(never, name=name)
+    return say(too_old, name=name, length=in_words(now - read_at, units=1)) if read_at else say(never, name=name)
 
 
 def add(said: Mapping[str, Any], *, by: Actor) -> ChangeLock:
