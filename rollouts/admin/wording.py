@@ -98,6 +98,10 @@ OF = {
         _("Tokens of scripts, by person. A token's text is nowhere; new ones come from manage.py api_token."),
         _("Nobody has a token. manage.py api_token USER makes one."),
     ),
+    "FeedKey": Words(
+        _("Who reads calendars and feeds of the portal by an address of their own; an ended one answers no more."),
+        _("Nobody has a feed. Everybody makes their own on the timeline."),
+    ),
     "AccessAttempt": Words(
         _("Wrong passwords. After ten a name is locked for a quarter of an hour; deleting its row opens it at once."),
         _("No wrong password lately."),
