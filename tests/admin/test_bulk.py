@@ -124,7 +124,7 @@ def test_models_get_a_day_of_retirement_and_it_is_told_who_goes_live_on_them(wor
     act(root, "rollouts/aimodel", "retire", [model], day="2030-02-03")
     assert str(AIModel.objects.get(pk=model.pk).deprecated_on) == "2030-02-03"
     page = text(act(root, "rollouts/aimodel", "retire", [model], day="2030-02-03"))
-    assert "retires on 3 February 2030 already" in page
+    assert "retires on 3 Feb 2030 already" in page
     act(root, "rollouts/aimodel", "retire", [model], day="")
     assert AIModel.objects.get(pk=model.pk).deprecated_on is None
 
