@@ -189,12 +189,12 @@ class Target:
         return say("Start {title}", title=title)
 
     def words_to_approve(self, title: str) -> str:
-        """«Approve start All users at 1 %»: what an approver's button and the portfolio say."""
+        """«Approve the start of All users at 1 %»: what an approver's button and the portfolio say."""
         if not self.is_start:
             return say("Approve {title} to {percentage} %", title=title, percentage=self.percentage)
         if self.percentage:
-            return say("Approve start {title} at {percentage} %", title=title, percentage=self.percentage)
-        return say("Approve start {title}", title=title)
+            return say("Approve the start of {title} at {percentage} %", title=title, percentage=self.percentage)
+        return say("Approve the start of {title}", title=title)
 
 
 def target(opening: Opening, before: Exposure, *, is_start: bool, to: int | None = None) -> Target | None:

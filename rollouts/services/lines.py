@@ -16,7 +16,7 @@ from django.db import transaction
 
 from ..models import LineWait, Phase, PortfolioLine, Rollout, clock
 from ..rules import health
-from ..rules.expected import Drift
+from ..rules.expected import Drift, difference_in_words
 from ..rules.facts import PhaseFacts, RolloutFacts
 from ..rules.health import Health
 from ..rules.machine import LIVE, PhaseState, RolloutState
@@ -113,8 +113,9 @@ def _work_out(
         "until": _moment(step.until),
         "expected": packed(facts.expected.words),
         "read": packed(facts.reading.words),
-        "exposure": packed(_exposure(facts, state)),
+        "apart": [packed(words) for words in _apart(facts, state)],
         "nobody": facts.expected.is_nobody,
+        "read_nobody": facts.reading.exposure is not None and facts.reading.exposure.is_nobody,
         "drift_since": _moment(rollout.drift_since) if state.drift is not Drift.NONE else None,
         "usual": usual.get((rollout.template_id, current.name)) if current else None,
         "is_live": current is not None and current.state in LIVE,
@@ -145,11 +146,11 @@ def _standing_at(facts: RolloutFacts, phase: PhaseFacts) -> dict[str, Any]:
     return told
 
 
-def _exposure(facts: RolloutFacts, state: health.State) -> str:
-    if state.health in (Health.DRIFTING, Health.WAITING):
-        return state.words
-    read = facts.reading.exposure
-    return facts.reading.words if read is None or not read.is_nobody else ""
+def _apart(facts: RolloutFacts, state: health.State) -> tuple[str, ...]:
+    """What GitLab says, what the plan says, and how they differ; nothing where they do not."""
+    if state.health not in (Health.DRIFTING, Health.WAITING):
+        return ()
+    return (*difference_in_words(facts.expected, facts.reading), state.drift.words)
 
 
 def _since(rollout: Rollout, phase: Phase | None) -> datetime:

@@ -102,6 +102,8 @@ def row(line: Mapping[str, Any], now: datetime, freshness: timedelta) -> Row:
         detail = say("{length} of soak left", length=in_words(until - now)) if until > now else ""
     if is_stale and told["verb"] in ("start", "advance", "complete"):
         detail = _age_of(read_at, now)
+    if told["apart"]:  # the exposure says it already
+        detail = ""
     where, details = _where(told, now)
     usual, lasted = told["usual"], (now - line["since"]).total_seconds()
     return Row(
@@ -118,11 +120,11 @@ def row(line: Mapping[str, Any], now: datetime, freshness: timedelta) -> Row:
         phase=line["phase_title"],
         state=told["state"],
         health=health,
-        tag=TAGS[health],
+        tag="" if health is Health.AS_PLANNED and told["nobody"] else TAGS[health],
         tag_words=_tag_words(health, told),
         expected=unpacked(told["expected"]),
         read=unpacked(told["read"]),
-        exposure=unpacked(told["exposure"]) or say("nobody sees it"),
+        exposure=_exposure(told),
         drift_since=_moment(told["drift_since"]),
         read_at=read_at,
         next_words=action,
@@ -159,8 +161,9 @@ def _where(told: Mapping[str, Any], now: datetime) -> tuple[str, tuple[str, ...]
     else:
         details.append(state_in_words(told["phase_state"]))
     if confirmed_at := _moment(told.get("confirmed_at")):
-        stood, soak = in_words(now - confirmed_at), in_words(timedelta(seconds=told["soak"]))
-        details.append(say("stood {length} of {soak}", length=stood, soak=soak))
+        stood, soak = in_words(now - confirmed_at, units=1), timedelta(seconds=told["soak"])
+        of_all = say("stood {length} of {soak}", length=stood, soak=in_words(soak, units=1))
+        details.append(of_all if soak else say("stood {length}", length=stood))
     if "items" in told:
         details.append(say("checklist {done} of {all}", done=told["items_done"], all=told["items"]))
     details += [say("{phase} skipped", phase=title) for title in told["skipped"]]
@@ -171,6 +174,14 @@ def _tag_words(health: Health, told: Mapping[str, Any]) -> str:
     if health is Health.AS_PLANNED and told["nobody"]:
         return unpacked(told["read"])
     return health.words
+
+
+def _exposure(told: Mapping[str, Any]) -> str:
+    """Who sees the model; where GitLab and the plan differ, both, to be ended by since when."""
+    if told["apart"]:
+        read, planned, how = map(unpacked, told["apart"])
+        return say("GitLab: {read}. Plan: {planned}. {difference}", read=read, planned=planned, difference=how)
+    return say("nobody sees it") if told["read_nobody"] else unpacked(told["read"])
 
 
 def _age_of(read_at: datetime | None, now: datetime) -> str:

@@ -65,18 +65,19 @@ def _shapes(parts: tuple[Part, ...]) -> SafeString:
 
 
 def _shape(part: Part) -> str:
-    bar = 'x="{:g}" y="{}" width="{:g}" height="{}" rx="{}"'
-    whole = bar.format(part.x, 0, part.width, 10, 3)
-    ground = {
-        "now": f'<rect class="now-ground" {whole}/>',
-        "off": f'<rect class="now-ground" {whole}/>',
-        "back": f'<rect class="back" {bar.format(part.x, 3, part.width, 4, 2)}/>',
-        "skip": "",
-    }.get(part.look, f'<rect class="ground" {whole}/>')
-    filled = f'<rect class="{part.look}" {bar.format(part.x, 0, part.filled, 10, 3)}/>' if part.filled else ""
-    cuts = "".join(f'<line class="cut" x1="{cut:g}" x2="{cut:g}" y1="0" y2="10"/>' for cut in part.cuts)
-    hatches = "".join(f'<line class="skip" x1="{x:g}" x2="{x + 4:g}" y1="10" y2="0"/>' for x in part.hatches)
-    return ground + filled + cuts + hatches
+    bar = '<rect class="{}" x="{:g}" width="{:g}" height="10" rx="3"/>'
+    shapes = []
+    if part.look == "back":
+        shapes.append(f'<rect class="back" x="{part.x:g}" y="3" width="{part.width:g}" height="4" rx="2"/>')
+    elif part.look != "skip":
+        shapes.append(bar.format("now-ground" if part.look in ("now", "off") else "ground", part.x, part.width))
+    if part.filled:
+        shapes.append(bar.format(part.look, part.x, part.filled))
+    if part.cuts:
+        shapes.append(f'<path class="cut" d="{"".join(f"M{cut:g} 0v10" for cut in part.cuts)}"/>')
+    if part.hatches:
+        shapes.append(f'<path class="skip" d="{"".join(f"M{x:g} 10l4-10" for x in part.hatches)}"/>')
+    return "".join(shapes)
 
 
 @register.simple_tag
