@@ -6,8 +6,11 @@ lock, and after it the next one has its own soak before it. Nothing is scheduled
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from datetime import timedelta
+
+from django.db import InterfaceError, OperationalError
 
 from ..audit.actor import Actor
 from ..audit.deeds import deed
@@ -22,6 +25,7 @@ from . import facts as facts_of
 from . import transitions
 from .refusals import Refused
 
+log = logging.getLogger(__name__)
 JOB = Actor.ramp()
 #: What is only a matter of time: no reason to call a person.
 PATIENT = frozenset({"soak", "too_early"})
@@ -42,7 +46,12 @@ def advance_due() -> Advanced:
     found = Advanced()
     due = Phase.objects.filter(state=PhaseState.ACTIVE, current_step__isnull=False, steps__auto=True).distinct()
     for rollout_id, name in due.values_list("rollout_id", "name"):
-        _look(rollout_id, name, found)
+        try:
+            _look(rollout_id, name, found)
+        except (OperationalError, InterfaceError):
+            raise  # no database, no ramps: the next ring looks again
+        except Exception:  # one ramp that can't be looked at holds no other
+            log.exception("the ramp of rollout %s could not be looked at", rollout_id)
     return found
 
 

@@ -5,10 +5,14 @@ They count like others, are marked as what they are, and go stale like others (D
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
 from ..audit.actor import Actor
 from ..audit.deeds import deed
-from ..models import FeatureFlag, FlagReading, Rollout, clock
-from ..rules.blockers import Blocker
+from ..models import FeatureFlag, FlagReading, Outcome, Rollout, clock
+from ..rules.blockers import Blocker, in_words
 from ..rules.expected import Presence
 from ..rules.exposure import Exposure
 from ..rules.machine import Role
@@ -17,6 +21,15 @@ from .reconcile import reconcile
 from .refusals import refuse_if
 
 LONGEST_EVIDENCE = 500
+
+
+def _gitlab_says_so_itself(flag: FeatureFlag, now: datetime) -> timedelta | None:
+    """How long ago GitLab answered for this flag, where its last answer is good: nobody may say otherwise then."""
+    scope = flag.project or flag.instance
+    if scope.flags_outcome != Outcome.OK or scope.flags_read_at is None or flag.presence == Presence.UNREAD:
+        return None
+    age = now - scope.flags_read_at
+    return age if age < timedelta(seconds=settings.FRESHNESS_SECONDS) else None
 
 
 def enter(flag: FeatureFlag, exposure: Exposure, *, by: Actor, evidence: str) -> FlagReading:
@@ -37,8 +50,14 @@ def enter(flag: FeatureFlag, exposure: Exposure, *, by: Actor, evidence: str) ->
                 "evidence_long", say("Evidence is limited to {most} characters: link to it.", most=LONGEST_EVIDENCE)
             )
         )
-    refuse_if(found)
     now = clock.now()
+    if since := _gitlab_says_so_itself(flag, now):
+        said = say(
+            "GitLab itself was read {age} ago, at {words}: a reading by hand is for when it can't be read.",
+            age=in_words(since), words=flag.latest.words,
+        )  # fmt: skip
+        found.append(Blocker("gitlab_is_read", said))
+    refuse_if(found)
     with deed("reading.enter", by=by, reason=evidence) as doing:
         flag = FeatureFlag.objects.select_for_update().get(pk=flag.pk)
         reading = FlagReading.objects.create(

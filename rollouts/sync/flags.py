@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from ..audit.actor import Actor
 from ..audit.deeds import deeds
@@ -62,9 +62,9 @@ def sync_instance_flags(
     """
     read_at = clock.now()
     etags = {} if etags is None else etags
-    unread = FeatureFlag.objects.filter(instance=instance, project=None, presence=Presence.UNREAD)
+    unread = Q(presence=Presence.UNREAD, rollouts__isnull=False) | Q(reading__source=FlagReading.Source.BY_HAND)
     try:
-        unless = "" if unread.filter(rollouts__isnull=False).exists() else etags.get("flags", "")
+        unless = "" if instance.flags.filter(unread, project=None).exists() else etags.get("flags", "")
         listed = {record.name: record for record in gitlab.features(unless=unless)}
     except Unchanged:
         _count_again(etags, instance.flags.filter(project=None), report)
@@ -122,7 +122,11 @@ def sync_project_flags(
     read_at = clock.now()
     etags = {} if etags is None else etags
     try:
-        unless = "" if any(flag.presence == Presence.UNREAD for flag in flags) else etags.get("flags", "")
+        unless = (
+            ""
+            if any(flag.presence == Presence.UNREAD or _is_by_hand(flag) for flag in flags)
+            else etags.get("flags", "")
+        )
         listed = {record.name: record for record in gitlab.project_flags(project.address, unless=unless)}
     except Unchanged:
         _count_again(etags, project.flags.all(), report)
@@ -233,7 +237,14 @@ def _rollouts_of(flags: Sequence[FeatureFlag]) -> dict[int, Rollout]:
 
 def _differs(read: Read) -> bool:
     flag = read.flag
-    return flag.reading is None or flag.presence != read.presence or flag.reading.exposure != read.exposure
+    if flag.reading is None or flag.presence != read.presence or _is_by_hand(flag):
+        return True
+    return bool(flag.reading.exposure != read.exposure)
+
+
+def _is_by_hand(flag: FeatureFlag) -> bool:
+    """Whether a person said it, not GitLab: it counts until GitLab is read again, whatever has changed there since."""
+    return flag.reading is not None and flag.reading.source == FlagReading.Source.BY_HAND
 
 
 def _define(flag: FeatureFlag, definition: DefinitionRecord | None) -> bool:

@@ -64,6 +64,8 @@ def test_several_flags_of_one_name_are_told_apart(project_flags, script, refused
 
 def test_readings_come_newest_first_and_whole_while_more_are_read(world, script):
     world.up_to("team", "active")
+    world.gitlab.fail(status=403, path="/features")  # where GitLab is read, nobody may say otherwise
+    world.sync()
     flag, mia = world.rollout().flag, world.actor("mia")
     for percentage in (1, 2, 3, 4):
         readings.enter(flag, Exposure.from_gates([("percentage_of_actors", percentage)]), by=mia, evidence="seen")

@@ -341,6 +341,7 @@ def test_a_reading_by_hand_takes_evidence_and_counts_until_it_is_stale(world, ti
     world.up_to("team", "approved")
     world.do("start", "team", "mia")
     world.gitlab.stop()
+    world.sync()
     actors = [actor.gitlab_id for actor in world.rollout().flag.instance.actors.all()]
     path = f"/flags/{world.rollout().flag.pk}/readings/"
     form = {"actors": " ".join(actors), "percentage": "", "evidence": "/chatops gitlab run feature get use_haiku"}
@@ -356,6 +357,30 @@ def test_a_reading_by_hand_takes_evidence_and_counts_until_it_is_stale(world, ti
     assert (event.actor, event.reason) == ("mia", form["evidence"])
     time_machine.move_to(world.now() + timedelta(minutes=6))
     assert "The newest reading is too old" in words(manager.get("/rollouts/haiku/"))
+
+
+def test_a_reading_by_hand_never_stands_against_what_gitlab_says(world):
+    """Who wants the next step can't say that the flag stands right: GitLab's word counts as soon as there is one."""
+    world.up_to("everyone", "active")
+    world.gitlab.state.set_feature(FLAG, "5", key="percentage_of_actors")
+    world.sync()
+    rollout = world.rollout()
+    actors, path = " ".join(sorted(world.facts().expected.actors)), f"/flags/{rollout.flag.pk}/readings/"
+    as_planned = {"percentage": "1", "groups": "acme_team_members", "actors": actors, "evidence": "I looked"}
+    manager = signed_in(world, "mia")
+    refused = manager.post(path, as_planned)
+    assert refused.status_code == 422
+    assert "GitLab itself was read" in words(refused)
+    assert world.rollout().drift == "ahead"
+    with world.gitlab.state.change():
+        world.gitlab.fail(status=403, path="/features")
+    world.sync()
+    assert manager.post(path, as_planned).status_code == 303
+    assert world.rollout().drift == "none"
+    world.gitlab.heal()
+    world.sync()  # nothing has changed in GitLab since it was last read: it is asked for all the same
+    assert world.rollout().drift == "ahead"
+    assert world.phase("everyone").confirmed_at is None
 
 
 ODD = [

@@ -68,6 +68,22 @@ def test_a_step_begins_by_itself_when_its_soak_is_over(world, time_machine):
     assert (event.actor_kind, event.actor, event.after["percentage"]) == ("job", "ramp", 10)
 
 
+def test_one_ramp_that_breaks_holds_no_other(world, time_machine, monkeypatch):
+    started(world, time_machine)
+    go(world, time_machine, minutes=16)
+    looked, look = [], ramps._look
+
+    def breaks_once(rollout_id, name, found):
+        looked.append(rollout_id)
+        if len(looked) == 1:
+            raise RuntimeError("a fault of ours")
+        look(rollout_id, name, found)
+
+    monkeypatch.setattr(ramps, "_look", breaks_once)
+    assert ramps.advance_due().advanced == []
+    assert ramps.advance_due().advanced == ["haiku"]
+
+
 def test_a_step_by_hand_waits_for_a_hand_and_is_said_to_be_due(world, time_machine):
     started(world, time_machine, ramp="steps: [1, 10, 20, 100]")
     go(world, time_machine, minutes=16)
