@@ -6,7 +6,7 @@ import base64
 import struct
 import zlib
 
-#: The 256 commonest colours (near ones counted as one), and for each point which of them is nearest.
+#: The 256 commonest colours (after the first 64, near ones counted as one), and for each point which of them is nearest.
 QUANTIZE = """async (png) => {
   const image = new Image();
   image.src = `data:image/png;base64,${png}`;
@@ -18,7 +18,7 @@ QUANTIZE = """async (png) => {
   for (const point of points) counts.set(point, (counts.get(point) ?? 0) + 1);
   const near = (point) => point & 0xf8f8f8, seen = new Set(), palette = [];
   for (const [point] of [...counts].sort((one, other) => other[1] - one[1])) {
-    if (palette.length < 256 && !seen.has(near(point))) { seen.add(near(point)); palette.push(point); }
+    if (palette.length < 64 || (palette.length < 256 && !seen.has(near(point)))) { seen.add(near(point)); palette.push(point); }
   }
   const parts = (point) => [point & 255, (point >> 8) & 255, (point >> 16) & 255];
   const colours = palette.map(parts), place = new Map();

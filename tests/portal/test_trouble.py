@@ -83,6 +83,20 @@ def test_no_gitlab_is_said_to_who_can_do_something_about_it(db, client, django_u
     assert "no GitLab connected" in told
 
 
+def test_an_empty_portal_says_what_it_still_needs(db, gitlab, client, django_user_model):
+    root = django_user_model.objects.create_superuser("root", password="x")
+    client.force_login(root)
+    told = words(client.get("/"))
+    assert "No rollouts yet" in told
+    assert "GitLab is connected; not read yet" in told
+    assert "Give somebody the role approver" in told
+    assert "Say which AI models there are" in told
+    client.force_login(django_user_model.objects.create_user("vic"))
+    told = words(client.get("/"))
+    assert "A manager makes the first one." in told
+    assert "role approver" not in told
+
+
 def test_a_token_without_rights_is_said_with_its_cure(world, mia):
     world.gitlab.fail(status=403, path="/features")
     world.sync()

@@ -18,10 +18,12 @@ from django.views.decorators.http import require_POST, require_safe
 from ...audit.actor import Actor
 from ...models import PortfolioLine, clock
 from ...rules.health import Health
+from ...rules.machine import Role
 from ...services import lines, views
 from ...services.refusals import Refused
 from .. import listing
 from ..filters import STATES, LineFilter, owners, phases, providers
+from ..presenters import first_start
 from ..presenters.portfolio import Row
 
 GROUPS = {
@@ -82,6 +84,8 @@ def portfolio(request: HttpRequest) -> HttpResponse:
         else:
             context["listing"] = listing.by_turn(chosen.qs, viewer, sort, after, now)
         context["groups"] = context["listing"].groups
+        if not context["groups"] and not context["is_filtered"] and viewer.person.has(Role.MANAGER):
+            context["first_start"] = first_start.checks(viewer)
     return render(request, "portal/portfolio.html", context)
 
 
