@@ -28,7 +28,6 @@ def test_the_timeline_is_there_for_everybody(portal, sign_in):
     assert "both widen on" in mia.inner_text(".collisions")
     mia.locator("#feeds summary").first.click()
     mia.get_by_role("button", name="Make my feed addresses").click()
-    mia.locator("#feeds summary").first.click()
     assert "/feeds/" in mia.inner_text("#feeds code >> nth=0")
     for scheme, width in (("light", 360), ("dark", 1440)):
         mia = sign_in("mia", scheme=scheme, width=width)

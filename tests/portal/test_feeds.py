@@ -68,7 +68,7 @@ def test_a_person_makes_renews_and_ends_their_addresses_on_the_timeline(world):
     client = signed_in(world, "vic")
     page = client.get("/timeline/").content.decode()
     assert "Make my feed addresses" in page
-    assert client.post("/feeds/renew/")["Location"] == "/timeline/#feeds"
+    assert client.post("/feeds/renew/")["Location"] == "/timeline/?feeds=open#feeds"
     addresses = re.findall(
         r"<code>http://localhost:8000(/feeds/[^<]*)</code>", client.get("/timeline/").content.decode()
     )

@@ -162,6 +162,6 @@ def end(request: HttpRequest) -> HttpResponse:
 
 
 def _back() -> HttpResponse:
-    response = HttpResponseRedirect(f"{reverse('portal:timeline')}#feeds")
+    response = HttpResponseRedirect(f"{reverse('portal:timeline')}?feeds=open#feeds")
     response.status_code = 303
     return response
