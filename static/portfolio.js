@@ -21,6 +21,6 @@ if (form) {
   });
   // An address says only what was chosen.
   form.addEventListener("formdata", ({ formData }) => {
-    for (const [name, value] of [...formData]) if (value === "") formData.delete(name);
+    for (const [name, value] of [...formData]) if (value === "" || (name === "sort" && value === "urgency")) formData.delete(name);
   });
 }
