@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -10,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.db.models import Exists, OuterRef, Q
 
 from ..audit.actor import Actor
@@ -32,6 +34,7 @@ from . import actors, flags, incidents, issues, moves
 from .leases import Lease
 from .outcome import Report
 
+log = logging.getLogger(__name__)
 JOB = Actor.job("sync")
 #: How often our own token is asked for when it expires.
 TOKEN_EVERY = timedelta(hours=6)
@@ -198,11 +201,23 @@ def _knows_more_people(scope: SyncScope) -> bool:
 
 
 def settle(rollouts: Iterable[int], now: datetime) -> None:
-    """Look at these rollouts; those that stand differently are stored, each in a deed of its own."""
+    """Look at these rollouts; those that stand differently are stored, each in a deed of its own.
+
+    One that breaks holds up no other; what broke is raised when all are through, so that they are looked at again.
+    """
+    broken: Exception | None = None
     for ids in _chunks(rollouts):
         for rollout in Rollout.objects.whole().filter(pk__in=ids):
-            if look(rollout, now):
-                reconcile_alone(rollout.pk, by=JOB, now=now)
+            try:
+                if look(rollout, now):
+                    reconcile_alone(rollout.pk, by=JOB, now=now)
+            except (OperationalError, InterfaceError):
+                raise
+            except Exception as error:
+                log.exception("rollout %s could not be looked at", rollout.slug)
+                broken = broken or error
+    if broken is not None:
+        raise broken
 
 
 def _chunks(ids: Iterable[int]) -> Iterator[list[int]]:

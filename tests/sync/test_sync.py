@@ -17,6 +17,7 @@ from rollouts.models import (
     TrackedIssue,
 )
 from rollouts.services import plans
+from rollouts.sync import reading
 from tests.walk import FLAG, SECRET_TITLE
 
 pytestmark = pytest.mark.django_db
@@ -229,6 +230,28 @@ def test_a_flag_that_gitlab_neither_lists_nor_defines_is_unknown_not_off(world):
     assert answer["instances"][0]["flags"]["missing"] == 1
     assert world.rollout().flag.presence == "unknown"
     assert world.rollout().flag.latest.words == "unknown to GitLab"
+
+
+def test_a_rollout_that_breaks_holds_up_no_other_and_is_looked_at_again(world, monkeypatch):
+    world.apply()
+    first = world.rollout().pk
+    plans.apply(world.document(slug="second"), by=world.actor("mia"), source="p")
+    world.sync()
+    world.gitlab.state.set_feature(FLAG, "25", key="percentage_of_actors")
+    store = reading.reconcile_alone
+
+    def breaks(pk, **how):
+        if pk == first:
+            raise RuntimeError("a fault of ours")
+        store(pk, **how)
+
+    monkeypatch.setattr(reading, "reconcile_alone", breaks)
+    with pytest.raises(RuntimeError):
+        world.sync()
+    assert [world.rollout(slug).drift for slug in ("haiku", "second")] == ["none", "ahead"]
+    monkeypatch.undo()
+    world.sync()
+    assert world.rollout().drift == "ahead"
 
 
 def test_drift_is_in_the_json(world):
