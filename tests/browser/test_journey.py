@@ -176,7 +176,7 @@ def test_times_are_in_the_readers_zone(portal, chromium, sign_in):
     portal.up_to("team", "requested")
     mia = sign_in("mia")
     mia.fill("#zone", "Asia/Kolkata")
-    mia.locator("footer button").click()
+    mia.get_by_role("button", name="Change", exact=True).click()
     mia.goto(f"{portal.url}/rollouts/haiku/")
     assert "+0530" in mia.locator("time").first.get_attribute("title") or "IST" in mia.locator(
         "time"
