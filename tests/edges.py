@@ -6,7 +6,8 @@ from django.db.models import QuerySet
 
 from rollouts.audit.actor import Actor
 from rollouts.audit.deeds import deed
-from rollouts.models import AIModel, FeatureFlag, Phase, PlanTemplate, RampStep, Rollout
+from rollouts.models import AIModel, FeatureFlag, Phase, PlanTemplate, PortfolioLine, RampStep, Rollout
+from rollouts.services import lines
 from rollouts.services.templates import FOLDER
 from tests.walk import World
 
@@ -76,6 +77,12 @@ def multiply(world: World, total: int) -> None:
     QuerySet(RampStep).bulk_create(
         RampStep(phase=copy, percentage=step.percentage, soak=step.soak) for copy in copies for step in steps[copy.name]
     )
+    QuerySet(PortfolioLine).bulk_create(
+        PortfolioLine(rollout=rollout, title=rollout.title, since=rollout.created_at, due_at=rollout.created_at)
+        for rollout in made
+    )
+    while lines.bring_up_to_date():
+        pass
 
 
 def long_model() -> AIModel:

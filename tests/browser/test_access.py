@@ -37,8 +37,11 @@ class Walk:
     def look(self, path, *widths, rules=()):
         """At each width; axe at the first of them. A page that is closed to this person is passed by."""
         self.page.set_viewport_size({"width": widths[0], "height": 900})
-        if self.page.goto(self.url + path).status == 403:
+        status = self.page.goto(self.url + path).status
+        if status == 403:
             return
+        if status >= 500:
+            self.note(path, widths[0], [f"answers {status}"])
         self.note(path, widths[0], axe(self.page, *rules))
         for width in widths:
             self.page.set_viewport_size({"width": width, "height": 900})

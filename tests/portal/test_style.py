@@ -22,7 +22,7 @@ TEXT = {
     "card": ("go", "wait"),
 }
 #: What charts, tracks and marks are drawn in, each on card and paper.
-SHAPES = ("accent", "go", "wait", "stop", "rest", "line-strong", "ink", "muted")
+SHAPES = ("accent", "go", "wait", "stop", "go-ink", "wait-ink", "stop-ink", "rest", "line-strong", "ink", "muted")
 #: Grounds and grids, which say nothing that the shapes and words on them do not.
 GROUNDS = ("card", "paper", "line", "accent-soft", "go-soft", "wait-soft", "stop-soft")
 DRAWN = re.compile(r"(?:stroke|fill):\s*var\(--([\w-]+)\)")
