@@ -91,7 +91,7 @@ class LineQuerySet(models.QuerySet["PortfolioLine"]):
         old = Q(read_at=None) | Q(read_at__lt=now - freshness)
         lines = self.with_reading()
         if health is Health.STALE:
-            return lines.filter(old, health__in=NEEDS_FRESH)
+            return lines.filter(Q(health=health) | Q(old, health__in=NEEDS_FRESH))
         return lines.filter(health=health).exclude(old) if health in NEEDS_FRESH else lines.filter(health=health)
 
 

@@ -39,7 +39,9 @@ def test_the_portfolio_by_keyboard(portal, sign_in):
     assert "state=" not in page.url  # an address says only what was chosen
     assert "sort=" not in page.url
     page.get_by_role("link", name="Board").click()
+    page.wait_for_url("**view=board**")
     assert page.locator(".tile .name").count() == 3
     page.get_by_role("link", name="Opus only").click()
+    page.wait_for_url("**q=opus**")
     assert page.locator(".row .name").all_inner_texts() == ["Claude Opus"]
     assert page.wrong == []
