@@ -334,3 +334,12 @@ def test_times_are_in_the_viewers_zone(climbed):
     told = part(client.get(HERE).content.decode(), "exposure")
     assert "+0545" in told
     assert "UTC" not in told
+
+
+def test_the_page_speaks_the_readers_language(climbed):
+    client = signed_in(climbed, "vic")
+    client.cookies["language"] = "de"
+    html = client.get(HERE).content.decode()
+    assert "Wer es sieht" in part(html, "exposure")
+    assert "aktiv · Stufe 2 von 3" in html
+    assert "All users: aktiv" in html

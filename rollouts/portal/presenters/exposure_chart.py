@@ -19,7 +19,7 @@ from ...rules import series
 from ...rules.blockers import in_words
 from ...rules.exposure import Exposure
 from ...rules.locks import Window
-from ...rules.machine import PhaseState
+from ...rules.machine import PhaseState, state_in_words
 from ...rules.series import Piece, Stretch
 from ...rules.words import spoken
 from ...services.course import Course
@@ -330,7 +330,7 @@ def _phase(phase: Phase, axis: TimeAxis, course: Course) -> Band:
     looks = {PhaseState.COMPLETED: "done", PhaseState.ROLLED_BACK: "back"}
     words = _("%(phase)s: %(state)s, %(start)s to %(end)s") % {
         "phase": phase,
-        "state": phase.get_state_display(),
+        "state": spoken(state_in_words(phase.state)),
         "start": exactly(phase.started_at),
         "end": exactly(end or course.known_until),
     }

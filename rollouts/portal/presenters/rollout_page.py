@@ -19,7 +19,7 @@ from ...rules.expected import Drift
 from ...rules.exposure import leaves_actorless_code_off
 from ...rules.facts import PhaseFacts, RolloutFacts
 from ...rules.guards import Wish
-from ...rules.machine import LIVE, PHASE_VERBS, ROLLOUT_VERBS, PhaseState, RolloutState
+from ...rules.machine import LIVE, PHASE_VERBS, ROLLOUT_VERBS, PhaseState, RolloutState, state_in_words
 from ...rules.next_action import NextAction, next_action
 from ...rules.words import say, spoken
 from ...services import facts as facts_of
@@ -384,7 +384,7 @@ def _station(row: Phase, phase: PhaseFacts, facts: RolloutFacts, course: Course)
 
 def _station_words(row: Phase, phase: PhaseFacts, facts: RolloutFacts, course: Course) -> list[str]:
     """What a phase's line says: its state and since when, its step, its attempt, what it opens for."""
-    said = [row.get_state_display()]
+    said = [spoken(state_in_words(row.state))]
     ramp, step = phase.opening.ramp, phase.opening.step
     if row.state == PhaseState.COMPLETED and row.completed_at and row.started_at:
         day = date_format(localtime(row.completed_at), "j M")
