@@ -35,7 +35,7 @@ def test_what_one_person_does_others_see_and_hear_without_a_reload(portal, sign_
     alice.goto(portal.url)
     alice.evaluate("window.sameVisit = true")
     press(mia, "Start Owning team")
-    alice.wait_for_selector("main :text('Owning team')", **LIVE)
+    alice.wait_for_function("() => document.querySelector('.row').textContent.includes('active')", **LIVE)
     alice.wait_for_function(
         "() => document.querySelector('#live [role=status]').textContent.includes('mia started Owning team')", **LIVE
     )
