@@ -218,13 +218,20 @@ def test_admins_revoke_on_the_admins_page_in_one_event_each(world, mias):
     page = client.get("/admin/rollouts/apitoken/").content.decode()
     assert "nightly report" in page
     assert "other" in page
-    assert client.post("/admin/rollouts/apitoken/", {"action": "revoke", "_selected_action": chosen}).status_code == 302
+    assert (
+        client.post(
+            "/admin/rollouts/apitoken/", {"action": "revoke", "_selected_action": chosen, "confirmed": "yes"}
+        ).status_code
+        == 302
+    )
     assert not ApiToken.objects.filter(revoked_at=None).exists()
     events = AuditEvent.objects.filter(verb="token.revoke")
     assert {(event.actor, event.source) for event in events} == {("root", "admin")}
     assert events.count() == 2
     answer = client.post(
-        "/admin/rollouts/apitoken/", {"action": "revoke", "_selected_action": chosen[:1]}, follow=True
+        "/admin/rollouts/apitoken/",
+        {"action": "revoke", "_selected_action": chosen[:1], "confirmed": "yes"},
+        follow=True,
     ).content.decode()
     assert "was revoked already" in answer
 
@@ -235,7 +242,8 @@ def test_others_see_and_revoke_only_their_own_in_the_admin(world, mias):
     page = client.get("/admin/rollouts/apitoken/").content.decode()
     assert "nightly report" in page
     assert "sam" not in page
-    client.post("/admin/rollouts/apitoken/", {"action": "revoke", "_selected_action": [others.pk, mias[0].pk]})
+    chosen = [others.pk, mias[0].pk]
+    client.post("/admin/rollouts/apitoken/", {"action": "revoke", "_selected_action": chosen, "confirmed": "yes"})
     assert list(ApiToken.objects.filter(revoked_at=None)) == [others]
     assert signed_in(world, "vic").get("/admin/rollouts/apitoken/").status_code == 403
 
