@@ -1,7 +1,8 @@
-"""The broker that needs no server: kombu's file transport with messages that appear whole.
+"""Brokers as the portal needs them: a doorbell, not a ledger. What is owed is in the database, and beat rings again.
 
-Stock ``filesystem://`` creates a message's file empty and then writes it; a consumer that looks in between takes
-an empty message and dies (kombu issue 1551). Here a message is written under another name and then renamed.
+The one that needs no server is kombu's file transport with messages that appear whole. Stock ``filesystem://`` creates
+a message's file empty and then writes it; a consumer that looks in between takes an empty message and dies (kombu
+issue 1551). Here a message is written under another name and then renamed.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from time import time_ns
 from typing import Any
 
 from kombu.exceptions import ChannelError
-from kombu.transport import TRANSPORT_ALIASES, filesystem
+from kombu.transport import TRANSPORT_ALIASES, filesystem, redis
 from kombu.utils.encoding import str_to_bytes
 from kombu.utils.json import dumps
+from redis.exceptions import ConnectionError as ConnectionLost
 
 
 class Channel(filesystem.Channel):
@@ -37,9 +39,28 @@ class Transport(filesystem.Transport):
     driver_name = "embedded"
 
 
+class RedisChannel(redis.Channel):
+    """A channel that was closed with its connection says that the connection is lost.
+
+    Kombu 5.7 says ``AttributeError: 'NoneType' object has no attribute 'client'`` to the task that acknowledges its
+    message just then, which nobody expects: the worker stops, and stands there without working.
+    """
+
+    def _connparams(self, asynchronous: bool = False) -> Any:
+        if self.connection is None or self.connection.client is None:
+            raise ConnectionLost("The broker's connection was closed meanwhile.")
+        return super()._connparams(asynchronous)
+
+
+class RedisTransport(redis.Transport):
+    Channel = RedisChannel
+
+
 def register() -> None:
-    """Let ``embedded://`` name this transport."""
+    """Let ``embedded://`` and ``redis://`` name these transports."""
     TRANSPORT_ALIASES["embedded"] = "config.broker:Transport"
+    for name in ("redis", "rediss"):
+        TRANSPORT_ALIASES[name] = "config.broker:RedisTransport"
 
 
 def options(folder: Path) -> dict[str, Any]:

@@ -239,9 +239,9 @@ vars().update(EMAIL_CONFIG)
 
 # Jobs
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="embedded://")
+broker.register()
 if CELERY_BROKER_URL.startswith("embedded:"):
     CELERY_BROKER_URL = "embedded://localhost//"
-    broker.register()
     CELERY_BROKER_TRANSPORT_OPTIONS = broker.options(DATA_DIR / "broker")
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_TIME_LIMIT = 600

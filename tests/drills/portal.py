@@ -72,11 +72,6 @@ def end_of(process: subprocess.Popen) -> None:
     process.wait(30)
 
 
-def children_of(process: subprocess.Popen) -> list[int]:
-    """The processes that it has started itself."""
-    return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
-
-
 class Ground:
     """A portal with a database and a broker of its own; processes that can be killed."""
 
@@ -116,9 +111,9 @@ class Ground:
         self.run("manage.py", "migrate", "-v0")
         self.run("-m", "tests.drills.ground", "projects", str(projects))
 
-    def worker(self, many: int = 2, pool: str = "threads") -> subprocess.Popen:
+    def worker(self, threads: int = 2) -> subprocess.Popen:
         quiet = ("--without-gossip", "--without-mingle", "-n", f"w{time.monotonic_ns()}@drill")
-        return self.spawn("-m", "celery", "-A", "config", "worker", "-P", pool, "-c", str(many), *quiet)
+        return self.spawn("-m", "celery", "-A", "config", "worker", "-P", "threads", "-c", str(threads), *quiet)
 
     def beat(self) -> subprocess.Popen:
         return self.spawn("-m", "celery", "-A", "config", "beat", "--pidfile=")

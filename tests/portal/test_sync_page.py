@@ -66,7 +66,7 @@ def test_a_pass_under_way_has_a_bar(world):
     world.sync()
     passes.begin(default_instance(), trigger="beat")
     page = words(signed_in(world))
-    assert '<progress id="pass-1" max="2" value="0">' in page
+    assert f'<progress id="pass-{default_instance().pk}" max="2" value="0">' in page
     assert "0 of 2 read" in page
 
 
