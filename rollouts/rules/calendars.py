@@ -126,9 +126,7 @@ class _Part:
 
 def _text_of(content: bytes) -> str:
     if len(content) > LARGEST:
-        raise CalendarRefused(
-            f"the calendar has {len(content) / 1_000_000:.1f} MB, 1 MB is the most. Export a shorter span of it."
-        )
+        raise CalendarRefused(f"the calendar is larger than {LARGEST / 1e6:g} MB. Export a shorter span of it.")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as wrong:
