@@ -10,6 +10,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from ..rules import durations
+from ..rules.words import say, sentence
 
 
 class LinesField(forms.CharField):
@@ -39,9 +40,9 @@ class LinesField(forms.CharField):
                 if self.check:
                     self.check(line)
                 if line in value[: number - 1]:
-                    raise ValueError(f"«{line}» is there twice. Keep one.")
+                    raise ValueError(say("«{line}» is there twice. Keep one.", line=line))
             except ValueError as error:
-                wrong.append(f"Line {number}: {error}")
+                wrong.append(say("Line {number}: {error}", number=str(number), error=error))
         if wrong:
             raise ValidationError(wrong)
 
@@ -68,9 +69,3 @@ class SpanField(forms.Field):
             return bool(initial != self.to_python(data))
         except ValidationError:
             return True
-
-
-def sentence(error: ValueError) -> str:
-    """The rule's own words, beginning as a sentence does."""
-    words = str(error)
-    return words[:1].upper() + words[1:]

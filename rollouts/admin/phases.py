@@ -20,9 +20,10 @@ from ..rules.checklist import ABOUT_AN_ISSUE
 from ..rules.expected import Audience
 from ..rules.machine import PhaseState
 from ..rules.template import rising_steps
+from ..rules.words import sentence
 from . import actions
 from .base import AuditedAdmin, LookOnly, is_admin, may_look
-from .fields import LinesField, sentence
+from .fields import LinesField
 from .rollouts import OVER
 from .transitions import PhaseTransitions
 

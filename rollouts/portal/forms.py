@@ -14,7 +14,7 @@ from ..models import AIModel
 from ..rules import document, durations
 from ..rules.document import Fault, Path
 from ..rules.template import Template, TemplatePhase
-from ..rules.words import joined, say, spoken
+from ..rules.words import joined, say, sentence, spoken
 
 METHODS = (("percentage", gettext_lazy("by percentage (recommended)")), ("all_at_once", gettext_lazy("all at once")))
 
@@ -187,6 +187,5 @@ class PlanForm(forms.Form):
             if position < 0 or fault.line in wholes:
                 left.append(fault)
             else:
-                words = fault.message[:1].upper() + fault.message[1:]
-                self.add_error(places[position][1], words)
+                self.add_error(places[position][1], sentence(fault.message))
         return left

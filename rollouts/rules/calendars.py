@@ -25,6 +25,7 @@ from icalendar.prop import vDDDLists, vDDDTypes, vDuration, vUTCOffset
 
 from .locks import Window
 from .wording import shorten
+from .words import joined, say
 from .zones import edge, is_zone, zone
 
 LARGEST = 1_000_000  # bytes
@@ -52,7 +53,7 @@ _READ = {
     "DAYLIGHT": frozenset("DTSTART TZOFFSETFROM TZOFFSETTO RRULE RDATE".split()),
 }
 _LENGTHS = {"DAILY": 1, "WEEKLY": 7, "MONTHLY": 31, "YEARLY": 366}
-_TOO_OFTEN = {"SECONDLY": "second", "MINUTELY": "minute", "HOURLY": "hour"}
+_TOO_OFTEN = {"SECONDLY": say("every second"), "MINUTELY": say("every minute"), "HOURLY": say("every hour")}
 _WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _MOMENT = re.compile("[0-9]{8}(T[0-9]{6}Z?)?$")
 _WEEKDAY = re.compile(r"([+-]?[0-9]{1,2})?(MO|TU|WE|TH|FR|SA|SU)\Z")
@@ -83,13 +84,15 @@ def read_calendar(content: bytes, *, since: datetime, until: datetime, default_z
     ``default_zone`` or a span without a zone, which are not the calendar's fault.
     """
     if since.tzinfo is None or until.tzinfo is None:
-        raise ValueError("since and until need a zone. Give them in UTC.")
+        raise ValueError(say("since and until need a zone. Give them in UTC."))
     reading = _Reading(max(since.astimezone(UTC), _EARLIEST), min(until.astimezone(UTC), _LATEST), zone(default_zone))
     calendars = _parts_of(_text_of(content))
     for calendar in calendars:
         for line in calendar.values("CALSCALE"):
             if line.value.strip().upper() != "GREGORIAN":
-                raise CalendarRefused(f"the calendar counts by «{_shown(line.value)}». Export it as a Gregorian one.")
+                raise CalendarRefused(
+                    say("the calendar counts by «{written}». Export it as a Gregorian one.", written=_shown(line.value))
+                )
     for definition in (part for calendar in calendars for part in calendar.parts if part.name == "VTIMEZONE"):
         for line in definition.values("TZID")[:1]:
             reading.definitions.setdefault(line.value.strip(), definition)
@@ -97,7 +100,11 @@ def read_calendar(content: bytes, *, since: datetime, until: datetime, default_z
     dates = sum(line.value.count(",") + 1 for part in parts for line in part.values("RDATE") + part.values("EXDATE"))
     if dates > MOST_DATES:
         raise CalendarRefused(
-            f"the calendar has {dates:,} single dates (RDATE, EXDATE), {MOST_DATES:,} are the most. Use a rule instead."
+            say(
+                "the calendar has {dates} single dates (RDATE, EXDATE), {most} are the most. Use a rule instead.",
+                dates=dates,
+                most=MOST_DATES,
+            )
         )
     return reading.windows([reading.event(part, number) for number, part in enumerate(parts, 1)])
 
@@ -126,12 +133,16 @@ class _Part:
 
 def _text_of(content: bytes) -> str:
     if len(content) > LARGEST:
-        raise CalendarRefused(f"the calendar is larger than {LARGEST / 1e6:g} MB. Export a shorter span of it.")
+        raise CalendarRefused(
+            say("the calendar is larger than {size} MB. Export a shorter span of it.", size=f"{LARGEST / 1e6:g}")
+        )
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as wrong:
         line = content.count(b"\n", 0, wrong.start) + 1
-        raise CalendarRefused(f"the calendar's line {line} is not UTF-8 text. Export it as UTF-8.") from None
+        raise CalendarRefused(
+            say("the calendar's line {line} is not UTF-8 text. Export it as UTF-8.", line=str(line))
+        ) from None
 
 
 def _parts_of(text: str) -> list[_Part]:
@@ -144,7 +155,9 @@ def _parts_of(text: str) -> list[_Part]:
             continue
         name, value = re.split("[:;]", line, maxsplit=1)[0].strip().upper(), line.partition(":")[2].strip().upper()
         if not open_parts and (name, value) != ("BEGIN", "VCALENDAR"):
-            raise CalendarRefused("this is not an iCalendar file: no BEGIN:VCALENDAR. Export the calendar as .ics.")
+            raise CalendarRefused(
+                say("this is not an iCalendar file: no BEGIN:VCALENDAR. Export the calendar as .ics.")
+            )
         if name == "BEGIN":
             part = _Part(value)
             (open_parts[-1].parts if open_parts else found).append(part)
@@ -152,17 +165,34 @@ def _parts_of(text: str) -> list[_Part]:
             events += value == "VEVENT"
         elif name == "END":
             if open_parts.pop().name != value:
-                raise CalendarRefused(f"the calendar is broken: END:{_shown(value)} ends another part. Export it anew.")
+                raise CalendarRefused(
+                    say(
+                        "the calendar is broken: END:{written} ends another part. Export it anew.",
+                        written=_shown(value),
+                    )
+                )
         elif name in _READ.get(open_parts[-1].name, ()):
             open_parts[-1].lines.append(_line(line))
         if len(open_parts) > MOST_LEVELS:
-            raise CalendarRefused(f"the calendar's parts lie {MOST_LEVELS} deep in each other. Export it anew.")
+            raise CalendarRefused(
+                say(
+                    "the calendar's parts lie {most} deep in each other. Export it anew.",
+                    most=MOST_LEVELS,
+                )
+            )
         if events > MOST_EVENTS:
-            raise CalendarRefused(f"the calendar has more than {MOST_EVENTS:,} events. Export a shorter span of it.")
+            raise CalendarRefused(
+                say(
+                    "the calendar has more than {most} events. Export a shorter span of it.",
+                    most=MOST_EVENTS,
+                )
+            )
     if open_parts:
-        raise CalendarRefused(f"the calendar breaks off inside {_shown(open_parts[-1].name)}. Export it anew.")
+        raise CalendarRefused(
+            say("the calendar breaks off inside {written}. Export it anew.", written=_shown(open_parts[-1].name))
+        )
     if not found:
-        raise CalendarRefused("the calendar is empty. Export it as .ics.")
+        raise CalendarRefused(say("the calendar is empty. Export it as .ics."))
     return found
 
 
@@ -170,7 +200,9 @@ def _line(line: Contentline) -> _Line:
     try:
         name, params, value = line.parts()
     except (ValueError, IndexError):
-        raise CalendarRefused(f"the calendar's line «{_shown(line)}» cannot be read. Export it anew.") from None
+        raise CalendarRefused(
+            say("the calendar's line «{written}» cannot be read. Export it anew.", written=_shown(line))
+        ) from None
     return _Line(name.upper(), params, value)
 
 
@@ -196,7 +228,7 @@ class _Work:
         self.left -= days
         if self.left < 0:
             raise CalendarRefused(
-                "the calendar's repetitions take too much work to read. Export a shorter span, or fewer events."
+                say("the calendar's repetitions take too much work to read. Export a shorter span, or fewer events.")
             )
 
 
@@ -309,45 +341,65 @@ def _rule(text: str, first: _When, named: str) -> _Rule:
     """Read an RRULE. Raises ``CalendarRefused`` for what is not known, not valid, or too often."""
 
     def refuse(why: str) -> CalendarRefused:
-        return CalendarRefused(f"{named} repeats by a rule that cannot be read: {why} Correct its RRULE.")
+        return CalendarRefused(
+            say("{named} repeats by a rule that cannot be read: {why} Correct its RRULE.", named=named, why=why)
+        )
 
     parts: dict[str, list[str]] = {}
     for pair in text.strip().strip(";").split(";"):
         key, equals, values = (piece.strip().upper() for piece in pair.partition("="))
         if not equals or key in parts:
-            raise refuse(f"«{_shown(pair)}» is no part of it, or there twice.")
+            raise refuse(say("«{written}» is no part of it, or there twice.", written=_shown(pair)))
         parts[key] = values.split(",")
         if key not in (*_NUMBERS, "FREQ", "UNTIL", "WKST", "BYDAY"):
-            raise refuse(f"{_shown(key)} is not known.")
+            raise refuse(say("{written} is not known.", written=_shown(key)))
     freq = ",".join(parts.get("FREQ", []))
     if freq in _TOO_OFTEN:
         raise CalendarRefused(
-            f"{named} repeats every {_TOO_OFTEN[freq]} (FREQ={freq}). Let it repeat daily, weekly, monthly or yearly; "
-            "what lasts longer is one longer event."
+            say(
+                "{named} repeats {often} (FREQ={freq}). Let it repeat daily, weekly, monthly or yearly; what "
+                "lasts longer is one longer event.",
+                named=named,
+                often=_TOO_OFTEN[freq],
+                freq=freq,
+            )
         )
     if freq not in _LENGTHS:
-        raise refuse(f"FREQ={_shown(freq)} is not DAILY, WEEKLY, MONTHLY or YEARLY.")
+        raise refuse(say("FREQ={written} is not DAILY, WEEKLY, MONTHLY or YEARLY.", written=_shown(freq)))
 
     numbers: dict[str, frozenset[int]] = {}
     for key, (least, most) in _NUMBERS.items():
         numbers[key] = frozenset(int(one) for one in parts.get(key, []) if re.fullmatch(r"[+-]?[0-9]{1,9}", one))
         wrong = any(not least <= number <= most or (least < 0 and number == 0) for number in numbers[key])
         if wrong or (key in parts and not numbers[key]) or len(parts.get(key, [])) > 1_000:
-            raise refuse(f"{key}={_shown(','.join(parts[key][:20]))} must be from {least} to {most}.")
+            raise refuse(
+                say(
+                    "{key}={written} must be from {least} to {most}.",
+                    key=key,
+                    written=_shown(",".join(parts[key][:20])),
+                    least=least,
+                    most=most,
+                )
+            )
     if any(not re.fullmatch(r"[+-]?[0-9]{1,9}", one) for key in _NUMBERS for one in parts.get(key, [])):
-        raise refuse("one of its numbers is none.")
+        raise refuse(say("one of its numbers is none."))
     if len(numbers["INTERVAL"]) > 1 or len(numbers["COUNT"]) > 1:
-        raise refuse("INTERVAL and COUNT are one number each.")
+        raise refuse(say("INTERVAL and COUNT are one number each."))
 
     week_start = ",".join(parts.get("WKST", ["MO"]))
     if week_start not in _WEEKDAYS:
-        raise refuse(f"WKST={_shown(week_start)} is not a day of the week, such as MO.")
+        raise refuse(say("WKST={written} is not a day of the week, such as MO.", written=_shown(week_start)))
     days = [_WEEKDAY.match(one.strip()) for one in parts.get("BYDAY", [])]
     if not all(days):
-        raise refuse(f"BYDAY={_shown(','.join(parts['BYDAY'][:20]))} are not days of the week, such as MO or -1FR.")
+        raise refuse(
+            say(
+                "BYDAY={written} are not days of the week, such as MO or -1FR.",
+                written=_shown(",".join(parts["BYDAY"][:20])),
+            )
+        )
     by_day = frozenset((int(one[1] or 0), _WEEKDAYS.index(one[2])) for one in days if one)
     if freq in ("DAILY", "WEEKLY") and any(which for which, _ in by_day):
-        raise refuse(f"the first or last weekday of what? FREQ={freq} has none.")
+        raise refuse(say("the first or last weekday of what? FREQ={freq} has none.", freq=freq))
 
     if not any(numbers[key] for key in ("BYWEEKNO", "BYYEARDAY", "BYMONTHDAY")) and not by_day:
         # What the rule does not say, the first occurrence does (RFC 5545, 3.3.10).
@@ -363,7 +415,11 @@ def _rule(text: str, first: _When, named: str) -> _Rule:
     seconds = sorted(numbers["BYSECOND"] or {clock.second})
     if len(hours) * len(minutes) * len(seconds) > MOST_TIMES_A_DAY:
         raise CalendarRefused(
-            f"{named} repeats more than {MOST_TIMES_A_DAY} times a day. Make it one longer event on each day."
+            say(
+                "{named} repeats more than {most} times a day. Make it one longer event on each day.",
+                named=named,
+                most=MOST_TIMES_A_DAY,
+            )
         )
     times = (clock,) if first.is_date else tuple(time(*one) for one in product(hours, minutes, seconds))
     until = _until(",".join(parts["UNTIL"]), first, named) if "UNTIL" in parts else None
@@ -381,7 +437,7 @@ def _rule(text: str, first: _When, named: str) -> _Rule:
 
 def _until(text: str, first: _When, named: str) -> datetime:
     """The last local time at which a rule may start, on the side of more: a lock never shrinks."""
-    last = _moment(text, f"{named}: UNTIL")
+    last = _moment(text, joined((named, "UNTIL"), ": "))
     if not isinstance(last, datetime):
         return datetime.combine(last, time() if first.is_date else time(23, 59, 59))
     wall = last.replace(tzinfo=None)
@@ -429,7 +485,13 @@ def _moment(text: str, named: str) -> date:
     except ValueError:  # the 30th of February
         value = None
     if not isinstance(value, date):
-        raise CalendarRefused(f"{named} is «{_shown(text)}», which is no date or time. Write it as 20270131T120000Z.")
+        raise CalendarRefused(
+            say(
+                "{named} is «{written}», which is no date or time. Write it as 20270131T120000Z.",
+                named=named,
+                written=_shown(text),
+            )
+        )
     return value
 
 
@@ -518,14 +580,22 @@ class _Reading:
         """Check one VEVENT. Raises ``CalendarRefused`` that names it."""
         texts = {name: part.values(name)[0].value for name in _TEXTS if part.values(name)}
         title = _cleaned(texts.get("SUMMARY", ""))[:LONGEST_TITLE].strip()
-        named = f"«{shorten(title)}»" if title else f"event {number} of the calendar"
+        named = f"«{shorten(title)}»" if title else say("event {number} of the calendar", number=str(number))
         is_cancelled = texts.get("STATUS", "").strip().upper() == "CANCELLED"
         for name in ("DTSTART", "DTEND", "DURATION", "RECURRENCE-ID"):
             if len(part.values(name)) > 1:
-                raise CalendarRefused(f"{named} has {name} more than once. Keep one of them.")
+                raise CalendarRefused(
+                    say("{named} has {name} more than once. Keep one of them.", named=named, name=name)
+                )
 
         if len(part.values("RRULE")) > MOST_RULES:
-            raise CalendarRefused(f"{named} repeats by more than {MOST_RULES} rules. Make it several events.")
+            raise CalendarRefused(
+                say(
+                    "{named} repeats by more than {most} rules. Make it several events.",
+                    named=named,
+                    most=MOST_RULES,
+                )
+            )
 
         replaces, and_future = None, False
         for line in part.values("RECURRENCE-ID"):
@@ -534,13 +604,17 @@ class _Reading:
         starts = part.values("DTSTART")
         start = self.when(starts[0], named) if starts else replaces if is_cancelled else None
         if start is None:
-            raise CalendarRefused(f"{named} has no DTSTART. Say when it starts.")
+            raise CalendarRefused(say("{named} has no DTSTART. Say when it starts.", named=named))
         end = self.end_of(part, start, named)
         if end.at(latest=True) < start.at() or (end.tz is start.tz and end.wall < start.wall):
             if not is_cancelled:
                 raise CalendarRefused(
-                    f"{named} ends before it starts: it starts on {start.wall}, and ends on {end.wall}. "
-                    "Let it end later."
+                    say(
+                        "{named} ends before it starts: it starts on {start}, and ends on {end}. Let it end later.",
+                        named=named,
+                        start=start.wall,
+                        end=end.wall,
+                    )
                 )
             end = start
         if start.is_date and end.is_date and end.wall == start.wall:  # many programs mean the whole day by that
@@ -585,7 +659,11 @@ class _Reading:
             wall = start.wall + length
         except (ValueError, OverflowError):
             raise CalendarRefused(
-                f"{named} lasts «{_shown(text)}», which is no duration. Write it as PT4H or P1D."
+                say(
+                    "{named} lasts «{written}», which is no duration. Write it as PT4H or P1D.",
+                    named=named,
+                    written=_shown(text),
+                )
             ) from None
         return _When(self.within(wall, "DURATION", named), start.tz, start.is_date and not length % _DAY)
 
@@ -603,11 +681,17 @@ class _Reading:
             else:
                 finish = _When(end.wall + (begin.wall_in(start.tz) - start.wall), end.tz)
             if finish.at(latest=True) < begin.at():
-                raise CalendarRefused(f"{named} ends before it starts on {begin.wall} (RDATE). Let it end later.")
+                raise CalendarRefused(
+                    say(
+                        "{named} ends before it starts on {start} (RDATE). Let it end later.",
+                        named=named,
+                        start=begin.wall,
+                    )
+                )
             yield begin.at(), finish.at(latest=True)
 
     def when(self, line: _Line, named: str) -> _When:
-        value = _moment(line.value, f"{named}: {line.name}")
+        value = _moment(line.value, joined((named, line.name), ": "))
         tz = self.zone(line.params, named)
         if not isinstance(value, datetime):
             wall = datetime.combine(value, time())
@@ -620,7 +704,14 @@ class _Reading:
         if wall.year in YEARS:
             return wall
         raise CalendarRefused(
-            f"{named}: {name} is in the year {wall.year}. Years from {YEARS[0]} to {YEARS[-1]} are read."
+            say(
+                "{named}: {name} is in the year {year}. Years from {first} to {last} are read.",
+                named=named,
+                name=name,
+                year=str(wall.year),
+                first=str(YEARS[0]),
+                last=str(YEARS[-1]),
+            )
         )
 
     def zone(self, params: Parameters, named: str) -> tzinfo:
@@ -636,14 +727,18 @@ class _Reading:
                 self.zones[name] = self.defined(self.definitions[name], name)
             else:
                 raise CalendarRefused(
-                    f"{named} is in the time zone «{_shown(name)}», which nobody knows and the file does not define. "
-                    "Choose a zone such as Europe/Berlin, or write UTC."
+                    say(
+                        "{named} is in the time zone «{written}», which nobody knows and the file does not "
+                        "define. Choose a zone such as Europe/Berlin, or write UTC.",
+                        named=named,
+                        written=_shown(name),
+                    )
                 )
         return self.zones[name]
 
     def defined(self, definition: _Part, name: str) -> tzinfo:
         """The zone of a VTIMEZONE."""
-        named = f"the calendar's time zone «{_shown(name)}»"
+        named = say("the calendar's time zone «{written}»", written=_shown(name))
         changes: set[tuple[datetime, timedelta, timedelta]] = set()
         for part in definition.parts:
             try:
@@ -652,9 +747,11 @@ class _Reading:
                     vUTCOffset.from_ical(part.values(key)[0].value.strip()) for key in ("TZOFFSETFROM", "TZOFFSETTO")
                 )
                 if not (abs(before) < _DAY and abs(after) < _DAY):
-                    raise ValueError("an offset of more than a day")
+                    raise ValueError(say("an offset of more than a day"))
             except (ValueError, IndexError):
-                raise CalendarRefused(f"{named} cannot be read. Choose one such as Europe/Berlin.") from None
+                raise CalendarRefused(
+                    say("{named} cannot be read. Choose one such as Europe/Berlin.", named=named)
+                ) from None
             first = _When(datetime.combine(begin, getattr(begin, "time", time)()), timezone(before))
             onsets = [first.wall]
             for line in part.values("RDATE"):
@@ -668,9 +765,13 @@ class _Reading:
                 onsets.extend(_starts(rule, first.wall, since, _LATEST.replace(tzinfo=None), self.work))
             changes.update((onset - before, before, after) for onset in onsets if 1 < onset.year < 9999)
         if not changes:
-            raise CalendarRefused(f"{named} says nothing about its clocks. Choose one such as Europe/Berlin.")
+            raise CalendarRefused(
+                say("{named} says nothing about its clocks. Choose one such as Europe/Berlin.", named=named)
+            )
         if len(changes) > MOST_DATES:
-            raise CalendarRefused(f"{named} changes its clocks too often. Choose one such as Europe/Berlin.")
+            raise CalendarRefused(
+                say("{named} changes its clocks too often. Choose one such as Europe/Berlin.", named=named)
+            )
         in_order = sorted(changes)
         return _FileZone(name, in_order[0][1], [(moment, after) for moment, _, after in in_order])
 
@@ -704,8 +805,11 @@ class _Reading:
         endless = [rule for rule in event.rules if rule.is_endless]
         if endless and _locks_for_ever(endless, event.start.wall, event.length, self.work):
             raise CalendarRefused(
-                f"{event.named} repeats without end and without a gap: it would lock for ever. "
-                "Give it an UNTIL, or shorten it."
+                say(
+                    "{named} repeats without end and without a gap: it would lock for ever. Give it an UNTIL, or "
+                    "shorten it.",
+                    named=event.named,
+                )
             )
         back, ahead = event.length, _ZERO
         for one in moves:
@@ -738,7 +842,7 @@ class _Reading:
             if occurrence["STATUS"] != "CANCELLED" and self.touches(starts_at, ends_at):
                 found.add(Window(starts_at, ends_at, str(occurrence["SUMMARY"])))
         if len(found) > MOST_WINDOWS:
-            raise self.too_many("the last event")
+            raise self.too_many(say("the last event"))
         return tuple(sorted(found))
 
     def touches(self, starts_at: datetime, ends_at: datetime) -> bool:
@@ -746,8 +850,14 @@ class _Reading:
 
     def too_many(self, named: str) -> CalendarRefused:
         return CalendarRefused(
-            f"{named}: with it the calendar has more than {MOST_WINDOWS:,} occurrences from {self.since.date()} to "
-            f"{self.until.date()}. Let it repeat less often, or export fewer events."
+            say(
+                "{named}: with it the calendar has more than {most} occurrences from {since} to {until}. Let it "
+                "repeat less often, or export fewer events.",
+                named=named,
+                most=MOST_WINDOWS,
+                since=self.since.date(),
+                until=self.until.date(),
+            )
         )
 
 

@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field
 
 from .document import Document, DocumentRefused, Fault, read
 from .schema import Foreign, fit, text, words
+from .words import say
 
 LIMIT = 1_048_576
 MOST_NODES = 50_000
@@ -61,11 +62,13 @@ class FeatureSetting:
 
 def _day(value: Any) -> Any:
     if not isinstance(value, str):
-        raise words("write a date in quotes, as in '2026-03-01'.")
+        raise words(say("write a date in quotes, as in '2026-03-01'."))
     try:
         return date.fromisoformat(value)
     except ValueError:
-        raise words(f"«{value[:20]}» is not a date. Write year, month and day, as in '2026-03-01'.") from None
+        raise words(
+            say("«{value}» is not a date. Write year, month and day, as in '2026-03-01'.", value=value[:20])
+        ) from None
 
 
 Day = Annotated[date, BeforeValidator(_day)]
@@ -170,6 +173,10 @@ def _twin_faults(document: Document, top: str, key: str, named: Iterable[str]) -
     for position, name in enumerate(named):
         path = (top, position, key)
         if name in first:
-            faults.append(document.fault(path, f"«{name}» is there already, on line {first[name]}. Keep one."))
+            faults.append(
+                document.fault(
+                    path, say("«{name}» is there already, on line {line}. Keep one.", name=name, line=str(first[name]))
+                )
+            )
         first.setdefault(name, document.place(path))
     return faults

@@ -13,6 +13,7 @@ from typing import Annotated
 from . import names
 from .document import Document, DocumentRefused, Fault, read
 from .schema import Foreign, checked, fit, nearest, text
+from .words import say
 
 #: The types that GitLab knows (lib/feature/shared.rb).
 TYPES = (
@@ -47,14 +48,16 @@ class FlagDefinition:
 
 def _known_type(value: str) -> str:
     if value not in TYPES:
-        raise ValueError(f"GitLab has no flags of type «{value}». {nearest(value, TYPES)}")
+        raise ValueError(
+            say("GitLab has no flags of type «{value}». {nearest}", value=value, nearest=nearest(value, TYPES))
+        )
     return value
 
 
 def _release(value: str) -> str:
     parts = value.split(".")
     if len(parts) != 2 or not all(part.isascii() and part.isdigit() and len(part) < 5 for part in parts):
-        raise ValueError(f"«{value}» is not a release. Write it as in '18.10', in quotes.")
+        raise ValueError(say("«{value}» is not a release. Write it as in '18.10', in quotes.", value=value))
     return value
 
 
@@ -93,5 +96,5 @@ def _name_faults(document: Document, name: str, source: str) -> list[Fault]:
     path = PurePosixPath(source.replace("\\", "/"))
     if path.suffix not in (".yml", ".yaml") or path.stem in (name, "flag"):
         return []
-    said = f"the flag is named {name}, but its file {path.name}. Rename one of them."
+    said = say("the flag is named {name}, but its file {path}. Rename one of them.", name=name, path=path.name)
     return [document.fault(("name",), said)]

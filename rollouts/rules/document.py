@@ -24,6 +24,7 @@ from yaml.events import (
 )
 
 from .wording import kind_of, shorten
+from .words import say
 
 LIMIT = 262_144
 MOST_NODES = 10_000
@@ -53,7 +54,11 @@ class Fault:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.source}, line {self.line}: {self.message}" if self.line else f"{self.source}: {self.message}"
+        return (
+            say("{source}, line {line}: {message}", source=self.source, line=str(self.line), message=self.message)
+            if self.line
+            else f"{self.source}: {self.message}"
+        )
 
 
 class DocumentRefused(ValueError):
@@ -94,7 +99,9 @@ def clean(text: str | bytes, source: str, limit: int) -> str:
     def refused(line: int, message: str) -> DocumentRefused:
         return DocumentRefused([Fault(source, line, message)])
 
-    too_large = f"too large: a document may have {limit:,} bytes. Split it, or leave out what does not belong."
+    too_large = say(
+        "too large: a document may have {limit} bytes. Split it, or leave out what does not belong.", limit=limit
+    )
     if len(text) > limit:
         raise refused(0, too_large)
     if isinstance(text, bytes):
@@ -102,13 +109,13 @@ def clean(text: str | bytes, source: str, limit: int) -> str:
             text = text.decode("utf-8")
         except UnicodeDecodeError as wrong:
             line = wrong.object[: wrong.start].count(b"\n") + 1
-            raise refused(line, "this is not UTF-8 text. Save the file with the encoding UTF-8.") from None
+            raise refused(line, say("this is not UTF-8 text. Save the file with the encoding UTF-8.")) from None
     elif len(text.encode("utf-8", "replace")) > limit:
         raise refused(0, too_large)
     text = text.removeprefix("\ufeff")
     if found := _NOT_TEXT.search(text):
         line = text[: found.start()].count("\n") + 1
-        raise refused(line, f"a control character (U+{ord(found[0]):04X}) is not text. Delete it.")
+        raise refused(line, say("a control character (U+{code}) is not text. Delete it.", code=f"{ord(found[0]):04X}"))
     return text
 
 
@@ -136,10 +143,14 @@ class _Reader:
             mark = wrong.problem_mark or wrong.context_mark
             self._fault(mark.line + 1 if mark else 0, _syntax_words(wrong))
         except (yaml.YAMLError, ValueError, OverflowError):
-            self._fault(0, "this is not YAML. Compare it with the example in the guide.")
+            self._fault(0, say("this is not YAML. Compare it with the example in the guide."))
         if not self.faults and not isinstance(self.root, dict):
-            said = "the document is empty" if self.root is None else f"the document is {kind_of(self.root)}"
-            self._fault(1, f"{said}. Write it as keys and values, one `key: value` a line.")
+            said = (
+                say("the document is empty")
+                if self.root is None
+                else say("the document is {kind}", kind=kind_of(self.root))
+            )
+            self._fault(1, say("{said}. Write it as keys and values, one `key: value` a line.", said=said))
         if self.faults:
             raise DocumentRefused(self.faults)
         return Document(self.source, self.root, self.lines)
@@ -158,7 +169,9 @@ class _Reader:
                 if isinstance(event, DocumentStartEvent):
                     documents += 1
                     if documents > 1:
-                        self._fault(_line(event), "a second document begins here. Put each into a file of its own.")
+                        self._fault(
+                            _line(event), say("a second document begins here. Put each into a file of its own.")
+                        )
                         raise _TooMuch
                 else:
                     self._take(event)
@@ -171,7 +184,9 @@ class _Reader:
                 self._judge(event)
                 place = self._place(event)
                 if len(self.open) >= DEEPEST:
-                    self._fault(_line(event), f"nested deeper than {DEEPEST} levels. Write it flatter.")
+                    self._fault(
+                        _line(event), say("nested deeper than {levels} levels. Write it flatter.", levels=DEEPEST)
+                    )
                     raise _TooMuch
                 whole: Any = {} if isinstance(event, MappingStartEvent) else []
                 self.open.append(_Open(whole, place))
@@ -181,7 +196,7 @@ class _Reader:
                 self._judge(event)
                 place = self._place(event)
                 if _NOT_TEXT.search(event.value):
-                    self._fault(_line(event), "an escape in quotes makes a control character. Leave it out.")
+                    self._fault(_line(event), say("an escape in quotes makes a control character. Leave it out."))
                 self._put(_scalar(event), _line(event))
             case AliasEvent():
                 self._judge(event)
@@ -191,16 +206,23 @@ class _Reader:
     def _judge(self, event: Any) -> None:
         self.seen += 1
         if self.seen > self.nodes:
-            self._fault(_line(event), f"more than {self.nodes:,} values. Split the document.")
+            self._fault(_line(event), say("more than {nodes} values. Split the document.", nodes=self.nodes))
             raise _TooMuch
         if event.anchor is not None:
             mark = "*" if isinstance(event, AliasEvent) else "&"
             self._fault(
                 _line(event),
-                f"anchors and aliases ({mark}{event.anchor}) are not read. Write the value out in each place.",
+                say(
+                    "anchors and aliases ({mark}{anchor}) are not read. Write the value out in each place.",
+                    mark=mark,
+                    anchor=event.anchor,
+                ),
             )
         if getattr(event, "tag", None) is not None:
-            self._fault(_line(event), f"tags ({_shown_tag(event.tag)}) are not read. Write the plain value.")
+            self._fault(
+                _line(event),
+                say("tags ({tag}) are not read. Write the plain value.", tag=_shown_tag(event.tag)),
+            )
 
     def _place(self, event: Event) -> Path:
         """The path of the value that begins here; its line is kept unless its key's line already is."""
@@ -232,13 +254,20 @@ class _Reader:
 
     def _key(self, value: Any, line: int, around: _Open) -> str:
         if not isinstance(value, str):
-            cure = "Use a plain word." if isinstance(value, dict | list) else "Put it in quotes."
-            self._fault(line, f"a key must be text, not {kind_of(value)}. {cure}")
+            cure = say("Use a plain word.") if isinstance(value, dict | list) else say("Put it in quotes.")
+            self._fault(line, say("a key must be text, not {kind}. {cure}", kind=kind_of(value), cure=cure))
             return f"\0{line}"
         path = (*around.path, value)
         if value in around.whole:
             first = self.lines[path]
-            self._fault(line, f"`{shorten(value)}` is here twice: first on line {first}. Keep one of the two.")
+            self._fault(
+                line,
+                say(
+                    "`{written}` is here twice: first on line {first}. Keep one of the two.",
+                    written=shorten(value),
+                    first=str(first),
+                ),
+            )
         self.lines.setdefault(path, line)
         return value
 
@@ -283,14 +312,14 @@ def _syntax_words(wrong: yaml.MarkedYAMLError) -> str:
     """What the parser says of a syntax error, with the cure for the commonest ones."""
     problem = (wrong.problem or "").split("\n")[0]
     cures = (
-        ("character '\\t'", "Use spaces, not tabs."),
-        ("mapping values are not allowed", "Put text that holds a colon in quotes, or check the indentation."),
-        ("unexpected end of stream", "Close the quotes or the bracket."),
-        ("block end", "Check the indentation and close every bracket."),
-        ("expected ','", "Put a comma between entries, and close every bracket."),
-        ("could not find expected ':'", "Write `key: value`, with a colon and a space."),
-        ("undefined alias", "Write the value out."),
-        ("cannot start any token", "Put this text in quotes."),
+        ("character '\\t'", say("Use spaces, not tabs.")),
+        ("mapping values are not allowed", say("Put text that holds a colon in quotes, or check the indentation.")),
+        ("unexpected end of stream", say("Close the quotes or the bracket.")),
+        ("block end", say("Check the indentation and close every bracket.")),
+        ("expected ','", say("Put a comma between entries, and close every bracket.")),
+        ("could not find expected ':'", say("Write `key: value`, with a colon and a space.")),
+        ("undefined alias", say("Write the value out.")),
+        ("cannot start any token", say("Put this text in quotes.")),
     )
-    cure = next((cure for sign, cure in cures if sign in problem), "Check indentation, quotes and brackets.")
-    return f"this is not YAML ({shorten(problem, 80)}). {cure}"
+    cure = next((cure for sign, cure in cures if sign in problem), say("Check indentation, quotes and brackets."))
+    return say("this is not YAML ({written}). {cure}", written=shorten(problem, 80), cure=cure)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
+from .words import say
+
 LONGEST = timedelta(days=366)
 _UNITS = (("w", 604_800), ("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 _PATTERN = re.compile("".join(f"(?:([0-9]{{1,8}}){unit})?" for unit, _ in _UNITS) + r"\Z")
@@ -16,14 +18,17 @@ def parse_duration(value: object) -> timedelta:
         return timedelta(0)
     if isinstance(value, int) and not isinstance(value, bool):
         raise ValueError(
-            f"{value} of what? Write the unit: {value}m for minutes, {value}h for hours, {value}d for days."
+            say(
+                "{value} of what? Write the unit: {value}m for minutes, {value}h for hours, {value}d for days.",
+                value=value,
+            )
         )
     found = _PATTERN.match(value) if isinstance(value, str) and value else None
     if not found:
-        raise ValueError("write a duration such as 15m, 24h, 1d12h or 2w.")
+        raise ValueError(say("write a duration such as 15m, 24h, 1d12h or 2w."))
     seconds = sum(int(count) * size for count, (_, size) in zip(found.groups(), _UNITS, strict=True) if count)
     if seconds > LONGEST.total_seconds():
-        raise ValueError(f"{value} is longer than a year. Write a shorter one.")
+        raise ValueError(say("{value} is longer than a year. Write a shorter one.", value=value))
     return timedelta(seconds=seconds)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from . import exposure as rule
 from . import unleash
 from .exposure import NOTHING, OPT_OUT, Exposure, as_percentage, scope_matches
+from .words import say
 
 #: As GitLab's gates name an actor: a type and its number or name.
 AS_GITLAB_NAMES = re.compile(r"[A-Z][A-Za-z]{0,59}(?:::[A-Z][A-Za-z]{0,59})*:[A-Za-z0-9_.@-]{1,100}")
@@ -63,7 +64,12 @@ def wanted_actor(text: str, *, in_project: bool) -> str:
     if in_project:
         named = text.partition(":")[2] if AS_PLANS_NAME.fullmatch(text) else text
         if not named or "," in named or len(named) > LONGEST_PROJECT_ID or not named.isprintable():
-            raise ValueError(f"an id has 1 to {LONGEST_PROJECT_ID} printable characters and no comma")
+            raise ValueError(
+                say(
+                    "an id has 1 to {most} printable characters and no comma",
+                    most=LONGEST_PROJECT_ID,
+                )
+            )
         return named
     if NUMBER.fullmatch(text):
         return f"User:{text}"
@@ -71,7 +77,7 @@ def wanted_actor(text: str, *, in_project: bool) -> str:
         return text
     if found := USER_NAME.fullmatch(text):
         return f"user:{found[1]}"
-    raise ValueError("write a user's number, a type and a number (User:42), or a name from a plan (user:alice)")
+    raise ValueError(say("write a user's number, a type and a number (User:42), or a name from a plan (user:alice)"))
 
 
 def in_instance(actor: str, *, flag: str, exposure: Exposure | None) -> Inclusion:

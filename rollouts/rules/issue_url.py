@@ -6,9 +6,11 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
+from .words import say
+
 _SEGMENT = r"[A-Za-z0-9_][A-Za-z0-9_.\-]*"
 _TAIL = re.compile(rf"^/(?P<path>{_SEGMENT}(?:/{_SEGMENT})+?)(?:/-)?/(?:issues|work_items)/(?P<iid>[0-9]{{1,18}})/?$")
-_EXAMPLE = "It looks like https://gitlab.example.com/group/project/-/issues/42"
+_EXAMPLE = say("It looks like https://gitlab.example.com/group/project/-/issues/42")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +31,22 @@ def parse_issue_url(url: str, base_url: str | None = None) -> IssueRef:
     """
     written = url.strip() if isinstance(url, str) else ""
     if not written or len(written) > 2_048:
-        raise ValueError(f"An issue's URL is needed. {_EXAMPLE}.")
+        raise ValueError(say("An issue's URL is needed. {example}.", example=_EXAMPLE))
     try:
         parts = urlsplit(written)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise ValueError(f"“{written[:200]}” is not a URL. {_EXAMPLE}.") from None
+        raise ValueError(say("“{value}” is not a URL. {example}.", value=written[:200], example=_EXAMPLE)) from None
     if parts.scheme not in ("http", "https") or not host:
-        raise ValueError(f"“{written[:200]}” is not a URL that begins with https:// or http://. {_EXAMPLE}.")
+        raise ValueError(
+            say(
+                "“{value}” is not a URL that begins with https:// or http://. {example}.",
+                value=written[:200],
+                example=_EXAMPLE,
+            )
+        )
     if parts.username or parts.password:
-        raise ValueError("An issue's URL must not hold a user name or password. Take the part before @ away.")
+        raise ValueError(say("An issue's URL must not hold a user name or password. Take the part before @ away."))
     origin = _origin(parts.scheme, host, port)
     prefix = _prefix(base_url, origin)
     path = unquote(parts.path)
@@ -48,10 +56,12 @@ def parse_issue_url(url: str, base_url: str | None = None) -> IssueRef:
         prefix = ""
     found = _TAIL.match(path)
     if not found:
-        raise ValueError(f"“{written[:200]}” is not the URL of a GitLab issue. {_EXAMPLE}.")
+        raise ValueError(
+            say("“{value}” is not the URL of a GitLab issue. {example}.", value=written[:200], example=_EXAMPLE)
+        )
     iid = int(found["iid"])
     if iid == 0:
-        raise ValueError("Issues are numbered from 1: there is no issue 0.")
+        raise ValueError(say("Issues are numbered from 1: there is no issue 0."))
     return IssueRef(origin + prefix, found["path"], iid)
 
 

@@ -18,6 +18,7 @@ from pydantic import BeforeValidator, Field
 from .catalogue import LIMIT, MOST_NODES, Day
 from .document import Document, DocumentRefused, Fault, Path, clean, read
 from .schema import Written, checked, fit, nearest, text, words
+from .words import say
 
 TOP = "ai_models"
 COLUMNS = (
@@ -42,7 +43,7 @@ class SheetModel:
 
 def _slug(value: str) -> str:
     if not SLUG.fullmatch(value):
-        raise ValueError("a slug has up to 120 letters, digits, hyphens and underscores. Correct it.")
+        raise ValueError(say("a slug has up to 120 letters, digits, hyphens and underscores. Correct it."))
     return value
 
 
@@ -54,7 +55,7 @@ def _number(value: Any) -> Any:
     """A cell of a CSV file is text."""
     if isinstance(value, str):
         if not value.isdecimal() or len(value) > 9:
-            raise words(f"«{value[:20]}» is not a whole number. Write digits only, without units.")
+            raise words(say("«{value}» is not a whole number. Write digits only, without units.", value=value[:20]))
         return int(value)
     return value
 
@@ -99,14 +100,18 @@ def parse_csv(content: str | bytes, *, source: str = "ai_models.csv") -> tuple[S
         for row in rows:
             if any(cell.strip() for cell in row):
                 if len(row) != len(header):
-                    said = f"there are {len(row)} cells for {len(header)} columns. Put texts with commas in quotes."
+                    said = say(
+                        "there are {cells} cells for {columns} columns. Put texts with commas in quotes.",
+                        cells=len(row),
+                        columns=len(header),
+                    )
                     faults.append(Fault(source, begins, said))
                 lines[(TOP, len(models))] = begins
                 models.append({name: _cell(name, value) for name, value in zip(header, row, strict=False)})
             begins = rows.line_num + 1
     except csv.Error as wrong:
         raise DocumentRefused(
-            [Fault(source, rows.line_num, f"this is not CSV ({wrong}). Correct the quotes.")]
+            [Fault(source, rows.line_num, say("this is not CSV ({wrong}). Correct the quotes.", wrong=wrong))]
         ) from None
     if faults:
         raise DocumentRefused(faults)
@@ -115,14 +120,14 @@ def parse_csv(content: str | bytes, *, source: str = "ai_models.csv") -> tuple[S
 
 def _header_faults(header: list[str], source: str) -> list[Fault]:
     faults = [
-        Fault(source, 1, f"«{name[:50]}» is no column. {nearest(name, COLUMNS)}")
+        Fault(source, 1, say("«{value}» is no column. {nearest}", value=name[:50], nearest=nearest(name, COLUMNS)))
         for name in header
         if name not in COLUMNS
     ]
     if "slug" not in header:
-        faults.append(Fault(source, 1, "the column slug is missing: it says which model a line is about. Add it."))
+        faults.append(Fault(source, 1, say("the column slug is missing: it says which model a line is about. Add it.")))
     if len(set(header)) != len(header):
-        faults.append(Fault(source, 1, "a column is there twice. Keep one."))
+        faults.append(Fault(source, 1, say("a column is there twice. Keep one.")))
     return faults
 
 
@@ -141,13 +146,17 @@ def _sheet(document: Document) -> tuple[SheetModel, ...]:
     for position, model in enumerate(written.ai_models):
         line = document.place((TOP, position))
         if model.slug in first:
-            said = f"«{model.slug}» is there already, on line {first[model.slug]}. Keep one."
+            said = say(
+                "«{slug}» is there already, on line {line}. Keep one.", slug=model.slug, line=str(first[model.slug])
+            )
             faults.append(document.fault((TOP, position, "slug"), said))
         first.setdefault(model.slug, line)
         said_of = document.tree[TOP][position]
         values = {name: getattr(model, name) for name in COLUMNS if name in said_of and name != "slug"}
         if "name" in values and not values["name"]:
-            faults.append(document.fault((TOP, position, "name"), "name is empty. Write it, or leave the key out."))
+            faults.append(
+                document.fault((TOP, position, "name"), say("name is empty. Write it, or leave the key out."))
+            )
         found.append(SheetModel(model.slug, values, line))
     if faults:
         raise DocumentRefused(faults)

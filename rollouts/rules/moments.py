@@ -8,7 +8,7 @@ from .words import Phrase, say
 from .zones import to_utc
 
 FIRST, LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
-HOW = "Write 2026-12-01T09:00Z, 2026-12-01T09:00+01:00, or 2026-12-01 09:00 Europe/Berlin."
+HOW = say("Write 2026-12-01T09:00Z, 2026-12-01T09:00+01:00, or 2026-12-01 09:00 Europe/Berlin.")
 
 
 def parse_moment(value: object) -> datetime:
@@ -16,7 +16,7 @@ def parse_moment(value: object) -> datetime:
     if isinstance(value, datetime | date):
         value = value.isoformat()
     if not isinstance(value, str):
-        raise ValueError(f"that is no time. {HOW}")
+        raise ValueError(say("that is no time. {how}", how=HOW))
     written, _, zone_name = value.strip().rpartition(" ")
     try:
         if (written and "/" in zone_name) or zone_name == "UTC":
@@ -24,9 +24,9 @@ def parse_moment(value: object) -> datetime:
         else:
             moment = _aware(value.strip())
     except OverflowError:
-        raise ValueError(f"{value[:40]} is no time that a plan can have. {HOW}") from None
+        raise ValueError(say("{value} is no time that a plan can have. {how}", value=value[:40], how=HOW)) from None
     if not FIRST <= moment < LAST:
-        raise ValueError(f"{value[:40]} is out of this century. {HOW}")
+        raise ValueError(say("{value} is out of this century. {how}", value=value[:40], how=HOW))
     return moment
 
 
@@ -64,9 +64,9 @@ def _naive(written: str) -> datetime:
     try:
         found = datetime.fromisoformat(written)
     except ValueError:
-        raise ValueError(f"{written[:40]} is no time. {HOW}") from None
+        raise ValueError(say("{value} is no time. {how}", value=written[:40], how=HOW)) from None
     if found.tzinfo is not None:
-        raise ValueError(f"{written[:40]} has an offset already: leave the zone out, or the offset.")
+        raise ValueError(say("{value} has an offset already: leave the zone out, or the offset.", value=written[:40]))
     return found
 
 
@@ -74,7 +74,7 @@ def _aware(written: str) -> datetime:
     try:
         found = datetime.fromisoformat(written)
     except ValueError:
-        raise ValueError(f"{written[:40]} is no time. {HOW}") from None
+        raise ValueError(say("{value} is no time. {how}", value=written[:40], how=HOW)) from None
     if found.tzinfo is None:
-        raise ValueError(f"{written[:40]} does not say in which time zone. {HOW}")
+        raise ValueError(say("{value} does not say in which time zone. {how}", value=written[:40], how=HOW))
     return found.astimezone(UTC)

@@ -10,6 +10,7 @@ import re
 from urllib.parse import urlsplit
 
 from .wording import shorten
+from .words import say
 
 SLUG = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*\Z")
 LONGEST_SLUG = 100
@@ -27,13 +28,23 @@ _GITLAB_ACTOR = re.compile(r"(User|Group|Project):([1-9][0-9]{0,18})\Z")
 def slug(value: str) -> str:
     """A name for addresses: ``haiku-code-completion``."""
     if value in RESERVED_SLUGS:
-        raise ValueError(f"«{value}» is taken by the portal's own page. Choose another name.")
+        raise ValueError(say("«{value}» is taken by the portal's own page. Choose another name.", value=value))
     if len(value) > LONGEST_SLUG:
-        raise ValueError(f"a slug may have {LONGEST_SLUG} characters, this one has {len(value)}. Shorten it.")
+        raise ValueError(
+            say(
+                "a slug may have {most} characters, this one has {n}. Shorten it.",
+                most=LONGEST_SLUG,
+                n=len(value),
+            )
+        )
     if not SLUG.match(value):
         raise ValueError(
-            f"«{shorten(value)}» is not a slug{_wrong_part(value, 'abcdefghijklmnopqrstuvwxyz0123456789-_')}. "
-            "Use small letters and digits, with single hyphens or underscores between them."
+            say(
+                "«{written}» is not a slug{wrong_part}. Use small letters and digits, with single hyphens or "
+                "underscores between them.",
+                written=shorten(value),
+                wrong_part=_wrong_part(value, "abcdefghijklmnopqrstuvwxyz0123456789-_"),
+            )
         )
     return value
 
@@ -42,8 +53,11 @@ def model_slug(value: str) -> str:
     """The short name of an AI model that the portal has."""
     if not _MODEL_SLUG.match(value):
         raise ValueError(
-            f"«{shorten(value)}» is not the short name of an AI model{_wrong_part(value)}. "
-            "Copy it from the address of its page."
+            say(
+                "«{written}» is not the short name of an AI model{wrong_part}. Copy it from the address of its page.",
+                written=shorten(value),
+                wrong_part=_wrong_part(value),
+            )
         )
     return value
 
@@ -52,13 +66,17 @@ def flag_name(value: str) -> str:
     """The name of a feature flag of a GitLab instance."""
     if not _FLAG.match(value):
         if value[:1] in (".", "-"):
-            raise ValueError(f"a flag's name cannot begin with «{value[0]}». Begin with a letter.")
+            raise ValueError(say("a flag's name cannot begin with «{value}». Begin with a letter.", value=value[0]))
         if len(value) > 255:
-            raise ValueError(f"a flag's name may have 255 characters, this one has {len(value)}. Shorten it.")
+            raise ValueError(say("a flag's name may have 255 characters, this one has {n}. Shorten it.", n=len(value)))
         wrong = next((character for character in value if not re.match(r"[a-zA-Z0-9_.-]", character)), "")
-        named = {" ": "a space", "/": "a slash (/)", "": "nothing"}.get(wrong, f"«{wrong}»")
+        named = {" ": say("a space"), "/": say("a slash (/)"), "": say("nothing")}.get(wrong, f"«{wrong}»")
         raise ValueError(
-            f"the flag name «{shorten(value)}» has {named} in it. Use letters, digits, underscores, points and hyphens."
+            say(
+                "the flag name «{written}» has {named} in it. Use letters, digits, underscores, points and hyphens.",
+                written=shorten(value),
+                named=named,
+            )
         )
     return value
 
@@ -67,8 +85,11 @@ def project_flag_name(value: str) -> str:
     """The name of a feature flag of a project: GitLab is stricter here."""
     if not _PROJECT_FLAG.match(value):
         raise ValueError(
-            f"«{shorten(value)}» cannot be a project's flag. GitLab wants a small letter first, then small letters, "
-            "digits, - and _, a letter or digit last, and 63 characters at most."
+            say(
+                "«{written}» cannot be a project's flag. GitLab wants a small letter first, then small letters, "
+                "digits, - and _, a letter or digit last, and 63 characters at most.",
+                written=shorten(value),
+            )
         )
     return value
 
@@ -77,8 +98,11 @@ def feature_group(value: str) -> str:
     """The name of a feature group, such as ``gitlab_team_members``."""
     if not _FEATURE_GROUP.match(value):
         raise ValueError(
-            f"«{shorten(value)}» is not a feature group. Use its name in code: small letters, digits and underscores. "
-            "(A group of GitLab's is an actor: `actors: [group:path]`.)"
+            say(
+                "«{written}» is not a feature group. Use its name in code: small letters, digits and "
+                "underscores. (A group of GitLab's is an actor: `actors: [group:path]`.)",
+                written=shorten(value),
+            )
         )
     return value
 
@@ -86,16 +110,25 @@ def feature_group(value: str) -> str:
 def project_path(value: str) -> str:
     """The full path of a project: ``group/app``."""
     if "://" in value:
-        raise ValueError(f"write the project's path only, as in group/app, not its address «{shorten(value)}».")
+        raise ValueError(
+            say("write the project's path only, as in group/app, not its address «{written}».", written=shorten(value))
+        )
     if "/" not in value.strip("/"):
-        raise ValueError(f"«{shorten(value)}» is not a project's full path. Write its groups too, as in group/app.")
+        raise ValueError(
+            say(
+                "«{written}» is not a project's full path. Write its groups too, as in group/app.",
+                written=shorten(value),
+            )
+        )
     return _path(value, "project")
 
 
 def person(value: str) -> str:
     """The user name of a person in the portal."""
     if not _PERSON.match(value):
-        raise ValueError(f"«{shorten(value)}» is not a user name. Write the name that the person signs in with.")
+        raise ValueError(
+            say("«{written}» is not a user name. Write the name that the person signs in with.", written=shorten(value))
+        )
     return value
 
 
@@ -107,45 +140,63 @@ def actor(value: str) -> str:
     kind, colon, name = named.partition(":")
     if not colon or not name:
         raise ValueError(
-            f"«{shorten(value)}» does not say what it is. "
-            f"Write user:{shorten(named, 20) or 'NAME'}, group:PATH or project:PATH."
+            say(
+                "«{written}» does not say what it is. Write user:{value}, group:PATH or project:PATH.",
+                written=shorten(value),
+                value=shorten(named, 20) or "NAME",
+            )
         )
     match kind:
         case "user":
             if not _PATH_PART.match(name):
-                raise ValueError(f"«{shorten(name)}» is not a GitLab user name. Write it as in user:alice, without @.")
+                raise ValueError(
+                    say(
+                        "«{written}» is not a GitLab user name. Write it as in user:alice, without @.",
+                        written=shorten(name),
+                    )
+                )
         case "group":
             _path(name, "group")
         case "project":
             project_path(name)
         case "User" | "Group" | "Project":
             raise ValueError(
-                f"{kind}: takes GitLab's number, as in {kind}:42. For a name write {kind.lower()}:{shorten(name)}."
+                say(
+                    "{kind}: takes GitLab's number, as in {kind}:42. For a name write {lower}:{written}.",
+                    kind=kind,
+                    lower=kind.lower(),
+                    written=shorten(name),
+                )
             )
         case _:
             raise ValueError(
-                f"«{shorten(kind)}:» is no kind of actor. Write user:NAME, group:PATH or project:PATH, "
-                "or GitLab's own User:42, Group:9 or Project:3."
+                say(
+                    "«{written}:» is no kind of actor. Write user:NAME, group:PATH or project:PATH, or GitLab's "
+                    "own User:42, Group:9 or Project:3.",
+                    written=shorten(kind),
+                )
             )
     return value
 
 
 def web_address(value: str) -> str:
     """An address that begins with http:// or https://."""
-    said = f"«{shorten(value)}» is not a web address"
+    said = say("«{written}» is not a web address", written=shorten(value))
     if re.search(r"[\s\\<>\"]", value):
-        raise ValueError(f"{said}: it has a space or a character that no address has. Copy it from the browser.")
+        raise ValueError(
+            say("{said}: it has a space or a character that no address has. Copy it from the browser.", said=said)
+        )
     if len(value) > 2000:
-        raise ValueError("an address may have 2,000 characters. Copy the plain address of the page.")
+        raise ValueError(say("an address may have 2,000 characters. Copy the plain address of the page."))
     try:
         parts = urlsplit(value)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        raise ValueError(f"{said}. Copy it from the browser.") from None
+        raise ValueError(say("{said}. Copy it from the browser.", said=said)) from None
     if parts.scheme not in ("http", "https") or not host:
-        raise ValueError(f"{said}. It begins with https://: copy it from the browser.")
+        raise ValueError(say("{said}. It begins with https://: copy it from the browser.", said=said))
     if parts.username is not None or parts.password is not None:
-        raise ValueError("the address holds a user name or password. Leave out what stands before the @.")
+        raise ValueError(say("the address holds a user name or password. Leave out what stands before the @."))
     return value
 
 
@@ -153,18 +204,34 @@ def _path(value: str, what: str) -> str:
     parts = value.split("/")
     if len(value) > 1024 or not all(_PATH_PART.match(part) and part.strip(".") for part in parts):
         raise ValueError(
-            f"«{shorten(value)}» is not a {what}'s path{_wrong_part(value)}. "
-            "Write it as in the address bar, as in group/app."
+            say(
+                "«{written}» is not {path}{wrong_part}. Write it as in the address bar, as in group/app.",
+                written=shorten(value),
+                path=say("a group's path") if what == "group" else say("a project's path"),
+                wrong_part=_wrong_part(value),
+            )
         )
     if parts[-1].endswith((".git", ".atom")):
-        raise ValueError(f"a {what}'s path does not end in .git or .atom. Write «{value.rsplit('.', 1)[0]}».")
+        raise ValueError(
+            say(
+                "{path} does not end in .git or .atom. Write «{value}».",
+                path=say("a group's path") if what == "group" else say("a project's path"),
+                value=value.rsplit(".", 1)[0],
+            )
+        )
     return value
 
 
 def _wrong_part(value: str, allowed: str = "") -> str:
     if not value:
-        return " (it is empty)"
+        return say(" (it is empty)")
     wrong = next(
         (one for one in value if (one not in allowed if allowed else not re.match(r"[a-zA-Z0-9_./-]", one))), None
     )
-    return "" if wrong is None else f" («{wrong}» is not allowed)" if wrong != " " else " (a space is not allowed)"
+    return (
+        ""
+        if wrong is None
+        else say(" («{wrong}» is not allowed)", wrong=wrong)
+        if wrong != " "
+        else say(" (a space is not allowed)")
+    )

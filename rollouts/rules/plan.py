@@ -13,6 +13,7 @@ from .plan_schema import FlagWritten, ModelWritten, PhasePlanWritten, PlanWritte
 from .schema import fit, nearest
 from .template import Template, TemplatePhase
 from .wording import shorten
+from .words import joined, say
 
 __all__ = ["Criteria", "FlagPlan", "ModelPlan", "PhasePlan", "PlanDocument", "StepPlan", "dump_plan", "parse_plan"]
 
@@ -23,9 +24,9 @@ _KEYS = {
     "everyone": ("method", "steps", "soak", "final_soak", "auto", "schedule"),
 }
 _RIGHT = {
-    "actors": "people by name: write `actors: [user:NAME, group:PATH]`",
-    "groups": "feature groups: write `groups: [NAME]`",
-    "everyone": "all users: write `method: percentage` with steps, or `method: all_at_once`",
+    "actors": say("people by name: write `actors: [user:NAME, group:PATH]`"),
+    "groups": say("feature groups: write `groups: [NAME]`"),
+    "everyone": say("all users: write `method: percentage` with steps, or `method: all_at_once`"),
 }
 
 
@@ -51,7 +52,11 @@ def _template(document: Document, templates: Mapping[str, Template], faults: lis
     if not isinstance(slug, str):
         return None
     if slug not in templates:
-        message = f"there is no template «{shorten(slug)}». {_there_are(slug, sorted(templates))}"
+        message = say(
+            "there is no template «{written}». {there_are}",
+            written=shorten(slug),
+            there_are=_there_are(slug, sorted(templates)),
+        )
         faults.append(document.fault(("template",), message))
     return templates.get(slug)
 
@@ -68,7 +73,9 @@ def _flag_faults(document: Document) -> list[Fault]:
         except ValueError as wrong:
             faults.append(document.fault(("flag", "name"), str(wrong)))
     if flag.get("environment") is not None and not flag.get("project"):
-        message = "`environment` belongs to a project's flag. Add `project: group/app`, or take the environment out."
+        message = say(
+            "`environment` belongs to a project's flag. Add `project: group/app`, or take the environment out."
+        )
         faults.append(document.fault(("flag", "environment"), message))
     return faults
 
@@ -77,10 +84,19 @@ def _name_faults(document: Document, template: Template) -> list[Fault]:
     """Phases and roles that the template does not have."""
     phases = _keys_at(document, ("phases",))
     of_issues = [_keys_at(document, ("issues",)), *(_keys_at(document, (*path, "issues")) for path in phases)]
-    judged = [(path, "phase", template.phase_names) for path in [*phases, *_keys_at(document, ("timeline",))]]
-    judged += [(path, "role", template.roles) for paths in of_issues for path in paths]
+    judged = [(path, say("phase"), template.phase_names) for path in [*phases, *_keys_at(document, ("timeline",))]]
+    judged += [(path, say("role"), template.roles) for paths in of_issues for path in paths]
     return [
-        document.fault(path, f"«{shorten(path[-1])}» is no {what} of {template.slug}. {_there_are(path[-1], known)}")
+        document.fault(
+            path,
+            say(
+                "«{written}» is no {what} of {slug}. {there_are}",
+                written=shorten(path[-1]),
+                what=what,
+                slug=template.slug,
+                there_are=_there_are(path[-1], known),
+            ),
+        )
         for path, what, known in judged
         if path[-1] not in known
     ]
@@ -89,8 +105,8 @@ def _name_faults(document: Document, template: Template) -> list[Fault]:
 def _there_are(word: str, known: Iterable[str]) -> str:
     choices = list(known)
     close = nearest(word, choices)
-    everything = f"There are: {', '.join(choices)}." if choices else "There are none."
-    return f"{close} {everything}" if close.startswith("Did") else everything
+    everything = say("There are: {names}.", names=", ".join(choices)) if choices else say("There are none.")
+    return joined((close, everything)) if close.startswith("Did") else everything
 
 
 def _phase_faults(document: Document, phase: TemplatePhase) -> list[Fault]:
@@ -101,19 +117,31 @@ def _phase_faults(document: Document, phase: TemplatePhase) -> list[Fault]:
     is_project = bool(_at(document, ("flag", "project")))
     fitting = _KEYS[_audience(phase, said, is_project=is_project)]
     faults = [
-        document.fault((*path, key), f"`{key}` does not fit {phase.name}. This phase is for {_RIGHT[phase.audience]}.")
+        document.fault(
+            (*path, key),
+            say(
+                "`{key}` does not fit {phase}. This phase is for {value}.",
+                key=key,
+                phase=phase.name,
+                value=_RIGHT[phase.audience],
+            ),
+        )
         for keys in _KEYS.values()
         for key in keys
         if key in said and key not in fitting
     ]
     if said.get("method") == "all_at_once":
         faults += [
-            document.fault((*path, key), f"`{key}` means nothing all at once. Take it out, or write `percentage`.")
+            document.fault(
+                (*path, key), say("`{key}` means nothing all at once. Take it out, or write `percentage`.", key=key)
+            )
             for key in ("steps", "soak", "auto", "schedule")
             if key in said
         ]
     if not faults and not phase.optional and _lets_nobody_in(said, phase, fitting):
-        message = f"the phase {phase.name} lets nobody in. It is for {_RIGHT[phase.audience]}."
+        message = say(
+            "the phase {phase} lets nobody in. It is for {value}.", phase=phase.name, value=_RIGHT[phase.audience]
+        )
         faults.append(document.fault(path, message))
     return faults
 
@@ -215,14 +243,23 @@ def _schedule_faults(document: Document, phase: TemplatePhase, written: PlanWrit
         path = ("phases", phase.name, "schedule", position)
         if entry.step not in known:
             there = ", ".join(map(str, known))
-            faults.append(document.fault((*path, "step"), f"{entry.step} is no step of this ramp. There are: {there}."))
+            faults.append(
+                document.fault(
+                    (*path, "step"),
+                    say("{step} is no step of this ramp. There are: {there}.", step=entry.step, there=there),
+                )
+            )
         if entry.step in seen:
-            faults.append(document.fault((*path, "step"), f"{entry.step} is in the schedule twice. Keep one."))
+            faults.append(
+                document.fault((*path, "step"), say("{step} is in the schedule twice. Keep one.", step=entry.step))
+            )
         seen.add(entry.step)
         if entry.at is not None:
             if latest and latest.at and (entry.step > latest.step) != (entry.at > latest.at):
-                said_so = (
-                    f"{entry.step} % is planned for no later than {latest.step} %. Let the times rise with the steps."
+                said_so = say(
+                    "{step} % is planned for no later than {before} %. Let the times rise with the steps.",
+                    step=entry.step,
+                    before=latest.step,
                 )
                 faults.append(document.fault((*path, "at"), said_so))
             latest = entry

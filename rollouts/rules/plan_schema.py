@@ -30,7 +30,7 @@ def _moment(value: Any) -> datetime:
     try:
         return parse_moment(value)
     except ValueError as wrong:
-        raise words(str(wrong)) from None
+        raise words(wrong.args[0]) from None
 
 
 Moment = Annotated[datetime, BeforeValidator(_moment)]

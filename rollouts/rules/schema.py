@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from .document import Document, Fault, Path
 from .wording import kind_of, shorten
+from .words import joined, say
 
 
 class Written(BaseModel):
@@ -45,7 +46,7 @@ def checked(check: Callable[[Any], Any]) -> AfterValidator:
         try:
             return check(value)
         except ValueError as wrong:
-            raise words(str(wrong)) from None
+            raise words(wrong.args[0]) from None
 
     return AfterValidator(run)
 
@@ -69,9 +70,9 @@ def text(most: int) -> AfterValidator:
     def within(value: str) -> str:
         value = value.strip()
         if not value:
-            raise ValueError("it is empty. Write something, or leave the key out.")
+            raise ValueError(say("it is empty. Write something, or leave the key out."))
         if len(value) > most:
-            raise ValueError(f"it may have {most:,} characters, it has {len(value):,}. Shorten it.")
+            raise ValueError(say("it may have {most} characters, it has {n}. Shorten it.", most=most, n=len(value)))
         return value
 
     return checked(within)
@@ -90,8 +91,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
     choices = sorted(known)
     close = get_close_matches(word, choices, n=1, cutoff=0.6)
     if close:
-        return f"Did you mean `{close[0]}`?"
-    return f"There are: {', '.join(choices)}." if choices else "There are none."
+        return say("Did you mean `{value}`?", value=close[0])
+    return say("There are: {names}.", names=", ".join(choices)) if choices else say("There are none.")
 
 
 def _fault(document: Document, shape: type[Written], error: ErrorDetails) -> Fault:
@@ -102,39 +103,62 @@ def _fault(document: Document, shape: type[Written], error: ErrorDetails) -> Fau
         case "extra_forbidden":
             fields = _shape_at(shape, error["loc"][:-1]).model_fields
             known = [field.alias or name for name, field in fields.items()]
-            return document.fault(path, f"`{shorten(key)}` is not a key {_inside(around)}. {nearest(key, known)}")
+            return document.fault(
+                path,
+                say(
+                    "`{written}` is not a key {inside}. {nearest}",
+                    written=shorten(key),
+                    inside=_inside(around),
+                    nearest=nearest(key, known),
+                ),
+            )
         case "missing":
-            return document.fault(around, f"`{key}` is missing{_within(around)}. Add `{key}: …`.")
+            return document.fault(
+                around, say("`{key}` is missing{within}. Add `{key}: …`.", key=key, within=_within(around))
+            )
         case "words":
-            return document.fault(path, f"{key}: {error['msg']}" if not error["msg"].startswith(key) else error["msg"])
-    return document.fault(path, f"{key} {_type_words(error)}")
+            message = error["ctx"]["message"]
+            return document.fault(path, message if message.startswith(key) else joined((f"{key}:", message)))
+    return document.fault(path, joined((key, _type_words(error))))
 
 
 def _type_words(error: ErrorDetails) -> str:
     given, limits = kind_of(error["input"]), error.get("ctx", {})
     match error["type"]:
         case "string_type":
-            quote = f" Put it in quotes: '{error['input']}'." if isinstance(error["input"], int | float) else ""
-            return f"must be text, not {given}.{quote or ' Write one text.'}"
+            quote = (
+                say(" Put it in quotes: '{value}'.", value=str(error["input"]))
+                if isinstance(error["input"], int | float)
+                else ""
+            )
+            return say("must be text, not {given}.{value}", given=given, value=quote or say(" Write one text."))
         case "int_type" | "int_parsing" | "int_from_float":
-            return f"must be a whole number, not {given}. Write digits only, without quotes and units."
+            return say("must be a whole number, not {given}. Write digits only, without quotes and units.", given=given)
         case "bool_type":
-            return f"must be true or false, not {given}."
+            return say("must be true or false, not {given}.", given=given)
         case "list_type":
-            return f"must be a list, not {given}. Write [one, two], or one `- entry` a line."
+            return say("must be a list, not {given}. Write [one, two], or one `- entry` a line.", given=given)
         case "dict_type" | "model_type" | "model_attributes_type":
-            return f"must be a mapping of keys to values, not {given}. Write `key: value` below it."
+            return say("must be a mapping of keys to values, not {given}. Write `key: value` below it.", given=given)
         case "greater_than_equal":
-            return f"must be at least {limits.get('ge')}, not {error['input']}."
+            return say("must be at least {limit}, not {value}.", limit=limits.get("ge"), value=str(error["input"]))
         case "less_than_equal":
-            return f"must be at most {limits.get('le'):,}, not {error['input']:,}."
+            return say("must be at most {limit}, not {value}.", limit=limits.get("le"), value=error["input"])
         case "too_long":
-            return f"may have {limits.get('max_length')} entries, it has {limits.get('actual_length')}. Shorten it."
+            return say(
+                "may have {limit} entries, it has {actual}. Shorten it.",
+                limit=limits.get("max_length"),
+                actual=limits.get("actual_length"),
+            )
         case "too_short":
-            return "needs at least one entry."
+            return say("needs at least one entry.")
         case "literal_error" | "enum":
-            return f"is {given}. Write {str(limits.get('expected', '')).replace(chr(39), '')}."
-    return f"is {given}, which does not fit here: {error['msg'].lower()}."
+            return say(
+                "is {given}. Write {choices}.",
+                given=given,
+                choices=str(limits.get("expected", "")).replace(chr(39), ""),
+            )
+    return say("is {given}, which does not fit here: {why}.", given=given, why=error["msg"].lower())
 
 
 def _path_in(tree: Any, loc: Iterable[int | str]) -> tuple[Path, bool]:
@@ -156,17 +180,17 @@ def _path_in(tree: Any, loc: Iterable[int | str]) -> tuple[Path, bool]:
 
 
 def _key_name(path: Path) -> str:
-    return next((step for step in reversed(path) if isinstance(step, str)), "the document")
+    return next((step for step in reversed(path) if isinstance(step, str)), say("the document"))
 
 
 def _inside(path: Path) -> str:
     names = [step for step in path if isinstance(step, str)]
-    return f"of {'.'.join(names)}" if names else "of the document"
+    return say("of {names}", names=".".join(names)) if names else say("of the document")
 
 
 def _within(path: Path) -> str:
     names = [step for step in path if isinstance(step, str)]
-    return f" in {'.'.join(names)}" if names else ""
+    return say(" in {names}", names=".".join(names)) if names else ""
 
 
 def _shape_at(shape: type[Written], loc: Iterable[int | str]) -> type[Written]:

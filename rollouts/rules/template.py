@@ -22,6 +22,7 @@ from .durations import parse_duration
 from .machine import Role
 from .ramp import SAFE_FINAL_SOAK, SAFE_SOAK, SAFE_STEPS
 from .schema import Written, checked, filled, fit, nearest, text, words
+from .words import say
 
 AudienceKind = Literal["actors", "groups", "everyone"]
 Method = Literal["percentage", "all_at_once"]
@@ -115,19 +116,27 @@ class Template:
 def rising_steps(steps: list[int]) -> list[int]:
     """Percentages of a ramp: 1 to 100, rising, the last one 100. Raises ``ValueError`` with the cure."""
     if not steps:
-        raise ValueError("steps are empty. Write at least one, the last one 100, as in [1, 10, 25, 50, 75, 100].")
+        raise ValueError(say("steps are empty. Write at least one, the last one 100, as in [1, 10, 25, 50, 75, 100]."))
     if len(steps) > 50:
-        raise ValueError(f"steps may be 50 at most, here are {len(steps)}. Take fewer, larger steps.")
+        raise ValueError(say("steps may be 50 at most, here are {n}. Take fewer, larger steps.", n=len(steps)))
     for step in steps:
         if not 1 <= step <= 100:
-            raise ValueError(f"steps are whole percentages from 1 to 100: {step} is not. Take it out, or correct it.")
+            raise ValueError(
+                say("steps are whole percentages from 1 to 100: {step} is not. Take it out, or correct it.", step=step)
+            )
     for one, two in pairwise(steps):
         if two == one:
-            raise ValueError(f"steps must rise: {two} is there twice. Take one of them out.")
+            raise ValueError(say("steps must rise: {two} is there twice. Take one of them out.", two=two))
         if two < one:
-            raise ValueError(f"steps must rise: {two} comes after {one}. Put them in order, or start a second ramp.")
+            raise ValueError(
+                say(
+                    "steps must rise: {two} comes after {one}. Put them in order, or start a second ramp.",
+                    two=two,
+                    one=one,
+                )
+            )
     if steps[-1] != 100:
-        raise ValueError(f"steps must end at 100: the last one is {steps[-1]}. Add 100.")
+        raise ValueError(say("steps must end at 100: the last one is {value}. Add 100.", value=steps[-1]))
     return steps
 
 
@@ -135,19 +144,19 @@ def _duration(value: Any) -> timedelta:
     try:
         return parse_duration(value)
     except ValueError as wrong:
-        raise words(str(wrong)) from None
+        raise words(wrong.args[0]) from None
 
 
 def _no_twins(entries: list[str]) -> list[str]:
     for position, entry in enumerate(entries):
         if entry in entries[:position]:
-            raise ValueError(f"«{entry}» is in the list twice. Keep one.")
+            raise ValueError(say("«{entry}» is in the list twice. Keep one.", entry=entry))
     return entries
 
 
 def _some_time(span: timedelta) -> timedelta:
     if span < timedelta(hours=1):
-        raise ValueError("a request must live for an hour at least. Write a longer time, such as 7d.")
+        raise ValueError(say("a request must live for an hour at least. Write a longer time, such as 7d."))
     return span
 
 
@@ -320,19 +329,21 @@ def _phase_faults(document: Document, written: TemplateWritten) -> list[Fault]:
     for position, phase in enumerate(written.phases):
         path = ("phases", position)
         if phase.name in seen:
-            message = f"a phase «{phase.name}» is there already. Give each phase a name of its own."
+            message = say("a phase «{phase}» is there already. Give each phase a name of its own.", phase=phase.name)
             faults.append(document.fault((*path, "name"), message))
         seen.add(phase.name)
         for key in set().union(*fitting.values()) - fitting[phase.audience]:
             if key in phase.model_fields_set:
-                message = f"`{key}` does not fit the audience {phase.audience}. Take it out."
+                message = say(
+                    "`{key}` does not fit the audience {audience}. Take it out.", key=key, audience=phase.audience
+                )
                 faults.append(document.fault((*path, key), message))
         for key in ("steps", "jump") if phase.audience != "everyone" else ():
             if getattr(phase.approvals, key) is not None:
-                message = f"approvals.`{key}` fits the audience everyone only. Take it out."
+                message = say("approvals.`{key}` fits the audience everyone only. Take it out.", key=key)
                 faults.append(document.fault((*path, "approvals", key), message))
         if not phase.approvals.roles and not phase.approvals.groups:
-            message = "approvals name no role and no group: nobody could approve. Add one."
+            message = say("approvals name no role and no group: nobody could approve. Add one.")
             faults.append(document.fault((*path, "approvals"), message))
     return faults
 
@@ -343,21 +354,27 @@ def _item_faults(document: Document, written: TemplateWritten) -> list[Fault]:
     for position, item in enumerate(written.items):
         path = ("items", position)
         if item.key in seen:
-            message = f"an item «{item.key}» is there already. Give each item a key of its own."
+            message = say("an item «{key}» is there already. Give each item a key of its own.", key=item.key)
             faults.append(document.fault((*path, "key"), message))
         seen.add(item.key)
         if item.phase is not None and item.phase not in phases:
-            message = f"«{item.phase}» is no phase of this template. {nearest(item.phase, phases)}"
+            message = say(
+                "«{phase}» is no phase of this template. {nearest}",
+                phase=item.phase,
+                nearest=nearest(item.phase, phases),
+            )
             faults.append(document.fault((*path, "phase"), message))
         if item.kind in ABOUT_AN_ISSUE and not item.role:
-            message = f"an item of kind {item.kind} needs the role of its issue. Add `role: …`."
+            message = say("an item of kind {kind} needs the role of its issue. Add `role: …`.", kind=item.kind)
             faults.append(document.fault((*path, "kind"), message))
         if item.kind not in ABOUT_AN_ISSUE and item.role:
-            message = f"only items about an issue have a role, this one is of kind {item.kind}. Take the role out."
+            message = say(
+                "only items about an issue have a role, this one is of kind {kind}. Take the role out.", kind=item.kind
+            )
             faults.append(document.fault((*path, "role"), message))
     roles = {item.role for item in written.items if item.role}
     for role in written.issues:
         if role not in roles:
-            message = f"no item has the role «{role}». {nearest(role, roles)}"
+            message = say("no item has the role «{role}». {nearest}", role=role, nearest=nearest(role, roles))
             faults.append(document.fault(("issues", role), message))
     return faults

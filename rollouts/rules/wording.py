@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .words import say
+
 
 def shorten(text: str, most: int = 60) -> str:
     """Text for a message: on one line, not longer than a person reads."""
@@ -15,14 +17,14 @@ def kind_of(value: Any) -> str:
     """What a value is, in a person's words."""
     match value:
         case None:
-            return "empty"
+            return say("empty")
         case bool():
             return f"`{str(value).lower()}`"
         case int() | float():
-            return f"the number {shorten(str(value))}"
+            return say("the number {written}", written=shorten(str(value)))
         case str():
-            return f"the text «{shorten(value)}»"
+            return say("the text «{written}»", written=shorten(value))
         case list():
-            return "a list"
+            return say("a list")
         case _:
-            return "a mapping of keys to values"
+            return say("a mapping of keys to values")

@@ -36,6 +36,11 @@ def speak_through(
     _tongue.one, _tongue.some, _tongue.number = gettext, ngettext, number
 
 
+class _Text(str):
+    def __format__(self, how: str) -> str:
+        return self[:1].upper() + self[1:] if how == "capital" else format(str(self), how)
+
+
 class Phrase(str):
     """A sentence in English that remembers its template and what was put into it.
 
@@ -51,6 +56,10 @@ class Phrase(str):
         phrase = super().__new__(cls, _filled(template, given, str, _english_number))
         phrase.forms, phrase.given = forms, given
         return phrase
+
+    def __str__(self) -> Phrase:
+        """``str(error)`` of an error with a phrase is the phrase."""
+        return self
 
     def __reduce__(self) -> tuple[type[Phrase], tuple[Any, ...]]:
         return Phrase, (self.forms, self.given)
@@ -76,6 +85,11 @@ def joined(parts: Iterable[str], by: str = " ") -> Phrase:
     """Sentences in a row, or names with commas; what is empty is left out."""
     kept = {f"_{number}": part for number, part in enumerate(part for part in parts if part)}
     return say(by.join(f"{{{name}}}" for name in kept), **kept)
+
+
+def sentence(text: object) -> Phrase:
+    """Beginning as a sentence does, in every language."""
+    return Phrase(("{_:capital}",), {"_": _value(text)})
 
 
 def listed(parts: Sequence[str]) -> Phrase:
@@ -140,5 +154,5 @@ def _filled(
     template: str, given: Mapping[str, Value], text: Callable[[str], str], number: Callable[[int | float], str]
 ) -> str:
     return template.format_map(
-        {name: text(value) if isinstance(value, str) else number(value) for name, value in given.items()}
+        {name: _Text(text(value)) if isinstance(value, str) else number(value) for name, value in given.items()}
     )

@@ -8,6 +8,7 @@ from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from .wording import shorten
+from .words import say
 
 _NOT_PLACES = ("posix/", "right/")
 _NOT_NAMES = frozenset({"localtime", "Factory", "posixrules"})
@@ -37,9 +38,11 @@ def zone(name: str) -> ZoneInfo:
     if is_zone(name):
         return ZoneInfo(name)
     if not name.strip():
-        raise ValueError("the time zone is empty. Write a name such as Europe/Berlin or UTC.")
+        raise ValueError(say("the time zone is empty. Write a name such as Europe/Berlin or UTC."))
     shown = shorten("".join(character if character.isprintable() else " " for character in name))
-    raise ValueError(f"«{shown}» is not the name of a time zone. {_nearest(name)}")
+    raise ValueError(
+        say("«{written}» is not the name of a time zone. {nearest}", written=shown, nearest=_nearest(name))
+    )
 
 
 def to_utc(local: datetime, zone_name: str, fold: int | None = None) -> datetime:
@@ -49,7 +52,7 @@ def to_utc(local: datetime, zone_name: str, fold: int | None = None) -> datetime
     zone, for a time that clocks leave out, and, without ``fold``, for one that they show twice.
     """
     if local.tzinfo is not None:
-        raise ValueError(f"{local} has a zone already. Give the local time without one.")
+        raise ValueError(say("{local} has a zone already. Give the local time without one.", local=local))
     tz = zone(zone_name)
     try:
         turn = _turn(local, tz)
@@ -58,27 +61,40 @@ def to_utc(local: datetime, zone_name: str, fold: int | None = None) -> datetime
         shown = [_clock(local, turn + offset) for offset in _offsets(local, tz)]
         if _is_left_out(local, tz):
             raise ValueError(
-                f"{_clock(None, local)} does not exist in {zone_name}: clocks go from {shown[0]} to {shown[1]}. "
-                f"Take {shown[1]} or later."
+                say(
+                    "{clock} does not exist in {zone_name}: clocks go from {before} to {after}. Take {after} or later.",
+                    clock=_clock(None, local),
+                    zone_name=zone_name,
+                    before=shown[0],
+                    after=shown[1],
+                )
             )
         if fold is None:
             raise ValueError(
-                f"{_clock(None, local)} exists twice in {zone_name}: clocks go back from {shown[0]} to {shown[1]}. "
-                "Write it in UTC, or take a time outside that hour."
+                say(
+                    "{clock} exists twice in {zone_name}: clocks go back from {before} to {after}. Write it in "
+                    "UTC, or take a time outside that hour.",
+                    clock=_clock(None, local),
+                    zone_name=zone_name,
+                    before=shown[0],
+                    after=shown[1],
+                )
             )
         return _utc(local, tz, fold)
     except OverflowError:
-        raise ValueError(f"{local} is at the end of time. Take a year between 2 and 9998.") from None
+        raise ValueError(say("{local} is at the end of time. Take a year between 2 and 9998.", local=local)) from None
 
 
 def from_utc(moment: datetime, zone_name: str) -> datetime:
     """What clocks of the zone show at ``moment`` (aware): aware, in that zone. Raises ``ValueError``."""
     if moment.tzinfo is None:
-        raise ValueError(f"{moment} has no zone. Give a moment with one.")
+        raise ValueError(say("{moment} has no zone. Give a moment with one.", moment=moment))
     try:
         return moment.astimezone(zone(zone_name))
     except OverflowError:
-        raise ValueError(f"{moment} is at the end of time. Take a year between 2 and 9998.") from None
+        raise ValueError(
+            say("{moment} is at the end of time. Take a year between 2 and 9998.", moment=moment)
+        ) from None
 
 
 def edge(local: datetime, tz: tzinfo, *, latest: bool) -> datetime:
@@ -134,4 +150,8 @@ def _nearest(name: str) -> str:
     places = {known.rpartition("/")[2].lower(): known for known in zone_names()}
     places |= {known.lower(): known for known in zone_names()}
     close = get_close_matches(name[:60].strip().lower().replace(" ", "_"), places, n=1, cutoff=0.6)
-    return f"Did you mean {places[close[0]]}?" if close else "Write a name such as Europe/Berlin or UTC."
+    return (
+        say("Did you mean {value}?", value=places[close[0]])
+        if close
+        else say("Write a name such as Europe/Berlin or UTC.")
+    )

@@ -18,7 +18,7 @@ from ..rules.calendars import CalendarRefused, read_calendar
 from ..rules.facts import LockFacts
 from ..rules.locks import Weekly, Window
 from ..rules.machine import ROLE_WORDS, Role
-from ..rules.words import later, say
+from ..rules.words import later, say, sentence
 from ..rules.zones import to_utc, zone
 from .refusals import refuse_if
 
@@ -142,7 +142,7 @@ def _values(said: Mapping[str, Any]) -> tuple[dict[str, Any], list[Blocker]]:
         else:
             values |= _once(said, name)
     except ValueError as wrong:
-        found.append(Blocker("time", f"{str(wrong)[:1].upper()}{str(wrong)[1:]}"))
+        found.append(Blocker("time", sentence(wrong)))
     if said.get("instance"):
         instance = GitLabInstance.objects.filter(name=said["instance"]).first()
         if instance is None:
