@@ -46,8 +46,8 @@ def test_workers_are_killed_200_times_while_they_read(tmp_path):
         workers = [ground.worker() for _ in range(3)]
         try:
             while kills < KILLS:
+                time.sleep(dice.uniform(0, 1.5))  # some readings come to their end
                 wait_until(lambda: ground.count(held))
-                time.sleep(dice.uniform(0, 0.1))
                 holding += ground.count(held)
                 end_of(workers.pop(0))
                 workers.append(ground.worker())
