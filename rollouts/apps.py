@@ -8,7 +8,7 @@ from typing import Any
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 from django.utils.formats import number_format
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import get_language, gettext, ngettext
 
 from .rules import words
 
@@ -33,5 +33,7 @@ class RolloutsConfig(AppConfig):
     verbose_name = "Model rollouts"
 
     def ready(self) -> None:
-        words.speak_through(gettext, ngettext, partial(number_format, force_grouping=True))
+        words.speak_through(
+            gettext, ngettext, partial(number_format, force_grouping=True), lambda: get_language() in (None, "en")
+        )
         post_migrate.connect(_ensure_what_comes_with_the_portal, sender=self)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -15,7 +14,7 @@ from .expected import Drift, Presence, difference_in_words, drift
 from .facts import PhaseFacts, RolloutFacts
 from .machine import PhaseState, Role, RolloutState, state_in_words
 from .people import ANYBODY, Person
-from .words import joined, say, say_n
+from .words import any_of, say, say_n
 
 ROLE_WORDS = {
     Role.VIEWER: say("a viewer"),
@@ -49,9 +48,9 @@ class Waits:
     def words(self) -> str:
         """«mia», «mia or kim», «an approver», «an approver or the group release»."""
         if self.only:
-            return _either(sorted(self.only))
+            return any_of(sorted(self.only))
         roles = [ROLE_WORDS[role] for role in sorted(self.roles)]
-        return _either([*roles, *(say("the group {name}", name=name) for name in sorted(self.groups))])
+        return any_of([*roles, *(say("the group {name}", name=name) for name in sorted(self.groups))])
 
     def admits(self, person: Person) -> bool:
         fits = Role.ADMIN in person.roles or bool(person.roles & self.roles or person.groups & self.groups)
@@ -186,12 +185,6 @@ def _go_on(facts: RolloutFacts, phase: PhaseFacts) -> NextAction:
     if {blocker.code for blocker in found} <= {"soak", "change_lock"}:
         return NextAction(words, None, found[0].message, verb, phase.name, _soaked_at(phase, wanted, found))
     return NextAction(words, _manager(facts), found[0].message, verb, phase.name)
-
-
-def _either(names: Sequence[str]) -> str:
-    if len(names) < 2:
-        return joined(names)
-    return say("{these} or {last}", these=joined(names[:-1], ", "), last=names[-1])
 
 
 def _soaked_at(phase: PhaseFacts, wanted: Target | None, found: list[Blocker]) -> datetime | None:

@@ -20,20 +20,27 @@ class _Tongue:
     one: Callable[[str], str]
     some: Callable[[str, str, int], str]
     number: Callable[[int | float], str]
+    is_english: Callable[[], bool] = lambda: False
 
 
 def _english_number(value: int | float) -> str:
     return f"{value:,}"
 
 
-_tongue = _Tongue(lambda text: text, lambda one, many, n: one if n == 1 else many, _english_number)
+_tongue = _Tongue(lambda text: text, lambda one, many, n: one if n == 1 else many, _english_number, lambda: True)
 
 
 def speak_through(
-    gettext: Callable[[str], str], ngettext: Callable[[str, str, int], str], number: Callable[[int | float], str]
+    gettext: Callable[[str], str],
+    ngettext: Callable[[str, str, int], str],
+    number: Callable[[int | float], str],
+    is_english: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Translate by these from now on: the portal hands Django's in, because rules know no Django."""
-    _tongue.one, _tongue.some, _tongue.number = gettext, ngettext, number
+    """Translate by these from now on: the portal hands Django's in, because rules know no Django.
+
+    Who reads English needs no catalogue: a phrase is its own English.
+    """
+    _tongue.one, _tongue.some, _tongue.number, _tongue.is_english = gettext, ngettext, number, is_english
 
 
 class _Text(str):
@@ -113,7 +120,7 @@ def later(template: str) -> str:
 
 def spoken(text: str) -> str:
     """What a reader sees, as plain text; any text that is no phrase is as it is."""
-    if not isinstance(text, Phrase):
+    if not isinstance(text, Phrase) or _tongue.is_english():
         return str(text)
     if not text.forms[0]:
         return ""

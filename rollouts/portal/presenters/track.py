@@ -76,11 +76,11 @@ def track(facts: RolloutFacts, drift: Drift) -> Track:
     return drawn(stretches(facts, drift))
 
 
+@lru_cache(maxsize=4096)
 def drawn(phases: tuple[Stretch, ...]) -> Track:
     return Track(shapes(phases), joined(map(_words, phases), "; "))
 
 
-@lru_cache(maxsize=4096)
 def shapes(phases: tuple[Stretch, ...]) -> tuple[Part, ...]:
     """A phase by percentage is wider, its steps are cuts."""
     weights = [RAMP_WEIGHT if phase.is_ramp else 1.0 for phase in phases]
