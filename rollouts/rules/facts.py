@@ -8,9 +8,9 @@ from datetime import date, datetime, timedelta
 from .approvals import USUAL, PhasePolicy, Policy, RequestFacts, Target, target
 from .capacity import Capacity
 from .checklist import Gate, ItemKind, Verdict
-from .expected import FlagReading, Opening, Presence, expected_exposure
+from .expected import Drift, FlagReading, Opening, Presence, drift, expected_exposure
 from .exposure import Exposure
-from .machine import SETTLED, PhaseState
+from .machine import SETTLED, PhaseState, RolloutState
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,13 @@ class RolloutFacts:
     @property
     def expected(self) -> Exposure:
         return expected_exposure(phase.opening for phase in self.phases)
+
+    @property
+    def drift(self) -> Drift:
+        """How GitLab stands to what is expected; after the last phase a flag that is gone is not missing any more."""
+        if self.state == RolloutState.COMPLETED and self.reading.presence is Presence.UNKNOWN:
+            return Drift.NONE
+        return drift(self.expected, self.reading)
 
     @property
     def is_stale(self) -> bool:

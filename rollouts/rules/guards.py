@@ -12,7 +12,7 @@ from datetime import timedelta
 from . import approvals, capacity
 from .blockers import OVERRIDABLE, Blocker, in_words
 from .checklist import Gate, ItemKind
-from .expected import Audience, Presence, drift
+from .expected import Audience, Presence
 from .exposure import widens
 from .facts import PhaseFacts, RolloutFacts
 from .machine import (
@@ -260,7 +260,7 @@ def _start(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -
     if facts.is_stale:
         found.append(_stale(facts))
     if facts.reading.exposure is not None and widens(facts.expected, facts.reading.exposure):
-        kind = drift(facts.expected, facts.reading)
+        kind = facts.drift
         found.append(
             Blocker(
                 "flag_ahead",

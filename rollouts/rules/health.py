@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
 
-from .expected import Drift, drift, drift_in_words
+from .expected import Drift, drift_in_words
 from .facts import RolloutFacts
 from .machine import PhaseState, RolloutState, state_in_words
 from .words import say
@@ -53,7 +53,7 @@ def judge(facts: RolloutFacts) -> State:
     Between an intent (start, advance) and the reading that confirms it the flag stands behind: that is waiting,
     not drift. More people than expected is drift whatever the portal waits for.
     """
-    kind = drift(facts.expected, facts.reading)
+    kind = facts.drift
     sentence = drift_in_words(kind, facts.expected, facts.reading)
     if facts.state in (RolloutState.ABANDONED, RolloutState.CLOSED):
         return State(Health.OVER, Drift.NONE, say("The rollout is {state}.", state=state_in_words(facts.state)))

@@ -10,7 +10,7 @@ from . import guards
 from .approvals import RequestFacts, Target
 from .blockers import Blocker
 from .checklist import Gate
-from .expected import Drift, Presence, difference_in_words, drift
+from .expected import Drift, Presence, difference_in_words
 from .facts import PhaseFacts, RolloutFacts
 from .machine import PhaseState, Role, RolloutState, state_in_words
 from .people import ANYBODY, Person
@@ -81,15 +81,16 @@ def next_action(facts: RolloutFacts) -> NextAction:
     """The one thing that brings the rollout on, or why nothing does for now."""
     if facts.state in (RolloutState.ABANDONED, RolloutState.CLOSED):
         return NextAction(say("Nothing"), None, say("The rollout is {state}.", state=state_in_words(facts.state)))
-    kind = drift(facts.expected, facts.reading)
-    if kind in (Drift.AHEAD, Drift.DIFFERENT, Drift.MISSING):
+    kind = facts.drift
+    phase = facts.current
+    # Until GitLab has followed a start or step, fewer people is waiting; when all phases are done, it is drift.
+    if kind in (Drift.AHEAD, Drift.DIFFERENT, Drift.MISSING) or (kind is Drift.BEHIND and phase is None):
         planned = difference_in_words(facts.expected, facts.reading)[1]
         return NextAction(
             say("Set the flag back to {planned}", planned=planned),
             _manager(facts),
             say("{drift}.", drift=kind.words),
         )
-    phase = facts.current
     if phase is None:
         return _clean_up(facts)
     return _of_phase(facts, phase)

@@ -115,6 +115,8 @@ def finish(reading: Reading) -> bool:
 
 def _read_instance(reading: Reading) -> None:
     gitlab, instance, report = reading.gitlab, reading.scope.instance, reading.report
+    if reading.full:  # a list that is the same as before says nothing of the definitions of flags that it lacks
+        reading.etags.pop("flags", None)
     flags.sync_instance_flags(gitlab, instance, report, reading.etags)
     incidents.sync_incidents(gitlab, instance, report)
     actors.resolve_actors(gitlab, instance, report, full=reading.full)

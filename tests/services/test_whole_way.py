@@ -185,6 +185,8 @@ def test_who_was_slower_is_told_so(world):
 
 
 def test_close_waits_until_the_flag_is_gone(world):
+    from rollouts.rules import health
+    from rollouts.rules.next_action import next_action
     from rollouts.services import transitions
 
     world.up_to("everyone", "completed")
@@ -192,6 +194,12 @@ def test_close_waits_until_the_flag_is_gone(world):
         transitions.perform_on_rollout("close", world.rollout(), by=world.actor("mia"))
     assert refused.value.codes == {"flag_still_set"}
     world.gitlab.state.delete_feature("use_haiku")
+    world.sync()  # the code still asks for it, and it is off by default: nobody sees the model any more
+    told = world.facts()
+    assert health.judge(told).health == "drifting"
+    assert next_action(told).words.startswith("Set the flag back to 100 % of actors")
     world.gitlab.state.remove_flag_definition("use_haiku")
-    world.sync()
+    world.sync(full=True)
+    told = world.facts()
+    assert (health.judge(told).health, next_action(told).words) == ("as_planned", "Close the rollout")
     assert transitions.perform_on_rollout("close", world.rollout(), by=world.actor("mia")).state == "closed"
