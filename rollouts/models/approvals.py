@@ -15,6 +15,7 @@ from ..rules.approvals import REQUEST_WORDS, STANDING, RequestState
 from .guarded import GuardedModel, GuardedQuerySet
 from .ledger import AuditedModel
 from .phases import Phase
+from .phrases import PhraseJSONField
 
 R = RequestState
 
@@ -166,7 +167,7 @@ class Override(AuditedModel):
     by = models.CharField(max_length=150)
     at = models.DateTimeField()
     reason = models.TextField()
-    blockers = models.JSONField(default=list, help_text=_("What stood in the way, in words."))
+    blockers = PhraseJSONField(default=list, help_text=_("What stood in the way, in words."))
     due_at = models.DateTimeField(help_text=_("By when a second person must have reviewed it."))
     reviewed_by = models.CharField(max_length=150, blank=True)
     reviewed_at = models.DateTimeField(null=True, blank=True)

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..rules.words import say
 from .ledger import AuditedModel
+from .phrases import PhraseField
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -85,9 +86,7 @@ class GitLabInstance(AuditedModel):
     flags_outcome = models.CharField(
         max_length=20, choices=Outcome.choices, default=Outcome.UNREAD, editable=False, help_text=_("How that ended.")
     )
-    flags_words = models.CharField(
-        max_length=500, blank=True, editable=False, help_text=_("What went wrong, and the cure.")
-    )
+    flags_words = PhraseField(max_length=500, blank=True, editable=False, help_text=_("What went wrong, and the cure."))
 
     class Meta:
         ordering = ("name",)
@@ -149,12 +148,12 @@ class GitLabProject(AuditedModel):
         null=True, blank=True, editable=False, help_text=_("When issues were last read.")
     )
     issues_outcome = models.CharField(max_length=20, choices=Outcome.choices, default=Outcome.UNREAD, editable=False)
-    issues_words = models.CharField(max_length=500, blank=True, editable=False)
+    issues_words = PhraseField(max_length=500, blank=True, editable=False)
     flags_read_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text=_("When flags were last read.")
     )
     flags_outcome = models.CharField(max_length=20, choices=Outcome.choices, default=Outcome.UNREAD, editable=False)
-    flags_words = models.CharField(max_length=500, blank=True, editable=False)
+    flags_words = PhraseField(max_length=500, blank=True, editable=False)
 
     class Meta:
         ordering = ("instance", "path")

@@ -14,6 +14,7 @@ from ..rules.locks import Weekly, Window
 from ..rules.words import say
 from .gitlab import GitLabInstance, Outcome
 from .ledger import AuditedModel
+from .phrases import PhraseField
 
 DAYS = list(enumerate(DAYS_OF_THE_WEEK))
 INCIDENT_LABELS = ("severity::1", "severity::2")
@@ -117,7 +118,7 @@ class LockCalendar(AuditedModel):
     read_at = models.DateTimeField(null=True, blank=True, editable=False)
     tried_at = models.DateTimeField(null=True, blank=True, editable=False)
     outcome = models.CharField(max_length=20, choices=Outcome.choices, default=Outcome.UNREAD, editable=False)
-    words = models.CharField(max_length=500, blank=True, editable=False)
+    words = PhraseField(max_length=500, blank=True, editable=False)
 
     class Meta:
         ordering = ("name",)
@@ -139,7 +140,7 @@ class IncidentSource(AuditedModel):
     )
     read_at = models.DateTimeField(null=True, blank=True, editable=False)
     outcome = models.CharField(max_length=20, choices=Outcome.choices, default=Outcome.UNREAD, editable=False)
-    words = models.CharField(max_length=500, blank=True, editable=False)
+    words = PhraseField(max_length=500, blank=True, editable=False)
 
     class Meta:
         ordering = ("instance", "path")

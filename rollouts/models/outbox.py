@@ -15,6 +15,7 @@ from .flags import FeatureFlag
 from .gitlab import GitLabInstance
 from .guarded import GuardedModel, GuardedQuerySet
 from .phases import Phase
+from .phrases import PhraseField
 from .rollouts import Rollout
 
 
@@ -61,7 +62,7 @@ class GitLabWrite(GuardedModel):
     flag = models.ForeignKey(FeatureFlag, on_delete=models.PROTECT, null=True, blank=True, related_name="writes")
     marker = models.CharField(max_length=32, unique=True, default=new_marker, editable=False)
     state = FSMField(choices=State.choices, default=State.WAITING, protected=True, db_index=True)
-    title = models.CharField(max_length=300, help_text=_("What it does, in words."))
+    title = PhraseField(max_length=300, help_text=_("What it does, in words."))
     is_narrowing = models.BooleanField(
         default=False, help_text=_("A way back: it is never given up, no lock holds it.")
     )
@@ -75,7 +76,7 @@ class GitLabWrite(GuardedModel):
     next_attempt_at = models.DateTimeField(editable=False)
     claimed_by = models.CharField(max_length=32, blank=True, editable=False)
     claimed_until = models.DateTimeField(null=True, blank=True, editable=False)
-    words = models.CharField(max_length=500, blank=True, help_text=_("How the last attempt ended."))
+    words = PhraseField(max_length=500, blank=True, help_text=_("How the last attempt ended."))
     ended_at = models.DateTimeField(null=True, blank=True)
     result = models.JSONField(
         default=dict, blank=True, help_text=_("What was made: the issue's number, the note's id.")
@@ -113,12 +114,12 @@ class GitLabWrite(GuardedModel):
 
     @transition(state, source="begun", target="given_up")
     def give_up(self, *, at: datetime, words: str) -> None:
-        self.ended_at, self.words = at, words[:500]
+        self.ended_at, self.words = at, words
         self.passed()
 
     @transition(state, source=["waiting", "begun"], target="cancelled")
     def cancel(self, *, at: datetime, words: str) -> None:
-        self.ended_at, self.words = at, words[:500]
+        self.ended_at, self.words = at, words
         self.passed()
 
     @transition(state, source="given_up", target="waiting")

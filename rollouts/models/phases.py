@@ -19,6 +19,7 @@ from ..rules.exposure import NOBODY
 from ..rules.machine import BY_ITSELF, PHASE_VERBS, PhaseState, state_in_words
 from .guarded import GuardedModel, GuardedQuerySet, StateIsProtected
 from .ledger import AuditedModel
+from .phrases import PhraseTextField
 from .rollouts import Rollout
 
 S = PhaseState
@@ -78,7 +79,7 @@ class Phase(GuardedModel):
     held_since = models.DateTimeField(
         null=True, blank=True, editable=False, help_text=_("Since when a step that should begin by itself is held.")
     )
-    held_by = models.TextField(blank=True, editable=False, help_text=_("What holds it."))
+    held_by = PhraseTextField(blank=True, editable=False, help_text=_("What holds it."))
     reason = models.TextField(blank=True, help_text=_("Why it was skipped, rejected, paused or rolled back."))
     grant = models.ForeignKey(
         "ApprovalRequest",

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..rules.words import say
 from .gitlab import GitLabInstance, GitLabProject
+from .phrases import PhraseField, PhraseJSONField
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -39,7 +40,7 @@ class SyncRun(models.Model):
     issues_missing = models.PositiveIntegerField(default=0)
     planned = models.PositiveIntegerField(default=0, help_text=_("Instances and projects to read in this pass."))
     done = models.PositiveIntegerField(default=0, help_text=_("Those that are read."))
-    problems = models.JSONField(default=list, blank=True, help_text=_("What could not be read: scope, kind, words."))
+    problems = PhraseJSONField(default=list, blank=True, help_text=_("What could not be read: scope, kind, words."))
 
     class Meta:
         ordering = ("-started_at", "-pk")
@@ -171,7 +172,7 @@ class InstanceHealth(models.Model):
     open_until = models.DateTimeField(
         null=True, blank=True, help_text=_("Nothing is asked before, then one call is tried.")
     )
-    words = models.CharField(max_length=500, blank=True, help_text=_("The newest failure and its cure."))
+    words = PhraseField(max_length=500, blank=True, help_text=_("The newest failure and its cure."))
     token_name = models.CharField(max_length=255, blank=True)
     token_scopes = models.JSONField(default=list, blank=True)
     token_expires_on = models.DateField(null=True, blank=True)
@@ -201,7 +202,7 @@ class HookDelivery(models.Model):
         default=dict, blank=True, help_text=_("What is needed of it; emptied once worked, for it may be confidential.")
     )
     state = models.CharField(max_length=20, choices=State.choices, default=State.WAITING)
-    words = models.CharField(max_length=500, blank=True)
+    words = PhraseField(max_length=500, blank=True)
     happened_at = models.DateTimeField(null=True, blank=True, help_text=_("When GitLab says that it happened."))
     received_at = models.DateTimeField(db_index=True)
     worked_at = models.DateTimeField(null=True, blank=True)

@@ -128,10 +128,20 @@ def import_sheet(models: Iterable[SheetModel], *, by: Actor) -> Imported:
     for row in rows:
         identifier = row.values.get("catalogue_identifier")
         if identifier and named.setdefault(identifier, row.slug) != row.slug:
-            said = f"Line {row.line}: {named[identifier]} has the catalogue's identifier {identifier} already."
-            found.append(Blocker("identifier_taken", f"{said} Take it out of one of them."))
+            said = say(
+                "Line {line}: {model} has the catalogue's identifier {identifier} already. Take it out of one of them.",
+                line=str(row.line),
+                model=named[identifier],
+                identifier=identifier,
+            )
+            found.append(Blocker("identifier_taken", said))
         if row.slug not in known and not row.values.get("name"):
-            found.append(Blocker("name_missing", f"Line {row.line}: {row.slug} is new and needs a name. Add it."))
+            found.append(
+                Blocker(
+                    "name_missing",
+                    say("Line {line}: {model} is new and needs a name. Add it.", line=str(row.line), model=row.slug),
+                )
+            )
     refuse_if(found)
     imported = Imported()
     for row in rows:

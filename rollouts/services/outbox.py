@@ -58,7 +58,7 @@ def owe(
             instance=link.project.instance,
             rollout=rollout,
             phase=phase,
-            title=f"Note on {link.reference}: {PHASE_VERBS[verb].did(phase)}"[:300],
+            title=say("Note on {issue}: {did}", issue=link.reference, did=PHASE_VERBS[verb].did(phase)),
             payload={"project": link.project.path, "iid": link.iid, "body": words},
             asked_by=by.name,
             asked_at=now,
@@ -74,7 +74,7 @@ def _owe_gates(rollout: Rollout, phase: Phase, before: Exposure, *, by: Actor, n
     lane = f"flag:{rollout.flag_id}"
     for older in GitLabWrite.objects.unfinished().filter(lane=lane).select_for_update():
         # A newer intent says all that the flag shall be; a worker that is at the older one stops before its next call.
-        older.cancel(at=now, words=f"{by.name} has asked for something newer.")
+        older.cancel(at=now, words=say("{by} has asked for something newer.", by=by.name))
         older.save()
     GitLabWrite.objects.create(
         kind=GitLabWrite.Kind.SET_GATES,
@@ -83,7 +83,7 @@ def _owe_gates(rollout: Rollout, phase: Phase, before: Exposure, *, by: Actor, n
         rollout=rollout,
         phase=phase,
         flag=rollout.flag,
-        title=f"Set {rollout.flag.name} to {wanted.words}"[:300],
+        title=say("Set {flag} to {exposure}", flag=rollout.flag.name, exposure=wanted.words),
         is_narrowing=not widens(before, wanted),
         believed=before.as_json(),
         wanted=wanted.as_json(),
@@ -131,7 +131,7 @@ def _owe_issue(
         lane=lane,
         instance=rollout.flag.instance,
         rollout=rollout,
-        title=f"Create the {role.replace('_', ' ')} issue in {project}"[:300],
+        title=say("Create the {role} issue in {project}", role=role.replace("_", " "), project=project),
         payload={
             "role": role,
             "project": project,

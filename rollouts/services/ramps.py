@@ -20,7 +20,7 @@ from ..rules.blockers import Blocker
 from ..rules.facts import RolloutFacts
 from ..rules.machine import PhaseState
 from ..rules.moments import day_and_clock
-from ..rules.words import say
+from ..rules.words import joined, say
 from . import facts as facts_of
 from . import transitions
 from .refusals import Refused
@@ -94,7 +94,7 @@ def _look(rollout_id: int, name: str, found: Advanced) -> None:
     in_the_way = [blocker.message for blocker in blockers if blocker.code not in patient]
     if in_the_way:
         found.held.append(rollout.slug)
-    _say(phase, " ".join(in_the_way))
+    _say(phase, joined(in_the_way))
 
 
 def _say(phase: Phase, words: str) -> None:

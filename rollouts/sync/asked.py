@@ -6,6 +6,7 @@ from ..audit.actor import Actor
 from ..models import GitLabInstance, GitLabProject, clock
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
+from ..rules.words import say
 from ..services.refusals import Refused, refuse_if
 from . import leases, limits, passes
 
@@ -15,7 +16,7 @@ def soon(instance: GitLabInstance, project: GitLabProject | None, *, by: Actor) 
     refuse_if(blockers(instance, by))
     scope = leases.scopes_of(instance).filter(project=project).first()
     if scope is None:
-        said = f"{project} is not followed: no rollout has an issue or a flag there."
+        said = say("{project} is not followed: no rollout has an issue or a flag there.", project=project)
         raise Refused([Blocker("not_followed", said)])
     type(scope).objects.filter(pk=scope.pk).update(hinted_at=clock.now())
 
@@ -24,16 +25,20 @@ def whole(instance: GitLabInstance, *, by: Actor) -> None:
     """All that is followed on this instance. Raises ``Refused``."""
     refuse_if(blockers(instance, by))
     if passes.begin(instance, trigger="page") is None:
-        raise Refused([Blocker("under_way", "A pass is under way already.")])
+        raise Refused([Blocker("under_way", say("A pass is under way already."))])
 
 
 def blockers(instance: GitLabInstance, by: Actor) -> list[Blocker]:
     """Why this GitLab can't be asked now."""
     found = []
     if not by.person.has(Role.MANAGER):
-        found.append(Blocker("role", f"Reading GitLab at once takes the role manager; {by.name} has not got it."))
+        found.append(
+            Blocker("role", say("Reading GitLab at once takes the role manager; {by} has not got it.", by=by.name))
+        )
     if not instance.url:
-        found.append(Blocker("not_connected", f"{instance} has no address: no GitLab is connected there."))
+        found.append(
+            Blocker("not_connected", say("{instance} has no address: no GitLab is connected there.", instance=instance))
+        )
     elif wait := limits.must_wait(instance, clock.now()):
         found.append(Blocker("must_wait", limits.words_of(wait, instance)))
     return found

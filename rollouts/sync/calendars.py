@@ -13,6 +13,7 @@ from ..audit.actor import Actor
 from ..audit.deeds import deed
 from ..models import LockCalendar, Outcome, clock
 from ..rules.calendars import LARGEST, CalendarRefused, read_calendar
+from ..rules.words import say
 from ..services import locks
 
 JOB = Actor.job("calendars")
@@ -58,7 +59,7 @@ def _take(calendar: LockCalendar, content: bytes) -> None:
 
 
 def _fail(calendar: LockCalendar, words: str) -> None:
-    calendar.tried_at, calendar.outcome, calendar.words = clock.now(), Outcome.BAD_ANSWER, words[:500]
+    calendar.tried_at, calendar.outcome, calendar.words = clock.now(), Outcome.BAD_ANSWER, words
     calendar.save()
 
 
@@ -66,19 +67,23 @@ def fetch(url: str) -> bytes:
     """The file's bytes. Raises ``CalendarUnreadable``: another host, a redirect, too large, too slow, no 200."""
     parts = urlsplit(url)
     if parts.hostname not in settings.LOCK_CALENDAR_HOSTS:
-        raise CalendarUnreadable(f"{parts.hostname} is not among LOCK_CALENDAR_HOSTS.")
+        raise CalendarUnreadable(say("{host} is not among LOCK_CALENDAR_HOSTS.", host=parts.hostname))
     begun = monotonic()
     try:
         with requests.get(url, timeout=(5, 10), stream=True, allow_redirects=False) as answer:
             if answer.status_code != 200:
-                raise CalendarUnreadable(f"{parts.hostname} answered {answer.status_code}.")
+                raise CalendarUnreadable(
+                    say("{host} answered {status}.", host=parts.hostname, status=str(answer.status_code))
+                )
             content = b""
             for piece in answer.iter_content(PIECE):
                 content += piece
                 if len(content) > LARGEST:
-                    raise CalendarUnreadable(f"The calendar is larger than {LARGEST / 1e6:g} MB.")
+                    raise CalendarUnreadable(say("The calendar is larger than {size} MB.", size=f"{LARGEST / 1e6:g}"))
                 if monotonic() - begun > LONGEST:
-                    raise CalendarUnreadable(f"{parts.hostname} does not answer in time.")
+                    raise CalendarUnreadable(say("{host} does not answer in time.", host=parts.hostname))
             return content
     except requests.RequestException as error:
-        raise CalendarUnreadable(f"{parts.hostname} can't be read ({type(error).__name__}).") from None
+        raise CalendarUnreadable(
+            say("{host} can't be read ({error}).", host=parts.hostname, error=type(error).__name__)
+        ) from None

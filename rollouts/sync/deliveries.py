@@ -19,6 +19,7 @@ from ..audit.actor import Actor
 from ..gitlab import webhooks
 from ..gitlab.webhooks import LARGEST_DELIVERY, NotGenuine, NotUnderstood, Told
 from ..models import GitLabInstance, GitLabProject, HookDelivery, Rollout, SyncScope, TrackedIssue, clock
+from ..rules.words import say
 from ..services import deliveries
 from . import issues, reading
 
@@ -115,7 +116,9 @@ def _work_some() -> Worked:
             raise
         except Exception as error:
             log.exception("webhook delivery %s could not be worked", pk)
-            words = f"Working it failed ({type(error).__name__}): see the log. Polling reads what it told."
+            words = say(
+                "Working it failed ({error}): see the log. Polling reads what it told.", error=type(error).__name__
+            )
             HookDelivery.objects.filter(pk=pk).update(
                 state=State.FAILED, worked_at=clock.now(), words=words, content={}
             )

@@ -23,6 +23,7 @@ from ..gitlab import (
 from ..models import FeatureFlag, FlagReading, GitLabInstance, GitLabProject, Outcome, Rollout, clock
 from ..rules.expected import Presence
 from ..rules.exposure import NOBODY, Exposure
+from ..rules.words import say
 from .outcome import Problem, Report
 from .scopes import keep_problem, keep_success
 
@@ -150,7 +151,9 @@ def sync_project_flags(
         try:
             exposure = _exposure_of(record, flag.environment)
         except ValueError as error:
-            report.problems.append(Problem(flag.name, Outcome.BAD_ANSWER, f"{error}: the flag keeps its last reading."))
+            report.problems.append(
+                Problem(flag.name, Outcome.BAD_ANSWER, say("{error}: the flag keeps its last reading.", error=error))
+            )
             continue
         reads.append(Read(flag, Presence.SET, exposure, [_strategy(strategy) for strategy in record.strategies]))
     _write(reads, read_at, report)
@@ -174,7 +177,9 @@ def _listed(flag: FeatureFlag, record: FeatureRecord, report: Report) -> Read | 
     try:
         exposure = Exposure.from_gates((gate.key, gate.value) for gate in record.gates)
     except ValueError as error:
-        report.problems.append(Problem(record.name, Outcome.BAD_ANSWER, f"{error}: the flag keeps its last reading."))
+        report.problems.append(
+            Problem(record.name, Outcome.BAD_ANSWER, say("{error}: the flag keeps its last reading.", error=error))
+        )
         return None
     raw = [{"key": gate.key, "value": gate.value} for gate in record.gates]
     return Read(flag, Presence.SET, exposure, raw, record.definition)

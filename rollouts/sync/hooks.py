@@ -8,14 +8,15 @@ from typing import Any
 from ..gitlab import GitLab, GitLabProblem
 from ..gitlab.hooks import EVENTS, HookRecord
 from ..models import GitLabInstance, GitLabProject, SyncScope
+from ..rules.words import joined, say
 from . import leases, limits
 
 NAMES = {
-    "issues_events": "issues",
-    "confidential_issues_events": "confidential issues",
-    "note_events": "comments",
-    "confidential_note_events": "confidential comments",
-    "feature_flag_events": "feature flags",
+    "issues_events": say("issues"),
+    "confidential_issues_events": say("confidential issues"),
+    "note_events": say("comments"),
+    "confidential_note_events": say("confidential comments"),
+    "feature_flag_events": say("feature flags"),
 }
 
 
@@ -78,22 +79,32 @@ def _check(gitlab: GitLab, instance: GitLabInstance, project: GitLabProject, url
     try:
         hook = _ours(gitlab, project, url)
         if hook is None:
-            return Finding(project.path, "missing", "There is no webhook to the portal. Run manage.py hooks install.")
+            return Finding(
+                project.path, "missing", say("There is no webhook to the portal. Run manage.py hooks install.")
+            )
         if hook.alert_status == "disabled":
-            words = "GitLab has switched it off for good after 40 failures. Mend the cause, then test it in GitLab."
+            words = say(
+                "GitLab has switched it off for good after 40 failures. Mend the cause, then test it in GitLab."
+            )
             return Finding(project.path, "disabled", words)
         if hook.alert_status == "temporarily_disabled":
-            until = f" until {hook.disabled_until:%Y-%m-%d %H:%M:%S} UTC" if hook.disabled_until else ""
-            return Finding(project.path, "disabled", f"GitLab has switched it off{until} after failures in a row.")
+            return Finding(project.path, "disabled", _off_until(hook))
         if lacks := _lacks(hook, instance):
-            return Finding(project.path, "wrong", f"{lacks} Run manage.py hooks install.")
+            return Finding(project.path, "wrong", joined((lacks, say("Run manage.py hooks install."))))
         newest = next(iter(gitlab.hook_deliveries(project.address, hook.id)), None)
         if newest and newest.failed:
-            words = f"Its newest delivery failed: our answer was {newest.status or 'none'}."
+            words = say("Its newest delivery failed: our answer was {status}.", status=newest.status or say("none"))
             return Finding(project.path, "failing", words)
         return Finding(project.path, "ok")
     except GitLabProblem as problem:
         return Finding(project.path, problem.kind, problem.words)
+
+
+def _off_until(hook: HookRecord) -> str:
+    if hook.disabled_until is None:
+        return say("GitLab has switched it off after failures in a row.")
+    until = f"{hook.disabled_until:%Y-%m-%d %H:%M:%S} UTC"
+    return say("GitLab has switched it off until {until} after failures in a row.", until=until)
 
 
 def _ours(gitlab: GitLab, project: GitLabProject, url: str) -> HookRecord | None:
@@ -104,11 +115,11 @@ def _ours(gitlab: GitLab, project: GitLabProject, url: str) -> HookRecord | None
 def _lacks(hook: HookRecord, instance: GitLabInstance) -> str:
     """What a webhook of ours should have and has not, as a sentence; empty where it is right."""
     missing = [NAMES[event] for event in EVENTS if event not in hook.events]
-    lacks = [f"It does not tell of {', '.join(missing)}."] if missing else []
+    lacks = [say("It does not tell of {events}.", events=joined(missing, ", "))] if missing else []
     if not hook.verifies_tls:
-        lacks.append("It does not check our certificate.")
+        lacks.append(say("It does not check our certificate."))
     if instance.hook_secret and hook.has_token is False and not hook.has_signing_token:
-        lacks.append("It has no secret.")
+        lacks.append(say("It has no secret."))
     if instance.hook_signing_token and hook.has_signing_token is False:
-        lacks.append("It has no signing token.")
-    return " ".join(lacks)
+        lacks.append(say("It has no signing token."))
+    return joined(lacks)

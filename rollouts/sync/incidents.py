@@ -6,6 +6,7 @@ from ..audit.actor import Actor
 from ..audit.deeds import deed
 from ..gitlab import GitLab, GitLabProblem
 from ..models import GitLabInstance, IncidentSource, Outcome, clock
+from ..rules.words import say
 from .outcome import Problem, Report
 
 JOB = Actor.job("sync")
@@ -18,9 +19,11 @@ def sync_incidents(gitlab: GitLab, instance: GitLabInstance, report: Report) -> 
         try:
             found = {issue.iid: label for label in source.labels for issue in gitlab.open_issues(source.path, label)}
         except GitLabProblem as problem:
-            source.outcome, source.words = problem.kind, problem.words[:500]
+            source.outcome, source.words = problem.kind, problem.words
             source.save()
-            report.problems.append(Problem(f"incidents of {source.path}", problem.kind, problem.words))
+            report.problems.append(
+                Problem(say("incidents of {project}", project=source.path), problem.kind, problem.words)
+            )
             continue
         still = [{"iid": iid, "label": label} for iid, label in sorted(found.items())]
         source.read_at, source.outcome, source.words = read_at, Outcome.OK, ""

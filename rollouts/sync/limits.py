@@ -118,7 +118,7 @@ class Governor:
         with transaction.atomic():
             row = _row(self._instance, lock=True)
             row.failures += 1
-            row.words = problem.words[:500]
+            row.words = problem.words
             pause = politeness.pause_after(row.failures, row.opened)
             if pause and (self._is_trial or row.open_until is None):
                 row.opened += 1

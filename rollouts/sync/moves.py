@@ -8,6 +8,7 @@ from ..audit.actor import Actor
 from ..audit.deeds import deed
 from ..gitlab import GitLab, GitLabProblem
 from ..models import FeatureFlag, GitLabInstance, GitLabProject, Rollout, RolloutIssue, SyncScope, TrackedIssue, clock
+from ..rules.words import joined, say
 from .outcome import Problem, Report
 
 JOB = Actor.job("sync")
@@ -24,14 +25,16 @@ def follow_issues(gitlab: GitLab, instance: GitLabInstance, issues: Iterable[int
         try:
             record = gitlab.issue_by_id(issue.moved_to_id)
         except GitLabProblem as problem:
-            report.problems.append(Problem(issue.reference, problem.kind, f"It was moved. {problem.words}"))
+            report.problems.append(
+                Problem(issue.reference, problem.kind, joined((say("It was moved."), problem.words)))
+            )
             continue
         if record is None or not record.path:
             report.problems.append(
                 Problem(
                     issue.reference,
                     "not_found",
-                    "It was moved to where our token can't see it: name the new issue in the plan.",
+                    say("It was moved to where our token can't see it: name the new issue in the plan."),
                 )
             )
             continue

@@ -20,6 +20,7 @@ from django.db.models import Exists, OuterRef, Q
 from ..audit.actor import Actor
 from ..audit.deeds import deed
 from ..models import GitLabProject, GitLabWrite, Rollout, RolloutIssue, TrackedIssue, clock
+from ..rules.words import say
 from ..services.reconcile import reconcile_alone
 from . import writes
 from .writes import Later, Never, Stopped
@@ -136,13 +137,13 @@ def _postpone(write: GitLabWrite, words: str, until: datetime | None) -> None:
     """Try again later: sooner at first, then every few minutes; given up after a day unless it is the way back."""
     now = clock.now()
     if not write.is_narrowing and now - write.asked_at > PATIENCE:
-        _end(write, words=f"Not done within a day. Last: {words}")
+        _end(write, words=say("Not done within a day. Last: {words}", words=words))
         return
     pause = min(timedelta(seconds=2.0 ** min(write.attempts, 12)), LONGEST_PAUSE) * random.uniform(0.8, 1.2)  # noqa: S311
     with transaction.atomic():
         row = _mine(write)
         if row is not None:
-            row.words, row.claimed_until = words[:500], None
+            row.words, row.claimed_until = words, None
             row.next_attempt_at = max(now + pause, min(until, now + LONGEST_PAUSE)) if until else now + pause
             row.save()
 

@@ -25,6 +25,7 @@ from ..gitlab import GitLab
 from ..models import GitLabInstance, Outcome, Rollout, SyncRun, SyncScope, clock
 from ..rules.expected import Drift
 from ..rules.politeness import Wait
+from ..rules.words import say
 from ..services.facts import for_rollout
 from ..services.locks import Locks
 from . import leases, limits, reading, runs
@@ -62,7 +63,7 @@ def sync_instance(
                 Problem(
                     instance.name,
                     Outcome.CONNECTION_REFUSED,
-                    "No GitLab is connected: set GITLAB_URL and GITLAB_TOKEN.",
+                    say("No GitLab is connected: set GITLAB_URL and GITLAB_TOKEN."),
                 )
             )
         for done, part in enumerate(_read_all(instance, scopes, full=full, jobs=jobs), start=1):
@@ -71,7 +72,9 @@ def sync_instance(
             SyncRun.objects.filter(pk=run.pk).update(done=done)
     except Exception as error:
         log.exception("sync of %s failed", instance.name)
-        report.problems.append(Problem("portal", "failed", f"The pass broke off: {type(error).__name__}. See the log."))
+        report.problems.append(
+            Problem("portal", "failed", say("The pass broke off: {error}. See the log.", error=type(error).__name__))
+        )
         raise
     finally:
         report.seconds = time.monotonic() - begun
@@ -197,6 +200,8 @@ def _read_and_credit(gitlab: GitLab, lease: Lease) -> None:
 
 def _read_all(instance: GitLabInstance, scopes: list[int], *, full: bool, jobs: int) -> Iterator[Report]:
     """Each scope's report as it is through, read here or by so many threads."""
+    if not scopes:
+        return
     if jobs == 1:
         gitlab = limits.connect(instance)
         yield from (_read_now(instance, gitlab, pk, full) for pk in scopes)
@@ -272,4 +277,4 @@ def _halted(instance: GitLabInstance, wait: Wait) -> Problem:
 
 
 def _broke(scope: SyncScope) -> Problem:
-    return Problem(str(scope), "failed", "Reading it broke off: see the log.")
+    return Problem(str(scope), "failed", say("Reading it broke off: see the log."))

@@ -16,7 +16,7 @@ Scope = GitLabInstance | GitLabProject
 def keep_problem(scope: Scope, what: str, problem: GitLabProblem, report: Report, name: str) -> None:
     """``what`` is ``flags`` or ``issues``. What was read before stays as it was, and grows stale."""
     setattr(scope, f"{what}_outcome", problem.kind)
-    setattr(scope, f"{what}_words", problem.words[:500])
+    setattr(scope, f"{what}_words", problem.words)
     scope.save(update_fields=[f"{what}_outcome", f"{what}_words"])
     report.problems.append(Problem(name, problem.kind, problem.words))
 

@@ -11,6 +11,7 @@ from django.db import transaction
 from ..gitlab import GitLab, GitLabProblem
 from ..models import FeatureFlag, GitLabWrite, Outcome, Rollout, clock
 from ..rules.exposure import NOBODY, Exposure, widens
+from ..rules.words import say
 from ..services import facts as facts_of
 from ..services.gates import commands_to
 from ..services.locks import standing
@@ -63,7 +64,13 @@ def _set_gates(gitlab: GitLab, write: GitLabWrite) -> dict[str, Any]:
         rollout = Rollout.objects.whole().get(pk=write.rollout_id)
         facts = facts_of.for_rollout(rollout, clock.now())
         if not facts.expected.is_exactly(wanted):
-            raise Never(f"The plan is at {facts.expected.words} by now, not at {wanted.words}: nothing was written.")
+            raise Never(
+                say(
+                    "The plan is at {expected} by now, not at {wanted}: nothing was written.",
+                    expected=facts.expected.words,
+                    wanted=wanted.words,
+                )
+            )
         if write.is_narrowing:
             _refuse_if_narrower(write, stands, wanted)
         elif widens(stands, wanted):
@@ -79,24 +86,30 @@ def _set_gates(gitlab: GitLab, write: GitLabWrite) -> dict[str, Any]:
                 gitlab.set_feature(write.flag.name, said["value"], parameter=said["parameter"], target=said["target"])
         stands = _read(gitlab, write)
     if not stands.is_exactly(wanted):
-        raise Later(f"GitLab is read at {stands.words} after it was set to {wanted.words}.")
+        raise Later(
+            say("GitLab is read at {reading} after it was set to {wanted}.", reading=stands.words, wanted=wanted.words)
+        )
     return {"read": stands.as_json()}
 
 
 def _refuse_under_a_lock(write: GitLabWrite) -> None:
     locks, unread = standing(clock.now()).on(write.instance_id)
     if locks:
-        raise Later(f"Waits: change lock, {locks[0].title}.", locks[0].until)
+        raise Later(say("Waits: change lock, {lock}.", lock=locks[0].title), locks[0].until)
     if unread:
-        raise Later(f"Waits: {unread[0]}")
+        raise Later(say("Waits: {words}", words=unread[0]))
 
 
 def _refuse_if_narrower(write: GitLabWrite, stands: Exposure, wanted: Exposure) -> None:
     """A way back lets nobody in again whom somebody else has taken out; what our own wipe took out comes back."""
     if not write.touched and not widens(wanted, stands):
         raise Never(
-            f"GitLab is at {stands.words} already, which is less than {wanted.words}: nobody was let in again. "
-            "Look at who sees it, and set the flag by hand if the earlier phases shall see it."
+            say(
+                "GitLab is at {reading} already, which is less than {wanted}: nobody was let in again. "
+                "Look at who sees it, and set the flag by hand if the earlier phases shall see it.",
+                reading=stands.words,
+                wanted=wanted.words,
+            )
         )
 
 
@@ -105,8 +118,12 @@ def _refuse_from_elsewhere(write: GitLabWrite, stands: Exposure, believed: Expos
     if stands.is_exactly(believed) or (write.touched and not widens(wanted, stands)):
         return
     raise Never(
-        f"GitLab is at {stands.words}, the plan believed {believed.words}: somebody else has set the flag. "
-        "Nothing was written. Look at who sees it, then try again."
+        say(
+            "GitLab is at {reading}, the plan believed {believed}: somebody else has set the flag. "
+            "Nothing was written. Look at who sees it, then try again.",
+            reading=stands.words,
+            believed=believed.words,
+        )
     )
 
 

@@ -1,9 +1,15 @@
 """Pages in the reader's language; what machines read, and what is kept, in English for everybody."""
 
+from datetime import timedelta
+
 import pytest
 from django.urls import reverse
 
-from rollouts.models import AuditEvent
+from rollouts.audit.deeds import deed
+from rollouts.models import AuditEvent, GitLabInstance, GitLabWrite
+from rollouts.rules.words import say
+from rollouts.services import locks, outbox
+from rollouts.sync.passes import sync_instance
 
 GERMAN = {"HTTP_ACCEPT_LANGUAGE": "de-AT,de;q=0.9,en;q=0.5"}
 
@@ -71,3 +77,47 @@ def test_the_choice_leads_to_no_other_site_and_to_no_language_that_there_is_not(
     assert client.post("/language/", {"language": "de", "next": "https://evil.example/"})["Location"] == "/"
     client.post("/language/", {"language": "xx", "next": "/"})
     assert client.cookies["language"].value == "de"
+
+
+def test_what_is_wrong_with_a_plan_is_said_in_the_language_of_the_page(page, client, rollout):
+    wrong = f"rollout: {rollout.slug}\nmodell: haiku-4-5\nflag:\n  name: use/haiku\n"
+    address = reverse("portal:plan", args=[rollout.slug])
+    german = words(client.post(address, {"document": wrong}, **GERMAN))
+    assert "Zeile 2: `modell` ist kein Schlüssel des Dokuments. War `model` gemeint?" in german
+    assert "der Flag-Name «use/haiku» enthält einen Schrägstrich (/)" in german
+    english = words(client.post(address, {"document": wrong}))
+    assert "line 2: `modell` is not a key of the document. Did you mean `model`?" in english
+
+
+def test_what_was_kept_is_said_in_the_language_of_whoever_reads_it(page, world, settings):
+    settings.GITLAB_WRITES = "flags"
+    world.up_to("team", "approved")
+    now = world.now().replace(tzinfo=None)
+    freeze = {"title": "freeze", "kind": "once", "starts": now - timedelta(hours=1), "ends": now + timedelta(hours=2)}
+    locks.add(freeze, by=world.actor("mia"))
+    world.do("start", "team", "root", reason="the cure", override=True, confirm="haiku")
+    with deed("instance.add", by=world.actor("root")):
+        nowhere = GitLabInstance.objects.create(name="nowhere")
+    sync_instance(nowhere, trigger="page")
+
+    german, english = words(page("/sync/", **GERMAN)), words(page("/sync/"))
+    assert "use_haiku auf 2 benannte Akteure setzen" in german
+    assert "Kein GitLab ist verbunden" in german
+    assert "Set use_haiku to 2 named actors" in english
+    assert "No GitLab is connected" in english
+    address = world.rollout().get_absolute_url()
+    assert "Änderungssperre: freeze, bis" in words(page(address, **GERMAN))
+    assert "Change lock: freeze, until" in words(page(address))
+    kept = AuditEvent.objects.filter(verb="phase.start").get()
+    assert "Change lock: freeze" in str(kept.after)
+
+
+def test_a_sentence_that_is_too_long_for_its_column_is_cut_and_english(world, settings):
+    settings.GITLAB_WRITES = "issues"
+    world.up_to("team", "approved")
+    write = outbox.cancel(GitLabWrite.objects.first(), by=world.actor("mia"), reason="x" * 600)
+    assert GitLabWrite.objects.get(pk=write.pk).words == f"mia: {'x' * 495}"
+    with deed("instance.failed", by=world.actor("mia")):
+        write.instance.flags_words = say("Waits: {words}", words="y" * 600)
+        write.instance.save()
+    assert GitLabInstance.objects.get(pk=write.instance_id).flags_words == f"Waits: {'y' * 493}"
