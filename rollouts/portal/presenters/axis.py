@@ -91,15 +91,16 @@ class Axis:
     @property
     def words(self) -> str:
         first, last = self.first, self.last - DAY
-        return f"{date_format(first, 'j M' if first.year == last.year else 'j M Y')} – {date_format(last, 'j M Y')}"
+        begin = _("j M") if first.year == last.year else _("j M Y")
+        return f"{date_format(first, begin)} – {date_format(last, _('j M Y'))}"
 
     def ticks(self) -> list[Tick]:
         """Each day of a week, each Monday of a month or quarter, each first of a year's months."""
         if self.zoom is Zoom.WEEK:
-            return [self._tick(day, "D j M") for day in self._days()]
+            return [self._tick(day, _("D j M")) for day in self._days()]
         if self.zoom is Zoom.YEAR:
             return [self._tick(day, "M Y" if day.month == 1 else "M") for day in self._days() if day.day == 1]
-        return [self._tick(day, "j M") for day in self._days() if day.weekday() == 0]
+        return [self._tick(day, _("j M")) for day in self._days() if day.weekday() == 0]
 
     def _tick(self, day: date, form: str) -> Tick:
         return Tick(self.x(midnight(day, self.zone)), date_format(day, form), day.day == 1)

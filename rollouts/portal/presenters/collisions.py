@@ -56,7 +56,7 @@ def collisions(found: Sequence[Scheduled], axis: Axis, now: datetime) -> list[Co
 
 def _same_day(number: int, found: SameDay, by_slug: dict[str, Scheduled], axis: Axis) -> Collision:
     names = _names(found.slugs, by_slug)
-    day = date_format(found.day, "D j M")
+    day = date_format(found.day, _("D j M"))
     if found.is_ahead:
         said = _("{names} both widen on {day}.") if len(found.slugs) == 2 else _("{names} all widen on {day}.")
     else:
@@ -86,7 +86,7 @@ def _shared(number: int, found: SharedQuota, by_slug: dict[str, Scheduled], now:
         "quota": intcomma(found.quota or 0),
         "asked": intcomma(found.asked),
         "share": round(found.asked / found.quota * 100) if found.quota else "",
-        "day": date_format(localtime(max(found.at, now)), "D j M"),
+        "day": date_format(localtime(max(found.at, now)), _("D j M")),
     }
     if found.quota is None:
         said = _(

@@ -264,4 +264,4 @@ def _retires(found: Retirement | None, model: AIModel) -> Retires | None:
 
 
 def _day(day: date) -> str:
-    return date_format(day, "j M Y")
+    return date_format(day, _("j M Y"))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
@@ -150,7 +151,7 @@ def _where(told: Mapping[str, Any], now: datetime) -> tuple[str, tuple[str, ...]
     if "phase" not in told:
         ended = _moment(told["ended_at"])
         words = state_in_words(told["state"])
-        return words, (f"{localtime(ended):%-d %b %Y}",) if ended else ()
+        return words, (date_format(localtime(ended), _("j M Y")),) if ended else ()
     details: list[str] = []
     words = told["phase"]
     if "step" in told:

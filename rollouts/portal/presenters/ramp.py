@@ -100,4 +100,4 @@ def _rows(phase: Phase, prediction: Prediction) -> list[RampRow]:
 
 
 def _when(moment: datetime) -> str:
-    return date_format(localtime(moment), "j M H:i")
+    return date_format(localtime(moment), _("j M H:i"))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
@@ -134,4 +135,4 @@ def _y(percentage: float) -> float:
 
 
 def _day(moment: datetime) -> str:
-    return f"{localtime(moment):%-d %b %H:%M}"
+    return date_format(localtime(moment), _("j M H:i"))

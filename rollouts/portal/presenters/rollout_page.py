@@ -387,7 +387,7 @@ def _station_words(row: Phase, phase: PhaseFacts, facts: RolloutFacts, course: C
     said = [spoken(state_in_words(row.state))]
     ramp, step = phase.opening.ramp, phase.opening.step
     if row.state == PhaseState.COMPLETED and row.completed_at and row.started_at:
-        day = date_format(localtime(row.completed_at), "j M")
+        day = date_format(localtime(row.completed_at), _("j M"))
         said = [_("completed %(day)s") % {"day": day}, spoken(phase.opening.exposure.words)]
         if decided := _decided(phase, facts):
             said.append(ngettext("%(count)s decision", "%(count)s decisions", decided) % {"count": decided})
@@ -429,7 +429,7 @@ def _decided(phase: PhaseFacts, facts: RolloutFacts) -> int:
 
 
 def _when(moment: datetime) -> str:
-    return date_format(localtime(moment), "j M H:i")
+    return date_format(localtime(moment), _("j M H:i"))
 
 
 def _request(phase: PhaseFacts, now: datetime) -> RequestShown:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from django.utils.formats import date_format
 from django.utils.timezone import get_current_timezone, localtime
+from django.utils.translation import gettext as _
 
 from ...rules.ticks import ticks
 
@@ -54,9 +55,9 @@ class TimeAxis:
 
 
 def _said(moment: datetime, within_a_day: bool, months: bool) -> str:
-    return date_format(localtime(moment), "H:i" if within_a_day else "M Y" if months else "j M")
+    return date_format(localtime(moment), "H:i" if within_a_day else "M Y" if months else _("j M"))
 
 
 def exactly(moment: datetime) -> str:
     """«9 Nov 12:12 CET»: for sentences about the picture."""
-    return date_format(localtime(moment), "j M H:i T")
+    return date_format(localtime(moment), _("j M H:i T"))

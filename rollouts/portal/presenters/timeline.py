@@ -218,7 +218,7 @@ def at(moment: datetime) -> str:
 @lru_cache(maxsize=4096)
 def _day(day: date, language: str | None) -> str:
     """In the language that is spoken now, which is part of the key."""
-    return date_format(day, "D j M")
+    return date_format(day, _("D j M"))
 
 
 def bands(locks: Iterable[Lock], axis: Axis) -> list[Band]:

@@ -42,7 +42,7 @@ def age(moment: datetime | None, missing: str = "") -> SafeString | str:
 def since(moment: datetime) -> SafeString:
     """«since 14:02», with the day where it is not today."""
     here, today = localtime(moment), localtime(clock.now()).date()
-    said = f"{here:%H:%M}" if here.date() == today else f"{here:%-d %b %H:%M}"
+    said = f"{here:%H:%M}" if here.date() == today else date_format(here, gettext("j M H:i"))
     time = format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), exactly(moment), said)
     return format_html(gettext("since {}"), time)
 
@@ -103,7 +103,7 @@ def exactly(moment: datetime) -> str:
 
 def on_paper(moment: datetime) -> str:
     """The moment as it is printed beside its age, where no pointer can ask for it."""
-    return date_format(localtime(moment), "j M H:i")
+    return date_format(localtime(moment), gettext("j M H:i"))
 
 
 @register.filter
