@@ -32,11 +32,11 @@ def stands(world):
 
 def test_stale_is_stale_everywhere(world, stands, time_machine):
     pages, told = stands()
-    assert "not known" not in pages["/"]
+    as_filter = pages["/"].count("not known")
     assert told["health"] != "stale"
     time_machine.move_to(timezone.now() + timedelta(minutes=10))
     pages, told = stands()
-    assert "not known" in pages["/"]
+    assert pages["/"].count("not known") > as_filter
     assert "10 min ago" in pages["/rollouts/haiku/"]
     assert told["health"] == "stale"
     with pytest.raises(Refused) as refused:
@@ -44,6 +44,6 @@ def test_stale_is_stale_everywhere(world, stands, time_machine):
     assert "reading_stale" in refused.value.codes
     world.sync()
     pages, told = stands()
-    assert "not known" not in pages["/"]
+    assert pages["/"].count("not known") == as_filter
     assert told["health"] != "stale"
     world.do("start", "team", "mia")
