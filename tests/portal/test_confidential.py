@@ -103,7 +103,7 @@ def _timeless(answer):
     words = told_by(answer)
     for secret in SECRET_WORDS:
         words = words.replace(secret, "nosuchword")
-    return re.sub(r"[A-Za-z0-9]{60,}|\b[0-9a-f]{8,}\b|\d+", "", words)
+    return re.sub(r"[A-Za-z0-9]{60,}|\b[0-9a-f]{8,}\b|[\d.]+", "", words)
 
 
 #: What is open to everybody: health checks and the way in.

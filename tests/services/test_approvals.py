@@ -258,7 +258,7 @@ def test_a_dry_run_tells_facts_approvals_and_calls_and_changes_nothing(world, ca
     assert [call["chat"] for call in told["calls"]] == [
         "/chatops gitlab run feature set use_haiku true --feature-group=acme_team_members"
     ]
-    assert told["approvals"].endswith("Alice and sam approved.")
+    assert told["approvals"].endswith("alice and sam approved.")
     with pytest.raises(SystemExit) as status:
         call_command("transition", "haiku", "everyone", "start", "--as", "mia", "--dry-run")
     assert status.value.code == 1
