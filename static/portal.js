@@ -58,3 +58,10 @@ if (requests.length) {
     } else if (event.key === "o") card?.querySelector("[data-open]")?.click();
   });
 }
+
+// A picture that is wider than the screen begins near now, not at its oldest end.
+document.querySelectorAll(".scroll").forEach((scroll) => {
+  const now = scroll.querySelector("line.today, line.now-line, line.now");
+  if (!now || scroll.scrollWidth <= scroll.clientWidth) return;
+  scroll.scrollLeft += now.getBoundingClientRect().left - scroll.getBoundingClientRect().left - scroll.clientWidth * 0.7;
+});
