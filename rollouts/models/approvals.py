@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMField, transition
 
 from ..rules.approvals import REQUEST_WORDS, STANDING, RequestState
+from ..rules.words import say
 from .guarded import GuardedModel, GuardedQuerySet
 from .ledger import AuditedModel
 from .phases import Phase
@@ -74,7 +75,9 @@ class ApprovalRequest(GuardedModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.phase}{f' at {self.percentage} %' if self.percentage else ''}"
+        if not self.percentage:
+            return str(self.phase)
+        return say("{what} at {percentage} %", what=self.phase, percentage=self.percentage)
 
     @transition(state, source=R.OPEN, target=R.GRANTED)
     def grant(self, *, needed: int) -> None:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..rules.document import DocumentRefused
 from ..rules.template import Template, parse_template
+from ..rules.words import say
 from .ledger import AuditedModel
 
 
@@ -58,7 +59,9 @@ class AIModel(AuditedModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.name} on {self.host}" if self.host and self.host.lower() not in self.name.lower() else self.name
+        if not self.host or self.host.lower() in self.name.lower():
+            return self.name
+        return say("{model} on {host}", model=self.name, host=self.host)
 
 
 class PlanTemplate(AuditedModel):

@@ -17,6 +17,7 @@ from ..rules.checklist import AUTOMATIC, GATE_WORDS, KIND_WORDS, Gate
 from ..rules.expected import AUDIENCE_WORDS
 from ..rules.exposure import NOBODY
 from ..rules.machine import BY_ITSELF, PHASE_VERBS, PhaseState, state_in_words
+from ..rules.words import say
 from .guarded import GuardedModel, GuardedQuerySet, StateIsProtected
 from .ledger import AuditedModel
 from .phrases import PhraseTextField
@@ -136,8 +137,7 @@ class Phase(GuardedModel):
         ]
 
     def __str__(self) -> str:
-        again = f", attempt {self.attempt}" if self.attempt > 1 else ""
-        return f"{self.title}{again}"
+        return say("{phase}, attempt {n}", phase=self.title, n=self.attempt) if self.attempt > 1 else self.title
 
     @property
     def percentage(self) -> int | None:
