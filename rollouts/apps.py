@@ -20,11 +20,12 @@ def _ensure_what_comes_with_the_portal(**kwargs: Any) -> None:
 
     from .audit import walls
     from .models import roles
-    from .services import templates
+    from .services import lines, templates
 
     walls.build(connections[kwargs["using"]])
     roles.ensure(Group)
     templates.ensure_builtin()
+    lines.renew_others()
 
 
 class RolloutsConfig(AppConfig):

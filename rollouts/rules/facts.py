@@ -49,6 +49,19 @@ class PhaseFacts:
     def where(self) -> str:
         return f"#phase-{self.name}"
 
+    @property
+    def soak(self) -> timedelta:
+        """How long it must stand before what follows: the present step's soak, or the whole phase's."""
+        ramp, step = self.opening.ramp, self.opening.step
+        if ramp is None or step is None or ramp.after(step) is None:
+            return self.final_soak
+        return ramp.at(step).soak
+
+    @property
+    def soaked_at(self) -> datetime | None:
+        """When it has stood so long; None while GitLab was not read at it."""
+        return self.confirmed_at + self.soak if self.confirmed_at else None
+
 
 @dataclass(frozen=True, slots=True)
 class LockFacts:

@@ -7,8 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from . import guards
-from .approvals import RequestFacts, Target
-from .blockers import Blocker
+from .approvals import RequestFacts
 from .checklist import Gate
 from .expected import Drift, Presence, difference_in_words
 from .facts import PhaseFacts, RolloutFacts
@@ -184,17 +183,9 @@ def _go_on(facts: RolloutFacts, phase: PhaseFacts) -> NextAction:
         ask = say("Ask for {percentage} %", percentage=wanted.percentage)
         return NextAction(ask, _manager(facts), found[0].message, "request", phase.name)
     if {blocker.code for blocker in found} <= {"soak", "change_lock"}:
-        return NextAction(words, None, found[0].message, verb, phase.name, _soaked_at(phase, wanted, found))
+        until = phase.soaked_at if len(found) == 1 and found[0].code == "soak" else None
+        return NextAction(words, None, found[0].message, verb, phase.name, until)
     return NextAction(words, _manager(facts), found[0].message, verb, phase.name)
-
-
-def _soaked_at(phase: PhaseFacts, wanted: Target | None, found: list[Blocker]) -> datetime | None:
-    """When the soak is over, where nothing else is in the way."""
-    if phase.confirmed_at is None or {blocker.code for blocker in found} != {"soak"}:
-        return None
-    ramp, step = phase.opening.ramp, phase.opening.step
-    soak = ramp.at(step).soak if wanted and ramp and step else phase.final_soak
-    return phase.confirmed_at + soak
 
 
 def _approver(request: RequestFacts, now: datetime) -> Waits | None:

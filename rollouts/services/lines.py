@@ -35,6 +35,8 @@ URGENCY = {kind: rank for rank, kind in enumerate(Health)}
 #: How many phases that ended lately say how long a phase usually takes.
 LATELY = 300
 BATCH = 100
+#: Counted up when what ``content`` holds changes: lines of another layout are worked out anew after an upgrade.
+LAYOUT = 1
 OVER = (RolloutState.CLOSED, RolloutState.ABANDONED)
 
 
@@ -62,6 +64,11 @@ def bring_up_to_date(*, most: int = BATCH, among: Iterable[int] | None = None) -
         LineWait.objects.filter(line__in=list(lines.values())).delete()
         LineWait.objects.bulk_create(waits)
     return len(lines)
+
+
+def renew_others() -> None:
+    """After an upgrade: lines that an older portal has written are due."""
+    PortfolioLine.objects.exclude(content__layout=LAYOUT).update(due_at=clock.now())
 
 
 def usual_lengths() -> dict[tuple[int, str], float]:
@@ -100,6 +107,7 @@ def _work_out(
     debts = [o for p in rollout.phases.all() for o in p.overrides.all() if o.reviewed_at is None]
     line.reviews_due_at = min((debt.due_at for debt in debts), default=None)
     line.content = {
+        "layout": LAYOUT,
         "baseline": str(baseline) if baseline else "",
         "flag": rollout.flag.name,
         "model": str(model),
@@ -109,6 +117,7 @@ def _work_out(
         "debts": len(debts),
         "next": [packed(step.words), packed(step.detail)],
         "verb": step.verb,
+        "waits_since": _moment(_waits_since(rollout, facts, state, row)) if step.waits else None,
         "who": packed(step.waits.words) if step.waits else "",
         "until": _moment(step.until),
         "expected": packed(facts.expected.words),
@@ -134,11 +143,9 @@ def _standing_at(facts: RolloutFacts, phase: PhaseFacts) -> dict[str, Any]:
             "step": opening.step,
             "step_number": opening.ramp.number(opening.step),
             "steps": len(opening.ramp.steps),
-            "confirmed_at": _moment(phase.confirmed_at),
-            "soak": opening.ramp.at(opening.step).soak.total_seconds(),
         }
-    elif phase.state in LIVE:
-        told |= {"confirmed_at": _moment(phase.confirmed_at), "soak": phase.final_soak.total_seconds()}
+    if phase.state in LIVE:
+        told |= {"confirmed_at": _moment(phase.confirmed_at), "soak": phase.soak.total_seconds()}
     elif phase.state == PhaseState.PLANNED:
         mine = [i for i in facts.items if i.required and i.gate == "start" and i.phase in (None, phase.name)]
         told |= {"items_done": sum(i.verdict.satisfied for i in mine), "items": len(mine)}
@@ -161,6 +168,19 @@ def _since(rollout: Rollout, phase: Phase | None) -> datetime:
     return next(filter(None, moments), rollout.created_at)
 
 
+def _waits_since(rollout: Rollout, facts: RolloutFacts, state: health.State, row: Phase | None) -> datetime | None:
+    """Since when somebody must act: the drift's begin, the request, the end of the soak, else what was done last."""
+    phase = facts.current
+    if state.drift is not Drift.NONE:
+        return rollout.drift_since
+    if phase is None or row is None:
+        return rollout.completed_at
+    if phase.request is not None and not phase.request.is_granted(facts.now):
+        return phase.request.requested_at
+    moments = [phase.soaked_at, row.paused_at, row.stepped_at, row.approved_at, row.ended_at, _since(rollout, row)]
+    return max(moment for moment in moments if moment is not None and moment <= facts.now)
+
+
 def _edges(
     facts: RolloutFacts, phase: PhaseFacts | None, step: NextAction, locks: Locks, now: datetime
 ) -> list[datetime]:
@@ -168,11 +188,8 @@ def _edges(
     found = [now + TRUSTED, locks.changes_at, step.until]
     if phase is not None and phase.request is not None:
         found.append(phase.request.expires_at)
-    if phase is not None and phase.confirmed_at is not None:
-        soak = phase.final_soak
-        if phase.opening.ramp and phase.opening.step:
-            soak = phase.opening.ramp.at(phase.opening.step).soak
-        found.append(phase.confirmed_at + soak)
+    if phase is not None:
+        found.append(phase.soaked_at)
     if facts.lifetime_ends is not None:
         found.append(datetime.combine(facts.lifetime_ends + timedelta(days=1), time(), UTC))
     return [moment for moment in found if moment is not None and moment > now]

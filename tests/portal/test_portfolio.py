@@ -7,6 +7,7 @@ import io
 from datetime import timedelta
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
@@ -266,3 +267,21 @@ def test_two_at_once_work_out_each_line_once_and_lose_nothing(world):
     assert lines.bring_up_to_date() == 0
     with_facts = facts.for_rollout(world.rollout("opus"), timezone.now())
     assert PortfolioLine.objects.get(title="Claude Opus").phase == with_facts.current.name
+
+
+def test_a_row_says_since_when_it_waits(world, time_machine):
+    time_machine.move_to(timezone.now())
+    world.up_to("team", "requested")
+    asked = world.phase("team").requested_at
+    assert row(world, "alice").waits_since == asked
+    time_machine.shift(timedelta(hours=3))
+    world.sync()
+    assert ">3 h<" in words(signed_in(world, "alice").get("/")).split("asked by mia")[1].split("</small>")[0]
+
+
+def test_lines_of_an_older_portal_are_worked_out_anew_after_an_upgrade(world):
+    world.apply()
+    lines.bring_up_to_date()
+    PortfolioLine.objects.update(content={"layout": 0})
+    call_command("migrate", verbosity=0)
+    assert row(world).title == "Claude Haiku"

@@ -78,6 +78,7 @@ class Row:
     next_words: str
     next_detail: str
     who: str
+    waits_since: datetime | None
     since: datetime
     usual: str
     is_late: bool
@@ -131,6 +132,7 @@ def row(line: Mapping[str, Any], now: datetime, freshness: timedelta) -> Row:
         next_words=action,
         next_detail=detail,
         who=unpacked(told["who"]),
+        waits_since=_moment(told["waits_since"]),
         since=line["since"],
         usual=_days(usual) if usual is not None else "",
         is_late=line["place"] == Place.OVERDUE or (usual is not None and told["is_live"] and lasted > usual * LATE),

@@ -48,6 +48,12 @@ def since(moment: datetime) -> SafeString:
 
 
 @register.simple_tag
+def waiting(moment: datetime) -> SafeString:
+    """«for 3 h», with since when in reach."""
+    return format_html(gettext("for {}"), lasting(moment))
+
+
+@register.simple_tag
 def phase_track(track: Track, look: str = "") -> SafeString:
     """The portal's emblem as a picture, with its words for those who can't see it."""
     return format_html(
