@@ -18,9 +18,9 @@ from ..rules import names
 from ..rules.blockers import in_words
 from ..rules.checklist import ABOUT_AN_ISSUE
 from ..rules.expected import Audience
-from ..rules.machine import PhaseState
+from ..rules.machine import PhaseState, state_in_words
 from ..rules.template import rising_steps
-from ..rules.words import sentence
+from ..rules.words import say, sentence
 from . import actions
 from .base import AuditedAdmin, LookOnly, is_admin, may_look
 from .fields import LinesField
@@ -190,17 +190,21 @@ class ChecklistItemForm(forms.ModelForm):
             return cleaned
         rollout, phase = cleaned.get("rollout"), cleaned.get("phase")
         if rollout and rollout.state in OVER:
-            raise ValidationError({"rollout": f"The rollout is {rollout.state}."})
+            raise ValidationError({"rollout": say("The rollout is {state}.", state=state_in_words(rollout.state))})
         if rollout and phase and phase.rollout_id != rollout.pk:
             raise ValidationError({"phase": "This phase belongs to another rollout."})
         if phase and phase.state in PAST:
-            raise ValidationError({"phase": f"It is {phase.get_state_display()}: its checklist is history."})
+            raise ValidationError(
+                {"phase": say("It is {state}: its checklist is history.", state=state_in_words(phase.state))}
+            )
         kind, role = cleaned.get("kind"), cleaned.get("role")
         if bool(role) != (kind in ABOUT_AN_ISSUE):
             said = "Say which of the plan's issues it is about." if not role else "Only items about an issue have one."
             raise ValidationError({"role": said})
         if rollout and role and role not in (roles := rollout.template.template.roles):
-            raise ValidationError({"role": f"«{role}» is no role of its template: {', '.join(roles)}."})
+            raise ValidationError(
+                {"role": say("«{role}» is no role of its template: {roles}.", role=role, roles=", ".join(roles))}
+            )
         return cleaned
 
 

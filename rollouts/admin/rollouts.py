@@ -24,6 +24,7 @@ from ..portal.presenters import track
 from ..rules import names
 from ..rules.expected import Drift
 from ..rules.machine import RolloutState
+from ..rules.words import say
 from ..services import checklist, facts
 from ..services.refusals import Refused
 from . import actions, sections
@@ -49,7 +50,16 @@ class IssueLinkForm(forms.ModelForm):
             return cleaned
         template = rollout.template.template
         if (role := cleaned.get("role")) and role not in template.roles:
-            raise ValidationError({"role": f"«{role}» is no role of {template.slug}: {', '.join(template.roles)}."})
+            raise ValidationError(
+                {
+                    "role": say(
+                        "«{role}» is no role of {slug}: {roles}.",
+                        role=role,
+                        slug=template.slug,
+                        roles=", ".join(template.roles),
+                    )
+                }
+            )
         if (phase := cleaned.get("phase_name")) and phase not in template.phase_names:
             said = f"«{phase}» is no phase of {template.slug}: {', '.join(template.phase_names)}."
             raise ValidationError({"phase_name": said})

@@ -93,4 +93,10 @@ class PlanTemplate(AuditedModel):
         except DocumentRefused as refused:
             raise ValidationError({"document": [str(fault) for fault in refused.faults]}) from None
         if parsed.slug != self.slug:
-            raise ValidationError({"document": f"Its template is named {parsed.slug}; the slug says {self.slug}."})
+            raise ValidationError(
+                {
+                    "document": say(
+                        "Its template is named {name}; the slug says {slug}.", name=parsed.slug, slug=self.slug
+                    )
+                }
+            )

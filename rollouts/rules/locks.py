@@ -45,11 +45,11 @@ class Window:
             raise ValueError("a window's times need a zone. Write them in UTC.")
         object.__setattr__(self, "starts_at", self.starts_at.astimezone(UTC))
         object.__setattr__(self, "ends_at", self.ends_at.astimezone(UTC))
-        named = f"«{self.title}» " if self.title else "it "
+        named = f"«{self.title}»" if self.title else say("it")
         if self.ends_at < self.starts_at:
-            raise ValueError(f"{named}ends before it starts. Let it end later.")
+            raise ValueError(say("{named} ends before it starts. Let it end later.", named=named))
         if self.ends_at == self.starts_at:
-            raise ValueError(f"{named}ends when it starts. Let it end later.")
+            raise ValueError(say("{named} ends when it starts. Let it end later.", named=named))
 
     def holds(self, now: datetime) -> bool:
         return self.starts_at <= now < self.ends_at

@@ -14,6 +14,7 @@ from ..audit.deeds import deed
 from ..models import FeedKey, clock
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
+from ..rules.words import say
 from .refusals import Refused, refuse_if
 
 LONGEST = 200
@@ -43,7 +44,7 @@ def end(user: Any, *, by: Actor) -> None:
     with deed("feeds.end", by=by) as doing:
         key = FeedKey.objects.select_for_update().filter(person=user, ended_at=None).first()
         if key is None:
-            raise Refused([Blocker("no_feeds", f"{user.get_username()} has no feeds that are open.")])
+            raise Refused([Blocker("no_feeds", say("{user} has no feeds that are open.", user=user.get_username()))])
         key.ended_at = clock.now()
         key.save()
         doing.about = key
@@ -67,4 +68,5 @@ def _signer() -> Signer:
 def _role_blockers(user: Any, by: Actor) -> list[Blocker]:
     if by.person.has(Role.ADMIN) or (by.user is not None and by.user.pk == user.pk):
         return []
-    return [Blocker("role", f"The feeds of {user.get_username()} are theirs: only they and admins may change them.")]
+    said = say("The feeds of {user} are theirs: only they and admins may change them.", user=user.get_username())
+    return [Blocker("role", said)]

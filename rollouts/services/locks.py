@@ -153,18 +153,18 @@ def _values(said: Mapping[str, Any]) -> tuple[dict[str, Any], list[Blocker]]:
 
 def _once(said: Mapping[str, Any], name: str) -> dict[str, Any]:
     if not said.get("starts") or not said.get("ends"):
-        raise ValueError("say when the lock starts and when it ends.")
+        raise ValueError(say("say when the lock starts and when it ends."))
     starts_at, ends_at = to_utc(said["starts"], name), to_utc(said["ends"], name)
     Window(starts_at, ends_at)
     if ends_at - starts_at > AHEAD:
-        raise ValueError("a lock of more than a year is no period: end it earlier.")
+        raise ValueError(say("a lock of more than a year is no period: end it earlier."))
     return {"starts_at": starts_at, "ends_at": ends_at}
 
 
 def _weekly(said: Mapping[str, Any], name: str) -> dict[str, Any]:
     keys = ("from_day", "from_time", "to_day", "to_time")
     if any(said.get(key) in (None, "") for key in keys):
-        raise ValueError("say on which day and at what time the lock begins each week, and when it ends.")
+        raise ValueError(say("say on which day and at what time the lock begins each week, and when it ends."))
     values = {key: said[key] for key in keys}
     Weekly(values["from_day"], values["from_time"], values["to_day"], values["to_time"], name)
     return values

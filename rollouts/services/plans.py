@@ -157,10 +157,14 @@ def _issue_ref(url: str, instances: list[GitLabInstance]) -> tuple[GitLabInstanc
         ref = parse_issue_url(url, base_url=instance.url)
         if ref.base_url == instance.url.rstrip("/").lower() or ref.base_url == instance.url.rstrip("/"):
             return instance, ref
-    known = ", ".join(instance.url for instance in instances) or "none: set GITLAB_URL"
+    known = ", ".join(instance.url for instance in instances) or say("none: set GITLAB_URL")
     raise ValueError(
-        f"{ref.base_url} is no GitLab that the portal knows ({known}). "
-        "Correct the address, or have an admin add the instance."
+        say(
+            "{url} is no GitLab that the portal knows ({known}). "
+            "Correct the address, or have an admin add the instance.",
+            url=ref.base_url,
+            known=known,
+        )
     )
 
 

@@ -11,6 +11,7 @@ from ..models import PlanTemplate
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
 from ..rules.template import Template, parse_template
+from ..rules.words import say
 from .refusals import refuse_if
 
 FOLDER = Path(__file__).parent.parent / "plan_templates"
@@ -55,10 +56,16 @@ def save(document: str | bytes, *, by: Actor, source: str) -> Saved:
     with deed("template.save", by=by) as doing:
         found = []
         if not by.person.has(Role.ADMIN):
-            found.append(Blocker("role", f"Saving a template takes the role admin; {by.name} has not got it."))
+            found.append(
+                Blocker("role", say("Saving a template takes the role admin; {by} has not got it.", by=by.name))
+            )
         known = PlanTemplate.objects.select_for_update().filter(slug=parsed.slug).first()
         if known is not None and known.builtin and known.document != written:
-            said = f"{source}: {parsed.slug} comes with the portal and follows its releases. Give yours another name."
+            said = say(
+                "{source}: {slug} comes with the portal and follows its releases. Give yours another name.",
+                source=source,
+                slug=parsed.slug,
+            )
             found.append(Blocker("builtin", said))
         refuse_if(found)
         template = known or PlanTemplate(slug=parsed.slug)
