@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.looks]
 
 PAGES = ("/", "/rollouts/haiku/", "/flags/", "/models/", "/approvals/", "/locks/")
 
