@@ -420,7 +420,7 @@ def rules(draw: st.DrawFn) -> str:
     return ";".join(parts)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     rule=rules(),
     day=st.dates(date(2024, 1, 1), date(2027, 6, 1)),
@@ -474,7 +474,7 @@ def survives(content: bytes) -> None:
         assert all(window.starts_at < UNTIL and window.ends_at > SINCE for window in windows)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_no_calendar_raises_anything_else(data):
     """Lines are left out, doubled, swapped, and characters changed, of calendars that were right."""
@@ -495,7 +495,7 @@ def test_no_calendar_raises_anything_else(data):
     survives("\r\n".join(lines).encode("utf-8", "surrogatepass"))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.sampled_from(LINES), min_size=1, max_size=12).map("\n".join),
     st.sampled_from(["DTSTART:20270101\n", FREEZE, ""]),
@@ -504,7 +504,6 @@ def test_lines_in_any_order_inside_an_event(inside, before):
     survives(calendar(before + inside, beside=OUTLOOK_ZONE))
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_bytes_of_any_kind(content):
     survives(content)

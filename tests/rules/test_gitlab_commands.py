@@ -47,7 +47,7 @@ def set_to(state, wanted):
     return ids, {ids[known]: name for known, name in NAMES.items()}
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(exposures, exposures)
 def test_from_any_exposure_the_commands_lead_to_any_other(before, wanted):
     state = Simulator().state

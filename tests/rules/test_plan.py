@@ -476,7 +476,7 @@ plans = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(plans)
 def test_a_plan_that_is_written_reads_back_the_same(plan):
     written = dump_plan(plan)
@@ -519,7 +519,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.data())
 def test_nothing_but_a_refusal_comes_of_a_damaged_plan(data):
     damaged = EXAMPLE
@@ -543,7 +543,7 @@ anything = st.recursive(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.data())
 def test_nothing_but_a_refusal_comes_of_wrong_types_anywhere(data):
     tree = parsed(EXAMPLE).as_dict()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as some
 
 from rollouts.rules.expected import Audience
@@ -60,7 +60,6 @@ def test_the_last_step_only_soaks_and_what_is_over_or_rolled_back_predicts_nothi
         assert predict(phases, NOON).complete_at is None
 
 
-@settings(deadline=None)
 @given(
     some.integers(0, 100),
     some.lists(some.tuples(some.integers(0, 300), some.integers(1, 50)), max_size=6),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as some
 
 from rollouts.rules import series
@@ -36,7 +36,6 @@ gaps = some.lists(
 )
 
 
-@settings(deadline=None)
 @given(readings, gaps, hours.map(at))
 def test_what_was_not_read_is_in_no_stretch(reads, unread, until):
     found = series.read(reads, unread, until, FRESH)
@@ -47,7 +46,6 @@ def test_what_was_not_read_is_in_no_stretch(reads, unread, until):
         assert any(read.at <= stretch.start and read.exposure == stretch.exposure for read in reads)
 
 
-@settings(deadline=None)
 @given(readings, gaps, some.lists(some.tuples(hours, some.integers(0, 100)), max_size=8))
 def test_plan_and_readings_side_by_side_leave_no_moment_out_and_invent_none(reads, unread, steps):
     plan = series.planned([Move(at(hour), 0, share(percentage)) for hour, percentage in steps], NOON, END)
@@ -64,7 +62,6 @@ def test_plan_and_readings_side_by_side_leave_no_moment_out_and_invent_none(read
             assert not piece.drifts
 
 
-@settings(deadline=None)
 @given(
     some.lists(
         some.tuples(some.integers(1, 200), some.integers(0, 2), some.sampled_from(["climb", "climb", "roll_back"])),

@@ -7,7 +7,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as some
 
 from rollouts.rules.ticks import ticks
@@ -16,7 +16,6 @@ BERLIN = ZoneInfo("Europe/Berlin")
 ZONES = [UTC, BERLIN, ZoneInfo("America/St_Johns"), ZoneInfo("Australia/Lord_Howe"), ZoneInfo("America/Havana")]
 
 
-@settings(deadline=None)
 @given(
     some.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1)),
     some.integers(1, 400 * 24 * 60),

@@ -27,7 +27,7 @@ deeds = st.lists(st.one_of(presses, presses, presses, moves, edits), min_size=5,
 
 
 class AnySequence(TestCase):
-    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=25, suppress_health_check=list(HealthCheck))
     @given(deeds)
     def test_no_sequence_reaches_an_illegal_state(self, sequence):
         from django.test import override_settings
