@@ -46,7 +46,7 @@ def test_the_timeline_is_there_for_everybody(portal, sign_in):
             region.focus()
             for _ in range(5):
                 mia.keyboard.press("ArrowRight")
-            mia.wait_for_function("document.querySelector('.timeline').scrollLeft > 0")
+            mia.wait_for_function("() => document.querySelector('.timeline').scrollLeft > 0")
         mia.locator(".tname a", has_text="Claude Haiku").focus()
         mia.keyboard.press("Enter")
         mia.wait_for_url(f"{portal.url}/rollouts/haiku/")
