@@ -64,7 +64,7 @@ def _insert(model: type[models.Model], first: int, last: int, stride: int) -> st
     if model is AuditEvent:
         newest = f"SELECT count(*) FROM {table} p WHERE p.rollout_id = o.rollout_id AND p.id > o.id"
         kept += f" AND o.rollout_id IS NOT NULL AND ({newest}) < {EVENTS}"
-    numbers = f"WITH RECURSIVE k(n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM k WHERE n < {last})"
+    numbers = f"WITH RECURSIVE k(n) AS (SELECT CAST({first} AS bigint) UNION ALL SELECT n + 1 FROM k WHERE n < {last})"
     return f"INSERT INTO {table} ({columns}) {numbers} SELECT {values} FROM {table} o, k WHERE {kept}"
 
 
