@@ -132,6 +132,7 @@ class Rollout(GuardedModel):
         indexes = [
             models.Index(fields=("begins_at", "id"), condition=Q(ends_at__isnull=True), name="rollout_open_by_begin"),
             models.Index(fields=("ends_at", "id"), condition=Q(ends_at__isnull=False), name="rollout_over_by_end"),
+            models.Index(fields=("ai_model", "title"), name="rollout_by_model"),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(state__in=[state.value for state in R]), name="rollout_state_known"),

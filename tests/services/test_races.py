@@ -5,7 +5,8 @@ import threading
 import pytest
 from django.db import connection, connections
 
-from rollouts.models import AuditEvent
+from rollouts.models import AuditEvent, SavedView
+from rollouts.services import views
 from rollouts.services.refusals import Refused
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -109,3 +110,10 @@ def test_a_write_is_claimed_by_one_worker(transactional_db, gitlab, settings):
     world.up_to("team", "requested")
     claimed = [write for write in at_once(*(outbox.claim for _ in range(6))) if write is not None]
     assert len(claimed) == 1, claimed
+
+
+def test_a_view_kept_twice_at_once_is_one_view(world):
+    keep = lambda: views.keep("Drift", "health=drifting", by=world.actor("mia"))  # noqa: E731
+    results = at_once(keep, keep, keep)
+    assert [type(result) for result in results] == [SavedView] * 3
+    assert SavedView.objects.count() == AuditEvent.objects.filter(verb="view.keep").count() == 1
