@@ -147,6 +147,13 @@ def test_the_last_occurrence_is_in(last):
     assert len(told(f"DTSTART:20270104T120000\nDURATION:PT1H\nRRULE:FREQ=DAILY;UNTIL={last}")) == 3
 
 
+def test_the_first_days_of_january_may_be_in_the_last_week_of_the_year_before():
+    noon = "DTSTART:20260101T120000\nDURATION:PT1H\nRRULE:FREQ=YEARLY;"
+    assert told(noon + "BYWEEKNO=53") == ["01 12:00 to 01 13:00", "02 12:00 to 02 13:00", "03 12:00 to 03 13:00"]
+    assert told(noon + "WKST=SU;BYWEEKNO=52") == ["01 12:00 to 01 13:00", "02 12:00 to 02 13:00"]
+    assert told(noon + "WKST=SU;BYWEEKNO=53") == []
+
+
 def test_a_long_period_that_began_long_ago_is_found():
     assert (
         len(read("DTSTART:20200101T120000Z\nDURATION:PT1H\nRDATE;VALUE=PERIOD:20210101T000000Z/20270102T000000Z")) == 1
@@ -388,8 +395,9 @@ NUMBERS = {
     "BYMONTH": range(1, 13),
     "BYMONTHDAY": [*range(1, 32), *range(-31, 0)],
     "BYYEARDAY": [1, 59, 60, 200, 366, -1, -306, -366],
-    # Not -53: the library does not see that the last days of a year may be in it, as it does for 1.
-    "BYWEEKNO": [1, 2, 20, 52, 53, -1],
+    # Not 52, 53 and -53: the library miscounts the weeks of the year before, whose last may end in January, and does
+    # not see that the last days of a year may be in -53, as it does for 1.
+    "BYWEEKNO": [1, 2, 20, -1],
     "BYHOUR": [0, 2, 9, 23],
 }
 
