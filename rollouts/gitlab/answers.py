@@ -14,6 +14,7 @@ import requests
 
 from rollouts.gitlab.errors import BadAnswer, Forbidden, GitLabProblem, Gone, RateLimited, Unauthorized, Unreachable
 from rollouts.gitlab.refusal import rejected
+from rollouts.gitlab.words import worded
 
 LARGEST_ANSWER = 50 * 1024 * 1024
 LONGEST_ANSWER = 120.0  # seconds for one answer, from first to last byte
@@ -28,9 +29,13 @@ def body_of(response: requests.Response) -> bytes:
     for piece in response.iter_content(PIECE):
         size += len(piece)
         if size > LARGEST_ANSWER:
-            raise BadAnswer("the answer", f"is larger than {LARGEST_ANSWER // 1024 // 1024} MB")
+            raise BadAnswer(
+                worded("the answer"), worded("is larger than {limit} MB", limit=LARGEST_ANSWER // 1024 // 1024)
+            )
         if monotonic() - started > LONGEST_ANSWER:
-            raise Unreachable("GitLab sends its answer too slowly. The portal tries again later.", kind="timeout")
+            raise Unreachable(
+                worded("GitLab sends its answer too slowly. The portal tries again later."), kind="timeout"
+            )
         pieces.append(piece)
     return b"".join(pieces)
 
@@ -60,7 +65,7 @@ def problem_of(response: requests.Response, *, is_question: bool) -> GitLabProbl
                 body = None
             return rejected(status, body, str(response.request.headers.get("PRIVATE-TOKEN", "")))
         case status:
-            return BadAnswer("the answer", f"has status {status}")
+            return BadAnswer(worded("the answer"), worded("has status {status}", status=status))
 
 
 def rate_limited_until(headers: Mapping[str, str], now: datetime) -> datetime | None:
@@ -95,7 +100,7 @@ def _unix(written: str, _now: datetime) -> datetime:
 def json_of(response: requests.Response) -> Any:
     """The parsed body. Raises BadAnswer for what is not JSON: an HTML page, a cut text, nonsense."""
     if "html" in response.headers.get("Content-Type", "").lower():
-        raise BadAnswer("the answer", "is an HTML page instead of JSON")
+        raise BadAnswer(worded("the answer"), worded("is an HTML page instead of JSON"))
     with suppress(ValueError, RecursionError):  # raised below: json's own error would carry the whole text along
         return json.loads(response.content)
-    raise BadAnswer("the answer", "is not JSON")
+    raise BadAnswer(worded("the answer"), worded("is not JSON"))

@@ -17,6 +17,7 @@ from rollouts.gitlab import fields
 from rollouts.gitlab.answers import json_of
 from rollouts.gitlab.errors import BadAnswer, Forbidden, GitLabProblem, Gone, Unreachable
 from rollouts.gitlab.transport import Heard, Permit, Transport
+from rollouts.gitlab.words import worded
 
 PER_PAGE = 100  # GitLab's largest page (doc/api/rest/_index.md, "Pagination")
 MOST_PAGES = 1_000
@@ -118,7 +119,7 @@ class Connection:
                 return
             self._transport.etag = unless = ""  # one page's ETag says nothing of the others
             if len(asked) >= MOST_PAGES or following in asked[-2:]:
-                raise BadAnswer("the header Link", "leads in a circle")
+                raise BadAnswer(worded("the header Link"), worded("leads in a circle"))
             query = following
 
     def _get(
@@ -158,7 +159,7 @@ class Connection:
         except GitLabProblem as known:
             problem = known
         except (python_gitlab.exceptions.GitlabError, requests.exceptions.RequestException) as raw:
-            problem = BadAnswer("the answer", f"cannot be read ({type(raw).__name__})")
+            problem = BadAnswer(worded("the answer"), worded("cannot be read ({error})", error=type(raw).__name__))
         raise problem
 
 
@@ -169,7 +170,7 @@ def _next_page(response: requests.Response, query: dict[str, Any]) -> dict[str, 
         try:
             return dict(parse_qs(urlsplit(url).query, keep_blank_values=True))
         except ValueError:
-            raise BadAnswer("the header Link", "is not a link") from None
+            raise BadAnswer(worded("the header Link"), worded("is not a link")) from None
     page = response.headers.get("X-Next-Page", "").strip()
     return {**query, "page": page} if page.isascii() and page.isdigit() else None
 
@@ -183,12 +184,12 @@ def read_row(read: Callable[[Any], Record], row: Any, place: str) -> Record:
 
 def segment(reference: str | int) -> str:
     """A project or group, by id or full path, as one segment of an address. Raises Gone for what can be neither."""
-    return _quoted(str(reference).strip().strip("/"), "project or group of that name")
+    return _quoted(str(reference).strip().strip("/"), worded("project or group of that name"))
 
 
 def flag_segment(name: str) -> str:
     """A flag's name as one segment of an address, to the letter: a similar name is another flag. Raises Gone."""
-    return _quoted(name, "flag of that name")
+    return _quoted(name, worded("flag of that name"))
 
 
 def _quoted(written: str, what: str) -> str:
@@ -208,7 +209,7 @@ def _without_credentials(url: str) -> str:
     except ValueError:
         host, port, parts = None, None, urlsplit("")
     if parts.scheme not in ("http", "https") or not host:
-        raise Unreachable("The URL of this GitLab is not one. Write it as https://gitlab.example.com.")
+        raise Unreachable(worded("The URL of this GitLab is not one. Write it as https://gitlab.example.com."))
     host = f"[{host}]" if ":" in host else host
     netloc = host if port is None else f"{host}:{port}"
     return urlunsplit((parts.scheme, netloc, parts.path.rstrip("/"), "", ""))

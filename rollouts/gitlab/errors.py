@@ -1,6 +1,7 @@
 """What can go wrong at the door, in few kinds, each with a sentence that says what to do.
 
-``kind`` is a stable word for JSON and the sync page; ``words`` is for the person. Neither ever holds a token.
+``kind`` is a stable word for JSON and the sync page; ``words`` is for the person, and remembers how it is said in
+other languages (``words.py``). Neither ever holds a token.
 ``unsure`` says of a change whether GitLab may have made it all the same.
 """
 
@@ -8,6 +9,8 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import ClassVar, Literal
+
+from rollouts.gitlab.words import Words, worded
 
 Kind = Literal[
     "not_found",
@@ -22,7 +25,7 @@ Kind = Literal[
 ]
 
 
-UNSURE = "The change may have been made all the same: look at GitLab before it is sent again."
+UNSURE = worded("The change may have been made all the same: look at GitLab before it is sent again.")
 
 
 class GitLabProblem(Exception):
@@ -44,7 +47,7 @@ class GitLabProblem(Exception):
     def about_a_change(self) -> GitLabProblem:
         """The same problem, of a change that GitLab may have made."""
         self.unsure = True
-        self.words = f"{self.words} {UNSURE}"
+        self.words = Words("{words} {unsure}", {"words": self.words, "unsure": UNSURE})
         self.args = (self.words,)
         return self
 
@@ -63,8 +66,16 @@ class RateLimited(GitLabProblem):
     kind = "rate_limited"
 
     def __init__(self, until: datetime | None = None) -> None:
-        when = f"until {until:%Y-%m-%d %H:%M:%S} UTC" if until else "and does not say for how long"
-        super().__init__(f"GitLab asks us to slow down {when}: the portal asks again later by itself.")
+        super().__init__(
+            worded(
+                "GitLab asks us to slow down until {time} UTC: the portal asks again later by itself.",
+                time=f"{until:%Y-%m-%d %H:%M:%S}",
+            )
+            if until
+            else worded(
+                "GitLab asks us to slow down and does not say for how long: the portal asks again later by itself."
+            )
+        )
         self.until = until
 
 
@@ -75,7 +86,9 @@ class Unauthorized(GitLabProblem):
 
     def __init__(
         self,
-        words: str = "GitLab does not accept the token: it is missing, wrong, revoked or expired. Set a fresh one.",
+        words: str = worded(
+            "GitLab does not accept the token: it is missing, wrong, revoked or expired. Set a fresh one."
+        ),
     ) -> None:
         super().__init__(words)
 
@@ -84,21 +97,23 @@ class Forbidden(GitLabProblem):
     """403: the token is known but may not do this. ``needs`` names the right that is missing."""
 
     kind = "forbidden"
-    FEATURES: ClassVar[str] = (
+    FEATURES: ClassVar[str] = worded(
         "an administrator's token with scope api or read_api, plus admin_mode when Admin Mode is on"
     )
-    PROJECT: ClassVar[str] = (
+    PROJECT: ClassVar[str] = worded(
         "a token with scope api or read_api whose user is at least Reporter of the project (Developer for flags)"
     )
-    HOOKS: ClassVar[str] = "a token with scope api whose user is Maintainer of the project"
-    ANY_ISSUE: ClassVar[str] = "an administrator's token: to others GitLab does not tell where an issue went"
-    ANY: ClassVar[str] = "a token with scope api or read_api"
-    SET_FEATURES: ClassVar[str] = "an administrator's token with scope api, plus admin_mode when Admin Mode is on"
-    SET_FLAGS: ClassVar[str] = "a token with scope api whose user is at least Developer of the project"
-    WRITE_ISSUES: ClassVar[str] = "a token with scope api whose user is at least Reporter of the project"
+    HOOKS: ClassVar[str] = worded("a token with scope api whose user is Maintainer of the project")
+    ANY_ISSUE: ClassVar[str] = worded("an administrator's token: to others GitLab does not tell where an issue went")
+    ANY: ClassVar[str] = worded("a token with scope api or read_api")
+    SET_FEATURES: ClassVar[str] = worded(
+        "an administrator's token with scope api, plus admin_mode when Admin Mode is on"
+    )
+    SET_FLAGS: ClassVar[str] = worded("a token with scope api whose user is at least Developer of the project")
+    WRITE_ISSUES: ClassVar[str] = worded("a token with scope api whose user is at least Reporter of the project")
 
     def __init__(self, needs: str = ANY) -> None:
-        super().__init__(f"GitLab refuses this to our token. It takes {needs}.")
+        super().__init__(worded("GitLab refuses this to our token. It takes {needs}.", needs=needs))
         self.needs = needs
 
 
@@ -109,8 +124,11 @@ class Gone(GitLabProblem):
 
     def __init__(self, what: str = "") -> None:
         super().__init__(
-            f"GitLab finds no {what or 'such thing'}: it was moved or deleted, or our token may not see it. "
-            "Check the address and the token's rights."
+            worded(
+                "GitLab finds no {what}: it was moved or deleted, or our token may not see it. "
+                "Check the address and the token's rights.",
+                what=what or worded("such thing"),
+            )
         )
         self.what = what
 
@@ -121,10 +139,18 @@ class ServerError(GitLabProblem):
     kind = "server_error"
 
     def __init__(self, status: int, *, asked_again: bool = True) -> None:
-        again = ", also when asked again" if asked_again else ""
         super().__init__(
-            f"GitLab answered {status}{again}: it has a problem of its own. "
-            "The portal tries again later; see GitLab's status page or log if it lasts."
+            worded(
+                "GitLab answered {status}, also when asked again: it has a problem of its own. "
+                "The portal tries again later; see GitLab's status page or log if it lasts.",
+                status=status,
+            )
+            if asked_again
+            else worded(
+                "GitLab answered {status}: it has a problem of its own. "
+                "The portal tries again later; see GitLab's status page or log if it lasts.",
+                status=status,
+            )
         )
         self.status = status
 
@@ -134,10 +160,14 @@ class BadAnswer(GitLabProblem):
 
     kind = "bad_answer"
 
-    def __init__(self, field: str, why: str = "has a value that GitLab's API does not document") -> None:
+    def __init__(self, field: str, why: str = worded("has a value that GitLab's API does not document")) -> None:
         super().__init__(
-            f"GitLab's answer is not usable: {field} {why}. "
-            "Check that the URL is that of a GitLab, and that no sign-in page stands before it."
+            worded(
+                "GitLab's answer is not usable: {field} {why}. "
+                "Check that the URL is that of a GitLab, and that no sign-in page stands before it.",
+                field=field,
+                why=why,
+            )
         )
         self.field = field
         self.why = why

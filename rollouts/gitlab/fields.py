@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from rollouts.gitlab.errors import BadAnswer
+from rollouts.gitlab.words import Words, worded
 
 LARGEST = 2**63 - 1
 NAME = 255  # GitLab's own limit for titles, names, labels and user names
@@ -21,13 +22,13 @@ MANY = 10_000  # entries of one list inside a record
 
 def as_object(raw: Any, field: str) -> Mapping[str, Any]:
     if not isinstance(raw, Mapping):
-        raise BadAnswer(field, f"should be an object, not {_kind_of(raw)}")
+        raise BadAnswer(field, worded("should be an object, not {kind}", kind=_kind_of(raw)))
     return raw
 
 
 def as_rows(raw: Any, field: str) -> list[Any]:
     if not isinstance(raw, list):
-        raise BadAnswer(field, f"should be a list, not {_kind_of(raw)}")
+        raise BadAnswer(field, worded("should be a list, not {kind}", kind=_kind_of(raw)))
     return raw
 
 
@@ -42,16 +43,16 @@ def text(raw: Mapping[str, Any], field: str, *, limit: int = TEXT) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise BadAnswer(field, f"should be a string, not {_kind_of(value)}")
+        raise BadAnswer(field, worded("should be a string, not {kind}", kind=_kind_of(value)))
     return clean(value, limit)
 
 
 def required_text(raw: Mapping[str, Any], field: str, *, limit: int = TEXT) -> str:
     if raw.get(field) is None:
-        raise BadAnswer(field, "is missing")
+        raise BadAnswer(field, worded("is missing"))
     value = text(raw, field, limit=limit)
     if not value.strip():
-        raise BadAnswer(field, "is empty")
+        raise BadAnswer(field, worded("is empty"))
     return value
 
 
@@ -59,9 +60,9 @@ def identity(raw: Mapping[str, Any], field: str) -> str:
     """A name that things are found by: it is never cut, for two long ones could become one."""
     value = required_text(raw, field, limit=NAME + 1)
     if len(value) > NAME:
-        raise BadAnswer(field, f"is longer than {NAME} characters")
+        raise BadAnswer(field, worded("is longer than {limit} characters", limit=NAME))
     if value != raw[field]:
-        raise BadAnswer(field, "has characters that no name may have")
+        raise BadAnswer(field, worded("has characters that no name may have"))
     return value
 
 
@@ -76,7 +77,7 @@ def boolean(raw: Mapping[str, Any], field: str, default: Any = False) -> Any:
     if value is None:
         return default
     if not isinstance(value, bool):
-        raise BadAnswer(field, f"should be true or false, not {_kind_of(value)}")
+        raise BadAnswer(field, worded("should be true or false, not {kind}", kind=_kind_of(value)))
     return value
 
 
@@ -86,23 +87,23 @@ def number(raw: Mapping[str, Any], field: str, *, least: int = 0) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int):
-        raise BadAnswer(field, f"should be a whole number, not {_kind_of(value)}")
+        raise BadAnswer(field, worded("should be a whole number, not {kind}", kind=_kind_of(value)))
     if not least <= value <= LARGEST:
-        raise BadAnswer(field, "is out of range")
+        raise BadAnswer(field, worded("is out of range"))
     return value
 
 
 def required_number(raw: Mapping[str, Any], field: str, *, least: int = 1) -> int:
     value = number(raw, field, least=least)
     if value is None:
-        raise BadAnswer(field, "is missing")
+        raise BadAnswer(field, worded("is missing"))
     return value
 
 
 def percentage(raw: Mapping[str, Any], field: str) -> int | float:
     value = raw.get(field)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
-        raise BadAnswer(field, "should be a percentage, 0 to 100")
+        raise BadAnswer(field, worded("should be a percentage, 0 to 100"))
     return value
 
 
@@ -115,7 +116,7 @@ def moment(raw: Mapping[str, Any], field: str) -> datetime | None:
         read = datetime.fromisoformat(value.removesuffix(" UTC"))
         return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise BadAnswer(field, "should be a time (ISO 8601)") from None
+        raise BadAnswer(field, worded("should be a time (ISO 8601)")) from None
 
 
 def day(raw: Mapping[str, Any], field: str) -> date | None:
@@ -125,7 +126,7 @@ def day(raw: Mapping[str, Any], field: str) -> date | None:
     try:
         return date.fromisoformat(value[:10])
     except ValueError:
-        raise BadAnswer(field, "should be a date (YYYY-MM-DD)") from None
+        raise BadAnswer(field, worded("should be a date (YYYY-MM-DD)")) from None
 
 
 def names(raw: Mapping[str, Any], field: str, *, limit: int = NAME) -> tuple[str, ...]:
@@ -135,10 +136,10 @@ def names(raw: Mapping[str, Any], field: str, *, limit: int = NAME) -> tuple[str
         return ()
     rows = as_rows(value, field)
     if len(rows) > MANY:
-        raise BadAnswer(field, f"has more than {MANY:,} entries")
+        raise BadAnswer(field, worded("has more than {limit} entries", limit=f"{MANY:,}"))
     for index, row in enumerate(rows):
         if not isinstance(row, str):
-            raise BadAnswer(f"{field}[{index}]", f"should be a string, not {_kind_of(row)}")
+            raise BadAnswer(f"{field}[{index}]", worded("should be a string, not {kind}", kind=_kind_of(row)))
     return tuple(clean(row, limit) for row in rows)
 
 
@@ -149,7 +150,7 @@ def objects(raw: Mapping[str, Any], field: str) -> list[tuple[str, Mapping[str, 
         return []
     rows = as_rows(value, field)
     if len(rows) > MANY:
-        raise BadAnswer(field, f"has more than {MANY:,} entries")
+        raise BadAnswer(field, worded("has more than {limit} entries", limit=f"{MANY:,}"))
     return [(f"{field}[{index}]", as_object(row, f"{field}[{index}]")) for index, row in enumerate(rows)]
 
 
@@ -161,17 +162,17 @@ def within(place: str, read: Callable[..., Any], *what: Any) -> Any:
         raise problem.within(place) from None
 
 
-def _kind_of(value: Any) -> str:
+def _kind_of(value: Any) -> Words:
     match value:
         case None:
-            return "null"
+            return worded("null")
         case bool():
-            return "a boolean"
+            return worded("a boolean")
         case int() | float():
-            return "a number"
+            return worded("a number")
         case str():
-            return "a string"
+            return worded("a string")
         case list():
-            return "a list"
+            return worded("a list")
         case _:
-            return "an object"
+            return worded("an object")

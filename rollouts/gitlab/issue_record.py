@@ -9,6 +9,7 @@ from typing import Any, Literal, cast
 
 from rollouts.gitlab import fields
 from rollouts.gitlab.errors import BadAnswer
+from rollouts.gitlab.words import worded
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class IssueRecord:
         title = fields.required_text(raw, "title")
         state = raw.get("state")
         if state not in ("opened", "closed"):
-            raise BadAnswer("state", "should be opened or closed")
+            raise BadAnswer("state", worded("should be opened or closed"))
         count, done = _tasks(raw)
         return cls(
             project_id=fields.number(raw, "project_id", least=1),
@@ -90,7 +91,7 @@ def _tasks(raw: Mapping[str, Any]) -> tuple[int, int]:
     count = fields.within("task_completion_status", fields.number, status, "count") or 0
     done = fields.within("task_completion_status", fields.number, status, "completed_count") or 0
     if done > count:
-        raise BadAnswer("task_completion_status.completed_count", "is more than count")
+        raise BadAnswer("task_completion_status.completed_count", worded("is more than count"))
     return count, done
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from rollouts.gitlab import fields
 from rollouts.gitlab.errors import BadAnswer
 from rollouts.gitlab.issue_record import IssueRecord
+from rollouts.gitlab.words import worded
 
 __all__ = [
     "DefinitionRecord",
@@ -50,7 +51,7 @@ class GateRecord:
         match key:
             case "boolean":
                 if "value" not in raw:
-                    raise BadAnswer("value", "is missing")
+                    raise BadAnswer("value", worded("is missing"))
                 value = fields.boolean(raw, "value")
             case "percentage_of_actors" | "percentage_of_time":
                 value = fields.percentage(raw, "value")
@@ -115,7 +116,7 @@ class FeatureRecord:
         raw = fields.as_object(raw, "feature")
         name = fields.identity(raw, "name")
         if raw.get("gates") is None:
-            raise BadAnswer("gates", "is missing")
+            raise BadAnswer("gates", worded("is missing"))
         gates = []
         for place, gate in fields.objects(raw, "gates"):
             gates.append(fields.within(place, GateRecord.from_gitlab, gate))
@@ -175,7 +176,7 @@ class ProjectFlagRecord:
         raw = fields.as_object(raw, "feature flag")
         name = fields.identity(raw, "name")
         if raw.get("active") is None:
-            raise BadAnswer("active", "is missing")
+            raise BadAnswer("active", worded("is missing"))
         return cls(
             name=name,
             description=fields.text(raw, "description"),
@@ -245,11 +246,11 @@ def _parameters(raw: Mapping[str, Any]) -> dict[str, str]:
                 # userIds holds many names of up to 256 characters: it may be long, but not endless
                 found[fields.clean(str(key), fields.NAME)] = fields.clean(parameter, LONG)
             case bool() | None:
-                raise BadAnswer(f"parameters.{fields.clean(str(key), 50)}", "should be a string")
+                raise BadAnswer(f"parameters.{fields.clean(str(key), 50)}", worded("should be a string"))
             case int() | float() if -fields.LARGEST <= parameter <= fields.LARGEST:
                 found[fields.clean(str(key), fields.NAME)] = str(parameter)[: fields.NAME]
             case _:
-                raise BadAnswer(f"parameters.{fields.clean(str(key), 50)}", "should be a string")
+                raise BadAnswer(f"parameters.{fields.clean(str(key), 50)}", worded("should be a string"))
     return found
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from rollouts.gitlab import fields
 from rollouts.gitlab.errors import Rejected
+from rollouts.gitlab.words import worded
 
 LONGEST = 300
 MOST_PARTS = 10
@@ -27,8 +28,14 @@ def rejected(status: int, body: Any, token: str) -> Rejected:
     said = _STATUS.sub("", " ".join(said.split())).rstrip(".")
     if len(said) > LONGEST:
         said = said[: LONGEST - 1].rstrip() + "…"
-    why = f": {said}" if said else f" with {status} and does not say why"
-    return Rejected(f"GitLab refuses this change{why}. Correct it before it is sent again.")
+    if said:
+        return Rejected(worded("GitLab refuses this change: {said}. Correct it before it is sent again.", said=said))
+    return Rejected(
+        worded(
+            "GitLab refuses this change with {status} and does not say why. Correct it before it is sent again.",
+            status=status,
+        )
+    )
 
 
 def _flat(raw: Any, depth: int = 0) -> str:

@@ -34,6 +34,7 @@ from rollouts.gitlab.errors import (
     Unreachable,
 )
 from rollouts.gitlab.rate import Rate
+from rollouts.gitlab.words import worded
 
 Permit = Callable[[], None]
 Heard = Callable[[GitLabProblem | None, Rate | None], None]
@@ -43,13 +44,44 @@ LONGEST_ETAG = 200
 TRIES = 3
 REDIRECTS = 3
 
-_REFUSED = (
-    "GitLab at {host} cannot be reached: the connection was refused or its name is not known. "
-    "Check the URL and that it runs."
-)
-_DROPPED = "GitLab at {host} drops the connection. The portal tries again later; check the proxy before it if it lasts."
-_UNTRUSTED = "GitLab at {host} shows a certificate that we do not trust. Install its authority on this machine."
-_SLOW = "GitLab at {host} does not answer in time. The portal tries again later; check the network if it lasts."
+
+def _refused(host: str) -> Unreachable:
+    return Unreachable(
+        worded(
+            "GitLab at {host} cannot be reached: the connection was refused or its name is not known. "
+            "Check the URL and that it runs.",
+            host=host,
+        )
+    )
+
+
+def _dropped(host: str) -> Unreachable:
+    return Unreachable(
+        worded(
+            "GitLab at {host} drops the connection. "
+            "The portal tries again later; check the proxy before it if it lasts.",
+            host=host,
+        )
+    )
+
+
+def _untrusted(host: str) -> Unreachable:
+    return Unreachable(
+        worded(
+            "GitLab at {host} shows a certificate that we do not trust. Install its authority on this machine.",
+            host=host,
+        )
+    )
+
+
+def _slow(host: str) -> Unreachable:
+    return Unreachable(
+        worded(
+            "GitLab at {host} does not answer in time. The portal tries again later; check the network if it lasts.",
+            host=host,
+        ),
+        kind="timeout",
+    )
 
 
 class _Failed(Exception):
@@ -117,7 +149,9 @@ class Transport(RequestsBackend):
     def http_request(self, method: str, url: str, *args: Any, **options: Any) -> RequestsResponse:
         """Send, ask again where that is right, and return a 2xx answer. Raises GitLabProblem and nothing else."""
         if not self._sendable:  # the libraries below would quote the token in their complaint
-            raise Unauthorized("The token has characters that no token has. Set it again, without quotes or line ends.")
+            raise Unauthorized(
+                worded("The token has characters that no token has. Set it again, without quotes or line ends.")
+            )
         is_question = method.upper() in QUESTIONS
         for _ in range(TRIES if is_question else 1):
             try:
@@ -158,12 +192,13 @@ class Transport(RequestsBackend):
                 return response
             if not is_question and response.status_code not in (307, 308):
                 problem = BadAnswer(
-                    "the answer", "sends a change on to another address. Set the instance's URL to that one"
+                    worded("the answer"),
+                    worded("sends a change on to another address. Set the instance's URL to that one"),
                 )
                 # 302 and 303 may also mean "done, look there"
                 raise _Failed(problem, arrived=response.status_code in (302, 303))
             url, options = _joined(url, target), {**options, "params": None}
-        raise BadAnswer("the answer", "sends us on and on")
+        raise BadAnswer(worded("the answer"), worded("sends us on and on"))
 
     def _refuse_other_hosts(self, url: str) -> None:
         try:
@@ -175,7 +210,7 @@ class Transport(RequestsBackend):
         except ValueError:
             same = False
         if not same:
-            raise BadAnswer("the answer", "sends us on to another host, which may not see our token")
+            raise BadAnswer(worded("the answer"), worded("sends us on to another host, which may not see our token"))
 
     def _send(self, method: str, url: str, options: dict[str, Any]) -> requests.Response:
         """One request and its whole answer, or _Failed. It is raised outside of ``except``: nothing raw hangs on it."""
@@ -190,18 +225,21 @@ class Transport(RequestsBackend):
             with response:
                 body = body_of(response)
         except requests.exceptions.SSLError as raw:
-            failed = _Failed(Unreachable(_UNTRUSTED.format(host=self._host)), arrived=not _is_distrust(raw))
+            failed = _Failed(_untrusted(self._host), arrived=not _is_distrust(raw))
         except requests.exceptions.ConnectTimeout:
-            failed = _Failed(Unreachable(_SLOW.format(host=self._host), kind="timeout"), arrived=False)
+            failed = _Failed(_slow(self._host), arrived=False)
         except requests.exceptions.Timeout:
             self.calls += 1
-            failed = _Failed(Unreachable(_SLOW.format(host=self._host), kind="timeout"), arrived=True)
+            failed = _Failed(_slow(self._host), arrived=True)
         except (requests.exceptions.ChunkedEncodingError, urllib3.exceptions.ProtocolError):
-            failed = _Failed(BadAnswer("the answer", "ends before its end"), arrived=True, passes=True)
+            failed = _Failed(BadAnswer(worded("the answer"), worded("ends before its end")), arrived=True, passes=True)
         except requests.exceptions.ConnectionError as raw:
             failed = self._connection_failure(raw)
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as raw:
-            failed = _Failed(BadAnswer("the answer", f"cannot be read ({type(raw).__name__})"), arrived=True)
+            failed = _Failed(
+                BadAnswer(worded("the answer"), worded("cannot be read ({error})", error=type(raw).__name__)),
+                arrived=True,
+            )
         except GitLabProblem as known:
             failed = _Failed(known, arrived=True)
         else:
@@ -213,11 +251,11 @@ class Transport(RequestsBackend):
         """Tell a connection that never was from one that was dropped, and both from a slow answer."""
         cause = raw.args[0] if raw.args else None
         if isinstance(cause, urllib3.exceptions.ReadTimeoutError):
-            return _Failed(Unreachable(_SLOW.format(host=self._host), kind="timeout"), arrived=True)
+            return _Failed(_slow(self._host), arrived=True)
         if isinstance(cause, urllib3.exceptions.ProtocolError):
             self.calls += 1
-            return _Failed(Unreachable(_DROPPED.format(host=self._host)), arrived=True, passes=True)
-        return _Failed(Unreachable(_REFUSED.format(host=self._host)), arrived=False)
+            return _Failed(_dropped(self._host), arrived=True, passes=True)
+        return _Failed(_refused(self._host), arrived=False)
 
 
 def _is_distrust(raw: BaseException) -> bool:

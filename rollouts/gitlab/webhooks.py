@@ -18,6 +18,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from rollouts.gitlab import fields
 from rollouts.gitlab.errors import BadAnswer
+from rollouts.gitlab.words import worded
 
 #: GitLab's descriptions hold a million characters, and a delivery may hold three of them (now, before, after).
 LARGEST_DELIVERY = 12 * 1024 * 1024
@@ -119,7 +120,7 @@ def _issue(raw: Mapping[str, Any]) -> Told:
     about = fields.as_object(raw.get("object_attributes"), "object_attributes")
     state = about.get("state")
     if state not in ("opened", "closed"):
-        raise BadAnswer("object_attributes.state", "should be opened or closed")
+        raise BadAnswer("object_attributes.state", worded("should be opened or closed"))
     at = fields.moment(about, "updated_at")
     changes = raw.get("changes")
     changed = set(changes) if isinstance(changes, Mapping) else set()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rollouts.gitlab.errors import Rejected
+from rollouts.gitlab.words import worded
 
 TARGETS = ("feature_group", "user", "group", "project", "namespace")
 SWITCHES = ("true", "false", "opt_out", "remove_opt_out")
@@ -22,23 +23,56 @@ def feature_change(value: str, parameter: str, target: str) -> dict[str, str]:
     """The body of ``POST /features/:name``. Raises Rejected for what is not one clear wish."""
     is_percentage = bool(PERCENTAGE.fullmatch(value))
     if not is_percentage and value not in SWITCHES:
-        raise Rejected(f"A flag cannot be set to {value[:50]!r}. Write true, false or a percentage from 0 to 100.")
+        raise Rejected(
+            worded(
+                "A flag cannot be set to {value}. Write true, false or a percentage from 0 to 100.",
+                value=repr(value[:50]),
+            )
+        )
     if parameter == "key":
         if target != "percentage_of_actors":
-            raise Rejected(f"The portal sets percentage_of_actors only, not {target[:50]!r}. Name that as the target.")
+            raise Rejected(
+                worded(
+                    "The portal sets percentage_of_actors only, not {target}. Name that as the target.",
+                    target=repr(target[:50]),
+                )
+            )
         if not is_percentage:
-            raise Rejected(f"A percentage of actors cannot be {value}. Write a number from 0 to 100.")
+            raise Rejected(
+                worded("A percentage of actors cannot be {value}. Write a number from 0 to 100.", value=value)
+            )
     elif parameter == "":
         if target:
-            raise Rejected(f"It is not said what {target[:50]!r} is. Say user, group, project or feature_group.")
+            raise Rejected(
+                worded(
+                    "It is not said what {target} is. Say user, group, project or feature_group.",
+                    target=repr(target[:50]),
+                )
+            )
         if value not in ("true", "false"):
-            raise Rejected(f"Nobody is named for whom {value} is meant. Name whom, or set true or false for everyone.")
+            raise Rejected(
+                worded(
+                    "Nobody is named for whom {value} is meant. Name whom, or set true or false for everyone.",
+                    value=value,
+                )
+            )
     elif parameter not in TARGETS:
-        raise Rejected(f"A flag cannot be set for a {parameter[:50]!r}. It takes one of {', '.join(TARGETS)}.")
+        raise Rejected(
+            worded(
+                "A flag cannot be set for a {parameter}. It takes one of {targets}.",
+                parameter=repr(parameter[:50]),
+                targets=", ".join(TARGETS),
+            )
+        )
     elif not all(name.strip() for name in target.split(",")):
-        raise Rejected(f"The name of the {parameter} is missing: GitLab would set the flag for everyone. Name it.")
+        raise Rejected(
+            worded(
+                "The name of the {parameter} is missing: GitLab would set the flag for everyone. Name it.",
+                parameter=parameter,
+            )
+        )
     elif is_percentage:
-        raise Rejected(f"A {parameter} cannot have a percentage. Set true or false for it.")
+        raise Rejected(worded("A {parameter} cannot have a percentage. Set true or false for it.", parameter=parameter))
     return {"value": value} | ({parameter: target} if parameter else {})
 
 
@@ -51,7 +85,7 @@ def as_json(strategies: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     except (TypeError, ValueError, RecursionError):
         plain = [{}]
     if not all(plain):
-        raise Rejected("The strategies of the flag cannot be sent: each must be an object of plain JSON.")
+        raise Rejected(worded("The strategies of the flag cannot be sent: each must be an object of plain JSON."))
     return plain
 
 
@@ -61,7 +95,7 @@ def holds(marker: str) -> Callable[[Any], bool]:
     Raises Rejected for an empty marker: every text holds that.
     """
     if not marker.strip():
-        raise Rejected("Nothing can be found by an empty marker. Give the text that marks it.")
+        raise Rejected(worded("Nothing can be found by an empty marker. Give the text that marks it."))
     before = r"(?<![\w-])" if re.match(r"\w", marker) else ""
     after = r"(?![\w-])" if re.search(r"\w\Z", marker) else ""
     pattern = re.compile(before + re.escape(marker) + after)

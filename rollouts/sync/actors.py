@@ -29,7 +29,7 @@ def resolve_actors(gitlab: GitLab, instance: GitLabInstance, report: Report, *, 
         try:
             found = ask(name)
         except GitLabProblem as problem:
-            report.problems.append(Problem(actor.name, problem.kind, problem.words))
+            report.problems.append(Problem.of(actor.name, problem))
             continue
         actor.asked_at = now
         if found is None:

@@ -72,10 +72,10 @@ def sync_instance_flags(
         keep_success(instance, "flags", read_at)
         return
     except GitLabProblem as problem:
-        keep_problem(instance, "flags", problem, report, "flags")
+        keep_problem(instance, "flags", problem, report, say("flags"))
         return
     etags |= {"flags": "" if gitlab.unread else gitlab.etag, "flags listed": str(len(listed))}
-    is_whole = not _tell_unread(gitlab, report, "flags")
+    is_whole = not _tell_unread(gitlab, report, say("flags"))
     known = {
         flag.name: flag
         for flag in FeatureFlag.objects.filter(instance=instance, project=None).select_related("reading")
@@ -134,10 +134,10 @@ def sync_project_flags(
         keep_success(project, "flags", read_at)
         return
     except GitLabProblem as problem:
-        keep_problem(project, "flags", problem, report, f"flags of {project.path}")
+        keep_problem(project, "flags", problem, report, say("flags of {project}", project=project.path))
         return
     etags |= {"flags": "" if gitlab.unread else gitlab.etag, "flags listed": str(len(listed))}
-    is_whole = not _tell_unread(gitlab, report, f"flags of {project.path}")
+    is_whole = not _tell_unread(gitlab, report, say("flags of {project}", project=project.path))
     report.flags.seen += len(listed)
     reads = []
     for flag in flags:
@@ -169,7 +169,7 @@ def _count_again(etags: dict[str, str], flags: QuerySet[Any], report: Report) ->
 def _tell_unread(gitlab: GitLab, report: Report, scope: str) -> bool:
     """Report rows that could not be read; while there are any, what is not listed may be one of them."""
     for problem in gitlab.unread[:MOST_TOLD]:
-        report.problems.append(Problem(scope, problem.kind, problem.words))
+        report.problems.append(Problem.of(scope, problem))
     return bool(gitlab.unread)
 
 
@@ -271,7 +271,7 @@ def _definitions(gitlab: GitLab, report: Report) -> dict[str, DefinitionRecord] 
         return {record.name: record for record in gitlab.feature_definitions()}
     except GitLabProblem as problem:
         if problem.kind != Outcome.NOT_FOUND:  # an older GitLab has no such list: nothing is wrong
-            report.problems.append(Problem("flag definitions", problem.kind, problem.words))
+            report.problems.append(Problem.of(say("flag definitions"), problem))
         return None
 
 

@@ -10,6 +10,7 @@ from ..gitlab.hooks import EVENTS, HookRecord
 from ..models import GitLabInstance, GitLabProject, SyncScope
 from ..rules.words import joined, say
 from . import leases, limits
+from .said import said
 
 NAMES = {
     "issues_events": say("issues"),
@@ -72,7 +73,7 @@ def _install(gitlab: GitLab, instance: GitLabInstance, project: GitLabProject, u
             gitlab.create_hook(project.address, url, **secrets)
         return Finding(project.path, "installed")
     except GitLabProblem as problem:
-        return Finding(project.path, problem.kind, problem.words)
+        return Finding(project.path, problem.kind, said(problem))
 
 
 def _check(gitlab: GitLab, instance: GitLabInstance, project: GitLabProject, url: str) -> Finding:
@@ -97,7 +98,7 @@ def _check(gitlab: GitLab, instance: GitLabInstance, project: GitLabProject, url
             return Finding(project.path, "failing", words)
         return Finding(project.path, "ok")
     except GitLabProblem as problem:
-        return Finding(project.path, problem.kind, problem.words)
+        return Finding(project.path, problem.kind, said(problem))
 
 
 def _off_until(hook: HookRecord) -> str:

@@ -8,6 +8,7 @@ from ..gitlab import GitLab, GitLabProblem
 from ..models import GitLabInstance, IncidentSource, Outcome, clock
 from ..rules.words import say
 from .outcome import Problem, Report
+from .said import said
 
 JOB = Actor.job("sync")
 
@@ -19,11 +20,9 @@ def sync_incidents(gitlab: GitLab, instance: GitLabInstance, report: Report) -> 
         try:
             found = {issue.iid: label for label in source.labels for issue in gitlab.open_issues(source.path, label)}
         except GitLabProblem as problem:
-            source.outcome, source.words = problem.kind, problem.words
+            source.outcome, source.words = problem.kind, said(problem)
             source.save()
-            report.problems.append(
-                Problem(say("incidents of {project}", project=source.path), problem.kind, problem.words)
-            )
+            report.problems.append(Problem.of(say("incidents of {project}", project=source.path), problem))
             continue
         still = [{"iid": iid, "label": label} for iid, label in sorted(found.items())]
         source.read_at, source.outcome, source.words = read_at, Outcome.OK, ""

@@ -96,7 +96,7 @@ def sync_project_issues(
     followed = TrackedIssue.objects.filter(project=project, links__isnull=False, found=False)
     report.issues.missing += followed.distinct().count()
     keep_success(project, "issues", read_at)
-    report.problems += [Problem(project.path, bad.kind, bad.words) for bad in read.unread[:MOST_TOLD]]
+    report.problems += [Problem.of(project.path, bad) for bad in read.unread[:MOST_TOLD]]
     if read.unread:
         read.newest, read.asked_at = since, None  # asked for again until it can be read
     return read

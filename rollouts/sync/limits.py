@@ -13,6 +13,7 @@ from ..models import GitLabInstance, InstanceHealth, clock
 from ..rules import politeness
 from ..rules.politeness import Standing, Wait
 from ..rules.words import say
+from .said import said
 
 #: Where a 429 does not say for how long.
 PAUSE_UNTOLD = timedelta(seconds=30)
@@ -118,7 +119,7 @@ class Governor:
         with transaction.atomic():
             row = _row(self._instance, lock=True)
             row.failures += 1
-            row.words = problem.words
+            row.words = said(problem)
             pause = politeness.pause_after(row.failures, row.opened)
             if pause and (self._is_trial or row.open_until is None):
                 row.opened += 1

@@ -10,6 +10,7 @@ from ..gitlab import GitLab, GitLabProblem
 from ..models import FeatureFlag, GitLabInstance, GitLabProject, Rollout, RolloutIssue, SyncScope, TrackedIssue, clock
 from ..rules.words import joined, say
 from .outcome import Problem, Report
+from .said import said
 
 JOB = Actor.job("sync")
 
@@ -26,7 +27,7 @@ def follow_issues(gitlab: GitLab, instance: GitLabInstance, issues: Iterable[int
             record = gitlab.issue_by_id(issue.moved_to_id)
         except GitLabProblem as problem:
             report.problems.append(
-                Problem(issue.reference, problem.kind, joined((say("It was moved."), problem.words)))
+                Problem(issue.reference, problem.kind, joined((say("It was moved."), said(problem))))
             )
             continue
         if record is None or not record.path:

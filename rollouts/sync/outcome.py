@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from ..gitlab import GitLabProblem
+from .said import said
+
 
 @dataclass(slots=True)
 class Problem:
@@ -13,6 +16,10 @@ class Problem:
     scope: str
     kind: str
     words: str
+
+    @classmethod
+    def of(cls, scope: str, problem: GitLabProblem) -> Problem:
+        return cls(scope, problem.kind, said(problem))
 
 
 @dataclass(slots=True)

@@ -73,7 +73,9 @@ def sync_instance(
     except Exception as error:
         log.exception("sync of %s failed", instance.name)
         report.problems.append(
-            Problem("portal", "failed", say("The pass broke off: {error}. See the log.", error=type(error).__name__))
+            Problem(
+                say("portal"), "failed", say("The pass broke off: {error}. See the log.", error=type(error).__name__)
+            )
         )
         raise
     finally:

@@ -17,6 +17,7 @@ from ..services.gates import commands_to
 from ..services.locks import standing
 from . import flags, limits
 from .outcome import Report
+from .said import said
 
 #: What no waiting cures.
 HOPELESS = (Outcome.UNAUTHORIZED, Outcome.FORBIDDEN, Outcome.NOT_FOUND, "rejected")
@@ -51,8 +52,8 @@ def do(write: GitLabWrite) -> dict[str, Any]:
         return _post_note(gitlab, write)
     except GitLabProblem as problem:
         if problem.kind in HOPELESS:
-            raise Never(problem.words) from None
-        raise Later(problem.words, getattr(problem, "until", None)) from None
+            raise Never(said(problem)) from None
+        raise Later(said(problem), getattr(problem, "until", None)) from None
 
 
 def _set_gates(gitlab: GitLab, write: GitLabWrite) -> dict[str, Any]:
