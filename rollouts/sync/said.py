@@ -1,4 +1,4 @@
-"""What the door to GitLab said, as the portal's own phrase: kept and logged in English, shown in the reader's language."""
+"""What the door to GitLab said, as the portal's own phrase: English in logs, the reader's language on pages."""
 
 from __future__ import annotations
 
