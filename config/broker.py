@@ -74,3 +74,15 @@ def options(folder: Path) -> dict[str, Any]:
         "processed_folder": str(folder / "processed"),
         "polling_interval": 0.1,
     }
+
+
+def hasty(url: str) -> dict[str, Any]:
+    """For a broker server that is down or silent: who presses a button does not wait for it, beat rings later.
+
+    kombu tries for seconds to reach one that refuses, and without a socket's timeout waits for ever for one that took
+    the connection and says nothing. A worker's own waiting for messages asks once a second, well below the timeout.
+    """
+    options: dict[str, Any] = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.1}
+    if url.startswith(("redis", "sentinel", "valkey")):
+        options |= {"socket_connect_timeout": 2, "socket_timeout": 3}
+    return options

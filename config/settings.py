@@ -243,6 +243,8 @@ broker.register()
 if CELERY_BROKER_URL.startswith("embedded:"):
     CELERY_BROKER_URL = "embedded://localhost//"
     CELERY_BROKER_TRANSPORT_OPTIONS = broker.options(DATA_DIR / "broker")
+else:
+    CELERY_BROKER_TRANSPORT_OPTIONS = broker.hasty(CELERY_BROKER_URL)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_TIME_LIMIT = 600
 CELERY_TIMEZONE = "UTC"

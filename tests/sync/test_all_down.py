@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
+from config import broker
 from rollouts.models import GitLabWrite
 from rollouts.sync import outbox
 from tests.portal.test_pages import signed_in
@@ -11,7 +14,20 @@ from tests.portal.test_pages import signed_in
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_the_way_back_is_open_when_all_is_down(transactional_db, gitlab, settings):
+@pytest.fixture(params=["refuses", "silent"])
+def broken_broker(request):
+    """The address of a broker where nobody is, or where somebody takes the connection and then says nothing.
+
+    Of the second the person with the button hears as soon as of the first: without bounds it would be never.
+    """
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        if request.param == "silent":
+            nobody.listen(50)
+        yield f"redis://127.0.0.1:{nobody.getsockname()[1]}/0"
+
+
+def test_the_way_back_is_open_when_all_is_down(transactional_db, gitlab, settings, broken_broker):
     from celery import current_app
 
     from tests.walk import World
@@ -20,9 +36,10 @@ def test_the_way_back_is_open_when_all_is_down(transactional_db, gitlab, setting
     world = World.build(gitlab)
     world.up_to("company", "active")
     outbox.work()
-    before = current_app.conf.broker_url
+    before = current_app.conf.broker_url, current_app.conf.broker_transport_options
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
-    current_app.conf.broker_url = "redis://127.0.0.1:1/0"
+    current_app.conf.broker_url = broken_broker
+    current_app.conf.broker_transport_options = broker.hasty(broken_broker)
     current_app.set_default()
     current_app.pool.force_close_all()
     current_app._pool = None
@@ -34,7 +51,7 @@ def test_the_way_back_is_open_when_all_is_down(transactional_db, gitlab, setting
         write = GitLabWrite.objects.filter(kind="set_gates").latest("pk")
         assert (write.state, write.is_narrowing) == ("waiting", True)
     finally:
-        current_app.conf.broker_url = before
+        current_app.conf.broker_url, current_app.conf.broker_transport_options = before
         current_app.pool.force_close_all()
         current_app._pool = None
         gitlab.start()
