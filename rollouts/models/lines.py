@@ -46,6 +46,11 @@ REACHES_ALL = frozenset(
 NEEDS_FRESH = (Health.AS_PLANNED, Health.OVERDUE)
 
 
+def _can_be_done_by(person: Person) -> Q:
+    never = LineWait.objects.filter(line=OuterRef("pk"), who=f"!{person.identity}")
+    return Q(pk__in=LineWait.objects.filter(who__in=tokens_of(person)).values("line")) & ~Q(Exists(never))
+
+
 class LineQuerySet(models.QuerySet["PortfolioLine"]):
     def due(self, now: datetime) -> LineQuerySet:
         """Those that must be worked out anew."""
@@ -71,9 +76,11 @@ class LineQuerySet(models.QuerySet["PortfolioLine"]):
 
     def waiting_for(self, person: Person) -> LineQuerySet:
         """Open lines whose next thing this person can do."""
-        never = LineWait.objects.filter(line=OuterRef("pk"), who=f"!{person.identity}")
-        admitted = LineWait.objects.filter(who__in=tokens_of(person)).values("line")
-        return self.filter(Q(pk__in=admitted), ~Exists(never), place=PortfolioLine.Place.WAITS)
+        return self.filter(_can_be_done_by(person), place=PortfolioLine.Place.WAITS)
+
+    def waiting_for_others(self, person: Person) -> LineQuerySet:
+        """Open lines whose next thing others can do, and this person can't."""
+        return self.filter(~_can_be_done_by(person), place=PortfolioLine.Place.WAITS)
 
     def with_reading(self) -> LineQuerySet:
         """Annotated with when the flag was read last, None where it never was (``FeatureFlag.latest``)."""

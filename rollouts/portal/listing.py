@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import reduce
 from operator import or_
 
-from django.db.models import Q
+from django.db.models import IntegerField, Q, Subquery
 from django.utils.translation import gettext as _
 
 from ..audit.actor import Actor
@@ -71,16 +71,23 @@ def number(lines: LineQuerySet) -> int:
 
 def summary(viewer: Actor, now: datetime) -> dict[str, int]:
     """The numbers of the sentence on top, over all open rollouts."""
-    lines: LineQuerySet = PortfolioLine.objects.all()
-    return {what: number(counted(lines, what, viewer, now)) for what in COUNTED}
+    lines: LineQuerySet = PortfolioLine.objects.order_by()
+    counts = {what: _HowMany(counted(lines, what, viewer, now)[: MOST_COUNTED + 1]) for what in COUNTED}
+    return lines.values(**counts).first() or dict.fromkeys(COUNTED, 0)
+
+
+class _HowMany(Subquery):
+    """Several counts in one question."""
+
+    template = "(SELECT COUNT(*) FROM (%(subquery)s) AS counted)"
+    output_field = IntegerField()
 
 
 def by_turn(lines: LineQuerySet, viewer: Actor, sort: str, after: int | None, now: datetime) -> Listing:
     """Grouped by who must act."""
-    yours = lines.waiting_for(viewer.person)
     sections = {
-        "yours": yours,
-        "others": lines.filter(place=Place.WAITS).exclude(pk__in=yours.values("pk")),
+        "yours": lines.waiting_for(viewer.person),
+        "others": lines.waiting_for_others(viewer.person),
         "runs": lines.filter(place=Place.RUNS),
         "overdue": lines.filter(place=Place.OVERDUE),
         "over": lines.filter(place=Place.OVER),
@@ -146,7 +153,8 @@ def rows_of(lines: LineQuerySet, order: Sequence[str], most: int, now: datetime)
     if due and worked_out.bring_up_to_date(among=due):
         anew = {line["pk"]: line for line in PortfolioLine.objects.filter(pk__in=due).with_reading().values(*FIELDS)}
         read = [anew.get(line["pk"], line) for line in read]
-    return [present.row(line, now, freshness()) for line in read]
+    fresh = freshness()
+    return [present.row(line, now, fresh) for line in read]
 
 
 def everything(lines: LineQuerySet, now: datetime) -> Iterator[Row]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from .words import Phrase, joined, say
+from .words import Phrase, joined, later, say
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +38,16 @@ OVERRIDABLE = frozenset(
 )
 
 
+UNITS = ((later("{n} d"), 86_400), (later("{n} h"), 3_600), (later("{n} min"), 60), (later("{n} s"), 1))
+
+
 def in_words(span: timedelta, units: int = 2) -> Phrase:
     """A duration as people say it, two units at most: «1 d 4 h», «12 min», «40 s»."""
-    days, left = divmod(max(0, int(span.total_seconds())), 86_400)
-    hours, left = divmod(left, 3_600)
-    minutes, seconds = divmod(left, 60)
-    parts = [
-        (days, say("{n} d", n=days)),
-        (hours, say("{n} h", n=hours)),
-        (minutes, say("{n} min", n=minutes)),
-        (seconds, say("{n} s", n=seconds)),
-    ]
-    first = next((place for place, (count, _) in enumerate(parts) if count), len(parts) - 1)
-    said = [words for place, (count, words) in enumerate(parts[first : first + units]) if count or not place]
+    left, parts = max(0, int(span.total_seconds())), []
+    for template, length in UNITS:
+        count, left = divmod(left, length)
+        parts.append((template, count))
+    first = next((place for place, (_, count) in enumerate(parts) if count), len(parts) - 1)
+    shown = parts[first : first + units]
+    said = [say(template, n=count) for place, (template, count) in enumerate(shown) if count or not place]
     return said[0] if len(said) == 1 else joined(said)

@@ -70,8 +70,6 @@ class Row:
     health: Health
     tag: str
     tag_words: str
-    expected: str
-    read: str
     exposure: str
     drift_since: datetime | None
     read_at: datetime | None
@@ -87,6 +85,15 @@ class Row:
     place: str
     debts: int
     debts_overdue: bool
+    content: Mapping[str, Any]
+
+    @property
+    def expected(self) -> str:
+        return unpacked(self.content["expected"])
+
+    @property
+    def read(self) -> str:
+        return unpacked(self.content["read"])
 
     @property
     def url(self) -> str:
@@ -124,8 +131,6 @@ def row(line: Mapping[str, Any], now: datetime, freshness: timedelta) -> Row:
         health=health,
         tag="" if health is Health.AS_PLANNED and told["nobody"] else TAGS[health],
         tag_words=_tag_words(health, told),
-        expected=unpacked(told["expected"]),
-        read=unpacked(told["read"]),
         exposure=_exposure(told),
         drift_since=_moment(told["drift_since"]),
         read_at=read_at,
@@ -141,6 +146,7 @@ def row(line: Mapping[str, Any], now: datetime, freshness: timedelta) -> Row:
         place=line["place"],
         debts=told["debts"],
         debts_overdue=line["reviews_due_at"] is not None and line["reviews_due_at"] < now,
+        content=told,
     )
 
 

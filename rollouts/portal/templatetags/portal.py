@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -11,7 +11,7 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 
 from ...models import AuditEvent, clock
 from ...rules.blockers import in_words
@@ -28,12 +28,12 @@ def age(moment: datetime | None, missing: str = "") -> SafeString | str:
     """«3 h ago», with the exact time in reach."""
     if moment is None:
         return missing or gettext("never")
-    gone = say("{length} ago", length=in_words(clock.now() - moment, units=1))
+    here, gone = localtime(moment), say("{length} ago", length=in_words(clock.now() - moment, units=1))
     return format_html(
         '<time datetime="{}" title="{}" data-at="{}" data-ago>{}</time>',
         moment.isoformat(),
-        exactly(moment),
-        on_paper(moment),
+        _exactly(here),
+        _on_paper(here),
         gone,
     )
 
@@ -42,8 +42,8 @@ def age(moment: datetime | None, missing: str = "") -> SafeString | str:
 def since(moment: datetime) -> SafeString:
     """«since 14:02», with the day where it is not today."""
     here, today = localtime(moment), localtime(clock.now()).date()
-    said = f"{here:%H:%M}" if here.date() == today else date_format(here, gettext("j M H:i"))
-    time = format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), exactly(moment), said)
+    said = f"{here:%H:%M}" if here.date() == today else _on_paper(here)
+    time = format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), _exactly(here), said)
     return format_html(gettext("since {}"), time)
 
 
@@ -91,25 +91,30 @@ def lasting(moment: datetime | None) -> SafeString | str:
     """«4 d»: how long since, with the exact time in reach."""
     if moment is None:
         return ""
-    lasted, since = in_words(clock.now() - moment, units=1), say("since {moment}", moment=exactly(moment))
+    here, lasted = localtime(moment), in_words(clock.now() - moment, units=1)
     return format_html(
         '<time datetime="{}" title="{}" data-at="{}" data-for>{}</time>',
         moment.isoformat(),
-        since,
-        on_paper(moment),
+        say("since {moment}", moment=_exactly(here)),
+        _on_paper(here),
         lasted,
     )
 
 
-def exactly(moment: datetime) -> str:
-    """The moment in the viewer's zone, to the second, with the zone."""
-    local = localtime(moment)
-    return f"{date_format(local, 'SHORT_DATE_FORMAT')} {local:%H:%M:%S %Z}"
+def _exactly(here: datetime) -> str:
+    """A moment in the viewer's zone, to the second, with the zone."""
+    return f"{_days(here.date(), get_language())[0]} {here:%H:%M:%S %Z}"
 
 
-def on_paper(moment: datetime) -> str:
-    """The moment as it is printed beside its age, where no pointer can ask for it."""
-    return date_format(localtime(moment), gettext("j M H:i"))
+def _on_paper(here: datetime) -> str:
+    """A moment in the viewer's zone as it is printed beside its age, where no pointer can ask for it."""
+    return f"{_days(here.date(), get_language())[1]} {here:%H:%M}"
+
+
+@lru_cache(maxsize=4096)
+def _days(day: date, _language: str | None) -> tuple[str, str]:
+    """The day with its year and without: a page says few days many times."""
+    return date_format(day, "SHORT_DATE_FORMAT"), date_format(day, gettext("j M"))
 
 
 @register.filter
