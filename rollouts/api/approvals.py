@@ -51,7 +51,7 @@ def approvals(request: HttpRequest, asked: Query[schemas.Page]) -> dict[str, Any
                 "content": dict(about.content),
                 "changed": list(about.changed),
                 "needed": about.policy.needed,
-                "approvals": [{"by": one.by, "at": one.at, "counts": one in about.counting()} for one in about.given],
+                "approvals": [{"by": one.by, "at": one.at, "counts": about.counts(one)} for one in about.given],
                 "blockers": [
                     {"code": b.code, "message": b.message, "url": transitions.url_of(b, rollout)} for b in blockers
                 ],

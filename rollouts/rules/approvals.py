@@ -250,11 +250,15 @@ class RequestFacts:
     def is_expired(self, now: datetime) -> bool:
         return now >= self.expires_at
 
+    def counts(self, one: Given) -> bool:
+        """Whether an approval is for what would be done now, by somebody who still may."""
+        return one.digest == self.stands and not self.why_not(one.by, one.roles, one.groups)
+
     def counting(self) -> tuple[Given, ...]:
-        """The approvals that count now: for what would be done now, by people who still may, one for each person."""
+        """The approvals that count now, one for each person."""
         counted: dict[str, Given] = {}
         for one in self.given:
-            if one.digest == self.stands and not self.why_not(one.by, one.roles, one.groups):
+            if self.counts(one):
                 counted.setdefault(one.by, one)
         return tuple(counted.values())
 

@@ -17,7 +17,7 @@ from ...rules.words import say
 from ...services import facts as facts_of
 from ...services import transitions
 from ...services.locks import Locks
-from .rollout_page import Action, action_of
+from .buttons import Action, action_of
 from .track import Track, track
 
 FEEDBACK = "internal_feedback"
@@ -121,7 +121,6 @@ def _card(rollout: Rollout, facts: RolloutFacts, phase: PhaseFacts, row: Phase, 
     in_the_way = [
         blocker for blocker in guards.standing_in_the_way(verb, facts, phase) if not blocker.code.startswith("approval")
     ]
-    counting = {one.by for one in request.counting()}
     return Card(
         rollout=rollout,
         request=request,
@@ -144,7 +143,7 @@ def _card(rollout: Rollout, facts: RolloutFacts, phase: PhaseFacts, row: Phase, 
         feedback=feedback,
         feedback_title=feedback.title_for(sees_confidential=viewer.sees_confidential) if feedback else "",
         last_time=_last_time(rollout, phase, wanted.percentage if wanted else None),
-        approvals=tuple((one.by, one.at, one.by in counting and one.digest == request.stands) for one in request.given),
+        approvals=tuple((one.by, one.at, request.counts(one)) for one in request.given),
         phase_name=phase.name,
         verb=verb,
     )

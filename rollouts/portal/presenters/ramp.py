@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from ...models import Phase
@@ -15,6 +13,7 @@ from ...rules.facts import RolloutFacts
 from ...rules.machine import PhaseState
 from ...rules.prediction import Prediction, predict
 from ...services.course import ahead_of
+from .moments import day_and_clock
 
 WIDTH, HEIGHT, LEFT, BOTTOM = 640.0, 150.0, 48.0, 24.0
 
@@ -74,10 +73,10 @@ def picture(
         points += [f"{x(row.at)},{y(level)}", f"{x(row.at)},{y(row.percentage)}"]
         level = row.percentage
     points.append(f"{x(last)},{y(level)}")
-    words = _(", then ").join(f"{row.percentage} % {_when(row.at)}" for row in rows)
+    words = _(", then ").join(f"{row.percentage} % {day_and_clock(row.at)}" for row in rows)
     return RampPicture(
         points=" ".join(points),
-        ticks=((x(first), _when(first)), (x(last), _when(last))),
+        ticks=((x(first), day_and_clock(first)), (x(last), day_and_clock(last))),
         levels=tuple((y(percentage), percentage) for percentage in (0, 50, 100)),
         now_x=min(max(x(facts.now), LEFT), WIDTH - 10),
         rows=tuple(rows),
@@ -97,7 +96,3 @@ def _rows(phase: Phase, prediction: Prediction) -> list[RampRow]:
             step = steps[each.percentage]
             rows.append(RampRow(step.percentage, each.at, False, each.is_planned_time, step.soak, step.auto))
     return rows
-
-
-def _when(moment: datetime) -> str:
-    return date_format(localtime(moment), _("j M H:i"))

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from ...models import FlagReading
@@ -15,6 +13,7 @@ from ...rules.expected import FlagReading as Latest
 from ...rules.expected import Presence
 from ...rules.exposure import Exposure
 from ...rules.words import spoken
+from .moments import day_and_clock
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760.0, 208.0, 46.0, 14.0, 14.0, 40.0
 #: The strip under the picture, for named people and groups: their number GitLab does not tell.
@@ -85,8 +84,8 @@ def picture(readings: Sequence[FlagReading], latest: Latest, now: datetime, *, s
         ticks=_ticks(first, now, x),
         words=_("Share of actors that is surely in, from %(first)s to %(last)s. Now: %(now)s.")
         % {
-            "first": _day(first),
-            "last": _day(now),
+            "first": day_and_clock(first),
+            "last": day_and_clock(now),
             "now": _("not known, for GitLab was not read lately") if stale else spoken(latest.words),
         },
     )
@@ -97,7 +96,7 @@ def _stretch(reading: FlagReading, start: float, end: float) -> Stretch:
     exposure = reading.exposure if presence is Presence.SET else KNOWN.get(presence)
     words = exposure.words if presence is Presence.SET and exposure else presence.words
     width = max(round(end - start, 1), 1.0)
-    said = f"{spoken(words)}, {_day(reading.read_at)}"
+    said = f"{spoken(words)}, {day_and_clock(reading.read_at)}"
     if exposure is None:
         return Stretch(start, width, None, False, said)
     besides = not exposure.is_everyone and bool(exposure.groups or exposure.named_actors)
@@ -123,16 +122,12 @@ def _paths(stretches: Sequence[Stretch]) -> list[str]:
 def _ticks(first: datetime, now: datetime, x: object) -> tuple[tuple[float, str, str], ...]:
     """Begin and now, and the middle where there is room for a day between."""
     assert callable(x)
-    ticks = [(x(first), _day(first), "start"), (x(now), _day(now), "end")]
+    ticks = [(x(first), day_and_clock(first), "start"), (x(now), day_and_clock(now), "end")]
     if now - first > timedelta(days=2):
         middle = first + (now - first) / 2
-        ticks.insert(1, (x(middle), _day(middle), "middle"))
+        ticks.insert(1, (x(middle), day_and_clock(middle), "middle"))
     return tuple(ticks)
 
 
 def _y(percentage: float) -> float:
     return round(TOP + (1 - percentage / 100) * (HEIGHT - TOP - BOTTOM), 1)
-
-
-def _day(moment: datetime) -> str:
-    return date_format(localtime(moment), _("j M H:i"))

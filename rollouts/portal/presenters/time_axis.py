@@ -56,8 +56,3 @@ class TimeAxis:
 
 def _said(moment: datetime, within_a_day: bool, months: bool) -> str:
     return date_format(localtime(moment), "H:i" if within_a_day else "M Y" if months else _("j M"))
-
-
-def exactly(moment: datetime) -> str:
-    """«9 Nov 12:12 CET»: for sentences about the picture."""
-    return date_format(localtime(moment), _("j M H:i T"))

@@ -18,7 +18,7 @@ from ...services import facts, plans
 from ...services.refusals import Refused
 from ...services.templates import all_templates
 from ..forms import PlanForm
-from ..presenters import rollout_page
+from ..presenters.buttons import roll_backs
 from ..presenters.ramp import picture
 
 #: The template that a new rollout takes unless another is chosen.
@@ -120,7 +120,7 @@ def _plan(
         "text": text,
         "faults": faults,
         "looked": looked,
-        "roll_backs": rollout_page.roll_backs(rollout, told, by),
+        "roll_backs": roll_backs(rollout, told, by),
         "ramp": picture({phase.name: phase for phase in facts.newest_attempts(rollout)}, told),
     }
     return render(request, "portal/plan.html", context, status=422 if faults else 200)

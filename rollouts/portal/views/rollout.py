@@ -14,7 +14,7 @@ from ...rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from ...rules.words import later, say, spoken
 from ...services import checklist, facts, overrides, rehearsal, transitions
 from ...services.refusals import Refused
-from ..presenters import rollout_page
+from ..presenters import buttons, rollout_page
 
 
 def _whole(slug: str) -> Rollout:
@@ -72,8 +72,8 @@ def _rehearse(request: HttpRequest, phase: Phase, verb: str) -> HttpResponse:
     whole, viewer = _whole(phase.rollout.slug), Actor.of(request.user)
     told = rehearsal.rehearse(verb, phase, by=viewer, **transitions.said_in(request.GET))
     about = facts.for_rollout(whole, clock.now())
-    action = rollout_page.action_of(verb, about, about.phase(phase.name), phase.version, viewer)
-    roll_backs = rollout_page.roll_backs(whole, about, viewer) if verb != "roll_back" else ()
+    action = buttons.action_of(verb, about, about.phase(phase.name), phase.version, viewer)
+    roll_backs = buttons.roll_backs(whole, about, viewer) if verb != "roll_back" else ()
     return _told(request, whole, told, action=action, roll_backs=roll_backs)
 
 
@@ -81,10 +81,8 @@ def _rehearse_on_rollout(request: HttpRequest, whole: Rollout, verb: str) -> Htt
     viewer = Actor.of(request.user)
     told = rehearsal.rehearse_on_rollout(verb, whole, by=viewer, reason=request.GET.get("reason", ""))
     about = facts.for_rollout(whole, clock.now())
-    actions = {action.verb: action for action in rollout_page.rollout_actions(about, whole, viewer)}
-    return _told(
-        request, whole, told, action=actions.get(verb), roll_backs=rollout_page.roll_backs(whole, about, viewer)
-    )
+    actions = {action.verb: action for action in buttons.rollout_actions(about, whole, viewer)}
+    return _told(request, whole, told, action=actions.get(verb), roll_backs=buttons.roll_backs(whole, about, viewer))
 
 
 def _told(request: HttpRequest, whole: Rollout, told: rehearsal.Rehearsal, **more: object) -> HttpResponse:

@@ -1,0 +1,149 @@
+"""Times as bands of the exposure picture: who is let in by name, what was not read, change locks, phases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import pairwise
+
+from django.utils.translation import gettext as _
+
+from ...models import Phase
+from ...rules.exposure import Exposure
+from ...rules.locks import Window
+from ...rules.machine import PhaseState, state_in_words
+from ...rules.series import Piece, Stretch
+from ...rules.words import spoken
+from ...services.course import Course
+from .chart_lanes import LETTER, RIGHT
+from .moments import with_zone
+from .time_axis import TimeAxis, number
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A time as a rectangle; ``label`` is empty where it would not fit, ``words`` always say what it is."""
+
+    x: str
+    width: str
+    label: str
+    words: str
+    look: str = ""
+    middle: str = ""
+    anchor: str = "middle"
+
+
+def named_bands(stretches: Iterable[Stretch], axis: TimeAxis) -> Iterable[Band]:
+    """When GitLab let somebody in by name or group: how many people that is, it does not tell."""
+    last: Stretch | None = None
+    for stretch in [*stretches, None]:
+        if last and stretch and last.end == stretch.start and _by_name(last.exposure) == _by_name(stretch.exposure):
+            last = Stretch(last.start, stretch.end, stretch.exposure)
+            continue
+        if last and (exposure := _by_name(last.exposure)):
+            span = _("%(words)s, %(start)s to %(end)s") % {
+                "words": spoken(exposure.words),
+                "start": with_zone(last.start),
+                "end": with_zone(last.end),
+            }
+            yield _band(axis, last.start, last.end, _fits(), span)
+        last = stretch
+
+
+def _by_name(exposure: Exposure | None) -> Exposure | None:
+    if exposure is None or not (exposure.groups or exposure.actors):
+        return None
+    return Exposure(groups=exposure.groups, actors=exposure.actors)
+
+
+def gap_bands(course: Course, axis: TimeAxis) -> Iterable[Band]:
+    """Where nothing is drawn, as nothing was read; or as there are older readings than are looked at."""
+    gaps: list[tuple[Piece, datetime]] = []
+    for piece in course.pieces:
+        if piece.is_known:
+            continue
+        if gaps and gaps[-1][1] == piece.start:
+            gaps[-1] = (gaps[-1][0], piece.end)
+        else:
+            gaps.append((piece, piece.end))
+    for piece, end in gaps:
+        span = {"start": with_zone(piece.start), "end": with_zone(end)}
+        if course.is_left_out(piece):
+            words = _("Older readings, from %(start)s to %(end)s, are not drawn") % span
+            yield _band(axis, piece.start, end, _fits(_("older readings")), words)
+        else:
+            words = _("Not read from %(start)s to %(end)s") % span
+            yield _band(axis, piece.start, end, _fits(_("not read")), words)
+
+
+def lock_band(window: Window, axis: TimeAxis, course: Course) -> Band:
+    words = _("Change lock «%(title)s» from %(start)s to %(end)s") % {
+        "title": window.title,
+        "start": with_zone(window.starts_at),
+        "end": with_zone(window.ends_at),
+    }
+    start, end = max(window.starts_at, course.since), min(window.ends_at, course.until)
+    return _band(axis, start, end, _fits(_("change lock"), _("lock")), words)
+
+
+def phase_bands(course: Course, axis: TimeAxis) -> tuple[Band, ...]:
+    """Each attempt as a band; where its name does not fit in, it stands beside it if there is room before the next."""
+    bands = [(str(phase), _phase(phase, axis, course)) for phase in course.phases] + _phases_to_come(course, axis)
+    bands.sort(key=lambda each: float(each[1].x))
+    placed: list[Band] = []
+    for (title, band), after in pairwise([*bands, ("", None)]):
+        assert band is not None
+        end = float(band.x) + float(band.width)
+        room = (float(after[1].x) if after[1] else RIGHT) - end
+        beside = "" if band.label else _fits(title)(room - 2)
+        placed.append(replace(band, label=beside, middle=number(end + 4), anchor="start") if beside else band)
+    return tuple(placed)
+
+
+def _phases_to_come(course: Course, axis: TimeAxis) -> list[tuple[str, Band]]:
+    """Phases that have not begun, from when each may begin at the earliest to when the next may."""
+    begun = {phase.name for phase in course.phases if phase.state not in (PhaseState.PLANNED, PhaseState.ROLLED_BACK)}
+    starts: dict[str, datetime] = {}
+    for each in course.prediction.coming:
+        starts.setdefault(each.phase, each.at)
+    names = list(starts)
+    bands = []
+    for name, following in pairwise([*names, ""]):
+        end = starts[following] if following else course.prediction.complete_at
+        if name in begun or end is None:
+            continue
+        title = course.titles.get(name, name)
+        words = _("%(phase)s: at the earliest %(start)s to %(end)s") % {
+            "phase": title,
+            "start": with_zone(starts[name]),
+            "end": with_zone(end),
+        }
+        bands.append((title, _band(axis, starts[name], end, _fits(title), words, "coming")))
+    return bands
+
+
+def _phase(phase: Phase, axis: TimeAxis, course: Course) -> Band:
+    assert phase.started_at
+    end = phase.completed_at if phase.state == PhaseState.COMPLETED else phase.ended_at or course.known_until
+    looks = {PhaseState.COMPLETED: "done", PhaseState.ROLLED_BACK: "back"}
+    words = _("%(phase)s: %(state)s, %(start)s to %(end)s") % {
+        "phase": phase,
+        "state": spoken(state_in_words(phase.state)),
+        "start": with_zone(phase.started_at),
+        "end": with_zone(end or course.known_until),
+    }
+    look = looks.get(PhaseState(phase.state), "now")
+    return _band(axis, phase.started_at, end or course.known_until, _fits(str(phase), phase.title), words, look)
+
+
+def _band(
+    axis: TimeAxis, start: datetime, end: datetime, label: Callable[[float], str], words: str, look: str = ""
+) -> Band:
+    x, width = axis.x(start), max(axis.x(end) - axis.x(start), 2.0)
+    return Band(number(x), number(width), label(width), words, look, number(x + width / 2))
+
+
+def _fits(*labels: str) -> Callable[[float], str]:
+    """The first of these that fits into a width, or nothing."""
+    return lambda width: next((label for label in labels if len(label) * LETTER + 6 <= width), "")

@@ -1,0 +1,93 @@
+"""Events as marks of the exposure picture; those too near to each other are one that says how many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import ngettext
+
+from ...models import AuditEvent
+from ...rules.words import spoken
+from . import history
+from .chart_lanes import EVENTS, WIDTH
+from .moments import with_zone
+from .time_axis import TimeAxis, number
+
+#: A letter of the words above a mark takes about so much.
+BOLD = 6.6
+#: Marks nearer than this are drawn as one.
+MARK = 15.0
+ON = frozenset({"start", "advance", "resume", "complete", "ended", "freed"})
+BACK = frozenset({"roll_back", "pause", "reject", "began", "held", "unconfirmed", "abandon"})
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One event, or several so near to each other that they are drawn as one. ``href`` is its row in the table."""
+
+    x: str
+    y: str
+    points: str
+    count: int
+    look: str
+    href: str
+    words: str
+    shown: str
+    shown_x: str
+
+
+def marks_of(events: Sequence[AuditEvent], axis: TimeAxis, since: datetime) -> tuple[Mark, ...]:
+    """Events as marks, oldest first; those too near to each other as one that says how many."""
+    groups: list[list[AuditEvent]] = []
+    for event in sorted((event for event in events if event.at >= since), key=lambda event: (event.at, event.pk)):
+        if groups and axis.x(event.at) - axis.x(groups[-1][0].at) < MARK:
+            groups[-1].append(event)
+        else:
+            groups.append([event])
+    return tuple(_mark(group, axis) for group in groups)
+
+
+def _mark(group: list[AuditEvent], axis: TimeAxis) -> Mark:
+    x = (axis.x(group[0].at) + axis.x(group[-1].at)) / 2
+    said = [f"{spoken(history.who(event))} {spoken(history.sentence(event))}" for event in group]
+    looks = {_look(event) for event in group}
+    look = next((each for each in ("back", "on") if each in looks), "talk")
+    when = with_zone(group[-1].at)
+    shown = f"{when} · {said[-1]}"
+    if len(group) > 1:
+        more = ngettext("and %(count)s more", "and %(count)s more", len(group) - 1) % {"count": len(group) - 1}
+        shown = f"{_cut(shown, 78)} · {more}"
+    shown = _cut(shown, 100)
+    shown_width = len(shown) * BOLD
+    return Mark(
+        x=number(x),
+        y=number(EVENTS + 4),
+        points=_glyph(x, look),
+        count=len(group) if len(group) > 1 else 0,
+        look=look,
+        href=f"#event-{group[-1].pk}",
+        words=f"{when}: {_cut('; '.join(reversed(said)), 300)}",
+        shown=shown,
+        shown_x=number(min(max(x - shown_width / 2, 4.0), max(4.0, WIDTH - shown_width - 4))),
+    )
+
+
+def _look(event: AuditEvent) -> str:
+    verb = event.verb.partition(".")[2]
+    return "back" if verb in BACK else "on" if verb in ON else "talk"
+
+
+def _glyph(x: float, look: str) -> str:
+    """A triangle up for what went on, down for what went back, a diamond for what was said."""
+    shapes = {
+        "on": ((-7, 6), (0, -7), (7, 6)),
+        "back": ((-7, -6), (0, 7), (7, -6)),
+        "talk": ((-6, 0), (0, -6), (6, 0), (0, 6)),
+    }
+    return " ".join(f"{number(x + dx)},{number(EVENTS + dy)}" for dx, dy in shapes[look])
+
+
+def _cut(words: str, most: int) -> str:
+    return words if len(words) <= most else f"{words[: most - 1].rstrip()}…"
