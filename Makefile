@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help run test test-services lint format drills bench bench-sync messages screenshots requirements clean
+.PHONY: help run test test-services lint format drills bench bench-pages bench-sync messages screenshots requirements clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -48,6 +48,11 @@ drills: .venv/test.stamp ## slow fault drills: kill workers, drop connections, r
 bench: .venv/test.stamp ## benchmarks, with their figures
 	@$(BIN)/python -m tests.tools redis-server postgresql
 	@$(BIN)/python -m pytest -q -m benchmark -s tests/benchmarks
+
+bench-pages: .venv/test.stamp ## pages at 100, 10,000 and 100,000 rollouts beside a bare page, on SQLite and PostgreSQL
+	@$(BIN)/python -m tests.tools redis-server postgresql
+	@$(BIN)/python -m pytest -q -m benchmark -s tests/benchmarks/bench_pages.py
+	@$(BIN)/python -m tests.on_services -q -m benchmark -s tests/benchmarks/bench_pages.py
 
 bench-sync: .venv/test.stamp ## the sync at 10,000 issues, beside the floor and the naive way
 	@$(BIN)/python -m tests.tools redis-server postgresql

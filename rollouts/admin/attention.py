@@ -136,7 +136,7 @@ def _models(now: datetime) -> Iterator[Concern]:
         told = {"model": model, "day": date_format(model.deprecated_on)}
         url = reverse("admin:rollouts_aimodel_change", args=[model.pk])
         if model.deprecated_on <= now.date():
-            yield Concern("wait", _("%(model)s retired on %(day)s and is still rolled out.") % told, url, _("See it"))
+            yield Concern("stop", _("%(model)s retired on %(day)s and is still rolled out.") % told, url, _("See it"))
         else:
             yield Concern("wait", _("%(model)s retires on %(day)s and is rolled out.") % told, url, _("See it"))
 

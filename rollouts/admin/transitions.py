@@ -15,7 +15,7 @@ from ..models import Phase, Rollout, clock
 from ..rules import guards
 from ..rules.blockers import OVERRIDABLE, Blocker
 from ..rules.facts import RolloutFacts
-from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS, Role, Verb
+from ..rules.machine import LEADS_ON, PHASE_VERBS, ROLLOUT_VERBS, Role, Verb
 from ..rules.words import say, spoken
 from ..services import facts, transitions
 from ..services.refusals import Refused
@@ -33,6 +33,11 @@ class Button:
     looked_at: str
     confirm: str
     version: int
+
+    @property
+    def leads_on(self) -> bool:
+        """What brings the rollout on is the one that stands out."""
+        return self.verb.name in LEADS_ON
 
     @property
     def name(self) -> str:

@@ -16,7 +16,7 @@ from ..rules.document import Fault, Path
 from ..rules.template import Template, TemplatePhase
 from ..rules.words import joined, say, sentence, spoken
 
-METHODS = (("percentage", gettext_lazy("by percentage (recommended)")), ("all_at_once", gettext_lazy("all at once")))
+METHODS = (("percentage", gettext_lazy("by percentage")), ("all_at_once", gettext_lazy("all at once")))
 
 
 def _words(name: str) -> str:

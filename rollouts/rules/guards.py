@@ -14,7 +14,7 @@ from .blockers import OVERRIDABLE, Blocker, in_words
 from .checklist import Gate, ItemKind
 from .expected import Audience, Presence
 from .exposure import widens
-from .facts import PhaseFacts, RolloutFacts
+from .facts import ItemFacts, PhaseFacts, RolloutFacts
 from .machine import (
     LIVE,
     PHASE_VERBS,
@@ -30,7 +30,7 @@ from .machine import (
 from .moments import day_and_clock
 from .people import ANYBODY, Person
 from .ramp import soak_left
-from .words import Phrase, any_of, joined, say
+from .words import Phrase, any_of, joined, say, sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,10 +232,17 @@ def _withdraw(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish
     return []
 
 
+def _of_item(item: ItemFacts) -> str:
+    """«The release is announced: not confirmed yet.» «Are there bugs? Not decided yet.»"""
+    if item.title.endswith("?"):
+        return say("{item} {fact}.", item=item.title, fact=sentence(item.verdict.words))
+    return say("{item}: {fact}.", item=item.title, fact=item.verdict.words)
+
+
 def _start(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
     found = _approval_blockers(facts, phase, wish.to)
     found += [
-        Blocker("item_open", say("{item}: {fact}.", item=item.title, fact=item.verdict.words), item.where)
+        Blocker("item_open", _of_item(item), item.where)
         for item in facts.open_items(phase, Gate.START)
         if item.kind not in (ItemKind.CAPACITY, ItemKind.FLAG)  # these two have blockers of their own, below
     ]
@@ -294,10 +301,7 @@ def _advance(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish)
 
 
 def _complete(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
-    found = [
-        Blocker("item_open", say("{item}: {fact}.", item=item.title, fact=item.verdict.words), item.where)
-        for item in facts.open_items(phase, Gate.COMPLETE)
-    ]
+    found = [Blocker("item_open", _of_item(item), item.where) for item in facts.open_items(phase, Gate.COMPLETE)]
     opening = phase.opening
     if opening.audience is Audience.PERCENTAGE and (opening.step or 0) < 100:
         found.append(Blocker("not_whole", say("It stands at {step} %, not at 100 %.", step=opening.step), phase.where))

@@ -153,6 +153,8 @@ PHASE_VERBS: dict[str, Verb] = _by_name(
         later("planned another attempt of {what}"),
     ),
 )
+#: What brings a rollout on: of these one stands out.
+LEADS_ON = frozenset({"approve", "start", "advance", "complete", "request", "resume", "retry"})
 #: What nobody presses: a request that outlives its time, an approval that no longer stands.
 BY_ITSELF: dict[str, Mapping[str, str]] = {
     "expire": {P.REQUESTED: P.PLANNED, P.APPROVED: P.PLANNED, **STEP},

@@ -136,7 +136,7 @@ def _before_start(facts: RolloutFacts, phase: PhaseFacts) -> NextAction:
     detail = first.verdict.words
     if left:
         detail = say_n("{fact}, and {n} more", "{fact}, and {n} more", left, fact=detail)
-    return NextAction(first.title, _manager(facts), detail)
+    return NextAction(say("Still open: {item}", item=first.title), _manager(facts), detail)
 
 
 def _decide(facts: RolloutFacts, phase: PhaseFacts) -> NextAction:

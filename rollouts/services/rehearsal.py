@@ -17,7 +17,7 @@ from ..rules.checklist import Gate
 from ..rules.commands import Command
 from ..rules.expected import Presence
 from ..rules.exposure import Exposure
-from ..rules.facts import PhaseFacts, RolloutFacts
+from ..rules.facts import ItemFacts, PhaseFacts, RolloutFacts
 from ..rules.guards import Wish
 from ..rules.machine import LIVE, PHASE_VERBS, ROLLOUT_VERBS, SETTLED, state_in_words
 from ..rules.words import joined, listed, say
@@ -153,7 +153,7 @@ def _facts(verb: str, rollout: Rollout, facts: RolloutFacts, phase: PhaseFacts, 
     ]
     gate = Gate.COMPLETE if verb == "complete" else Gate.START
     told += [
-        Fact(item.title, item.verdict.words, item.verdict.satisfied or not item.required, _as_of(item, rollout))
+        Fact(item.title, _stands(item), item.verdict.satisfied or not item.required, _as_of(item, rollout))
         for item in facts.items
         if item.gate is gate and item.phase in (None, phase.name)
     ]
@@ -180,6 +180,12 @@ def _facts(verb: str, rollout: Rollout, facts: RolloutFacts, phase: PhaseFacts, 
         reach = wanted.after.least_reach
         told.append(Fact(say("Capacity"), facts.capacity.words, facts.capacity.carries_reach(reach)))
     return told
+
+
+def _stands(item: ItemFacts) -> str:
+    if item.required or item.verdict.satisfied:
+        return item.verdict.words
+    return say("{fact}, optional", fact=item.verdict.words)
 
 
 def _as_of(item: Any, rollout: Rollout) -> datetime | None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from django.test import Client
 
+from rollouts.audit import deeds
 from rollouts.models import AuditEvent, ChecklistItem, Rollout
+from rollouts.portal.presenters import history
+from rollouts.rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from tests.walk import FLAG, SECRET_TITLE
 
 pytestmark = pytest.mark.django_db
@@ -422,3 +428,17 @@ def test_odd_input_breaks_no_page(world, odd):
     }
     for path, form in posts.items():
         assert client.post(path, form).status_code in (303, 400, 404, 409, 422), path
+
+
+def test_whatever_happens_has_a_sentence():
+    """Every verb that is written into history: without a sentence pages would show the bare verb."""
+    lines = [line for path in Path(deeds.__file__).parents[1].rglob("*.py") for line in path.read_text().splitlines()]
+    written = {
+        verb
+        for line in lines
+        if "deed(" in line or "doing.verb = " in line
+        for verb in re.findall(r'"([a-z]+\.[a-z_]+)"', line)
+    }
+    written |= {f"phase.{verb}" for verb in PHASE_VERBS} | {f"rollout.{verb}" for verb in ROLLOUT_VERBS}
+    assert written >= {"lock.add", "outbox.given_up", "project.move", "ramp.held", "drift.began", "view.keep"}
+    assert not [verb for verb in written if verb in history.sentence(AuditEvent(verb=verb, object_name="x"))]

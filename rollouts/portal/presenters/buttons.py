@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...audit.actor import Actor
 from ...models import Phase, Rollout
@@ -10,13 +10,12 @@ from ...rules import guards
 from ...rules.blockers import Blocker
 from ...rules.facts import PhaseFacts, RolloutFacts
 from ...rules.guards import Wish
-from ...rules.machine import LIVE, PHASE_VERBS, ROLLOUT_VERBS, PhaseState
+from ...rules.machine import LEADS_ON, LIVE, PHASE_VERBS, ROLLOUT_VERBS, PhaseState
 from ...rules.words import say
 from ...services import facts as facts_of
 
 #: The order of buttons: what leads on first, the way back last.
 ORDER = ("approve", "start", "advance", "complete", "request", "resume", "retry", "pause", "reject", "withdraw", "skip")
-LEADS_ON = frozenset({"approve", "start", "advance", "complete", "request", "resume", "retry"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,8 @@ class Action:
     looked_at: str = ""
 
 
-def actions_of(facts: RolloutFacts, phase: PhaseFacts, row: Phase, viewer: Actor) -> tuple[Action, ...]:
+def actions_of(facts: RolloutFacts, phase: PhaseFacts, row: Phase, viewer: Actor, next_verb: str) -> tuple[Action, ...]:
+    """What fits the phase's state; what must happen next stands out, where it is a button's to do."""
     fitting = [
         name
         for name in ORDER
@@ -45,7 +45,8 @@ def actions_of(facts: RolloutFacts, phase: PhaseFacts, row: Phase, viewer: Actor
         and guards.may(name, facts, phase, viewer.person)
         and _makes_sense(name, facts, phase)
     ]
-    return tuple(action_of(name, facts, phase, row.version, viewer) for name in fitting)
+    actions = (action_of(name, facts, phase, row.version, viewer) for name in fitting)
+    return tuple(replace(action, is_primary=action.verb == next_verb) for action in actions)
 
 
 def roll_backs(rollout: Rollout, facts: RolloutFacts, viewer: Actor) -> tuple[Action, ...]:

@@ -16,7 +16,9 @@ from .moments import with_zone
 from .time_axis import TimeAxis, number
 
 #: A letter of the words above a mark takes about so much.
-BOLD = 6.6
+BOLD = 7.6
+#: So many letters fit into the picture.
+FULL = int((WIDTH - 8) / BOLD)
 #: Marks nearer than this are drawn as one.
 MARK = 15.0
 ON = frozenset({"start", "advance", "resume", "complete", "ended", "freed"})
@@ -58,8 +60,8 @@ def _mark(group: list[AuditEvent], axis: TimeAxis) -> Mark:
     shown = f"{when} · {said[-1]}"
     if len(group) > 1:
         more = ngettext("and %(count)s more", "and %(count)s more", len(group) - 1) % {"count": len(group) - 1}
-        shown = f"{_cut(shown, 78)} · {more}"
-    shown = _cut(shown, 100)
+        shown = f"{_cut(shown, FULL - len(more) - 3)} · {more}"
+    shown = _cut(shown, FULL)
     shown_width = len(shown) * BOLD
     return Mark(
         x=number(x),

@@ -236,9 +236,9 @@ def _replaced(against: Iterable[Rollout]) -> Iterable[Replaced]:
         R.DRAFT: _("to be replaced by"),
         R.ROLLED_BACK: _("was to be replaced by"),
     }
-    for rollout in against:
-        url = reverse("portal:model", args=[rollout.ai_model.slug])
-        yield Replaced(words[rollout.state], str(rollout.ai_model), url, rollout.state in TAKEN_OVER)
+    by = {(rollout.ai_model, words[rollout.state], rollout.state in TAKEN_OVER) for rollout in against}  # each once
+    for model, said, taken in sorted(by, key=lambda one: (not one[2], str(one[0]), one[1])):
+        yield Replaced(said, str(model), reverse("portal:model", args=[model.slug]), taken)
 
 
 def _retires(found: Retirement | None, model: AIModel) -> Retires | None:

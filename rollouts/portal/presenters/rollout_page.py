@@ -67,8 +67,13 @@ class RolloutPage:
 
     @property
     def tells_both(self) -> bool:
-        """Whether GitLab and the plan have to be told apart: one sentence does where they agree."""
-        return self.health.drift is not Drift.NONE
+        """Whether GitLab and the plan have to be told apart: one sentence does where they agree, and drift's own."""
+        return self.health.drift is not Drift.NONE and self.health.health is not health.Health.DRIFTING
+
+    @property
+    def is_by_hand(self) -> bool:
+        """Whether what must happen next is done in GitLab, by the commands on the page, and by no button."""
+        return bool(self.commands) and not self.next.verb
 
     @property
     def request(self) -> RequestShown | None:
@@ -93,14 +98,15 @@ def build(rollout: Rollout, viewer: Actor, now: datetime) -> RolloutPage:
     before_title, checks = before(facts, current, rollout, course) if current and not is_over else ("", ())
     parts = sections(rollout, facts, phases, viewer)
     required = [item for item in facts.items if item.required]
+    coming = next_action(facts)
     return RolloutPage(
         rollout=rollout,
         facts=facts,
         health=state,
-        next=next_action(facts),
+        next=coming,
         track=track(facts, state.drift),
         stations=tuple(station_of(phases[phase.name], phase, facts, course) for phase in facts.phases),
-        actions=actions_of(facts, current, row, viewer) if current and row else (),
+        actions=actions_of(facts, current, row, viewer, coming.verb) if current and row else (),
         roll_backs=roll_backs(rollout, facts, viewer),
         rollout_actions=rollout_actions(facts, rollout, viewer),
         before_title=before_title,

@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 from ...models import Override, Phase
 from ...rules.blockers import in_words
 from ...rules.checklist import ItemKind
+from ...rules.expected import Drift
 from ...rules.facts import PhaseFacts, RolloutFacts
 from ...rules.machine import PhaseState, state_in_words
 from ...rules.words import spoken
@@ -83,9 +84,11 @@ def _station_words(row: Phase, phase: PhaseFacts, facts: RolloutFacts, course: C
         since = row.confirmed_at
         if ramp and step:
             said.append(_("step %(number)s of %(count)s") % {"number": ramp.number(step), "count": len(ramp.steps)})
-        said.append(
-            _("confirmed by GitLab %(at)s") % {"at": day_and_clock(since)} if since else _("waiting for GitLab")
-        )
+        if since:
+            said.append(_("confirmed by GitLab %(at)s") % {"at": day_and_clock(since)})
+        else:
+            strays = facts.drift in (Drift.AHEAD, Drift.DIFFERENT, Drift.MISSING)
+            said.append(_("GitLab stands elsewhere") if strays else _("waiting for GitLab"))
         if since and ramp and step:
             stood = {"stood": spoken(in_words(facts.now - since)), "soak": spoken(in_words(ramp.at(step).soak))}
             said.append(_("stood %(stood)s of %(soak)s") % stood)

@@ -145,6 +145,12 @@ def spaced(name: str) -> str:
 
 
 @register.filter
+def unstopped(sentence: str) -> str:
+    """Without its full stop, where more words follow on the line."""
+    return in_readers_language(sentence).removesuffix(".")
+
+
+@register.filter
 def initials(name: str) -> str:
     return name.removeprefix("os:")[:2].upper()
 
