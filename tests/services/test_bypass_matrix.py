@@ -299,7 +299,7 @@ def standing(world):
     """All that decides who may see the model: states, steps, grants, and which approvals count."""
     facts = world.facts()
     return {
-        "phases": [(p.name, p.attempt, p.state, p.percentage, p.grant_id) for p in world.rollout().phases.all()],
+        "phases": [(p.name, p.attempt, p.state, p.percentage, p.grant_id) for p in Phase.objects.order_by("pk")],
         "requests": list(ApprovalRequest.objects.order_by("pk").values_list("pk", "state", "round", "digest")),
         "approvals": list(Approval.objects.order_by("pk").values_list("pk", "approver", "digest")),
         "counting": [(p.name, sorted(a.by for a in p.request.counting())) for p in facts.phases if p.request],
