@@ -5,23 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.conf import settings
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from kombu.exceptions import OperationalError
 
-from .. import tasks
 from ..audit.actor import Actor
-from ..models import GitLabInstance, GitLabProject, Phase, Rollout
+from ..models import Phase, Rollout
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
-from ..services import checklist, facts, feed_keys, locks, outbox, overrides, people, retirement, tokens, transitions
-from ..services.instances import DEFAULT
+from ..services import checklist, facts, locks, outbox, overrides, retirement, transitions
 from ..services.refusals import Refused
-from ..sync import asked, hooks
 from .bulk import Bulk, ReasonForm
 
 # Rollouts
@@ -234,139 +228,3 @@ def _would_retire(model: Any, by: Actor, said: dict[str, Any]) -> str:
 MODELS = (
     Bulk("retire", gettext_lazy("Set the day of retirement"), _retire, asks=RetirementForm, would=_would_retire),
 )  # fmt: skip
-
-
-# GitLab
-
-
-def _ring(instance: GitLabInstance) -> None:
-    try:
-        tasks.ring_readers(instance)
-    except (OperationalError, OSError):
-        said = _("The broker does not answer: it is read at the next beat.")
-        raise Refused([Blocker("broker", said)]) from None
-
-
-def _would_read(row: Any, by: Actor, said: dict[str, Any]) -> str:
-    instance = row if isinstance(row, GitLabInstance) else _scope(row)[0]
-    if found := asked.blockers(instance, by):
-        raise Refused(found)
-    return _("Workers read it in a few seconds.")
-
-
-def _scope(row: Any) -> tuple[GitLabInstance, GitLabProject | None]:
-    """Where a flag, an issue or a project is read."""
-    if isinstance(row, GitLabProject):
-        return row.instance, row
-    project = row.project
-    return (project.instance if project else row.instance), project
-
-
-def _read_soon(row: Any, by: Actor, said: dict[str, Any]) -> str:
-    instance, project = _scope(row)
-    asked.soon(instance, project, by=by)
-    _ring(instance)
-    return _("It is being read.")
-
-
-def _read_whole(instance: GitLabInstance, by: Actor, said: dict[str, Any]) -> str:
-    asked.whole(instance, by=by)
-    _ring(instance)
-    return _("It is being read. Look at the Sync page in a few seconds.")
-
-
-def _would_check(instance: GitLabInstance, by: Actor, said: dict[str, Any]) -> str:
-    _hook_address(instance)
-    return _would_read(instance, by, said) and _("GitLab is asked for the webhooks of each project; nothing changes.")
-
-
-def _hook_address(instance: GitLabInstance) -> str:
-    if not instance.hook_secret and not instance.hook_signing_token:
-        names = f"{instance.hook_secret_variable} / {instance.hook_signing_variable}"
-        said = _("It has no secret for webhooks: set %(names)s.") % {"names": names}
-        raise Refused([Blocker("no_secret", said)])
-    path = reverse("hook") if instance.name == DEFAULT else reverse("instance_hook", args=[instance.name])
-    return f"{settings.PORTAL_URL}{path}"
-
-
-def _check_hooks(instance: GitLabInstance, by: Actor, said: dict[str, Any]) -> str:
-    findings = hooks.check(instance, _hook_address(instance))
-    wrong = [f"{one.project}: {one.state}. {one.words}".strip() for one in findings if not one.is_well]
-    if wrong:
-        raise Refused([Blocker("hooks", words) for words in wrong])
-    if not findings:
-        return _("No project is followed yet.")
-    return _("All webhooks are well.")
-
-
-READ = (Bulk("read", gettext_lazy("Read now"), _read_soon, Role.MANAGER, would=_would_read),)
-INSTANCES = (
-    Bulk("sync", gettext_lazy("Read all of it now"), _read_whole, Role.MANAGER, would=_would_read),
-    Bulk("check_hooks", gettext_lazy("Check webhooks"), _check_hooks, would=_would_check),
-)
-
-
-# People and tokens
-
-
-class RoleForm(forms.Form):
-    role = forms.ChoiceField(
-        label=gettext_lazy("Role"),
-        choices=[(role.value, role.value) for role in Role if role is not Role.VIEWER],
-        help_text=gettext_lazy("Everybody who is signed in is a viewer."),
-    )
-
-
-def _give_role(person: Any, by: Actor, said: dict[str, Any]) -> str:
-    people.give_role(person, Role(said["role"]), by=by)
-    return _("%(person)s is %(role)s.") % {"person": person, "role": said["role"]}
-
-
-def _take_role(person: Any, by: Actor, said: dict[str, Any]) -> str:
-    people.take_role(person, Role(said["role"]), by=by)
-    return _("%(person)s is no longer %(role)s.") % {"person": person, "role": said["role"]}
-
-
-def _roles_now(person: Any, by: Actor, said: dict[str, Any]) -> str:
-    names = ", ".join(sorted(group.name for group in person.groups.all())) or Role.VIEWER.value
-    return _("Now: %(roles)s.") % {"roles": names}
-
-
-PEOPLE = (
-    Bulk("give_role", gettext_lazy("Give a role"), _give_role, asks=RoleForm, would=_roles_now),
-    Bulk("take_role", gettext_lazy("Take a role"), _take_role, asks=RoleForm, would=_roles_now, is_danger=True),
-)
-
-
-def _revoke(token: Any, by: Actor, said: dict[str, Any]) -> str:
-    tokens.revoke(token, by)
-    return _("It opens nothing any more.")
-
-
-TOKENS = (
-    Bulk(
-        "revoke",
-        gettext_lazy("Revoke API tokens"),
-        _revoke,
-        None,
-        gettext_lazy("A revoked token stays revoked. Scripts that use it stop working at once."),
-        is_danger=True,
-    ),
-)
-
-
-def _end_feeds(key: Any, by: Actor, said: dict[str, Any]) -> str:
-    feed_keys.end(key.person, by=by)
-    return _("Their addresses open nothing any more.")
-
-
-FEEDS = (
-    Bulk(
-        "end",
-        gettext_lazy("Switch feeds off"),
-        _end_feeds,
-        None,
-        gettext_lazy("Calendars and feed readers get nothing any more, until the person makes other addresses."),
-        is_danger=True,
-    ),
-)

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from ..audit.actor import Actor
 from ..models import FeatureFlag, FlagReading, GitLabInstance, GitLabProject, TrackedIssue
 from ..rules import names
-from . import actions
+from . import gitlab_actions
 from .base import AuditedAdmin, LookOnly, RecordsOnly
 from .filters import PlanFilter
 
@@ -45,7 +45,7 @@ class GitLabInstanceForm(forms.ModelForm):
 
 class GitLabInstanceAdmin(AuditedAdmin):
     form = GitLabInstanceForm
-    bulk = actions.INSTANCES
+    bulk = gitlab_actions.INSTANCES
     list_display = ("name", "url", "token_variable", "has_token", "flags_read_at", "flags_outcome")
     search_fields = ("name", "url")
     readonly_fields = ("has_token", "flags_read_at", "flags_outcome", "flags_words")
@@ -77,7 +77,7 @@ class GitLabProjectForm(forms.ModelForm):
 
 class GitLabProjectAdmin(AuditedAdmin):
     form = GitLabProjectForm
-    bulk = actions.READ
+    bulk = gitlab_actions.READ
     list_display = ("path", "instance", "issue_count", "issues_read_at", "issues_outcome", "flags_outcome")
     list_filter = ("instance", "issues_outcome", "flags_outcome")
     list_select_related = ("instance",)
@@ -126,7 +126,7 @@ class ReadingsInline(LookOnly, admin.TabularInline):
 
 
 class FeatureFlagAdmin(AuditedAdmin):
-    bulk = actions.READ
+    bulk = gitlab_actions.READ
     list_display = ("name", "in_gitlab", "type", "group", "milestone", "default_enabled", "project", "rollout_count")
     list_filter = (PlanFilter, "presence", "type", "default_enabled", "instance")
     list_select_related = ("instance", "project", "reading")
@@ -188,7 +188,7 @@ class FlagReadingAdmin(RecordsOnly):
 class TrackedIssueAdmin(AuditedAdmin):
     """Follow an issue by adding project and number; all else comes from GitLab."""
 
-    bulk = actions.READ
+    bulk = gitlab_actions.READ
 
     may_change = False
     list_display = ("reference", "title_seen", "state", "confidential", "tasks", "notes_count", "found", "changed_at")

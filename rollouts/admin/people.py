@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..audit.actor import Actor
 from ..rules.machine import Role
-from . import actions
+from . import access_actions
 from .base import ForeignAdmin, LookOnly
 from .filters import RoleFilter
 
@@ -45,7 +45,7 @@ class PersonAdmin(ForeignAdmin, UserAdmin):
     """History and four eyes tell people apart by user name, so that stays, and nobody is deleted: deactivate them."""
 
     form = PersonForm
-    bulk = actions.PEOPLE
+    bulk = access_actions.PEOPLE
     may_delete = False
     secret_fields = frozenset({"password", "last_login"})
     list_display = ("username", "roles", "first_name", "last_name", "email", "is_active", "last_login")

@@ -19,7 +19,7 @@ from ..rules.blockers import in_words
 from ..rules.checklist import ABOUT_AN_ISSUE
 from ..rules.expected import Audience
 from ..rules.machine import PhaseState, state_in_words
-from ..rules.template import rising_steps
+from ..rules.template_schema import rising_steps
 from ..rules.words import say, sentence
 from . import actions
 from .base import AuditedAdmin, LookOnly, is_admin, may_look

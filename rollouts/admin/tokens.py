@@ -10,14 +10,14 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from ..models import ApiToken, FeedKey, clock
-from . import actions
+from . import access_actions
 from .base import RecordsOnly, is_admin
 
 
 class ApiTokenAdmin(RecordsOnly):
     """Admins see everybody's tokens, others their own; new ones come from ``manage.py api_token``."""
 
-    bulk = actions.TOKENS
+    bulk = access_actions.TOKENS
     list_display = ("name", "person", "prefix", "state", "created_at", "last_used_at", "expires_at", "revoked_at")
     list_select_related = ("person",)
     search_fields = ("name", "person__username", "prefix")
@@ -42,7 +42,7 @@ class ApiTokenAdmin(RecordsOnly):
 class FeedKeyAdmin(RecordsOnly):
     """Admins see whose feeds are open and may end them; everybody makes and renews their own on the timeline."""
 
-    bulk = actions.FEEDS
+    bulk = access_actions.FEEDS
     list_display = ("person", "is_open", "made_at", "ended_at")
     list_select_related = ("person",)
     search_fields = ("person__username",)

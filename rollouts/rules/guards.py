@@ -7,30 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 
-from . import approvals, capacity
-from .blockers import OVERRIDABLE, Blocker, in_words
-from .checklist import Gate, ItemKind
-from .expected import Audience, Presence
-from .exposure import widens
-from .facts import ItemFacts, PhaseFacts, RolloutFacts
+from . import approvals, progress
+from .blockers import OVERRIDABLE, Blocker
+from .expected import Presence
+from .facts import PhaseFacts, RolloutFacts
 from .machine import (
     LIVE,
     PHASE_VERBS,
     ROLE_WORDS,
     ROLLOUT_VERBS,
-    SETTLED,
     PhaseState,
     Role,
     RolloutState,
     Verb,
     state_in_words,
 )
-from .moments import day_and_clock
 from .people import ANYBODY, Person
-from .ramp import soak_left
-from .words import Phrase, any_of, joined, say, sentence
+from .words import Phrase, any_of, say
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,57 +128,6 @@ def may(verb: str, facts: RolloutFacts, phase: PhaseFacts, person: Person) -> bo
     return person.has(PHASE_VERBS[verb].role)
 
 
-def next_step_blockers(facts: RolloutFacts, phase: PhaseFacts, to: int | None = None) -> list[Blocker]:
-    """What stands between a live percentage and its next step: reading, soak, change lock, approvals, capacity."""
-    found = _reading_blockers(facts, phase)
-    opening = phase.opening
-    wanted = facts.target(phase, to)
-    if opening.ramp is None or opening.step is None or opening.ramp.after(opening.step) is None:
-        return [*found, Blocker("last_step", say("There is no further step: complete the phase."), phase.where)]
-    if wanted is None or wanted.percentage is None:
-        return [*found, _no_such_step(phase, to)]
-    soak = opening.ramp.at(opening.step).soak
-    found += _soak_blockers(facts, phase, soak, say("{n} %", n=opening.step))
-    found += _lock_blockers(facts) + _approval_blockers(facts, phase, to)
-    return found + capacity.blockers(facts.capacity, wanted.after.least_reach, say("{n} %", n=wanted.percentage))
-
-
-def _no_such_step(phase: PhaseFacts, to: int | None) -> Blocker:
-    ramp = phase.opening.ramp
-    if ramp is None:
-        return Blocker(
-            "no_such_step", say("{phase} has no steps: leave the percentage out.", phase=phase.title), phase.where
-        )
-    left = [say("{n} %", n=step.percentage) for step in ramp.steps if step.percentage > (phase.opening.step or 0)]
-    return Blocker(
-        "no_such_step",
-        say(
-            "{to} % is no later step of {phase}. There are: {left}.", to=to, phase=phase.title, left=joined(left, ", ")
-        ),
-        phase.where,
-    )
-
-
-def _approval_blockers(facts: RolloutFacts, phase: PhaseFacts, to: int | None) -> list[Blocker]:
-    wanted, policy = facts.target(phase, to), facts.policy(phase, to)
-    return approvals.blockers_of_use(phase.request, wanted, policy, facts.now, phase.title, phase.where)
-
-
-def _lock_blockers(facts: RolloutFacts) -> list[Blocker]:
-    """Under a change lock no flag may reach more people (DESIGN section 3; FACTS 5c and 5d)."""
-    found = [
-        Blocker(
-            "change_lock",
-            say("Change lock: {lock}, until {until} UTC.", lock=lock.title, until=day_and_clock(lock.until))
-            if lock.until
-            else say("Change lock: {lock}.", lock=lock.title),
-            lock.where,
-        )
-        for lock in facts.locks
-    ]
-    return found + [Blocker("locks_unknown", words, "/locks/") for words in facts.locks_unread]
-
-
 def _request(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
     found = [
         Blocker("another_request", _standing_already(other), other.where)
@@ -194,7 +137,7 @@ def _request(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish)
     if facts.target(phase, wish.to) is None:
         is_last = phase.state == PhaseState.ACTIVE and wish.to is None
         last = Blocker("last_step", say("There is no further step to ask for: complete the phase."), phase.where)
-        found.append(last if is_last else _no_such_step(phase, wish.to))
+        found.append(last if is_last else progress.no_such_step(phase, wish.to))
     elif facts.policy(phase, wish.to) is None:
         found.append(
             Blocker(
@@ -232,108 +175,16 @@ def _withdraw(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish
     return []
 
 
-def _of_item(item: ItemFacts) -> str:
-    """«The release is announced: not confirmed yet.» «Are there bugs? Not decided yet.»"""
-    if item.title.endswith("?"):
-        return say("{item} {fact}.", item=item.title, fact=sentence(item.verdict.words))
-    return say("{item}: {fact}.", item=item.title, fact=item.verdict.words)
-
-
 def _start(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
-    found = _approval_blockers(facts, phase, wish.to)
-    found += [
-        Blocker("item_open", _of_item(item), item.where)
-        for item in facts.open_items(phase, Gate.START)
-        if item.kind not in (ItemKind.CAPACITY, ItemKind.FLAG)  # these two have blockers of their own, below
-    ]
-    found += [
-        Blocker(
-            "earlier_phase_open",
-            say("{earlier} is {state}: it comes first.", earlier=earlier.title, state=state_in_words(earlier.state)),
-            earlier.where,
-        )
-        for earlier in facts.before(phase)
-        if earlier.state not in SETTLED
-    ]
-    found += _lock_blockers(facts)
-    if facts.reading.presence in (Presence.UNKNOWN, Presence.UNREAD):
-        found.append(
-            Blocker(
-                "flag_missing",
-                say("The flag {flag} is {presence}.", flag=facts.flag, presence=facts.reading.presence.words),
-                "#exposure",
-            )
-        )
-    if facts.is_stale:
-        found.append(_stale(facts))
-    if facts.reading.exposure is not None and widens(facts.expected, facts.reading.exposure):
-        kind = facts.drift
-        found.append(
-            Blocker(
-                "flag_ahead",
-                say(
-                    "GitLab is at {reading}, the plan at {expected}. {kind}.",
-                    reading=facts.reading.words,
-                    expected=facts.expected.words,
-                    kind=kind.words,
-                ),
-                "#exposure",
-            )
-        )
-    found += [
-        Blocker("flag_shared", say("{title} is live on the same flag.", title=title), "#exposure")
-        for title in facts.others_live
-    ]
-    if phase.unresolved:
-        names = ", ".join(phase.unresolved)
-        found.append(
-            Blocker("actors_unresolved", say("GitLab has not told who these are: {names}.", names=names), phase.where)
-        )
-    wanted = facts.target(phase, wish.to)
-    if wanted is None:
-        return [*found, _no_such_step(phase, wish.to)]
-    reach = phase.opening.at(wanted.percentage).least_reach
-    return found + capacity.blockers(facts.capacity, reach, phase.title)
+    return progress.blockers_of_start(facts, phase, wish.to)
 
 
 def _advance(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
-    return next_step_blockers(facts, phase, wish.to)
+    return progress.blockers_of_step(facts, phase, wish.to)
 
 
 def _complete(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
-    found = [Blocker("item_open", _of_item(item), item.where) for item in facts.open_items(phase, Gate.COMPLETE)]
-    opening = phase.opening
-    if opening.audience is Audience.PERCENTAGE and (opening.step or 0) < 100:
-        found.append(Blocker("not_whole", say("It stands at {step} %, not at 100 %.", step=opening.step), phase.where))
-    found += _reading_blockers(facts, phase)
-    return found + _soak_blockers(facts, phase, phase.final_soak, phase.title)
-
-
-def _reading_blockers(facts: RolloutFacts, phase: PhaseFacts) -> list[Blocker]:
-    found = [_stale(facts)] if facts.is_stale else []
-    if not facts.is_confirmed:
-        found.append(
-            Blocker(
-                "not_confirmed",
-                say(
-                    "GitLab is at {reading}, the plan at {expected}.",
-                    reading=facts.reading.words,
-                    expected=facts.expected.words,
-                ),
-                "#exposure",
-            )
-        )
-    return found
-
-
-def _soak_blockers(facts: RolloutFacts, phase: PhaseFacts, soak: timedelta, what: str) -> list[Blocker]:
-    left = soak_left(phase.confirmed_at, soak, facts.now)
-    if left is None:
-        words = say("{what} must stand {length} from when GitLab is read at it.", what=what, length=in_words(soak))
-        return [Blocker("soak", words, phase.where)] if soak else []
-    if left:
-        return [Blocker("soak", say("{what} must stand {length} more.", what=what, length=in_words(left)), phase.where)]
-    return []
+    return progress.blockers_of_completion(facts, phase)
 
 
 def _skip(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
@@ -358,17 +209,6 @@ GUARDS: dict[str, Guard] = {
 }
 #: Who may do these is said by the approval policy of the request.
 BY_POLICY = frozenset({"approve", "reject"})
-
-
-def _stale(facts: RolloutFacts) -> Blocker:
-    if facts.reading.read_at is None:
-        return Blocker("reading_stale", say("GitLab has not been read for this flag yet."), "/sync/")
-    age = in_words(facts.now - facts.reading.read_at)
-    return Blocker(
-        "reading_stale",
-        say("The newest reading is {age} old; {length} is the limit.", age=age, length=in_words(facts.freshness)),
-        "/sync/",
-    )
 
 
 def _wrong_state(rule: Verb, what: str, state: str) -> Blocker:

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag
 from . import names
 from .moments import parse_moment
 from .schema import Written, checked, filled, text, words
-from .template import Actors, Addresses, Duration, Groups, Method, People, Slug, Steps
+from .template_schema import Actors, Addresses, Duration, Groups, Method, People, Slug, Steps
 
 #: What a database holds in one integer.
 MOST_REQUESTS = 2_000_000_000

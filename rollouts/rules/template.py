@@ -9,23 +9,23 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from itertools import pairwise
-from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
-
-from . import names
-from .approvals import LIVES, USUAL, PhasePolicy, Policy, StepRule, default_for
+from .approvals import USUAL, PhasePolicy, Policy, StepRule, default_for
 from .checklist import ABOUT_AN_ISSUE, Gate, ItemKind
 from .document import Document, DocumentRefused, Fault, read
-from .durations import parse_duration
 from .machine import Role
 from .ramp import SAFE_FINAL_SOAK, SAFE_SOAK, SAFE_STEPS
-from .schema import Written, checked, filled, fit, nearest, text, words
+from .schema import fit, nearest
+from .template_schema import (
+    ApprovalsWritten,
+    AudienceKind,
+    ItemWritten,
+    JumpWritten,
+    Method,
+    PhaseWritten,
+    TemplateWritten,
+)
 from .words import say
-
-AudienceKind = Literal["actors", "groups", "everyone"]
-Method = Literal["percentage", "all_at_once"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,141 +111,6 @@ class Template:
     def items_of(self, phase: str | None) -> tuple[TemplateItem, ...]:
         """The items of a phase, or of the rollout (None)."""
         return tuple(item for item in self.items if item.phase == phase)
-
-
-def rising_steps(steps: list[int]) -> list[int]:
-    """Percentages of a ramp: 1 to 100, rising, the last one 100. Raises ``ValueError`` with the cure."""
-    if not steps:
-        raise ValueError(say("steps are empty. Write at least one, the last one 100, as in [1, 10, 25, 50, 75, 100]."))
-    if len(steps) > 50:
-        raise ValueError(say("steps may be 50 at most, here are {n}. Take fewer, larger steps.", n=len(steps)))
-    for step in steps:
-        if not 1 <= step <= 100:
-            raise ValueError(
-                say("steps are whole percentages from 1 to 100: {step} is not. Take it out, or correct it.", step=step)
-            )
-    for one, two in pairwise(steps):
-        if two == one:
-            raise ValueError(say("steps must rise: {two} is there twice. Take one of them out.", two=two))
-        if two < one:
-            raise ValueError(
-                say(
-                    "steps must rise: {two} comes after {one}. Put them in order, or start a second ramp.",
-                    two=two,
-                    one=one,
-                )
-            )
-    if steps[-1] != 100:
-        raise ValueError(say("steps must end at 100: the last one is {value}. Add 100.", value=steps[-1]))
-    return steps
-
-
-def _duration(value: Any) -> timedelta:
-    try:
-        return parse_duration(value)
-    except ValueError as wrong:
-        raise words(wrong.args[0]) from None
-
-
-def _no_twins(entries: list[str]) -> list[str]:
-    for position, entry in enumerate(entries):
-        if entry in entries[:position]:
-            raise ValueError(say("«{entry}» is in the list twice. Keep one.", entry=entry))
-    return entries
-
-
-def _some_time(span: timedelta) -> timedelta:
-    if span < timedelta(hours=1):
-        raise ValueError(say("a request must live for an hour at least. Write a longer time, such as 7d."))
-    return span
-
-
-Slug = Annotated[str, checked(names.slug)]
-Title = Annotated[str, text(200)]
-Prose = Annotated[str, text(5000)]
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-Steps = Annotated[list[int], checked(rising_steps)]
-Actors = Annotated[list[Annotated[str, checked(names.actor)]], Field(max_length=500), checked(_no_twins)]
-Groups = Annotated[list[Annotated[str, checked(names.feature_group)]], Field(max_length=100), checked(_no_twins)]
-People = Annotated[list[Annotated[str, checked(names.person)]], Field(max_length=100), checked(_no_twins)]
-#: Nobody is asked for more approvals than ten; none at all would be a rule that nobody keeps.
-Count = Annotated[int, Field(ge=1, le=10)]
-Addresses = Annotated[dict[str, Annotated[str, checked(names.web_address)]], filled]
-
-
-class StepRuleWritten(Written):
-    at_least: Annotated[int, Field(ge=1, le=100)]
-    needed: Count
-
-
-class JumpWritten(Written):
-    points: Annotated[int, Field(ge=1, le=100)]
-    needed: Count = 2
-
-
-class ApprovalsWritten(Written):
-    """Who must agree to a phase; what is left out is as in ``approvals.default_for`` its audience."""
-
-    needed: Count | None = None
-    roles: Annotated[list[Literal["manager", "approver", "admin"]], checked(_no_twins)] = ["approver"]
-    groups: Annotated[list[Annotated[str, text(150)]], Field(max_length=20), checked(_no_twins)] = []
-    requester_may: bool = False
-    author_may: bool = False
-    lives: Annotated[Duration, checked(_some_time)] = LIVES
-    steps: Annotated[list[StepRuleWritten], Field(max_length=50)] | None = None
-    jump: JumpWritten | None = None
-
-
-class PhaseWritten(Written):
-    """A phase of a template as written."""
-
-    name: Slug
-    title: Title
-    audience: AudienceKind
-    optional: bool = False
-    recommended: Prose = ""
-    actors: Actors = []
-    groups: Groups = []
-    method: Method = "percentage"
-    steps: Steps = list(SAFE_STEPS)
-    soak: Duration = SAFE_SOAK
-    final_soak: Duration = SAFE_FINAL_SOAK
-    approvals: ApprovalsWritten = ApprovalsWritten()
-
-
-class ItemWritten(Written):
-    """An item of a template as written."""
-
-    key: Slug
-    title: Title
-    kind: Literal["issue", "issue_closed", "tasks_done", "flag", "capacity", "manual", "decision", "announcement"]
-    gate: Literal["start", "complete"] = "start"
-    help: Prose = ""
-    role: Slug | None = None
-    phase: str | None = None
-    required: bool = True
-    guide: Title = ""
-
-
-class IssueWritten(Written):
-    """The pattern of an issue as written."""
-
-    title: Title
-    description: Annotated[str, text(50_000)] = ""
-    labels: Annotated[list[Title], Field(max_length=50)] = []
-    confidential: bool = False
-    project: Annotated[str, checked(names.project_path)] | None = None
-
-
-class TemplateWritten(Written):
-    """A template document."""
-
-    template: Slug
-    title: Title
-    description: Prose = ""
-    phases: Annotated[list[PhaseWritten], Field(min_length=1, max_length=20)]
-    items: Annotated[list[ItemWritten], Field(max_length=200)] = []
-    issues: Annotated[dict[str, IssueWritten], filled] = {}
 
 
 def parse_template(text: str | bytes, *, source: str = "template.yaml") -> Template:
