@@ -130,7 +130,6 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "django_filters",
     "django_htmx",
-    "ninja",
     "csp",
     "axes",
 ]

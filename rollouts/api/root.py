@@ -12,7 +12,7 @@ from django.urls import URLPattern
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError
 
-from . import approvals, flags, history, problems, rollouts, schemas, sync
+from . import approvals, flags, history, problems, reference, rollouts, schemas, sync
 from .auth import AUTH, actor
 from .contract import LIST
 
@@ -93,7 +93,8 @@ def docs(request: HttpRequest) -> HttpResponse:
         if "text/html" in request.headers.get("Accept", ""):
             return redirect_to_login(request.path)
         raise AuthenticationError
-    return render(request, "portal/api.html", {"api": api})
+    base = request.build_absolute_uri("/").rstrip("/")
+    return render(request, "portal/api.html", {"rooms": reference.rooms(api.get_openapi_schema(), base)})
 
 
 urls = (api.own_urls(), "ninja", api.urls_namespace)

@@ -36,7 +36,7 @@ URGENCY = {kind: rank for rank, kind in enumerate(Health)}
 LATELY = 300
 BATCH = 100
 #: Counted up when what ``content`` holds changes: lines of another layout are worked out anew after an upgrade.
-LAYOUT = 1
+LAYOUT = 2
 OVER = (RolloutState.CLOSED, RolloutState.ABANDONED)
 
 

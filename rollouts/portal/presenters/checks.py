@@ -80,11 +80,16 @@ def _facts_that_stand(
             capacity,
         ]
     where_planned = _("GitLab stands where the plan says: %(words)s") % {"words": spoken(read.words)}
-    stands = [fresh, (("not_confirmed",), Check(True, where_planned, "", _("since"), read.since))]
+    stands: list[tuple[tuple[str, ...], Check]] = [
+        fresh,
+        (("not_confirmed",), Check(True, where_planned, "", _("since"), read.since)),
+    ]
     if verb == "complete":
-        stood = _("It stood for %(span)s") % {"span": spoken(in_words(phase.final_soak))}
         stands.append((("item_open",), Check(True, _("All items that gate it are satisfied"))))
-        return [*stands, (("soak", "not_whole"), Check(True, stood, "", _("confirmed"), phase.confirmed_at))]
+        if phase.confirmed_at and phase.final_soak:
+            stood = _("It stood for %(span)s") % {"span": spoken(in_words(phase.final_soak))}
+            stands.append((("soak", "not_whole"), Check(True, stood, "", _("confirmed"), phase.confirmed_at)))
+        return stands
     step = phase.opening.ramp.at(phase.opening.step) if phase.opening.ramp and phase.opening.step else None
     soak = _("Soak of %(span)s is over") % {"span": spoken(in_words(step.soak))} if step else _("Soak is over")
     return [*stands, (("soak",), Check(True, soak, "", _("confirmed"), phase.confirmed_at)), free, *approved, capacity]

@@ -8,7 +8,7 @@ from typing import Any
 
 from django import template
 from django.utils.formats import date_format
-from django.utils.html import format_html
+from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime
 from django.utils.translation import get_language, gettext
@@ -142,6 +142,13 @@ def spoken(words: str) -> str:
 @register.filter
 def spaced(name: str) -> str:
     return name.replace("_", " ")
+
+
+@register.filter
+def coded(words: str) -> SafeString:
+    """What stands between backticks is code."""
+    parts = conditional_escape(words).split("`")
+    return mark_safe("".join(f"<code>{part}</code>" if n % 2 else part for n, part in enumerate(parts)))  # noqa: S308
 
 
 @register.filter
