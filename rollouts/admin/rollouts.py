@@ -99,9 +99,9 @@ class RolloutAdmin(RolloutTransitions):
     date_hierarchy = "created_at"
     inlines = (IssuesInline,)
     change_form_template = "admin/rollout.html"
-    by_plan = ("slug", "ai_model", "baseline", "flag", "template", "criteria", "timeline")
+    by_plan = ("slug", "ai_model", "baseline", "flag", "template", "criteria", "guard_metrics", "timeline")
     by_the_portal = (
-        "state", "version", "drift", "drift_since", "created_at", "created_by",
+        "state", "version", "drift", "drift_since", "measured", "created_at", "created_by",
         "completed_at", "abandoned_at", "closed_at",
     )  # fmt: skip
     readonly_fields = (*by_plan, *by_the_portal)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .schemas import PlanWritten, ProblemTold, TransitionAsked
+from .schemas import MeasuredAsked, PlanWritten, ProblemTold, TransitionAsked
 
 LIST: dict[Any, Any] = dict.fromkeys((400, 401, 405, 406, 422, 500), ProblemTold)
 LOOK: dict[Any, Any] = {**LIST, 404: ProblemTold}
@@ -24,5 +24,11 @@ TRANSITION_BODY = {
     "requestBody": {
         "required": False,
         "content": {"application/json": {"schema": TransitionAsked.model_json_schema()}},
+    }
+}
+MEASURED_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": MeasuredAsked.model_json_schema()}},
     }
 }

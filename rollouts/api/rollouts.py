@@ -15,12 +15,13 @@ from ..rules.blockers import Blocker
 from ..rules.document import DocumentRefused
 from ..rules.facts import PhaseFacts, RolloutFacts
 from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS, PhaseState, Role
+from ..rules.metrics import Metric
 from ..services import facts as facts_of
-from ..services import locks, plans, rehearsal, transitions
+from ..services import locks, metrics, plans, rehearsal, transitions
 from ..services.refusals import Refused
 from . import bodies, pages, schemas
 from .auth import actor
-from .contract import LIST, LOOK, PLAN_BODY, TRANSITION, TRANSITION_BODY, WRITE
+from .contract import LIST, LOOK, MEASURED_BODY, PLAN_BODY, TRANSITION, TRANSITION_BODY, WRITE
 from .problems import Problem, error, refusals_about
 
 router = Router(tags=["rollouts"])
@@ -130,6 +131,25 @@ def transition(request: HttpRequest, slug: str, phase: str, verb: str, run: Quer
     return _told_now(slug, by)
 
 
+@router.post(
+    "/rollouts/{slug}/metrics/{name}",
+    response={200: schemas.RolloutTold, **TRANSITION},
+    summary="Tell the newest value of a guard metric",
+    openapi_extra=MEASURED_BODY,
+    exclude_unset=True,
+)
+def measure(request: HttpRequest, slug: str, name: str) -> dict[str, Any]:
+    """For monitors: while a value is beyond what the plan allows, no step of the ramp begins by itself. Answers the
+    rollout as it is then. Takes the role manager."""
+    by, found = actor(request), _whole(slug)
+    asked = bodies.as_json(request, schemas.MeasuredAsked)
+    if name not in found.guard_metrics:
+        raise Http404(f"The plan bounds no {name[:60]}. There are: {', '.join(found.guard_metrics) or 'none'}.")
+    with refusals_about(found):
+        metrics.measure(found, name, asked.value, by=by, evidence=asked.evidence)
+    return _told_now(slug, by)
+
+
 def told(rollout: Rollout, facts: RolloutFacts, by: Actor) -> dict[str, Any]:
     """A rollout as the API tells it to this caller (``schemas.RolloutTold``): no queries on one loaded whole."""
     in_the_way = transitions.blockers_for(facts, by)
@@ -151,7 +171,21 @@ def told(rollout: Rollout, facts: RolloutFacts, by: Actor) -> dict[str, Any]:
         "model": rollout.ai_model.slug,
         "baseline": rollout.baseline.slug if rollout.baseline else None,
         "phases": [_phase_told(phase, rows[phase.name], rollout, facts, in_the_way) for phase in facts.phases],
+        "guard_metrics": [_metric_told(metric) for metric in facts.metrics],
         "url": rollout.get_absolute_url(),
+    }
+
+
+def _metric_told(metric: Metric) -> dict[str, Any]:
+    return {
+        "name": metric.bound.name,
+        "unit": metric.bound.unit,
+        "at_most": metric.bound.at_most,
+        "at_least": metric.bound.at_least,
+        "value": metric.value,
+        "measured_at": metric.measured_at,
+        "measured_by": metric.measured_by,
+        "beyond": metric.is_beyond,
     }
 
 

@@ -95,6 +95,13 @@ class Written(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid")
 
 
+class MeasuredAsked(Written):
+    """The newest value of a guard metric, and where it was read: a link or a note."""
+
+    value: Annotated[int | float, Field(ge=-(10**15), le=10**15)]
+    evidence: Annotated[str, Field(max_length=500), AfterValidator(_writable)] = ""
+
+
 class TransitionAsked(Written):
     """All optional. ``seen`` is the phase's version that you looked at, ``looked_at`` the digest of the request that
     you decide about: if somebody was faster, you are told. ``to`` names a later step than the next by its percentage.
@@ -159,6 +166,17 @@ class PhaseTold(Schema):
     steps: list[int]
 
 
+class MetricTold(Schema):
+    name: str
+    unit: str
+    at_most: int | float | None
+    at_least: int | float | None
+    value: int | float | None = Field(description="null where it was not measured yet.")
+    measured_at: Moment | None
+    measured_by: str
+    beyond: bool = Field(description="Worse than the plan allows: no step begins by itself.")
+
+
 class RolloutTold(Schema):
     slug: str
     title: str
@@ -168,6 +186,7 @@ class RolloutTold(Schema):
     model: str = Field(description="Slug of the AI model.")
     baseline: str | None = Field(description="Slug of the AI model that it replaces.")
     phases: list[PhaseTold]
+    guard_metrics: list[MetricTold] = Field(description="Figures that the plan bounds, each as last measured.")
     url: str
 
 

@@ -49,7 +49,8 @@ class Actor:
 
     @property
     def person(self) -> Person:
-        return Person(self.name, self.name, self.roles, self.groups)
+        is_the_ramp = (self.kind, self.name) == (Kind.JOB, "ramp")
+        return Person(self.name, self.name, self.roles, self.groups, is_the_ramp)
 
     @property
     def sees_confidential(self) -> bool:

@@ -109,6 +109,12 @@ class Rollout(GuardedModel):
     criteria = models.JSONField(
         default=dict, blank=True, help_text=_("When to continue, pause, roll back (the plan's words).")
     )
+    guard_metrics = models.JSONField(
+        default=dict, blank=True, help_text=_("Figures that the plan bounds: beyond them no step begins by itself.")
+    )
+    measured = models.JSONField(
+        default=dict, blank=True, editable=False, help_text=_("The newest value of each guard metric.")
+    )
     timeline = models.JSONField(default=dict, blank=True, help_text=_("Planned dates per audience."))
     mitigation = models.TextField(blank=True, help_text=_("What to do when it goes wrong."))
     drift = models.CharField(max_length=20, choices=DRIFTS, default=Drift.NONE.value, editable=False)

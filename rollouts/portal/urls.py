@@ -40,6 +40,7 @@ urlpatterns = [
     path("rollouts/<str:slug>/items/<int:pk>/", rollout.confirm_item, name="confirm_item"),
     path("rollouts/<str:slug>/phases/<str:phase>/<str:verb>/", rollout.transition, name="transition"),
     path("rollouts/<str:slug>/overrides/<int:pk>/", rollout.review_override, name="review_override"),
+    path("rollouts/<str:slug>/metrics/<str:name>/", rollout.measure, name="measure"),
     path("rollouts/<str:slug>/do/<str:verb>/", rollout.rollout_verb, name="rollout_verb"),
     path("models/", models.models, name="models"),
     path("models/<slug:slug>/", models.model, name="model"),

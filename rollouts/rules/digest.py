@@ -27,6 +27,7 @@ PARTS: dict[str, Phrase] = {
     "issues": say("Issues"),
     "plan": say("Plan"),
     "checklist": say("Checklist"),
+    "guard metrics": say("Guard metrics"),
     "everyone": say("everyone"),
     "percentage of actors": say("percentage of actors"),
     "groups": say("groups"),

@@ -11,6 +11,7 @@ from .checklist import Gate, ItemKind, Verdict
 from .expected import Drift, FlagReading, Opening, Presence, drift, expected_exposure
 from .exposure import Exposure
 from .machine import SETTLED, PhaseState, RolloutState
+from .metrics import Metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ class RolloutFacts:
     locks: tuple[LockFacts, ...] = ()
     locks_unread: tuple[str, ...] = ()
     lifetime_ends: date | None = None
+    metrics: tuple[Metric, ...] = ()
 
     @property
     def is_overdue(self) -> bool:

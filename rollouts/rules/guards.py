@@ -180,7 +180,8 @@ def _start(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -
 
 
 def _advance(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
-    return progress.blockers_of_step(facts, phase, wish.to)
+    found = progress.blockers_of_step(facts, phase, wish.to)
+    return found + progress.blockers_by_metrics(facts, phase, found) if person.is_the_ramp else found
 
 
 def _complete(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:

@@ -8,6 +8,7 @@ from typing import Any
 from . import names
 from .document import Document, DocumentRefused, Fault, Path, read
 from .expected import Audience
+from .metrics import Bound
 from .plan_document import Criteria, FlagPlan, ModelPlan, PhasePlan, PlanDocument, StepPlan, dump_plan
 from .plan_schema import FlagWritten, ModelWritten, PhasePlanWritten, PlanWritten, StepWritten
 from .schema import fit, nearest
@@ -175,6 +176,9 @@ def _plan(written: PlanWritten, template: Template) -> PlanDocument:
         issues=written.issues,
         phases=tuple(_phase(written.phases.get(phase.name), phase, written) for phase in template.phases),
         criteria=Criteria(**{key: tuple(sentences) for key, sentences in written.criteria}),
+        guard_metrics=tuple(
+            Bound(name, said.unit, said.at_most, said.at_least) for name, said in written.guard_metrics.items()
+        ),
         timeline=written.timeline,
         mitigation=written.mitigation,
     )

@@ -11,6 +11,7 @@ import yaml
 
 from . import durations
 from .expected import Audience
+from .metrics import Bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ class PlanDocument:
     owners: tuple[str, ...] = ()
     issues: Mapping[str, str] = field(default_factory=dict, hash=False)
     criteria: Criteria = Criteria()
+    guard_metrics: tuple[Bound, ...] = ()
     timeline: Mapping[str, str] = field(default_factory=dict, hash=False)
     mitigation: str = ""
 
@@ -119,6 +121,7 @@ class PlanDocument:
                 "issues": dict(self.issues),
                 "phases": {phase.name: _phase(phase) for phase in self.phases},
                 "criteria": self.criteria.as_dict(),
+                "guard_metrics": {bound.name: bound.as_dict() for bound in self.guard_metrics},
                 "timeline": dict(self.timeline),
                 "mitigation": self.mitigation,
             }

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from . import names
 from .moments import parse_moment
 from .schema import Written, checked, filled, text, words
 from .template_schema import Actors, Addresses, Duration, Groups, Method, People, Slug, Steps
+from .words import say
 
 #: What a database holds in one integer.
 MOST_REQUESTS = 2_000_000_000
+MOST_FIGURE = 10**15
 ModelSlug = Annotated[str, checked(names.model_slug)]
 Requests = Annotated[int, Field(ge=0, le=MOST_REQUESTS)]
 
@@ -33,7 +35,15 @@ def _moment(value: Any) -> datetime:
         raise words(wrong.args[0]) from None
 
 
+def _figure(value: Any) -> int | float:
+    """A number that a metric may have; no larger than what JSON carries to the digit."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > MOST_FIGURE:
+        raise words(say("write a number such as 1200 or 13.9, without quotes and unit."))
+    return value
+
+
 Moment = Annotated[datetime, BeforeValidator(_moment)]
+Figure = Annotated[int | float, BeforeValidator(_figure)]
 Sentences = Annotated[list[Annotated[str, text(2000)]], BeforeValidator(_as_list), Field(max_length=50)]
 
 
@@ -86,6 +96,21 @@ class CriteriaWritten(Written):
     roll_back: Sentences = []
 
 
+class GuardMetricWritten(Written):
+    unit: Annotated[str, text(20)] = ""
+    at_most: Figure | None = None
+    at_least: Figure | None = None
+
+    @model_validator(mode="after")
+    def _bounds_something(self) -> Self:
+        if self.at_most is None and self.at_least is None:
+            raise words(say("say what is allowed: `at_most: 1200`, `at_least: 14`, or both."))
+        if self.at_most is not None and self.at_least is not None and self.at_least > self.at_most:
+            said = say("at_least {least} is more than at_most {most}.", least=self.at_least, most=self.at_most)
+            raise words(said)
+        return self
+
+
 Model = Annotated[
     Annotated[ModelSlug, Tag("slug")] | Annotated[ModelWritten, Tag("full")], Discriminator(_full_or_slug)
 ]
@@ -103,5 +128,6 @@ class PlanWritten(Written):
     issues: Addresses = {}
     phases: Annotated[dict[str, PhasePlanWritten], filled] = {}
     criteria: CriteriaWritten = CriteriaWritten()
+    guard_metrics: Annotated[dict[Slug, GuardMetricWritten], filled, Field(max_length=20)] = {}
     timeline: Annotated[dict[str, Annotated[str, text(500)]], filled] = {}
     mitigation: Annotated[str, text(10_000)] = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from . import approvals, capacity
+from . import approvals, capacity, metrics
 from .blockers import Blocker, in_words
 from .checklist import Gate, ItemKind
 from .expected import Audience, Presence
@@ -29,6 +29,13 @@ def blockers_of_step(facts: RolloutFacts, phase: PhaseFacts, to: int | None) -> 
     found += _soak_blockers(facts, phase, soak, say("{n} %", n=opening.step))
     found += _lock_blockers(facts) + _approval_blockers(facts, phase, to)
     return found + capacity.blockers(facts.capacity, wanted.after.least_reach, say("{n} %", n=wanted.percentage))
+
+
+def blockers_by_metrics(facts: RolloutFacts, phase: PhaseFacts, found: list[Blocker]) -> list[Blocker]:
+    """What a ramp that runs itself does not pass besides. Who measures has as long as the soak for it."""
+    stands = not {blocker.code for blocker in found} & {"soak", "not_confirmed"}
+    missing = metrics.unmeasured(facts.metrics, phase.confirmed_at) if stands else []
+    return metrics.beyond(facts.metrics) + missing
 
 
 def blockers_of_start(facts: RolloutFacts, phase: PhaseFacts, to: int | None) -> list[Blocker]:

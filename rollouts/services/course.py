@@ -35,7 +35,7 @@ AHEAD = timedelta(days=400)
 TOLD = (
     Q(verb__startswith="phase.") | Q(verb__startswith="drift.") | Q(verb__startswith="approval.")
     | Q(verb__startswith="override.") | Q(verb__startswith="ramp.") | Q(verb__startswith="rollout.")
-    | Q(verb__in=("plan.apply", "reading.enter"))
+    | Q(verb__in=("plan.apply", "reading.enter", "metric.measure"))
 )  # fmt: skip
 
 

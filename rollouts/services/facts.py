@@ -18,6 +18,7 @@ from ..rules.expected import Audience, Opening
 from ..rules.exposure import NOBODY, plain_number
 from ..rules.facts import ItemFacts, PhaseFacts, RolloutFacts
 from ..rules.machine import LIVE, SETTLED, Role, RolloutState
+from ..rules.metrics import Metric
 from ..rules.ramp import Ramp, Step
 from .locks import Locks, standing
 
@@ -79,6 +80,7 @@ def for_rollout(rollout: Rollout, now: datetime, locks: Locks | None = None) -> 
         now=now,
         owners=tuple(rollout.owners),
         lifetime_ends=_lifetime_ends(rollout),
+        metrics=Metric.all_from(rollout.guard_metrics, rollout.measured),
         locks=holding,
         locks_unread=unread,
         others_live=tuple(
@@ -150,6 +152,7 @@ def content_of(
             items[title] = _stands(item, stored[phase.pk if item.phase else None, item.key])
     names = actor_names(rollout)
     after = wanted.after if wanted else NOBODY
+    guarded = {metric.bound.title: str(metric.bound.words) for metric in facts.metrics}
     return {
         "what": wanted.words(phase.title) if wanted else "a step that the ramp no longer has",
         "attempt": phase.attempt,
@@ -171,6 +174,7 @@ def content_of(
         "plan": {each.title: _planned(each) for each in newest_attempts(rollout)},
         "checklist": items,
         "approvals": policy.as_json(),
+        **({"guard metrics": guarded} if guarded else {}),
     }
 
 

@@ -21,6 +21,7 @@ from ..rules.document import DocumentRefused
 from ..rules.expected import Audience
 from ..rules.issue_url import IssueRef, parse_issue_url
 from ..rules.machine import PhaseState, Role, RolloutState, state_in_words
+from ..rules.metrics import Bound
 from ..rules.plan import parse_plan
 from ..rules.plan_document import Criteria, FlagPlan, ModelPlan, PhasePlan, PlanDocument, StepPlan, dump_plan
 from ..rules.words import say
@@ -118,6 +119,7 @@ def document_of(rollout: Rollout) -> PlanDocument:
             for phase in facts_of.newest_attempts(rollout)
         ),
         criteria=Criteria.from_dict(rollout.criteria),
+        guard_metrics=Bound.all_from(rollout.guard_metrics),
         timeline=rollout.timeline,
         mitigation=rollout.mitigation,
     )
@@ -185,6 +187,7 @@ def _apply(
         "owners": list(plan.owners),
         "peak_requests_per_minute": plan.peak_requests_per_minute,
         "criteria": plan.criteria.as_dict(),
+        "guard_metrics": {bound.name: bound.as_dict() for bound in plan.guard_metrics},
         "timeline": dict(plan.timeline),
         "mitigation": plan.mitigation,
     }

@@ -7,6 +7,7 @@ lock, and after it the next one has its own soak before it. Nothing is scheduled
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -98,14 +99,19 @@ def _look(rollout_id: int, name: str, found: Advanced) -> None:
 
 
 def _say(phase: Phase, words: str) -> None:
-    """Keep what holds the step, with one event when that begins and when it ends."""
-    if bool(phase.held_by) == bool(words):  # the words may tell an age: that alone is no event
+    """Keep what holds the step, with one event when that begins, becomes something else, and ends."""
+    if _without_figures(phase.held_by) == _without_figures(words):
         return
     with deed("ramp.held" if words else "ramp.freed", by=JOB, reason=words) as doing:
         doing.rollout = Rollout.objects.lock(phase.rollout_id)
         row = Phase.objects.get(pk=phase.pk)
-        if row.state != PhaseState.ACTIVE or bool(row.held_by) == bool(words):
+        if row.state != PhaseState.ACTIVE or _without_figures(row.held_by) == _without_figures(words):
             return
-        row.held_by, row.held_since = words, clock.now() if words else None
+        row.held_by, row.held_since = words, (row.held_since or clock.now()) if words else None
         row.save()
         doing.about = row
+
+
+def _without_figures(words: str) -> str:
+    """An age that grows, or a share that moves, is no news: what holds the step is still the same."""
+    return re.sub(r"\d[\d.,]*", "", words)

@@ -175,6 +175,15 @@ def _facts(verb: str, rollout: Rollout, facts: RolloutFacts, phase: PhaseFacts, 
                 phase.confirmed_at,
             )
         )
+    told += [
+        Fact(
+            metric.bound.title,
+            metric.words,
+            metric.measured_at is not None and not metric.is_beyond,
+            metric.measured_at,
+        )
+        for metric in (facts.metrics if verb == "advance" else ())
+    ]
     wanted = facts.target(phase, to)
     if wanted is not None:
         reach = wanted.after.least_reach

@@ -25,7 +25,7 @@ def test_a_rollout_tells_where_it_stands(world, script, name):
     world.up_to("everyone", "active")
     told = script(name).get("/rollouts/haiku").json()
     assert told.keys() == {
-        "slug", "title", "state", "health", "flag", "model", "baseline", "phases", "url"
+        "slug", "title", "state", "health", "flag", "model", "baseline", "phases", "url", "guard_metrics"
     }  # fmt: skip
     assert (told["slug"], told["title"], told["state"], told["health"]) == (
         "haiku", "Claude Haiku", "underway", "as_planned"

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from rollouts.rules.document import DocumentRefused
 from rollouts.rules.expected import Audience
+from rollouts.rules.metrics import Bound
 from rollouts.rules.plan import Criteria, FlagPlan, ModelPlan, PhasePlan, PlanDocument, StepPlan, dump_plan, parse_plan
 from rollouts.rules.template import parse_template
 from tests.rules.plans import CODE_SUGGESTIONS, EXAMPLE, TEMPLATES, faults_of
@@ -292,6 +293,12 @@ BAD = [
     ("criteria: {sucess: x}", 5, "Did you mean `success`?"),
     ("criteria: {continu: x}", 5, "Did you mean `continue`?"),
     ("criteria: {pause: [1]}", 5, "pause must be text, not the number 1"),
+    ("guard_metrics: {p95: {unit: ms}}", 5, "say what is allowed: `at_most: 1200`"),
+    ("guard_metrics: {p95: {at_most: 1, at_least: 2}}", 5, "at_least 2 is more than at_most 1"),
+    ("guard_metrics: {p95: {at_most: fast}}", 5, "at_most: write a number such as 1200"),
+    ("guard_metrics: {p95: {at_most: true}}", 5, "at_most: write a number such as 1200"),
+    ("guard_metrics: {p95: {most: 1}}", 5, "Did you mean `at_most`?"),
+    ("guard_metrics: {p/95: {at_most: 1}}", 5, "«/» is not allowed"),
     ("mitigation: [x]", 5, "mitigation must be text, not a list"),
     ("baseline: &b x", 5, "anchors and aliases"),
     ("title: again", 5, "`title` is here twice: first on line 2"),
@@ -426,6 +433,9 @@ def rising(draw):
     )
 
 
+figures = st.integers(-(10**15), 10**15) | st.decimals(-1000, 1000, places=2).map(float)
+units = st.just("") | st.sampled_from(["ms", "%", "1/s", "yes"])
+bounds = st.builds(Bound, slug, units, at_most=figures) | st.builds(Bound, slug, units, at_least=figures)
 sentences = st.lists(text | tricky.map(str.strip), max_size=3).map(tuple)
 everyone = st.one_of(
     st.builds(PhasePlan, st.just("everyone"), st.just(Audience.ALL_AT_ONCE), final_soak=spans, issues=roles),
@@ -471,6 +481,7 @@ plans = st.builds(
     owners=st.lists(slug, unique=True, max_size=3).map(tuple),
     issues=roles,
     criteria=st.builds(Criteria, success=sentences, continue_=sentences, pause=sentences, roll_back=sentences),
+    guard_metrics=st.lists(bounds, max_size=3, unique_by=lambda bound: bound.name).map(tuple),
     timeline=st.dictionaries(st.sampled_from(["team", "company", "everyone"]), text | tricky.map(str.strip)),
     mitigation=prose | st.just("") | tricky.map(str.strip),
 )

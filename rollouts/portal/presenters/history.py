@@ -87,6 +87,8 @@ def _did(event: AuditEvent) -> str:
             return say("found that the drift has ended")
         case "flag.read":
             return say("read {what}: {read}", what=what, read=after.get("read", ""))
+        case "metric.measure":
+            return say("measured {what}: {read}", what=after.get("metric"), read=after.get("read", ""))
         case "issue.read":
             if after.get("found") is False:
                 return say("no longer found {what}", what=what)

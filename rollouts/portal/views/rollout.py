@@ -12,7 +12,7 @@ from ...audit.actor import Actor
 from ...models import ChecklistItem, Override, Phase, Rollout, clock
 from ...rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from ...rules.words import later, say, spoken
-from ...services import checklist, facts, overrides, rehearsal, transitions
+from ...services import checklist, facts, metrics, overrides, rehearsal, transitions
 from ...services.refusals import Refused
 from ..presenters import buttons, rollout_page
 
@@ -122,6 +122,19 @@ def confirm_item(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         return _page(request, slug, refused, item.title)
     said = later("Taken back: {item}.") if "undo" in request.POST else later("Confirmed: {item}.")
     messages.success(request, spoken(say(said, item=item.title)))
+    return _back(slug)
+
+
+@require_POST
+def measure(request: HttpRequest, slug: str, name: str) -> HttpResponse:
+    """Tell the newest value of a guard metric."""
+    found, written = _whole(slug), request.POST.get("value", "").strip()
+    try:
+        value = metrics.read(written)
+        metrics.measure(found, name, value, by=Actor.of(request.user), evidence=request.POST.get("evidence", ""))
+    except Refused as refused:
+        return _page(request, slug, refused, say("Guard metrics"))
+    messages.success(request, gettext("The value is kept."))
     return _back(slug)
 
 

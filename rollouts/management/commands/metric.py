@@ -1,0 +1,55 @@
+"""``manage.py metric``: tell the portal the value of a guard metric, as a monitor's script does."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from rollouts.audit.source import coming_from
+from rollouts.management.actors import actor_named
+from rollouts.models import Rollout
+from rollouts.rules.metrics import Metric
+from rollouts.services import metrics
+from rollouts.services.refusals import Refused
+
+
+class Command(BaseCommand):
+    help = (
+        "Keep the newest VALUE of a guard metric that the plan of SLUG bounds. "
+        "Exit 0: kept, whether within its bounds or beyond; 1: refused; 2: wrong use."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("slug", metavar="SLUG")
+        parser.add_argument("name", metavar="NAME", help="as the plan names it below guard_metrics")
+        parser.add_argument("value", metavar="VALUE", type=float)
+        parser.add_argument("--as", dest="user", metavar="USER", help="the portal user who tells it")
+        parser.add_argument("--evidence", default="", metavar="TEXT", help="where it was read: a link or a note")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        by = actor_named(options["user"])
+        rollout = Rollout.objects.filter(slug=options["slug"]).first()
+        if rollout is None:
+            raise CommandError(f"There is no rollout {options['slug']}.", returncode=2)
+        try:
+            with coming_from("command"):
+                rollout = metrics.measure(
+                    rollout, options["name"], options["value"], by=by, evidence=options["evidence"]
+                )
+        except Refused as refused:
+            said = [blocker.message for blocker in refused.blockers]
+            if options["json"]:
+                self.stdout.write(json.dumps({"ok": False, "rollout": rollout.slug, "faults": said}))
+            else:
+                self.stderr.write("\n".join(said))
+            raise SystemExit(1) from None
+        known = Metric.all_from(rollout.guard_metrics, rollout.measured)
+        metric = next(metric for metric in known if metric.bound.name == options["name"])
+        if options["json"]:
+            told = {"ok": True, "rollout": rollout.slug, "metric": metric.bound.name, "value": metric.value}
+            self.stdout.write(json.dumps({**told, "beyond": metric.is_beyond}))
+        else:
+            self.stdout.write(f"{rollout.slug}: {metric.words}.")

@@ -1,0 +1,63 @@
+"""Values of guard metrics, as whoever measures tells them: a person on the page, a monitor by API or command."""
+
+from __future__ import annotations
+
+import math
+
+from ..audit.actor import Actor
+from ..audit.deeds import deed
+from ..models import Rollout, clock
+from ..rules.blockers import Blocker
+from ..rules.guards import OVER
+from ..rules.machine import Role, state_in_words
+from ..rules.metrics import Bound, Number
+from ..rules.words import say
+from .readings import LONGEST_EVIDENCE
+from .refusals import Refused, refuse_if
+
+#: What JSON, databases and people can all write.
+MOST = 1e15
+
+
+def measure(rollout: Rollout, name: str, value: Number, *, by: Actor, evidence: str = "") -> Rollout:
+    """Keep the newest value of a figure; history has those before. Raises ``Refused``; then nothing changed."""
+    evidence = evidence.strip()
+    with deed("metric.measure", by=by, reason=evidence) as doing:
+        Rollout.objects.lock(rollout.pk)
+        rollout = Rollout.objects.get(pk=rollout.pk)
+        refuse_if(_refusals(rollout, name, value, by, evidence))
+        whole = int(value) if float(value).is_integer() else float(value)
+        kept = {"value": whole, "at": clock.now().isoformat(), "by": by.name, "evidence": evidence}
+        rollout.measured = {**rollout.measured, name: kept}
+        rollout.save()
+        bound = Bound(name, **rollout.guard_metrics[name])
+        doing.about = doing.rollout = rollout
+        doing.notes = {"metric": bound.title, "read": bound.shown(whole)}
+    return rollout
+
+
+def read(written: str) -> Number:
+    """A number as a person writes it, with a point or a comma. Raises ``Refused``."""
+    try:
+        return float(written.replace(",", "."))
+    except ValueError:
+        said = say("«{written}» is no number. Write it as 1310 or 13.9, without the unit.", written=written[:30])
+        raise Refused([Blocker("no_number", said, "#metrics")]) from None
+
+
+def _refusals(rollout: Rollout, name: str, value: Number, by: Actor, evidence: str) -> list[Blocker]:
+    found = []
+    if not by.person.has(Role.MANAGER):
+        found.append(Blocker("role", say("Telling a value takes the role manager; {by} has not got it.", by=by.name)))
+    if name not in rollout.guard_metrics:
+        there = ", ".join(rollout.guard_metrics) or say("none")
+        said = say("The plan bounds no {name}. There are: {names}.", name=name[:60], names=there)
+        found.append(Blocker("no_such_metric", said, "#metrics"))
+    if not math.isfinite(value) or abs(value) > MOST:
+        found.append(Blocker("no_number", say("The value must be a number that one can write down.")))
+    if len(evidence) > LONGEST_EVIDENCE:
+        said = say("Evidence is limited to {most} characters: link to it.", most=LONGEST_EVIDENCE)
+        found.append(Blocker("evidence_long", said))
+    if rollout.state in OVER:
+        found.append(Blocker("rollout_over", say("The rollout is {state}.", state=state_in_words(rollout.state))))
+    return found
