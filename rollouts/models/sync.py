@@ -13,7 +13,7 @@ from .gitlab import GitLabInstance, GitLabProject
 from .phrases import PhraseField, PhraseJSONField
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    pass
 
 
 class SyncRun(models.Model):
@@ -222,8 +222,3 @@ class HookDelivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.event} {self.key[:12]}"
-
-    @property
-    def lag_since(self) -> datetime:
-        """From when the lag of a delivery that waits is counted."""
-        return self.happened_at or self.received_at

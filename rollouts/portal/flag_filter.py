@@ -7,20 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, Value, When
-from django.http import QueryDict
 
 from ..models import FeatureFlag, Rollout
 from ..models.flags import PRESENCES, FeatureFlagQuerySet
 from ..rules.expected import Presence
 from ..rules.health import release_day
 from ..rules.lifetime import ROLLED_OUT, overdue_milestones
-from . import sorting
-
-LONGEST = 200
-#: What the list may be sorted by; ``age`` is by the release that brought the flag. Usually what rolls out comes first.
-SORTS = {"rollout": "carried", "name": "name", "age": "released", "group": "group", "read": "reading__read_at"}
-USUAL = "-rollout"
-ASKED = ("q", "type", "group", "presence", "instance", "with", "age", "issue")
+from .sorting import ListFilter
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +66,11 @@ class Known:
         return ours & exists & Q(project=None, type__in=ROLLED_OUT, rollouts__isnull=True)
 
 
-@dataclass(frozen=True, slots=True)
-class FlagFilter:
-    """``asked`` is what the address asks for; ``narrows`` whether any of it leaves flags out."""
-
-    asked: dict[str, str]
-    sort: str
-
-    @classmethod
-    def of(cls, query: QueryDict) -> FlagFilter:
-        return cls({name: query.get(name, "")[:LONGEST] for name in ASKED}, sorting.wanted(query, SORTS, USUAL))
-
-    @property
-    def narrows(self) -> bool:
-        return any(self.asked.values())
+class FlagFilter(ListFilter):
+    #: ``age`` is by the release that brought the flag. Usually what rolls out comes first.
+    SORTS = {"rollout": "carried", "name": "name", "age": "released", "group": "group", "read": "reading__read_at"}
+    USUAL = "-rollout"
+    ASKED = ("q", "type", "group", "presence", "instance", "with", "age", "issue")
 
     def flags(self, known: Known, now: datetime) -> FeatureFlagQuerySet:
         """The flags that fit, in order. An unknown choice fits nothing rather than everything."""
@@ -122,7 +106,7 @@ class FlagFilter:
                 return Q(pk__in=[])
 
     def _in_order(self, found: FeatureFlagQuerySet, known: Known) -> FeatureFlagQuerySet:
-        key = SORTS[self.sort.removeprefix("-")]
+        key = self.SORTS[self.sort.removeprefix("-")]
         if key == "carried":
             found = found.annotate(carried=Exists(Rollout.objects.filter(flag=OuterRef("pk"))))
         if key == "released":

@@ -6,25 +6,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, QuerySet, When
-from django.http import QueryDict
 
 from ..models import AIModel, Phase, Rollout
 from ..rules.expected import Drift
 from ..rules.machine import LIVE, RolloutState
 from ..rules.retirement import NEAR_DAYS
-from . import sorting
-
-LONGEST = 200
-SORTS = {
-    "live": "is_live",
-    "name": "name",
-    "provider": "provider",
-    "quota": "quota_requests_per_minute",
-    "retires": "deprecated_on",
-}
-#: What is live comes first.
-USUAL = "-live"
-ASKED = ("q", "provider", "host", "capability", "show")
+from .sorting import ListFilter
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +29,17 @@ class Choices:
         return cls(providers, hosts, capabilities)
 
 
-@dataclass(frozen=True, slots=True)
-class ModelFilter:
-    asked: dict[str, str]
-    sort: str
-
-    @classmethod
-    def of(cls, query: QueryDict) -> ModelFilter:
-        return cls({name: query.get(name, "")[:LONGEST] for name in ASKED}, sorting.wanted(query, SORTS, USUAL))
-
-    @property
-    def narrows(self) -> bool:
-        return any(self.asked.values())
+class ModelFilter(ListFilter):
+    SORTS = {
+        "live": "is_live",
+        "name": "name",
+        "provider": "provider",
+        "quota": "quota_requests_per_minute",
+        "retires": "deprecated_on",
+    }
+    #: What is live comes first.
+    USUAL = "-live"
+    ASKED = ("q", "provider", "host", "capability", "show")
 
     def models(self, today: date) -> QuerySet[AIModel]:
         """The models that fit, in order. An unknown choice fits nothing rather than everything."""
@@ -69,7 +55,7 @@ class ModelFilter:
                 found = found.filter(**{field: asked[field]})
         if asked["show"]:
             found = found.filter(_shown(asked["show"], today))
-        key = SORTS[self.sort.removeprefix("-")]
+        key = self.SORTS[self.sort.removeprefix("-")]
         if key == "is_live":
             found = found.annotate(is_live=Case(When(live(), then=1), default=0, output_field=IntegerField()))
         by = F(key).desc(nulls_last=True) if self.sort.startswith("-") else F(key).asc(nulls_last=True)

@@ -1,33 +1,54 @@
-"""Columns of a list that is sorted in its address: ``?sort=name`` up, ``?sort=-name`` down."""
+"""Lists that are filtered and sorted in their address: ``?sort=name`` up, ``?sort=-name`` down."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar, Self
 
 from django.http import QueryDict
+
+LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A heading; with a ``url`` it sorts. ``is_number`` aligns it with its figures."""
+    """A heading; with a ``url`` it sorts."""
 
     label: str
     url: str = ""
     sorted: str = ""
-    is_number: bool = False
 
 
-def column(label: str, query: QueryDict, key: str, now: str, *, is_number: bool = False) -> Column:
+def column(label: str, query: QueryDict, key: str, now: str) -> Column:
     """A heading that sorts by ``key``, and the other way round if the list is sorted by it now."""
     changed = query.copy()
     changed.pop("page", None)
     changed["sort"] = f"-{key}" if now == key else key
     order = {key: "ascending", f"-{key}": "descending"}.get(now, "")
-    return Column(label, f"?{changed.urlencode()}", order, is_number)
+    return Column(label, f"?{changed.urlencode()}", order)
 
 
-def wanted(query: QueryDict, keys: Mapping[str, object], usual: str) -> str:
-    """The sort that the address asks for, or the usual one."""
-    asked = query.get("sort", "")
-    return asked if asked.removeprefix("-") in keys else usual
+@dataclass(frozen=True, slots=True)
+class ListFilter:
+    """``asked`` is what the address asks for; ``narrows`` whether any of it leaves rows out.
+
+    ``SORTS`` are what the list may be sorted by, of which ``USUAL`` is the one that nobody asked for.
+    """
+
+    ASKED: ClassVar[tuple[str, ...]]
+    SORTS: ClassVar[Mapping[str, str]]
+    USUAL: ClassVar[str]
+
+    asked: dict[str, str]
+    sort: str
+
+    @classmethod
+    def of(cls, query: QueryDict) -> Self:
+        sort = query.get("sort", "")
+        known = sort.removeprefix("-") in cls.SORTS
+        return cls({name: query.get(name, "")[:LONGEST] for name in cls.ASKED}, sort if known else cls.USUAL)
+
+    @property
+    def narrows(self) -> bool:
+        return any(self.asked.values())

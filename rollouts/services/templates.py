@@ -38,7 +38,6 @@ class Saved:
 
     template: PlanTemplate
     before: str
-    parsed: Template
 
     @property
     def is_same(self) -> bool:
@@ -74,7 +73,7 @@ def save(document: str | bytes, *, by: Actor, source: str) -> Saved:
             template.title, template.document = parsed.title, written
             template.save()
         doing.about = template
-    return Saved(template, before, parsed)
+    return Saved(template, before)
 
 
 def all_templates() -> dict[str, Template]:

@@ -123,12 +123,6 @@ class Directory(Store):
                 if project["path_with_namespace"].startswith(f"{old}/"):
                     self.rename_project(project["id"], new + project["path_with_namespace"].removeprefix(old))
 
-    def delete_project(self, reference: str | int) -> None:
-        with self.change():
-            key = str(self.project(reference)["id"])
-            for table in ("issues", "project_flags", "user_lists", "hooks", "projects"):
-                self.table(table).pop(key, None)
-
     def user_named(self, username: str) -> dict[str, Any] | None:
         """GitLab ignores upper and lower case in user names and paths."""
         return _first(self.table("users"), "username", username)

@@ -46,7 +46,6 @@ class Tick:
 
     x: str
     words: str
-    is_strong: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ class Axis:
         return [self._tick(day, _("j M")) for day in self._days() if day.weekday() == 0]
 
     def _tick(self, day: date, form: str) -> Tick:
-        return Tick(self.x(midnight(day, self.zone)), date_format(day, form), day.day == 1)
+        return Tick(self.x(midnight(day, self.zone)), date_format(day, form))
 
     def weekends(self) -> list[tuple[str, str]]:
         """Places and widths of Saturdays with their Sundays, where days can be told apart."""

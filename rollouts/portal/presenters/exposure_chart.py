@@ -43,7 +43,6 @@ class ExposureChart:
     phases: tuple[Band, ...]
     marks: tuple[Mark, ...]
     now: str
-    has_drift: bool
     left: str = number(LEFT)
     right: str = number(RIGHT)
     top: str = number(TOP)
@@ -83,7 +82,6 @@ def chart(course: Course) -> ExposureChart:
         phases=phase_bands(course, axis),
         marks=marks_of(course.events, axis, course.since),
         now="" if course.is_over else axis.at(course.known_until),
-        has_drift=bool(drifts),
     )
 
 

@@ -104,11 +104,6 @@ def decided_by(viewer: Actor, limit: int = 20) -> list[Decided]:
     ]
 
 
-def count_for(viewer: Actor, now: datetime) -> int:
-    """How many requests wait for the viewer."""
-    return len(cards(viewer, now, Locks())[0])
-
-
 def _card(rollout: Rollout, facts: RolloutFacts, phase: PhaseFacts, row: Phase, viewer: Actor) -> Card:
     request = phase.request
     assert request is not None
