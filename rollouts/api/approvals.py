@@ -12,15 +12,15 @@ from ..rules import guards
 from ..rules.approvals import STANDING
 from ..services import facts as facts_of
 from ..services import locks, transitions
-from . import pages, schemas
+from . import answers, pages, questions
 from .auth import actor
 from .contract import LIST
 
 router = Router(tags=["approvals"])
 
 
-@router.get("/approvals", response={200: schemas.Requests, **LIST}, summary="Requests that wait", exclude_unset=True)
-def approvals(request: HttpRequest, asked: Query[schemas.Page]) -> dict[str, Any]:
+@router.get("/approvals", response={200: answers.Requests, **LIST}, summary="Requests that wait", exclude_unset=True)
+def approvals(request: HttpRequest, asked: Query[questions.Page]) -> dict[str, Any]:
     """Oldest first. Decide by `POST /rollouts/{slug}/phases/{phase}/approve`, or `reject`, with `looked_at`."""
     by, now = actor(request), clock.now()
     key = pages.key("approvals", asked.cursor, int)

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from ..rules.document import LIMIT
 from .problems import Problem, error
-from .schemas import PlanWritten, Written
+from .questions import PlanWritten, Written
 
 JSON = "application/json"
 YAML = ("application/yaml", "text/yaml", "application/x-yaml")

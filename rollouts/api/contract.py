@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .schemas import MeasuredAsked, PlanWritten, ProblemTold, TransitionAsked
+from .answers import ProblemTold
+from .questions import MeasuredAsked, PlanWritten, TransitionAsked
 
 LIST: dict[Any, Any] = dict.fromkeys((400, 401, 405, 406, 422, 500), ProblemTold)
 LOOK: dict[Any, Any] = {**LIST, 404: ProblemTold}

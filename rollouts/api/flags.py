@@ -15,7 +15,7 @@ from ..rules.expected import FlagReading as Latest
 from ..rules.expected import Presence
 from ..rules.exposure import Exposure, plain_number
 from ..rules.inclusion import Gate, Inclusion
-from . import pages, schemas
+from . import answers, pages, questions
 from .contract import LIST, LOOK
 from .problems import Problem, error
 
@@ -24,8 +24,8 @@ router = Router(tags=["flags"])
 MOST_NAMED = 10
 
 
-@router.get("/flags", response={200: schemas.Flags, **LIST}, summary="All flags", exclude_unset=True)
-def flags(request: HttpRequest, asked: Query[schemas.FlagsAsked]) -> dict[str, Any]:
+@router.get("/flags", response={200: answers.Flags, **LIST}, summary="All flags", exclude_unset=True)
+def flags(request: HttpRequest, asked: Query[questions.FlagsAsked]) -> dict[str, Any]:
     """By name. `presence` says what GitLab knows of a flag; one that it does not list is never simply off."""
     rows = pages.after(FeatureFlag.objects.for_list(), "name", pages.key("flags", asked.cursor, str, int))
     if asked.q:
@@ -36,16 +36,16 @@ def flags(request: HttpRequest, asked: Query[schemas.FlagsAsked]) -> dict[str, A
     return {"items": [told(flag) for flag in shown], "next": following}
 
 
-@router.get("/flags/{name}", response={200: schemas.FlagTold, **LOOK}, summary="One flag", exclude_unset=True)
-def flag(request: HttpRequest, name: str, asked: Query[schemas.WhichFlag]) -> dict[str, Any]:
+@router.get("/flags/{name}", response={200: answers.FlagTold, **LOOK}, summary="One flag", exclude_unset=True)
+def flag(request: HttpRequest, name: str, asked: Query[questions.WhichFlag]) -> dict[str, Any]:
     """Without `project` the flag of the instance is meant, or the only one of this name."""
     return told(_one(name, asked))
 
 
 @router.get(
-    "/flags/{name}/readings", response={200: schemas.Readings, **LOOK}, summary="A flag over time", exclude_unset=True
+    "/flags/{name}/readings", response={200: answers.Readings, **LOOK}, summary="A flag over time", exclude_unset=True
 )
-def readings(request: HttpRequest, name: str, asked: Query[schemas.ReadingsAsked]) -> dict[str, Any]:
+def readings(request: HttpRequest, name: str, asked: Query[questions.ReadingsAsked]) -> dict[str, Any]:
     """What was read, newest first; a reading is kept when it differs from the one before."""
     key = pages.key("readings", asked.cursor, datetime, int)
     rows = pages.after(_one(name, asked).readings.all(), "read_at", key, newest_first=True)
@@ -56,8 +56,8 @@ def readings(request: HttpRequest, name: str, asked: Query[schemas.ReadingsAsked
     return {"items": [_reading_told(reading) for reading in shown], "next": following}
 
 
-@router.get("/flags/{name}/includes", response={200: schemas.Inclusion, **LOOK}, summary="Is this actor in?")
-def includes(request: HttpRequest, name: str, asked: Query[schemas.InclusionAsked]) -> dict[str, Any]:
+@router.get("/flags/{name}/includes", response={200: answers.Inclusion, **LOOK}, summary="Is this actor in?")
+def includes(request: HttpRequest, name: str, asked: Query[questions.InclusionAsked]) -> dict[str, Any]:
     """By GitLab's own rule, as the flag was last read; for a project's flag by that of Unleash's clients."""
     found = _one(name, asked)
     known = _judged(asked.actor, found)
@@ -70,7 +70,7 @@ def includes(request: HttpRequest, name: str, asked: Query[schemas.InclusionAske
 
 
 def told(flag: FeatureFlag) -> dict[str, Any]:
-    """A flag loaded with ``for_list`` as the API tells it (``schemas.FlagTold``)."""
+    """A flag loaded with ``for_list`` as the API tells it (``answers.FlagTold``)."""
     latest = flag.as_listed
     return {
         "name": flag.name,
@@ -102,7 +102,7 @@ def _reading_told(reading: FlagReading) -> dict[str, Any]:
     }
 
 
-def _one(name: str, asked: schemas.WhichFlag) -> FeatureFlag:
+def _one(name: str, asked: questions.WhichFlag) -> FeatureFlag:
     """The flag that is meant. Raises ``Http404``, or ``Problem`` (422) where several are."""
     rows = FeatureFlag.objects.for_list().filter(name=name)
     if asked.instance:

@@ -8,15 +8,15 @@ from django.http import HttpRequest
 from ninja import Query, Router
 
 from ..audit import lookup
-from . import pages, schemas
+from . import answers, pages, questions
 from .auth import actor
 from .contract import LIST
 
 router = Router(tags=["history"])
 
 
-@router.get("/audit", response={200: schemas.Events, **LIST}, summary="History", exclude_unset=True)
-def events(request: HttpRequest, asked: Query[schemas.EventsAsked]) -> dict[str, Any]:
+@router.get("/audit", response={200: answers.Events, **LIST}, summary="History", exclude_unset=True)
+def events(request: HttpRequest, asked: Query[questions.EventsAsked]) -> dict[str, Any]:
     """Newest first. What comes from confidential issues is told only to those whose role sees it."""
     key = pages.key("audit", asked.cursor, int)
     question = lookup.Question(

@@ -19,7 +19,7 @@ from ..rules.metrics import Metric
 from ..services import facts as facts_of
 from ..services import locks, metrics, plans, rehearsal, transitions
 from ..services.refusals import Refused
-from . import bodies, pages, schemas
+from . import answers, bodies, pages, questions
 from .auth import actor
 from .contract import LIST, LOOK, MEASURED_BODY, PLAN_BODY, TRANSITION, TRANSITION_BODY, WRITE
 from .problems import Problem, error, refusals_about
@@ -38,8 +38,8 @@ NEXT_VERB = {
 }
 
 
-@router.get("/rollouts", response={200: schemas.Rollouts, **LIST}, summary="All rollouts", exclude_unset=True)
-def rollouts(request: HttpRequest, asked: Query[schemas.RolloutsAsked]) -> dict[str, Any]:
+@router.get("/rollouts", response={200: answers.Rollouts, **LIST}, summary="All rollouts", exclude_unset=True)
+def rollouts(request: HttpRequest, asked: Query[questions.RolloutsAsked]) -> dict[str, Any]:
     """In the order in which they were made. With `phase` or `health` a page may be short, or even empty, and still have
     a `next`: go on until `next` is null."""
     by, now = actor(request), clock.now()
@@ -61,7 +61,7 @@ def rollouts(request: HttpRequest, asked: Query[schemas.RolloutsAsked]) -> dict[
     return {"items": items, "next": pages.cursor("rollouts", last.pk) if last and has_more else None}
 
 
-@router.get("/rollouts/{slug}", response={200: schemas.RolloutTold, **LOOK}, summary="One rollout", exclude_unset=True)
+@router.get("/rollouts/{slug}", response={200: answers.RolloutTold, **LOOK}, summary="One rollout", exclude_unset=True)
 def rollout(request: HttpRequest, slug: str) -> dict[str, Any]:
     """Where it stands, what GitLab says, and what stands in the way of each phase's next verb for you."""
     return _told_now(slug, actor(request))
@@ -69,11 +69,11 @@ def rollout(request: HttpRequest, slug: str) -> dict[str, Any]:
 
 @router.put(
     "/rollouts/{slug}/plan",
-    response={200: schemas.PlanApplied, 201: schemas.PlanApplied, **WRITE},
+    response={200: answers.PlanApplied, 201: answers.PlanApplied, **WRITE},
     summary="Make a rollout what a plan says",
     openapi_extra=PLAN_BODY,
 )
-def put_plan(request: HttpRequest, slug: str, asked: Query[schemas.PlanAsked], response: HttpResponse) -> Any:
+def put_plan(request: HttpRequest, slug: str, asked: Query[questions.PlanAsked], response: HttpResponse) -> Any:
     """The plan document as YAML, or in JSON. The same plan again changes nothing. Takes the role manager."""
     by = actor(request)
     with refusals_about(Rollout.objects.filter(slug=slug).first()):
@@ -98,17 +98,19 @@ def put_plan(request: HttpRequest, slug: str, asked: Query[schemas.PlanAsked], r
 
 @router.post(
     "/rollouts/{slug}/phases/{phase}/{verb}",
-    response={200: schemas.RehearsalTold | schemas.RolloutTold, **TRANSITION},
+    response={200: answers.RehearsalTold | answers.RolloutTold, **TRANSITION},
     summary="Take a transition, or say what it would do",
     openapi_extra=TRANSITION_BODY,
     exclude_unset=True,
 )
-def transition(request: HttpRequest, slug: str, phase: str, verb: str, run: Query[schemas.PlanAsked]) -> dict[str, Any]:
+def transition(
+    request: HttpRequest, slug: str, phase: str, verb: str, run: Query[questions.PlanAsked]
+) -> dict[str, Any]:
     """What the buttons do; answers the rollout as it is then. `phase` may be rollout itself, for abandon and close.
 
     With `dry_run=true` nothing is changed: the answer has each fact with its age, the approvals and the calls."""
     by, verb = actor(request), verb.replace("-", "_")
-    asked = bodies.as_json(request, schemas.TransitionAsked)
+    asked = bodies.as_json(request, questions.TransitionAsked)
     found = _whole(slug)
     if not transitions.is_known(verb, phase):
         known = ROLLOUT_VERBS if phase == "rollout" else PHASE_VERBS
@@ -133,7 +135,7 @@ def transition(request: HttpRequest, slug: str, phase: str, verb: str, run: Quer
 
 @router.post(
     "/rollouts/{slug}/metrics/{name}",
-    response={200: schemas.RolloutTold, **TRANSITION},
+    response={200: answers.RolloutTold, **TRANSITION},
     summary="Tell the newest value of a guard metric",
     openapi_extra=MEASURED_BODY,
     exclude_unset=True,
@@ -142,7 +144,7 @@ def measure(request: HttpRequest, slug: str, name: str) -> dict[str, Any]:
     """For monitors: while a value is beyond what the plan allows, no step of the ramp begins by itself. Answers the
     rollout as it is then. Takes the role manager."""
     by, found = actor(request), _whole(slug)
-    asked = bodies.as_json(request, schemas.MeasuredAsked)
+    asked = bodies.as_json(request, questions.MeasuredAsked)
     if name not in found.guard_metrics:
         raise Http404(f"The plan bounds no {name[:60]}. There are: {', '.join(found.guard_metrics) or 'none'}.")
     with refusals_about(found):
@@ -151,7 +153,7 @@ def measure(request: HttpRequest, slug: str, name: str) -> dict[str, Any]:
 
 
 def told(rollout: Rollout, facts: RolloutFacts, by: Actor) -> dict[str, Any]:
-    """A rollout as the API tells it to this caller (``schemas.RolloutTold``): no queries on one loaded whole."""
+    """A rollout as the API tells it to this caller (``answers.RolloutTold``): no queries on one loaded whole."""
     in_the_way = transitions.blockers_for(facts, by)
     rows = {phase.name: phase for phase in facts_of.newest_attempts(rollout)}
     read = facts.reading.exposure
@@ -231,7 +233,7 @@ def _next_verb(phase: PhaseFacts) -> str:
     return NEXT_VERB.get(PhaseState(phase.state), "")
 
 
-def _found(asked: schemas.RolloutsAsked) -> QuerySet[Any]:
+def _found(asked: questions.RolloutsAsked) -> QuerySet[Any]:
     """By what is stored."""
     rows = Rollout.objects.whole()
     if asked.state:
@@ -249,7 +251,7 @@ def _found(asked: schemas.RolloutsAsked) -> QuerySet[Any]:
     return rows
 
 
-def _fits(rollout: Rollout, facts: RolloutFacts, asked: schemas.RolloutsAsked) -> bool:
+def _fits(rollout: Rollout, facts: RolloutFacts, asked: questions.RolloutsAsked) -> bool:
     """By what is judged."""
     if asked.phase:
         current = facts.current

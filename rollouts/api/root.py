@@ -12,7 +12,7 @@ from django.urls import URLPattern
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError
 
-from . import approvals, flags, history, problems, reference, rollouts, schemas, sync
+from . import answers, approvals, flags, history, problems, reference, rollouts, sync
 from .auth import AUTH, actor
 from .contract import LIST
 
@@ -73,7 +73,7 @@ for router in (rollouts.router, approvals.router, flags.router, history.router, 
     api.add_router("", router)
 
 
-@api.get("/", response={200: schemas.Welcome, **LIST}, summary="Who you are", tags=["about"])
+@api.get("/", response={200: answers.Welcome, **LIST}, summary="Who you are", tags=["about"])
 def welcome(request: HttpRequest) -> dict[str, Any]:
     """To try a token, and to find the rest."""
     by = actor(request)

@@ -10,13 +10,13 @@ from ninja import Router
 from ..models import GitLabInstance, GitLabProject, SyncRun
 from ..sync import status
 from ..sync.status import InstanceStatus
-from . import schemas
+from . import answers
 from .contract import LIST
 
 router = Router(tags=["sync"])
 
 
-@router.get("/sync", response={200: schemas.SyncTold, **LIST}, summary="How fresh it is")
+@router.get("/sync", response={200: answers.SyncTold, **LIST}, summary="How fresh it is")
 def sync(request: HttpRequest) -> dict[str, Any]:
     """Each GitLab instance and project: when it was read, how that ended and the cure; limits, webhooks, writes."""
     return {"instances": [_told(found) for found in status.of_all()]}

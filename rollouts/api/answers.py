@@ -1,4 +1,4 @@
-"""The shapes of questions and answers, as the OpenAPI document tells them."""
+"""The shapes of answers, as the OpenAPI document tells them."""
 
 from __future__ import annotations
 
@@ -6,120 +6,13 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from ninja import Schema
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
-
-from ..rules.health import Health
-from ..rules.machine import RolloutState
-from . import moments, pages
+from pydantic import Field, PlainSerializer, WithJsonSchema
 
 Moment = Annotated[
     datetime,
     PlainSerializer(lambda moment: moment.isoformat(), return_type=str),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
-Limit = Annotated[int, Field(ge=1, le=pages.MOST, description=f"How many at most, 1 to {pages.MOST}.")]
-Cursor = Annotated[
-    str,
-    Field(
-        max_length=600,
-        pattern=r"^[A-Za-z0-9_-]*$",
-        description="Where the page begins: the `next` of the page before.",
-    ),
-]
-Text = Annotated[str, Field(max_length=200)]
-Name = Annotated[str, Field(max_length=255)]
-
-
-def _writable(text: str) -> str:
-    """Text that the database can hold: no NUL, no half of a surrogate pair."""
-    if "\x00" in text or any("\ud800" <= one <= "\udfff" for one in text):
-        raise ValueError("it holds a character that no text has: take it out")
-    return text
-
-
-# Questions
-
-
-class Page(Schema):
-    limit: Limit = 50
-    cursor: Cursor = ""
-
-
-class RolloutsAsked(Page):
-    state: RolloutState | None = Field(None, description="The rollout's state.")
-    phase: Text = Field("", description="The phase that it stands in: the first neither completed nor skipped.")
-    provider: Text = Field("", description="The AI model's provider, as the plan writes it.")
-    health: Health | None = Field(None, description="The rollout's health.")
-    q: Text = Field("", description="In title, slug, flag or AI model.")
-
-
-class FlagsAsked(Page):
-    q: Text = Field("", description="In the flag's name.")
-
-
-class WhichFlag(Schema):
-    instance: Name = Field("", description="Short name of the GitLab instance, where several have the flag.")
-    project: Name = Field("", description="Path of the project, for a project's flag.")
-    environment: Name = Field("", description="Environment of a project's flag, where it has several.")
-
-
-class ReadingsAsked(WhichFlag, Page):
-    pass
-
-
-class InclusionAsked(WhichFlag):
-    actor: str = Field(
-        max_length=200,
-        pattern=r"^[A-Za-z:]{1,60}:[A-Za-z0-9_.@:-]{1,100}$",
-        description="As GitLab names it, a type and a number: User:42.",
-    )
-
-
-class EventsAsked(Page):
-    rollout: Text = Field("", description="The rollout's slug.")
-    actor: Text = Field("", description="Who did it: the user name.")
-    verb: Text = Field("", description="A verb (phase.start) or its first part (phase).")
-    source: Text = Field("", description="page, admin, api, command, sync.")
-    since: moments.Since | None = Field(None, description="A day or a time; without zone UTC.")
-    until: moments.Until | None = Field(None, description="A time, or a day, which is then included.")
-    q: Text = Field("", description="In names, people and reasons.")
-
-
-class PlanAsked(Schema):
-    dry_run: bool = Field(False, description="Say what would change, change nothing.")
-
-
-class Written(BaseModel):
-    """A body: no key too many, no type bent."""
-
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-
-class MeasuredAsked(Written):
-    """The newest value of a guard metric, and where it was read: a link or a note."""
-
-    value: Annotated[int | float, Field(ge=-(10**15), le=10**15)]
-    evidence: Annotated[str, Field(max_length=500), AfterValidator(_writable)] = ""
-
-
-class TransitionAsked(Written):
-    """All optional. ``seen`` is the phase's version that you looked at, ``looked_at`` the digest of the request that
-    you decide about: if somebody was faster, you are told. ``to`` names a later step than the next by its percentage.
-    An ``override`` takes ``confirm``: the rollout's slug again."""
-
-    reason: Annotated[str, Field(max_length=5_000), AfterValidator(_writable)] = ""
-    to: Annotated[int, Field(ge=1, le=100)] | None = None
-    override: bool = False
-    confirm: Annotated[str, Field(max_length=100)] = ""
-    looked_at: Annotated[str, Field(max_length=64)] = ""
-    seen: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
-
-
-class PlanWritten(Written):
-    document: str = Field(min_length=1, description="The plan as YAML.")
-
-
-# Answers
 
 
 class Exposure(Schema):
