@@ -178,8 +178,13 @@ def _manage(group: Group, environment: dict[str, str], *arguments: str) -> None:
 
 
 def _in_one_line(command: str, said: str) -> str:
-    if any(words in said for words in ("unable to open database file", "readonly database", "disk I/O error")):
+    if any(
+        words in said
+        for words in ("unable to open database file", "readonly database", "disk I/O error", "disk is full")
+    ):
         return f"the database can't be written ({said}). Check DATABASE_URL, the folder var/ and the space on the disk."
+    if "file is not a database" in said:
+        return f"the file that DATABASE_URL names is no database ({said}). Name another, or take it away."
     if any(words in said for words in ("connection failed", "could not connect", "Connection refused")):
         return f"the database does not answer ({said}). Check DATABASE_URL."
     return f"{command} failed: {said}"

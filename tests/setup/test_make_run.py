@@ -189,6 +189,8 @@ def test_ctrl_c_while_it_still_prepares_says_nothing(run):
 def test_what_is_wrong_is_said_in_one_line(run, tmp_path):
     in_the_way = tmp_path / "file"
     in_the_way.write_text("a file where a folder is needed")
+    no_database = tmp_path / "notes.txt"
+    no_database.write_text("words " * 100)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -200,6 +202,7 @@ def test_what_is_wrong_is_said_in_one_line(run, tmp_path):
             ({"PORT": "8000", "SIMULATOR_PORT": "8000"}, "PORT and SIMULATOR_PORT are both 8000"),
             ({"DATA_DIR": f"{in_the_way}/var"}, "can't be written"),
             ({"DATABASE_URL": f"sqlite:///{in_the_way}/portal.sqlite3"}, "the database can't be written"),
+            ({"DATABASE_URL": f"sqlite:///{no_database}"}, "is no database"),
             ({"DATABASE_URL": "nonsense"}, "DATABASE_URL is of no database that the portal runs on"),
             ({"DATABASE_URL": "postgres://nobody@127.0.0.1:1/x", "SECRET_KEY": "x" * 60}, "does not answer"),
         ):
