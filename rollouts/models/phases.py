@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMField, transition
 
-from ..rules.approvals import PhasePolicy, Target, default_for
+from ..rules.approval_policy import PhasePolicy, Target, default_for
 from ..rules.checklist import AUTOMATIC, GATE_WORDS, KIND_WORDS, Gate
 from ..rules.expected import AUDIENCE_WORDS
 from ..rules.exposure import NOBODY

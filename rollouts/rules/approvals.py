@@ -1,28 +1,22 @@
-"""Approvals: how many must approve what, who may, and whether what was approved is still what would be done.
+"""Requests for approval: who has approved, whose word counts, and whether what was approved is what would be done now.
 
 Sources: DESIGN section 4; GitLab's deployment approvals (one approval per person, approving runs nothing); the peers'
-side doors (an approval that survives an edit, a quorum of nobody, an approver who is the requester).
+side door of an approval that survives an edit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from .approval_policy import Policy, Target
 from .blockers import Blocker, in_words
-from .expected import Audience, Opening
-from .exposure import Exposure
-from .machine import ROLES_WORDS, Role
+from .machine import Role
 from .people import Person
-from .words import Phrase, any_of, joined, listed, say, say_n
-
-LIVES = timedelta(days=14)
-#: A step that raises the share of people by more points than this needs a second approver.
-JUMP_POINTS = 25
-HALF = 50
+from .words import Phrase, joined, listed, say, say_n
 
 
 class RequestState(StrEnum):
@@ -47,174 +41,6 @@ REQUEST_WORDS: dict[RequestState, Phrase] = {
     RequestState.DROPPED: say("dropped"),
 }
 STANDING = frozenset({RequestState.OPEN, RequestState.GRANTED})
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """Who must agree. ``needed`` is at least 1; a person counts with one of the roles or named groups."""
-
-    needed: int = 1
-    roles: frozenset[Role] = frozenset({Role.APPROVER})
-    groups: frozenset[str] = frozenset()
-    requester_may: bool = False
-    author_may: bool = False
-    lives: timedelta = LIVES
-
-    def __post_init__(self) -> None:
-        if self.needed < 1:
-            raise ValueError("a policy needs at least one approval")
-
-    def admits(self, roles: frozenset[Role], groups: frozenset[str]) -> bool:
-        """Whether somebody with these roles and groups may approve; an admin always may."""
-        return bool(Role.ADMIN in roles or roles & self.roles or groups & self.groups)
-
-    @property
-    def who(self) -> str:
-        roles = [ROLES_WORDS[role] for role in sorted(self.roles)]
-        return any_of([*roles, *(say("the group {name}", name=name) for name in sorted(self.groups))])
-
-    @property
-    def words(self) -> str:
-        """«2 approvals by approvers, within 14 d»."""
-        extra = [
-            words
-            for words, may in (
-                (say("who asks may approve too"), self.requester_may),
-                (say("who wrote the plan may approve too"), self.author_may),
-            )
-            if may
-        ]
-        said = say_n(
-            "{n} approval by {who}, within {length}",
-            "{n} approvals by {who}, within {length}",
-            self.needed,
-            who=self.who,
-            length=in_words(self.lives),
-        )
-        return joined([said, *extra], "; ") if extra else said
-
-    def as_json(self) -> dict[str, object]:
-        return {
-            "needed": self.needed,
-            "roles": sorted(self.roles),
-            "groups": sorted(self.groups),
-            "requester_may": self.requester_may,
-            "author_may": self.author_may,
-            "lives_seconds": int(self.lives.total_seconds()),
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class StepRule:
-    """Steps of at least so many per cent need a request of their own, with this many approvals."""
-
-    at_least: int
-    needed: int
-
-
-@dataclass(frozen=True, slots=True)
-class PhasePolicy:
-    """The approvals of one phase: its start, its later steps, and jumps."""
-
-    start: Policy = Policy()
-    steps: tuple[StepRule, ...] = (StepRule(HALF, 2),)
-    jump_points: int = JUMP_POINTS
-    jump_needed: int = 2
-
-    def for_target(self, target: Target) -> Policy | None:
-        """What a start or a step needs; None where the phase's own approval covers it."""
-        rules = [rule.needed for rule in self.steps if (target.percentage or 0) >= rule.at_least]
-        needed = max(rules, default=0)
-        if target.points > self.jump_points or target.passes_over:
-            needed = max(needed, self.jump_needed)
-        if target.is_start:
-            needed = max(needed, self.start.needed)
-        return replace(self.start, needed=needed) if needed else None
-
-    def words(self, *, has_ramp: bool) -> str:
-        """«The start: 1 approval by approvers, within 14 d. Each step of at least 50 %: 2 approvals. …»"""
-        said = [say("The start: {start}.", start=self.start.words)]
-        if not has_ramp:
-            return said[0]
-        said += [
-            say_n(
-                "Each step of at least {at_least} %: {n} approval.",
-                "Each step of at least {at_least} %: {n} approvals.",
-                rule.needed,
-                at_least=rule.at_least,
-            )
-            for rule in self.steps
-        ]
-        jump = say(
-            "A step of more than {points} points, or past planned steps: {needed}.",
-            points=self.jump_points,
-            needed=self.jump_needed,
-        )
-        return joined([*said, jump])
-
-
-#: Where nothing else is said: one approver, two for each step from 50 %.
-USUAL = PhasePolicy()
-
-
-def default_for(audience: str) -> PhasePolicy:
-    """Where a template says nothing: one for named people; two for groups and for each step from 50 %."""
-    return PhasePolicy(Policy(needed=2 if audience == Audience.GROUPS else 1))
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What a start or a step would do: from which exposure to which.
-
-    ``percentage`` is the step's, 100 where everyone is let in at once, None for named people and groups; ``points``
-    is by how many per cent points the share of people rises.
-    """
-
-    is_start: bool
-    percentage: int | None
-    before: Exposure
-    after: Exposure
-    passes_over: tuple[int, ...] = ()
-
-    @property
-    def points(self) -> float:
-        return max(0.0, (self.after.least_reach - self.before.least_reach) * 100)
-
-    def words(self, title: str) -> str:
-        """«Start All users at 1 %», «All users to 50 %»."""
-        if not self.is_start:
-            return say("{title} to {percentage} %", title=title, percentage=self.percentage)
-        if self.percentage:
-            return say("Start {title} at {percentage} %", title=title, percentage=self.percentage)
-        return say("Start {title}", title=title)
-
-    def words_to_approve(self, title: str) -> str:
-        """«Approve the start of All users at 1 %»: what an approver's button and the portfolio say."""
-        if not self.is_start:
-            return say("Approve {title} to {percentage} %", title=title, percentage=self.percentage)
-        if self.percentage:
-            return say("Approve the start of {title} at {percentage} %", title=title, percentage=self.percentage)
-        return say("Approve the start of {title}", title=title)
-
-
-def target(opening: Opening, before: Exposure, *, is_start: bool, to: int | None = None) -> Target | None:
-    """The next start or step of a phase that opens so; ``to`` names a later step. None where there is no such step.
-
-    ``before`` is what is expected now, of all phases.
-    """
-    if opening.audience is not Audience.PERCENTAGE or opening.ramp is None:
-        if not is_start or to is not None:
-            return None
-        percentage = 100 if opening.audience is Audience.ALL_AT_ONCE else None
-        return Target(True, percentage, before, before.plus(opening.at(None)))
-    stands_at = None if is_start else opening.step
-    following = opening.ramp.after(stands_at)
-    wanted = following.percentage if following and to is None else to
-    left = [step.percentage for step in opening.ramp.steps if stands_at is None or step.percentage > stands_at]
-    if wanted is None or wanted not in left:
-        return None
-    passed = tuple(percentage for percentage in left if percentage < wanted)
-    return Target(is_start, wanted, before, before.plus(opening.at(wanted)), passed)
 
 
 @dataclass(frozen=True, slots=True)

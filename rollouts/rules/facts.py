@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from .approvals import USUAL, PhasePolicy, Policy, RequestFacts, Target, target
+from .approval_policy import USUAL, PhasePolicy, Policy, Target, target
+from .approvals import RequestFacts
 from .capacity import Capacity
 from .checklist import Gate, ItemKind, Verdict
 from .expected import Drift, FlagReading, Opening, Presence, drift, expected_exposure

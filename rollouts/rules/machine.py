@@ -85,7 +85,7 @@ SETTLED = frozenset({P.COMPLETED, P.SKIPPED})
 class Verb:
     """One transition: from which state to which, who may, and how a button and a sentence name it.
 
-    ``role`` is who may at least; for ``approve`` and ``reject`` the approval policy says more (``approvals.Policy``).
+    ``role`` is who may at least; for ``approve`` and ``reject`` the approval policy (``Policy``) says more.
     """
 
     name: str

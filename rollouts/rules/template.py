@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from .approvals import USUAL, PhasePolicy, Policy, StepRule, default_for
+from .approval_policy import USUAL, PhasePolicy, Policy, StepRule, default_for
 from .checklist import ABOUT_AN_ISSUE, Gate, ItemKind
 from .document import Document, DocumentRefused, Fault, read
 from .machine import Role

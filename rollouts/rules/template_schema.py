@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from . import names
-from .approvals import LIVES
+from .approval_policy import LIVES
 from .durations import parse_duration
 from .ramp import SAFE_FINAL_SOAK, SAFE_SOAK, SAFE_STEPS
 from .schema import Written, checked, filled, text, words
@@ -90,7 +90,7 @@ class JumpWritten(Written):
 
 
 class ApprovalsWritten(Written):
-    """Who must agree to a phase; what is left out is as in ``approvals.default_for`` its audience."""
+    """Who must agree to a phase; what is left out is as in ``approval_policy.default_for`` its audience."""
 
     needed: Count | None = None
     roles: Annotated[list[Literal["manager", "approver", "admin"]], checked(_no_twins)] = ["approver"]

@@ -10,7 +10,8 @@ from django.conf import settings
 
 from ..models import Approval, ChecklistItem, Phase, Rollout, RolloutIssue, TrackedIssue, roles
 from ..rules import checklist, digest, health
-from ..rules.approvals import Given, Policy, RequestFacts, Target, target
+from ..rules.approval_policy import Policy, Target, target
+from ..rules.approvals import Given, RequestFacts
 from ..rules.capacity import Capacity
 from ..rules.checklist import Confirmation, Gate, IssueFacts, ItemKind
 from ..rules.durations import short

@@ -6,8 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from rollouts.rules import approvals, guards
-from rollouts.rules.approvals import Given, PhasePolicy, Policy, RequestFacts, Target
+from rollouts.rules import approval_policy, guards
+from rollouts.rules.approval_policy import PhasePolicy, Policy, Target
+from rollouts.rules.approvals import Given, RequestFacts
 from rollouts.rules.capacity import Capacity
 from rollouts.rules.checklist import Gate, ItemKind, Verdict
 from rollouts.rules.expected import Audience, FlagReading, Opening, Presence
@@ -93,7 +94,7 @@ def given(*people, digest="a"):
 
 def approved(name, opening, **more):
     """A phase that alice has approved as it would be done now."""
-    target = approvals.target(opening, NOBODY, is_start=True)
+    target = approval_policy.target(opening, NOBODY, is_start=True)
     return phase(name, "approved", opening, request=asked(target=target, given=given(ALICE)), **more)
 
 
@@ -184,13 +185,13 @@ def test_a_step_from_half_of_all_on_needs_a_request_of_its_own():
 def test_a_jump_needs_a_second_approver(steps, at, to, needed):
     ramp = Ramp(tuple(Step(step, timedelta(0)) for step in steps))
     opening = replace(EVERYONE, ramp=ramp, step=at, state="active")
-    target = approvals.target(opening, Exposure(percentage_of_actors=Decimal(at)), is_start=False, to=to)
+    target = approval_policy.target(opening, Exposure(percentage_of_actors=Decimal(at)), is_start=False, to=to)
     policy = PhasePolicy().for_target(target)
     assert (policy.needed if policy else None) == needed
 
 
 def test_all_at_once_is_a_jump():
-    target = approvals.target(Opening("planned", Audience.ALL_AT_ONCE), NOBODY, is_start=True)
+    target = approval_policy.target(Opening("planned", Audience.ALL_AT_ONCE), NOBODY, is_start=True)
     assert PhasePolicy().for_target(target).needed == 2
 
 
