@@ -14,7 +14,18 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from ..models import AIModel, ChecklistItem, FeatureFlag, HookDelivery, Outcome, Override, PlanTemplate, Rollout, clock
+from ..models import (
+    AIModel,
+    ChecklistItem,
+    FeatureFlag,
+    GitLabProject,
+    HookDelivery,
+    Outcome,
+    Override,
+    PlanTemplate,
+    Rollout,
+    clock,
+)
 from ..rules.blockers import in_words
 from ..rules.document import DocumentRefused
 from ..rules.expected import Presence
@@ -72,11 +83,12 @@ def _instance(stands: InstanceStatus, now: datetime) -> Iterator[Concern]:
     if stands.token_warning:
         ended = stands.token_ends is not None and stands.token_ends <= now.date()
         yield Concern("stop" if ended else "wait", stands.token_warning, edit, _("See the instance"))
-    refused = [str(one) for one in (instance, *stands.projects) if _read_as(one) in TOKEN_REFUSED]
+    refused = [_("its flags")] if instance.flags_outcome in TOKEN_REFUSED else []
+    refused += [str(project) for project in stands.projects if _read_as(project) in TOKEN_REFUSED]
     if instance.token and refused:
         words = _("%(name)s refuses our token for %(what)s.") % {"name": instance, "what": _names(refused)}
         yield Concern("stop", words, sync, _("See what it said"))
-    if stands.wait is not None and stands.wait.why == "circuit":
+    if stands.wait is not None and stands.wait.why == "circuit" and not refused:
         words = _("%(name)s does not answer. %(words)s") % {"name": instance, "words": stands.trouble}
         yield Concern("stop", words, sync, _("See the Sync page"))
     elif instance.flags_outcome in (Outcome.CONNECTION_REFUSED, Outcome.TIMEOUT, Outcome.SERVER_ERROR):
@@ -96,9 +108,9 @@ def _instance(stands: InstanceStatus, now: datetime) -> Iterator[Concern]:
         yield Concern("stop", words % {"number": stands.owed.given_up, "name": instance}, url, _("Try again or cancel"))
 
 
-def _read_as(one: object) -> str:
-    """How reading an instance's flags, or a project's issues, last ended."""
-    return str(getattr(one, "issues_outcome", "") or getattr(one, "flags_outcome", ""))
+def _read_as(project: GitLabProject) -> str:
+    """How reading a project's issues, or else its flags, last ended."""
+    return project.issues_outcome or project.flags_outcome
 
 
 def _hooks(now: datetime) -> Iterator[Concern]:

@@ -22,6 +22,8 @@ from .collisions import Collision
 
 #: A label needs so much of the width, in per cent for each character, at the least width of the picture.
 PER_CHARACTER, BETWEEN = 0.95, 4.5
+#: Nearer than this to an edge, words in the middle would be cut off.
+EDGE = 3.0
 #: Drawn at least so wide.
 NARROWEST = 0.45
 STATES = {
@@ -43,11 +45,15 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A step at its place. ``words`` are left out where the one before is too near."""
+    """A step at its place. ``words`` are left out where the one before is too near.
+
+    ``edge`` says at which edge of the picture it stands, so that the words stay inside: first, last or neither.
+    """
 
     x: str
     words: str
     look: str
+    edge: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +187,8 @@ def _marks(schedule: Schedule, axis: Axis) -> Iterable[Mark]:
             words = ""
         else:
             named_until = place
-        yield Mark(percent(place), words, moment.certainty.value)
+        edge = "first" if place < EDGE else "last" if place > 100 - EDGE else ""
+        yield Mark(percent(place), words, moment.certainty.value, edge)
 
 
 def _lines(schedule: Schedule) -> Iterable[Line]:
