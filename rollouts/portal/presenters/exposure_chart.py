@@ -23,6 +23,9 @@ from .chart_marks import Mark, marks_of
 from .moments import with_zone
 from .time_axis import Label, TimeAxis, number
 
+#: The word for now takes at most so much.
+NOW = 40.0
+
 
 @dataclass(frozen=True, slots=True)
 class ExposureChart:
@@ -55,6 +58,11 @@ class ExposureChart:
     ticks_y: str = number(TICKS)
     width: str = number(WIDTH)
     height: str = number(HEIGHT)
+
+    @property
+    def is_now_last(self) -> bool:
+        """Whether the word beside today's line must stand before it, so that the picture does not cut it off."""
+        return bool(self.now) and float(self.now) > RIGHT - NOW
 
 
 def chart(course: Course) -> ExposureChart:
