@@ -2,13 +2,14 @@
 
 from .approvals import Approval, ApprovalRequest, Override
 from .catalogue import AIModel, PlanTemplate
+from .checklist import ChecklistItem
 from .flags import FeatureFlag, FlagReading
 from .gitlab import GitLabActor, GitLabInstance, GitLabProject, Outcome, TrackedIssue
 from .history import AuditEvent
 from .lines import LineWait, PortfolioLine
 from .locks import ChangeLock, IncidentSource, LockCalendar
 from .outbox import GitLabWrite
-from .phases import ChecklistItem, Phase, RampStep
+from .phases import Phase, RampStep
 from .rollouts import Rollout, RolloutIssue
 from .sync import HookDelivery, InstanceHealth, ReadingGap, SyncRun, SyncScope
 from .tokens import ApiToken, FeedKey

@@ -33,7 +33,8 @@ class RolloutQuerySet(GuardedQuerySet):
     def whole(self) -> RolloutQuerySet:
         """Rollouts with all that facts, health and pages need; the number of queries does not grow with the rows."""
         from .approvals import Approval, ApprovalRequest, Override
-        from .phases import ChecklistItem, Phase, RampStep
+        from .checklist import ChecklistItem
+        from .phases import Phase, RampStep
 
         newest = Phase.objects.order_by("position", "attempt").select_related("current_step")
         standing = ApprovalRequest.objects.filter(state__in=sorted(STANDING))

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from rollouts.models import AIModel, Rollout, clock
-from rollouts.portal.presenters.axis import Zoom, read_axis
+from rollouts.portal.presenters.timeline_axis import Zoom, read_axis
 from rollouts.portal.views import timeline
 from rollouts.services import locks, schedules, transitions
 

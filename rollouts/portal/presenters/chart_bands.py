@@ -16,9 +16,9 @@ from ...rules.machine import PhaseState, state_in_words
 from ...rules.series import Piece, Stretch
 from ...rules.words import spoken
 from ...services.course import Course
+from .chart_axis import TimeAxis, number
 from .chart_lanes import LETTER, RIGHT
 from .moments import with_zone
-from .time_axis import TimeAxis, number
 
 
 @dataclass(frozen=True, slots=True)

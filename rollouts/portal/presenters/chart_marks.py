@@ -11,9 +11,9 @@ from django.utils.translation import ngettext
 from ...models import AuditEvent
 from ...rules.words import spoken
 from . import history
+from .chart_axis import TimeAxis, number
 from .chart_lanes import EVENTS, WIDTH
 from .moments import with_zone
-from .time_axis import TimeAxis, number
 
 #: A letter of the words above a mark takes about so much.
 BOLD = 7.6

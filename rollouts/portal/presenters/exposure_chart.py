@@ -17,11 +17,11 @@ from ...rules.blockers import in_words
 from ...rules.series import Piece, Stretch
 from ...rules.words import spoken
 from ...services.course import Course
+from .chart_axis import Label, TimeAxis, number
 from .chart_bands import Band, gap_bands, lock_band, named_bands, phase_bands
 from .chart_lanes import BASE, EVENTS, HEIGHT, LEFT, LETTER, NAMED, PHASES, PHASES_END, RIGHT, TICKS, TOP, WIDTH
 from .chart_marks import Mark, marks_of
 from .moments import with_zone
-from .time_axis import Label, TimeAxis, number
 
 #: The word for now takes at most so much.
 NOW = 40.0

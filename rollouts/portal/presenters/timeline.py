@@ -17,8 +17,8 @@ from ...rules.expected import Drift
 from ...rules.machine import RolloutState
 from ...rules.schedule import Certainty, Kind, Look, Moment, Schedule, Span
 from ...services.schedules import Lock, Scheduled
-from .axis import Axis, percent
 from .collisions import Collision
+from .timeline_axis import Axis, percent
 
 #: A label needs so much of the width, in per cent for each character, at the least width of the picture.
 PER_CHARACTER, BETWEEN = 0.95, 4.5

@@ -18,8 +18,8 @@ from ...rules.moments import FIRST, LAST
 from ...services import schedules
 from ...services.schedules import Place, Scheduled
 from ..presenters import timeline as present
-from ..presenters.axis import NAMES, percent, read_axis
 from ..presenters.collisions import collisions
+from ..presenters.timeline_axis import NAMES, percent, read_axis
 from .feeds import addresses
 
 ROWS = 60

@@ -1,0 +1,70 @@
+"""Checklist items: what must be so before a phase or a rollout goes on."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from ..rules.checklist import AUTOMATIC, GATE_WORDS, KIND_WORDS, Gate
+from .ledger import AuditedModel
+from .phases import Phase
+from .rollouts import Rollout
+
+
+class ChecklistItem(AuditedModel):
+    """One prerequisite, with a kind that knows how to check itself. Automatic kinds can't be ticked by hand."""
+
+    rollout = models.ForeignKey(Rollout, on_delete=models.PROTECT, related_name="items")
+    phase = models.ForeignKey(
+        Phase,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="items",
+        help_text=_("Empty: the whole rollout's."),
+    )
+    key = models.CharField(max_length=50)
+    title = models.CharField(max_length=200)
+    help = models.TextField(blank=True)
+    kind = models.CharField(max_length=20, choices=[(kind.value, words) for kind, words in KIND_WORDS.items()])
+    role = models.CharField(
+        max_length=50, blank=True, help_text=_("For kinds about an issue: which of the plan's issues.")
+    )
+    gate = models.CharField(
+        max_length=20, choices=[(gate.value, words) for gate, words in GATE_WORDS.items()], default=Gate.START.value
+    )
+    required = models.BooleanField(default=True)
+    guide = models.CharField(_("rule of the guide"), max_length=20, blank=True)
+    position = models.PositiveSmallIntegerField(default=0)
+    confirmed_by = models.CharField(max_length=150, blank=True)
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    evidence = models.TextField(
+        blank=True, help_text=_("Note or link that proves it; for a decision, what was decided.")
+    )
+    channel = models.CharField(max_length=200, blank=True, help_text=_("For an announcement: where it was made."))
+
+    class Meta:
+        ordering = ("rollout", "position", "pk")
+        constraints = [
+            models.UniqueConstraint(
+                fields=("rollout", "key"), condition=Q(phase__isnull=True), name="rollout_item_once"
+            ),
+            models.UniqueConstraint(fields=("phase", "key"), condition=Q(phase__isnull=False), name="phase_item_once"),
+            models.CheckConstraint(
+                condition=Q(confirmed_at__isnull=True, confirmed_by="")
+                | (Q(confirmed_at__isnull=False) & ~Q(confirmed_by="") & ~Q(evidence="")),
+                name="confirmed_by_somebody_with_evidence",
+            ),
+            models.CheckConstraint(
+                condition=Q(confirmed_at__isnull=True) | ~Q(kind__in=sorted(kind.value for kind in AUTOMATIC)),
+                name="automatic_items_are_never_ticked",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def is_automatic(self) -> bool:
+        return self.kind in AUTOMATIC
