@@ -47,8 +47,8 @@ def for_instance_flag(
     if now.is_exactly(wanted):
         return ()
     set_to = _Setter(flag, names, api_url)
-    if wanted.boolean:
-        return (set_to("true", say("Switch it on for everyone")),)
+    if wanted.lets_all_in:
+        return _let_all_in(set_to, now, wanted)
     commands = []
     loses_percentage = not wanted.percentage_of_actors and now.percentage_of_actors
     if now.boolean or now.percentage_of_time or loses_percentage or wanted.is_nobody:
@@ -58,15 +58,32 @@ def for_instance_flag(
         commands.append(set_to("false", say("Take group {group} out", group=group), "feature_group", group))
     for actor in sorted(now.actors - wanted.actors):
         commands.append(set_to.actor(actor, lets_in=False))
+    for actor in sorted(wanted.opt_outs - now.opt_outs):  # before anybody is let in who may be among them
+        commands.append(set_to.actor(actor, lets_in=True))
     for group in sorted(wanted.groups - now.groups):
         commands.append(set_to("true", say("Let group {group} in", group=group), "feature_group", group))
-    for actor in sorted(wanted.actors - now.actors):
+    for actor in sorted(wanted.named_actors - now.named_actors):
         commands.append(set_to.actor(actor, lets_in=True))
     if wanted.percentage_of_actors != now.percentage_of_actors:
         percentage = str(plain_number(wanted.percentage_of_actors))
         words = say("Let {percentage} % of actors in", percentage=percentage)
         commands.append(set_to(percentage, words, "key", "percentage_of_actors"))
     return tuple(commands)
+
+
+def _let_all_in(set_to: _Setter, now: Exposure, wanted: Exposure) -> tuple[Command, ...]:
+    """One call, which wipes every other gate: who is opted out must be opted out again at once after it."""
+    commands = []
+    if not now.lets_all_in:
+        value, target, words = "true", ("", ""), say("Switch it on for everyone")
+        if not wanted.boolean:
+            value, target = "100", ("key", "percentage_of_actors")
+            words = say("Let {percentage} % of actors in", percentage=value)
+        if wanted.opt_outs:
+            words = say("{deed}, also who is opted out until the next command has run", deed=words)
+        commands, now = [set_to(value, words, *target)], NOBODY
+    commands += [set_to.actor(actor, lets_in=False) for actor in sorted(now.opt_outs - wanted.opt_outs)]
+    return (*commands, *(set_to.actor(actor, lets_in=True) for actor in sorted(wanted.opt_outs - now.opt_outs)))
 
 
 def for_project_flag(

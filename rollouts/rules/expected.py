@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -113,7 +113,7 @@ def expected_exposure(openings: Iterable[Opening]) -> Exposure:
     for opening in openings:
         if opening.state in LIVE:
             whole = whole.plus(opening.exposure)
-    return EVERYONE if whole.boolean else whole
+    return replace(EVERYONE, actors=whole.opt_outs) if whole.boolean else whole
 
 
 @dataclass(frozen=True, slots=True)

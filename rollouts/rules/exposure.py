@@ -146,6 +146,11 @@ class Exposure:
         return self.actors - self.opt_outs
 
     @property
+    def lets_all_in(self) -> bool:
+        """Boolean on, or 100 % of actors: all but who is opted out."""
+        return self.boolean or self.percentage_of_actors >= FULL
+
+    @property
     def is_everyone(self) -> bool:
         """Boolean on, or 100 % of actors with nobody opted out."""
         return self.boolean or (self.percentage_of_actors >= FULL and not self.opt_outs)
@@ -239,14 +244,14 @@ def enters_at(actor: str, *, flag: str) -> Decimal:
 def compare(first: Exposure, second: Exposure) -> Comparison:
     """How ``second`` stands to ``first``: does it let in more, fewer, the same or other people?
 
-    Two exposures that both let everyone in are the same whatever other gates stand beside: boolean on
-    and 100 % of actors differ only for code that passes no actor (``leaves_actorless_code_off``).
+    Two exposures that both let everyone in are the same whatever other gates stand beside, but for who is opted
+    out: boolean on and 100 % of actors differ only for code that passes no actor (``leaves_actorless_code_off``).
     """
-    if first.is_everyone and second.is_everyone:
-        return Comparison.SAME
-    more = fewer = False
-    if first.is_everyone != second.is_everyone:
-        more, fewer = second.is_everyone, first.is_everyone
+    more = bool(first.opt_outs - second.opt_outs)  # an opt-out less is a person more
+    fewer = bool(second.opt_outs - first.opt_outs)
+    if first.lets_all_in or second.lets_all_in:
+        more |= not first.lets_all_in
+        fewer |= not second.lets_all_in
     else:
         for one, two in _sizes(first, second):
             more |= two > one
@@ -255,7 +260,6 @@ def compare(first: Exposure, second: Exposure) -> Comparison:
             (first.groups, second.groups),
             (first.named_actors, second.named_actors),
             (first.unknown_gates, second.unknown_gates),
-            (second.opt_outs, first.opt_outs),  # an opt-out more is a person fewer
         ):
             more |= bool(yours - mine)
             fewer |= bool(mine - yours)

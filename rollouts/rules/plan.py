@@ -8,6 +8,7 @@ from typing import Any
 from . import names
 from .document import Document, DocumentRefused, Fault, Path, read
 from .expected import Audience
+from .exposure import OPT_OUT
 from .metrics import Bound
 from .plan_document import Criteria, FlagPlan, ModelPlan, PhasePlan, PlanDocument, StepPlan, dump_plan
 from .plan_schema import FlagWritten, ModelWritten, PhasePlanWritten, PlanWritten, StepWritten
@@ -131,6 +132,19 @@ def _phase_faults(document: Document, phase: TemplatePhase) -> list[Fault]:
         for key in keys
         if key in said and key not in fitting
     ]
+    named = said.get("actors")
+    if is_project and isinstance(named, list):
+        faults += [
+            document.fault(
+                (*path, "actors", position),
+                say(
+                    "a project's flag knows no opt-outs. Take {actor} out, or use a flag of its own.",
+                    actor=actor,
+                ),
+            )
+            for position, actor in enumerate(named)
+            if str(actor).endswith(OPT_OUT)
+        ]
     if said.get("method") == "all_at_once":
         faults += [
             document.fault(

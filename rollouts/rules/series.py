@@ -142,7 +142,7 @@ def _sum(opened: Iterable[Exposure]) -> Exposure:
     whole = NOBODY
     for exposure in opened:
         whole = whole.plus(exposure)
-    return EVERYONE if whole.boolean else whole
+    return replace(EVERYONE, actors=whole.opt_outs) if whole.boolean else whole
 
 
 def _stretches(steps: Sequence[tuple[datetime, Exposure]], since: datetime, until: datetime) -> tuple[Stretch, ...]:

@@ -484,7 +484,7 @@ plans = st.builds(
     guard_metrics=st.lists(bounds, max_size=3, unique_by=lambda bound: bound.name).map(tuple),
     timeline=st.dictionaries(st.sampled_from(["team", "company", "everyone"]), text | tricky.map(str.strip)),
     mitigation=prose | st.just("") | tricky.map(str.strip),
-)
+).filter(lambda plan: not plan.flag.project or ":opt_out" not in str(plan.phases))  # a project's flag knows none
 
 
 @settings(max_examples=150)
