@@ -172,6 +172,7 @@ class FlagTold(Schema):
     exposure: Exposure | None
     since: Moment | None = Field(description="When GitLab was first read so.")
     read_at: Moment | None = Field(description="When GitLab was last read.")
+    is_stale: bool = Field(description="Older than the freshness limit, or never read: the portal does not know.")
     rollouts: list[str] = Field(description="Slugs of the rollouts behind it.")
     url: str
 
@@ -203,6 +204,7 @@ class Inclusion(Schema):
         "null where the percentage does not decide by the id."
     )
     why: str
+    is_stale: bool = Field(description="Older than the freshness limit, or never read: the portal does not know.")
 
 
 class WhoDid(Schema):
@@ -240,6 +242,7 @@ class ScopeTold(Schema):
     outcome: str
     words: str
     read_at: Moment | None
+    is_stale: bool = Field(description="Older than the freshness limit, or never read: the portal does not know.")
 
 
 class ProjectTold(Schema):

@@ -17,6 +17,7 @@ from ..rules.exposure import Exposure, plain_number
 from ..rules.inclusion import Gate, Inclusion
 from . import answers, pages, questions
 from .contract import LIST, LOOK
+from .freshness import is_stale
 from .problems import Problem, error
 
 router = Router(tags=["flags"])
@@ -66,6 +67,7 @@ def includes(request: HttpRequest, name: str, asked: Query[questions.InclusionAs
         "included": known.inside,
         "percentage_at_which_in": None if known.enters_at is None else plain_number(known.enters_at),
         "why": _why(known, found.as_listed),
+        "is_stale": is_stale(found.as_listed.read_at),
     }
 
 
@@ -85,6 +87,7 @@ def told(flag: FeatureFlag) -> dict[str, Any]:
         "exposure": latest.exposure.as_json() if latest.exposure is not None else None,
         "since": latest.since,
         "read_at": latest.read_at,
+        "is_stale": is_stale(latest.read_at),
         "rollouts": sorted(rollout.slug for rollout in flag.rollouts.all()),
         "url": reverse("portal:flag", args=[flag.pk]),
     }

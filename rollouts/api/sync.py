@@ -12,6 +12,7 @@ from ..sync import status
 from ..sync.status import InstanceStatus
 from . import answers
 from .contract import LIST
+from .freshness import is_stale
 
 router = Router(tags=["sync"])
 
@@ -53,6 +54,7 @@ def _scope(thing: GitLabInstance | GitLabProject, what: str) -> dict[str, Any]:
         "outcome": getattr(thing, f"{what}_outcome"),
         "words": getattr(thing, f"{what}_words"),
         "read_at": getattr(thing, f"{what}_read_at"),
+        "is_stale": is_stale(getattr(thing, f"{what}_read_at")),
     }
 
 

@@ -98,7 +98,7 @@ def test_who_is_in_and_why(world, script, gates, actor, included, said):
     world.apply()
     readings.enter(world.rollout().flag, Exposure.from_gates(gates), by=world.actor("mia"), evidence="seen")
     told = script("vic").get(f"/flags/{FLAG}/includes", {"actor": actor}).json()
-    assert told.keys() == {"actor", "included", "percentage_at_which_in", "why"}
+    assert told.keys() == {"actor", "included", "percentage_at_which_in", "why", "is_stale"}
     assert (told["actor"], told["included"]) == (actor, included)
     assert told["percentage_at_which_in"] == pytest.approx(float(enters_at(actor, flag=FLAG)))
     assert said in told["why"]

@@ -10,8 +10,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
-from ...models import GitLabInstance, GitLabProject, Outcome, SyncRun, SyncScope
+from ...models import GitLabProject, Outcome, SyncRun
 from ...sync.status import InstanceStatus
+from ..freshness import is_stale
 
 #: So many places are listed at once; of more only those that failed are, and the rest is opened.
 LISTED = 12
@@ -106,6 +107,10 @@ def summary(shown: Sequence[Card]) -> str:
         return words % {"n": failed}
     if any(card.run is None for card in connected):
         return _("GitLab was not read yet.")
+    old = [card.status.instance.name for card in connected if _is_old(card.status)]
+    if old:
+        words = ngettext("%(names)s was not read for too long.", "%(names)s were not read for too long.", len(old))
+        return words % {"names": ", ".join(old)}
     places = sum(len(card.places) for card in connected)
     words = ngettext("%(n)d place is followed, and all is read.", "%(n)d places are followed, and all is read.", places)
     return words % {"n": places}
@@ -113,8 +118,8 @@ def summary(shown: Sequence[Card]) -> str:
 
 def _card(status: InstanceStatus) -> Card:
     instance = status.instance
-    places = [_place(instance, None, status.scopes.get(None))]
-    places += [_place(instance, project, status.scopes.get(project.pk)) for project in status.projects]
+    places = [_place(status, None)]
+    places += [_place(status, project) for project in status.projects]
     troubles = tuple(trouble for place in places for trouble in place.troubles)
     look, state = _state(status, bool(troubles))
     return Card(
@@ -139,10 +144,18 @@ def _state(status: InstanceStatus, has_troubles: bool) -> tuple[str, str]:
         return "stop", _("partly unread")
     if status.run is None:
         return "", _("not read yet")
+    if _is_old(status):
+        return "stop", _("stale")
     return "go", _("well")
 
 
-def _place(instance: GitLabInstance, project: GitLabProject | None, scope: SyncScope | None) -> Place:
+def _is_old(status: InstanceStatus) -> bool:
+    read_at = status.instance.flags_read_at
+    return read_at is not None and is_stale(read_at, status.now)
+
+
+def _place(status: InstanceStatus, project: GitLabProject | None) -> Place:
+    instance, scope = status.instance, status.scopes.get(project.pk if project else None)
     thing: Any = project or instance
     troubles, outcomes = [], []
     for what, words in (("issues", _("Issues")), ("flags", _("Flags"))) if project else (("flags", _("Flags")),):
@@ -153,6 +166,9 @@ def _place(instance: GitLabInstance, project: GitLabProject | None, scope: SyncS
             troubles.append(Trouble(of, str(Outcome(outcome).label), getattr(thing, f"{what}_words")))
     was_read = scope is not None and scope.read_at is not None
     look = "stop" if troubles else "go" if Outcome.OK in outcomes else ""
+    read = [at for at in (getattr(thing, "issues_read_at", None), thing.flags_read_at) if at]
+    if look == "go" and read and is_stale(max(read), status.now):
+        look = "wait"
     hows = dict.fromkeys(trouble.how for trouble in troubles)
     return Place(
         name=project.path if project else _("Flags, people and token of the instance"),
@@ -162,7 +178,7 @@ def _place(instance: GitLabInstance, project: GitLabProject | None, scope: SyncS
         calls=scope.calls if scope and was_read else None,
         changed=scope.changed if scope and was_read else None,
         look=look,
-        state=", ".join(hows) or (_("read") if look else _("not read yet")),
+        state=", ".join(hows) or (_("stale") if look == "wait" else _("read") if look else _("not read yet")),
         troubles=tuple(troubles),
     )
 
