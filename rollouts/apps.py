@@ -8,7 +8,7 @@ from typing import Any
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 from django.utils.formats import number_format
-from django.utils.translation import get_language, gettext, ngettext
+from django.utils.translation import get_language, gettext, gettext_lazy, ngettext
 
 from .rules import words
 
@@ -31,10 +31,13 @@ def _ensure_what_comes_with_the_portal(**kwargs: Any) -> None:
 class RolloutsConfig(AppConfig):
     name = "rollouts"
     default_auto_field = "django.db.models.BigAutoField"
-    verbose_name = "Model rollouts"
+    verbose_name = gettext_lazy("Model rollouts")
 
     def ready(self) -> None:
+        from .models import names
+
         words.speak_through(
             gettext, ngettext, partial(number_format, force_grouping=True), lambda: get_language() in (None, "en")
         )
+        names.make_translatable(self.get_models())
         post_migrate.connect(_ensure_what_comes_with_the_portal, sender=self)

@@ -4,7 +4,7 @@ document.addEventListener("click", async (event) => {
   if (!button) return;
   await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
   const said = button.textContent;
-  button.textContent = "Copied";
+  button.textContent = button.dataset.copied;
   setTimeout(() => { button.textContent = said; }, 1500);
 });
 

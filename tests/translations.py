@@ -69,6 +69,10 @@ def in_template(source: str) -> Iterator[Message]:
 
 def found() -> dict[Message, list[str]]:
     """Every message of the portal with the files that say it. The simulator is a toy of developers: English."""
+    from django.apps import apps
+
+    from rollouts.models.names import names_of
+
     messages: dict[Message, list[str]] = {}
     for path in sorted([*ROOT.glob("rollouts/**/*.py"), *ROOT.glob("templates/**/*.html")]):
         place = path.relative_to(ROOT).as_posix()
@@ -77,6 +81,12 @@ def found() -> dict[Message, list[str]]:
         for message in (in_template if path.suffix == ".html" else in_python)(path.read_text()):
             places = messages.setdefault(message, [])
             if message.text and place not in places:
+                places.append(place)
+    for model in apps.get_app_config("rollouts").get_models():
+        place = f"{model.__module__.replace('.', '/')}.py"
+        for name in names_of(model):
+            places = messages.setdefault(Message(name), [])
+            if place not in places:
                 places.append(place)
     return {message: places for message, places in messages.items() if message.text}
 

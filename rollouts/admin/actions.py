@@ -14,6 +14,7 @@ from ..audit.actor import Actor
 from ..models import Phase, Rollout
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
+from ..rules.words import spoken
 from ..services import checklist, facts, locks, outbox, overrides, retirement, transitions
 from ..services.refusals import Refused
 from .bulk import Bulk, ReasonForm
@@ -43,7 +44,7 @@ def _on_phases(rollout: Rollout, verb: str, by: Actor, said: dict[str, Any], whe
         raise Refused([Blocker("nothing_to_do", when_none)])
     for phase in phases:
         transitions.perform(verb, phase, by=by, reason=said["reason"])
-    names = ", ".join(map(str, phases))
+    names = ", ".join(spoken(str(phase)) for phase in phases)
     if verb == "pause":
         return _("%(phases)s is paused; who sees the model stays as it is.") % {"phases": names}
     return _("The request for %(phases)s is withdrawn.") % {"phases": names}
@@ -96,7 +97,9 @@ def _reject_request(request: Any, by: Actor, said: dict[str, Any]) -> str:
 
 def _answer(request: Any, verb: str, by: Actor, said: dict[str, Any]) -> str:
     if request.state not in ("open", "granted"):
-        raise Refused([Blocker("ended", _("The request has ended: %(state)s.") % {"state": request.state})])
+        raise Refused(
+            [Blocker("ended", _("The request has ended: %(state)s.") % {"state": request.get_state_display()})]
+        )
     transitions.perform(verb, request.phase, by=by, reason=said["reason"])
     return _("The phase is planned again.") if request.is_start else _("The phase stays at its step.")
 

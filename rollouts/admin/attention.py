@@ -29,6 +29,7 @@ from ..models import (
 from ..rules.blockers import in_words
 from ..rules.document import DocumentRefused
 from ..rules.expected import Presence
+from ..rules.words import spoken
 from ..sync import status
 from ..sync.status import InstanceStatus
 
@@ -89,13 +90,13 @@ def _instance(stands: InstanceStatus, now: datetime) -> Iterator[Concern]:
         words = _("%(name)s refuses our token for %(what)s.") % {"name": instance, "what": _names(refused)}
         yield Concern("stop", words, sync, _("See what it said"))
     if stands.wait is not None and stands.wait.why == "circuit" and not refused:
-        words = _("%(name)s does not answer. %(words)s") % {"name": instance, "words": stands.trouble}
+        words = _("%(name)s does not answer. %(words)s") % {"name": instance, "words": spoken(stands.trouble)}
         yield Concern("stop", words, sync, _("See the Sync page"))
     elif instance.flags_outcome in (Outcome.CONNECTION_REFUSED, Outcome.TIMEOUT, Outcome.SERVER_ERROR):
-        told = {"name": instance, "words": instance.flags_words or instance.get_flags_outcome_display()}
+        told = {"name": instance, "words": spoken(instance.flags_words or instance.get_flags_outcome_display())}
         yield Concern("stop", _("%(name)s could not be read. %(words)s") % told, sync, _("See the Sync page"))
     elif instance.flags_read_at and now - instance.flags_read_at > timedelta(seconds=settings.FRESHNESS_SECONDS):
-        age = in_words(now - instance.flags_read_at, units=1)
+        age = spoken(in_words(now - instance.flags_read_at, units=1))
         words = _("%(name)s was last read %(age)s ago: nothing can start. Do worker and beat run?")
         yield Concern("stop", words % {"name": instance, "age": age}, sync, _("See the Sync page"))
     if stands.owed.given_up:
@@ -145,7 +146,7 @@ def _models(now: datetime) -> Iterator[Concern]:
     going = ending.filter(rollouts__state__in=("draft", "underway", "completed")).distinct()
     for model in going[:MOST_NAMES]:
         assert model.deprecated_on is not None
-        told = {"model": model, "day": date_format(model.deprecated_on)}
+        told = {"model": spoken(str(model)), "day": date_format(model.deprecated_on)}
         url = reverse("admin:rollouts_aimodel_change", args=[model.pk])
         if model.deprecated_on <= now.date():
             yield Concern("stop", _("%(model)s retired on %(day)s and is still rolled out.") % told, url, _("See it"))
@@ -160,7 +161,7 @@ def _templates() -> Iterator[Concern]:
         try:
             roles[template.pk] = template.template.roles
         except DocumentRefused as refused:
-            told = {"title": template.title, "words": refused.faults[0]}
+            told = {"title": template.title, "words": spoken(str(refused.faults[0]))}
             url = reverse("admin:rollouts_plantemplate_change", args=[template.pk])
             words = _("The template %(title)s can't be read, so no rollout can be made from it. %(words)s") % told
             yield Concern("stop", words, url, _("Mend it"))

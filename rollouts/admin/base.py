@@ -20,13 +20,15 @@ from django.utils.translation import gettext as _
 
 from ..audit.actor import Actor
 from ..audit.deeds import Deed, deed
-from ..models import Rollout
+from ..models import Rollout, names
 from ..models.ledger import AuditedModel
 from ..rules.machine import Role
+from ..rules.words import spoken
 from ..services import plans
 from . import events, wording
 from .bulk import Bulk
 from .fields import SpanField
+from .readonly import in_lines  # noqa: F401 - read-only fields speak the reader's language from here on
 
 
 def is_admin(request: HttpRequest) -> bool:
@@ -53,6 +55,14 @@ class AuditedAdmin(ModelAdmin):
     object_history_template = "admin/history.html"
     #: What can be done to many rows, each through its own service.
     bulk: tuple[Bulk, ...] = ()
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """Fields that a form declares anew are called as the model's."""
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
+        for name, field in form.base_fields.items():
+            if field.label is None and name in names.FIELDS:
+                field.label = capfirst(str(names.FIELDS[name]))
+        return form
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         found = super().get_queryset(request)
@@ -130,13 +140,14 @@ class AuditedAdmin(ModelAdmin):
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
         """A page is named after its object, not after what may be done to it."""
         if (obj := context.get("original")) is not None:
-            context |= {"title": str(obj), "subtitle": None}
+            context |= {"title": spoken(str(obj)), "subtitle": None}
         return super().render_change_form(request, context, *args, **kwargs)
 
     def _still_needed(self, request: HttpRequest, error: Any) -> HttpResponse:
         """For what began to need it between the question and the answer; else the page of the question says so."""
         needs = ", ".join(sorted({str(thing)[:80] for thing in list(error.args[1])[:5]}))
-        self.message_user(request, f"Nothing was deleted: {needs} still needs it.", messages.ERROR)
+        words = _("Nothing was deleted: %(needs)s still needs it.") % {"needs": needs}
+        self.message_user(request, words, messages.ERROR)
         return HttpResponseRedirect("../" if request.path.endswith("/delete/") else request.get_full_path())
 
     def lock(self, object_id: str) -> None:
@@ -192,7 +203,7 @@ class AuditedAdmin(ModelAdmin):
         before = request.GET.get("before", "")
         context = {
             **self.admin_site.each_context(request),
-            "title": _("History of %(thing)s") % {"thing": obj},
+            "title": _("History of %(thing)s") % {"thing": spoken(str(obj))},
             "object": obj,
             "opts": self.opts,
             "module_name": self.opts.verbose_name_plural,

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from ..audit.actor import Actor
 from ..rules.machine import Role
+from ..rules.words import spoken
 from ..services.refusals import Refused
 
 #: More rows than anybody reads on the page that asks.
@@ -119,11 +120,11 @@ class Bulk:
     def _do_all(self, page: Any, request: HttpRequest, rows: list[Any], by: Actor, said: dict[str, Any]) -> None:
         done, refused = [], []
         for row in rows:
-            name = str(row)
+            name = spoken(str(row))
             try:
-                done.append(f"{name}: {self.does(row, by, said)}")
+                done.append(f"{name}: {spoken(self.does(row, by, said))}")
             except Refused as no:
-                refused.append(f"{name}: {no}")
+                refused.append(f"{name}: {spoken(str(no))}")
         if done:
             words = ngettext("%(number)s done.", "%(number)s done.", len(done)) % {"number": len(done)}
             page.message_user(request, f"{words} {' '.join(done[:10])}", messages.SUCCESS)

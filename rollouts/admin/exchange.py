@@ -22,6 +22,7 @@ from ..audit.actor import Actor
 from ..rules.catalogue import LIMIT, parse_models, parse_unit_primitives
 from ..rules.document import DocumentRefused, Fault
 from ..rules.model_sheet import parse_csv, parse_yaml
+from ..rules.words import say
 from ..services import imports, templates
 from ..services.imports import Imported, Taken
 from ..services.refusals import Refused
@@ -132,7 +133,7 @@ def _files(request: HttpRequest) -> tuple[list[File], list[Fault]]:
     uploaded = [one for one in request.FILES.getlist("files") if one]
     names, texts = request.POST.getlist("source"), request.POST.getlist("text")
     if len(uploaded) > MOST_FILES or len(texts) > MOST_FILES:
-        return [], [Fault(_("Import"), 0, f"more than {MOST_FILES} files. Import them in parts.")]
+        return [], [Fault(_("Import"), 0, say("more than {limit} files. Import them in parts.", limit=MOST_FILES))]
     if not uploaded:
         files = [File(name[:100] or "pasted", text) for name, text in zip(names, texts, strict=False) if text.strip()]
         return files, []
@@ -140,13 +141,13 @@ def _files(request: HttpRequest) -> tuple[list[File], list[Fault]]:
     for one in uploaded:
         name, content = str(one.name)[:100], one.read(LIMIT + 1)
         if len(content) > LIMIT:
-            faults.append(Fault(name, 0, f"too large: a file may have {LIMIT:,} bytes. Split it."))
+            faults.append(Fault(name, 0, say("too large: a file may have {limit} bytes. Split it.", limit=LIMIT)))
             continue
         try:
             files.append(File(name, content.decode("utf-8")))
         except UnicodeDecodeError as wrong:
             line = content[: wrong.start].count(b"\n") + 1
-            faults.append(Fault(name, line, "this is not UTF-8 text. Save the file with the encoding UTF-8."))
+            faults.append(Fault(name, line, say("this is not UTF-8 text. Save the file with the encoding UTF-8.")))
     return files, faults
 
 
@@ -174,7 +175,7 @@ def take_models(files: list[File], by: Actor) -> Imported:
         else:
             models += read(parse_models, file)
     if features and not models:
-        said = "it says which features use which models: import it together with the catalogue's models.yml."
+        said = say("it says which features use which models: import it together with the catalogue's models.yml.")
         faults += [Fault(file.name, 0, said) for file in files if "configurable_unit_primitives" in file.text]
     if faults:
         raise DocumentRefused(faults)

@@ -15,6 +15,7 @@ from ..audit.actor import Actor
 from ..models import GitLabInstance, GitLabProject
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
+from ..rules.words import spoken
 from ..services.instances import DEFAULT
 from ..services.refusals import Refused
 from ..sync import asked, hooks
@@ -73,7 +74,7 @@ def _hook_address(instance: GitLabInstance) -> str:
 
 def _check_hooks(instance: GitLabInstance, by: Actor, said: dict[str, Any]) -> str:
     findings = hooks.check(instance, _hook_address(instance))
-    wrong = [f"{one.project}: {one.state}. {one.words}".strip() for one in findings if not one.is_well]
+    wrong = [f"{one.project}: {one.state}. {spoken(one.words)}".strip() for one in findings if not one.is_well]
     if wrong:
         raise Refused([Blocker("hooks", words) for words in wrong])
     if not findings:

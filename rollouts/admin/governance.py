@@ -18,6 +18,7 @@ from ..audit.actor import Actor
 from ..models import Approval, IncidentSource, Phase
 from ..rules import names
 from ..rules.approvals import STANDING
+from ..rules.words import joined
 from . import actions
 from .base import AuditedAdmin, LookOnly, RecordsOnly
 from .fields import LinesField
@@ -43,9 +44,9 @@ class ApprovalRequestAdmin(RecordsOnly):
     change_form_template = "admin/transitions.html"
     fields = (
         "phase", "is_start", "percentage", "state", "requested_by", "requested_at", "expires_at", "round", "what",
-        "changed", "closed_at", "closed_by", "reason",
+        "what_changed", "closed_at", "closed_by", "reason",
     )  # fmt: skip
-    readonly_fields = ("what",)
+    readonly_fields = ("what", "what_changed")
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
         """With the buttons of its phase while it waits: approving here is approving there."""
@@ -56,10 +57,15 @@ class ApprovalRequestAdmin(RecordsOnly):
             more = {"buttons": [one for one in buttons if one.verb.name in ("approve", "reject", "withdraw")]}
         return super().change_view(request, object_id, form_url, {**more, **(extra_context or {})})
 
+    @admin.display(description=_("changed"))
+    def what_changed(self, asked: Any) -> str:
+        return joined(asked.changed)
+
     @admin.display(description=_("what would be done"))
     def what(self, asked: Any) -> SafeString:
         return pretty(asked.content)
 
+    @admin.display(description=_("rollout"))
     def rollout(self, request: Any) -> str:
         return str(request.phase.rollout)
 
@@ -73,7 +79,14 @@ class OverrideAdmin(RecordsOnly):
     list_filter = (ReviewFilter, "verb", "by")
     list_select_related = ("phase__rollout",)
     search_fields = ("phase__rollout__title", "phase__rollout__slug", "by", "reason", "verdict")
+    exclude = ("blockers",)
+    readonly_fields = ("passed",)
 
+    @admin.display(description=_("blockers"))
+    def passed(self, override: Any) -> str:
+        return joined(override.blockers)
+
+    @admin.display(description=_("rollout"))
     def rollout(self, override: Any) -> str:
         return str(override.phase.rollout)
 
@@ -133,3 +146,9 @@ class GitLabWriteAdmin(RecordsOnly):
     list_select_related = ("rollout", "instance")
     search_fields = ("title", "rollout__title", "rollout__slug", "asked_by", "marker")
     date_hierarchy = "asked_at"
+    exclude = ("payload",)
+    readonly_fields = ("sends",)
+
+    @admin.display(description=_("payload"))
+    def sends(self, write: Any) -> SafeString:
+        return pretty(write.payload)

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ..audit.actor import Actor
@@ -26,13 +27,13 @@ class SyncRunAdmin(RecordsOnly):
 
     @admin.display(description=_("seconds"))
     def took(self, run: SyncRun) -> str:
-        return f"{run.seconds:.1f}" if run.finished_at else "running"
+        return f"{run.seconds:.1f}" if run.finished_at else gettext("running")
 
 
 class SubjectFilter(admin.SimpleListFilter):
     """By the first part of the verb; a fixed list, so that it asks nothing of a long history."""
 
-    title, parameter_name = "subject", "subject"
+    title, parameter_name = _("subject"), "subject"
     SUBJECTS = (
         "phase", "rollout", "plan", "item", "approval", "override", "ramp", "lock", "calendar", "incidents", "drift",
         "flag", "reading", "issue", "project", "actor", "outbox", "model", "template", "instance", "token", "person",
@@ -40,14 +41,14 @@ class SubjectFilter(admin.SimpleListFilter):
     )  # fmt: skip
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(subject, subject) for subject in self.SUBJECTS]
+        return [(subject, gettext(subject)) for subject in self.SUBJECTS]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(verb__startswith=f"{self.value()}.") if self.value() in self.SUBJECTS else queryset
 
 
 class AuditEventAdmin(RecordsOnly):
-    list_display = ("at", "actor", "verb", "object_name", "rollout", "reason", "source")
+    list_display = ("at", "actor", "verb", "what", "rollout", "why", "source")
     list_filter = (SubjectFilter, "actor_kind")
     list_select_related = ("rollout",)
     search_fields = ("object_name", "actor", "reason", "rollout__title")
@@ -55,8 +56,8 @@ class AuditEventAdmin(RecordsOnly):
     ordering = ("-pk",)
     told = ("before_told", "after_told", "snapshot_told")
     first_fields = (
-        "at", "actor", "actor_kind", "verb", "object_type", "object_id", "object_name",
-        "rollout", "reason", "source", "request_id", "chain",
+        "at", "actor", "actor_kind", "verb", "object_type", "object_id", "what",
+        "rollout", "why", "source", "request_id", "chain",
     )  # fmt: skip
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
@@ -65,6 +66,14 @@ class AuditEventAdmin(RecordsOnly):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return self.get_fields(request, obj)
+
+    @admin.display(description=_("object name"), ordering="object_name")
+    def what(self, event: AuditEvent) -> str:
+        return str(event.in_words("object_name"))
+
+    @admin.display(description=_("reason"), ordering="reason")
+    def why(self, event: AuditEvent) -> str:
+        return str(event.in_words("reason"))
 
     @admin.display(description=_("before"))
     def before_told(self, event: AuditEvent) -> SafeString:

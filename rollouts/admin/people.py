@@ -7,11 +7,12 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.forms import UserChangeForm
+from django.contrib.auth.forms import AdminPasswordChangeForm, SetUnusablePasswordMixin, UserChangeForm
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from ..audit.actor import Actor
@@ -41,10 +42,19 @@ class PersonForm(UserChangeForm):
     is_own = False
 
 
+class PersonPasswordForm(AdminPasswordChangeForm):
+    usable_password_help_text: Any = format_lazy(
+        '{}<ul id="id_unusable_warning" class="messagelist"><li class="warning">{}</li></ul>',
+        SetUnusablePasswordMixin.usable_password_help_text,
+        _("If disabled, the current password for this user will be lost."),
+    )
+
+
 class PersonAdmin(ForeignAdmin, UserAdmin):
     """History and four eyes tell people apart by user name, so that stays, and nobody is deleted: deactivate them."""
 
     form = PersonForm
+    change_password_form = PersonPasswordForm
     bulk = access_actions.PEOPLE
     may_delete = False
     secret_fields = frozenset({"password", "last_login"})
@@ -82,7 +92,7 @@ class PersonAdmin(ForeignAdmin, UserAdmin):
 
     def formfield_for_manytomany(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
         if db_field.name == "groups":
-            kwargs |= {"widget": forms.CheckboxSelectMultiple, "label": "Roles", "help_text": ROLES_HELP}
+            kwargs |= {"widget": forms.CheckboxSelectMultiple, "label": _("Roles"), "help_text": ROLES_HELP}
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:

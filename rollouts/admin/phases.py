@@ -55,10 +55,13 @@ class PhaseForm(forms.ModelForm):
             is_for = self.instance.audience == audience
             if cleaned[field] and not is_for:
                 raise ValidationError(
-                    {field: f"This phase is for {self.instance.get_audience_display()}: leave it empty."}
+                    {
+                        field: _("This phase is for %(whom)s: leave it empty.")
+                        % {"whom": self.instance.get_audience_display()}
+                    }
                 )
             if is_for and not cleaned[field] and not self.instance.optional:
-                raise ValidationError({field: "A required phase must let somebody in."})
+                raise ValidationError({field: _("A required phase must let somebody in.")})
         return cleaned
 
 
@@ -192,14 +195,16 @@ class ChecklistItemForm(forms.ModelForm):
         if rollout and rollout.state in OVER:
             raise ValidationError({"rollout": say("The rollout is {state}.", state=state_in_words(rollout.state))})
         if rollout and phase and phase.rollout_id != rollout.pk:
-            raise ValidationError({"phase": "This phase belongs to another rollout."})
+            raise ValidationError({"phase": _("This phase belongs to another rollout.")})
         if phase and phase.state in PAST:
             raise ValidationError(
                 {"phase": say("It is {state}: its checklist is history.", state=state_in_words(phase.state))}
             )
         kind, role = cleaned.get("kind"), cleaned.get("role")
         if bool(role) != (kind in ABOUT_AN_ISSUE):
-            said = "Say which of the plan's issues it is about." if not role else "Only items about an issue have one."
+            said = (
+                _("Only items about an issue have one.") if role else _("Say which of the plan's issues it is about.")
+            )
             raise ValidationError({"role": said})
         if rollout and role and role not in (roles := rollout.template.template.roles):
             raise ValidationError(

@@ -61,7 +61,12 @@ class IssueLinkForm(forms.ModelForm):
                 }
             )
         if (phase := cleaned.get("phase_name")) and phase not in template.phase_names:
-            said = f"«{phase}» is no phase of {template.slug}: {', '.join(template.phase_names)}."
+            said = say(
+                "«{phase}» is no phase of {slug}: {phases}.",
+                phase=phase,
+                slug=template.slug,
+                phases=", ".join(template.phase_names),
+            )
             raise ValidationError({"phase_name": said})
         return cleaned
 

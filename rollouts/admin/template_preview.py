@@ -20,6 +20,7 @@ from ..rules.expected import Audience, Drift, FlagReading, Opening, Presence
 from ..rules.facts import PhaseFacts, RolloutFacts
 from ..rules.ramp import Ramp, Step
 from ..rules.template import Template, TemplateItem, TemplatePhase, parse_template
+from ..rules.words import spoken
 
 WIDTH, HEIGHT, LEFT, BOTTOM = 640.0, 150.0, 40.0, 24.0
 AROUND = 1
@@ -188,8 +189,8 @@ def _curve(phase: TemplatePhase) -> Curve:
     points.append(f"{x(whole)},{y(level)}")
     words = _("At its quickest %(steps)s %% take %(ramp)s, and %(whole)s until the phase may complete.") % {
         "steps": ", ".join(map(str, phase.steps)),
-        "ramp": in_words(begins[-1]) if begins[-1] else _("no time"),
-        "whole": in_words(whole),
+        "ramp": spoken(in_words(begins[-1])) if begins[-1] else _("no time"),
+        "whole": spoken(in_words(whole)),
     }
     return Curve(
         points=" ".join(points),
@@ -219,7 +220,7 @@ def _effects(stored: PlanTemplate, after: Template) -> Iterator[str]:
             yield _("%(title)s is new: they get it when their plan is applied the next time.") % {"title": phase.title}
         elif phase.approvals != before.phase(phase.name).approvals:
             has_ramp = _has_ramp(phase)
-            told = {"title": phase.title, "words": phase.approvals.words(has_ramp=has_ramp)}
+            told = {"title": phase.title, "words": spoken(phase.approvals.words(has_ramp=has_ramp))}
             yield (
                 _("Who must approve %(title)s changes for them at once: %(words)s Open requests are asked for anew.")
                 % told

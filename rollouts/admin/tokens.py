@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ..models import ApiToken, FeedKey, clock
@@ -33,10 +34,10 @@ class ApiTokenAdmin(RecordsOnly):
     @admin.display(description=_("works"))
     def state(self, token: ApiToken) -> str:
         if token.opens_at(clock.now()):
-            return "yes"
+            return gettext("yes")
         if token.revoked_at:
-            return "no: revoked"
-        return "no: expired" if token.person.is_active else "no: its person is switched off"
+            return gettext("no: revoked")
+        return gettext("no: expired") if token.person.is_active else gettext("no: its person is switched off")
 
 
 class FeedKeyAdmin(RecordsOnly):

@@ -16,6 +16,7 @@ from ..rules.document import DocumentRefused
 from ..rules.facts import PhaseFacts, RolloutFacts
 from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS, PhaseState, Role
 from ..rules.metrics import Metric
+from ..rules.words import say
 from ..services import facts as facts_of
 from ..services import locks, metrics, plans, rehearsal, transitions
 from ..services.refusals import Refused
@@ -78,7 +79,7 @@ def put_plan(request: HttpRequest, slug: str, asked: Query[questions.PlanAsked],
     by = actor(request)
     with refusals_about(Rollout.objects.filter(slug=slug).first()):
         if not by.person.has(Role.MANAGER):  # before the document is read, so that it is told first
-            raise Refused([Blocker("role", f"Planning takes the role manager; {by.name} has not got it.")])
+            raise Refused([Blocker("role", say("Planning takes the role manager; {by} has not got it.", by=by.name))])
         text = bodies.plan(request)
         _refuse_another(text, slug)
         applied = plans.apply(text, by=by, source="plan", dry_run=asked.dry_run)

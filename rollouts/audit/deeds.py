@@ -10,6 +10,7 @@ from typing import Any
 from django.db import models, transaction
 
 from ..models import AuditEvent, PortfolioLine, Rollout, clock
+from ..models.history import phrases_in
 from ..models.ledger import AuditedModel, Change, Ledger, Unaudited, opened, plain
 from . import source
 from .actor import Actor
@@ -97,6 +98,11 @@ def _event(doing: Deed) -> AuditEvent:
     others = [change for change in changes if change is not first]
     came = source.current()
     label = about._meta.label if about is not None else (first.label if first else "portal")
+    name = _name(about) if about is not None else first.title if first else ""
+    before = {**(first.before if first else {}), **_others(others, "before")}
+    after = {**(first.after if first else {}), **_others(others, "after"), **doing.notes}
+    names = {_key(change): change.title for change in others}
+    said = {"reason": doing.reason, "object_name": name, "before": before, "after": after, "names": names}
     return AuditEvent(
         at=clock.now(),
         actor_kind=doing.by.kind,
@@ -104,21 +110,22 @@ def _event(doing: Deed) -> AuditEvent:
         verb=doing.verb,
         object_type=label.rpartition(".")[2],
         object_id=str(about.pk if about is not None else first.pk if first else ""),
-        object_name=_name(about) if about is not None else (first.title if first else ""),
+        object_name="".join(name)[:200],
         rollout=doing.rollout,
         chain=f"rollout:{doing.rollout.slug}" if doing.rollout else "portal",
         reason=doing.reason,
         source=came.name,
         request_id=came.request_id,
-        before={**(first.before if first else {}), **_others(others, "before")},
-        after={**(first.after if first else {}), **_others(others, "after"), **doing.notes},
+        before=before,
+        after=after,
         confidential={_key(change): change.confidential for change in changes if change.confidential},
         snapshot=_snapshot(about),
+        said=phrases_in(said),
     )
 
 
 def _key(change: Change) -> str:
-    return f"{change.label.rpartition('.')[2]} {change.pk}: {change.title}"
+    return f"{change.label.rpartition('.')[2]} {change.pk}: {''.join(change.title)[:200]}"
 
 
 def _others(changes: list[Change], side: str) -> dict[str, Any]:
@@ -126,7 +133,7 @@ def _others(changes: list[Change], side: str) -> dict[str, Any]:
 
 
 def _name(thing: models.Model) -> str:
-    return thing.public_name() if isinstance(thing, AuditedModel) else str(thing)[:200]
+    return thing.public_name() if isinstance(thing, AuditedModel) else str(thing)
 
 
 def _snapshot(thing: models.Model | None) -> dict[str, Any]:

@@ -12,11 +12,12 @@ from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMField, transition
 
 from ..rules.approvals import REQUEST_WORDS, STANDING, RequestState
+from ..rules.machine import PHASE_VERBS
 from ..rules.words import say
 from .guarded import GuardedModel, GuardedQuerySet
 from .ledger import AuditedModel
 from .phases import Phase
-from .phrases import PhraseJSONField
+from .phrases import PhraseJSONField, PhraseTextField
 
 R = RequestState
 
@@ -50,11 +51,11 @@ class ApprovalRequest(GuardedModel):
     expires_at = models.DateTimeField(help_text=_("What is not used by then must be asked for again."))
     round = models.PositiveSmallIntegerField(default=1, help_text=_("Counts how often what was asked for has changed."))
     digest = models.CharField(max_length=64, help_text=_("SHA-256 of what would be done."))
-    content = models.JSONField(default=dict, help_text=_("What would be done, in words and values."))
-    changed = models.JSONField(default=list, blank=True, help_text=_("What changed since the round before."))
+    content = PhraseJSONField(default=dict, help_text=_("What would be done, in words and values."))
+    changed = PhraseJSONField(default=list, blank=True, help_text=_("What changed since the round before."))
     closed_at = models.DateTimeField(null=True, blank=True)
     closed_by = models.CharField(max_length=150, blank=True)
-    reason = models.TextField(blank=True, help_text=_("Why it was rejected or withdrawn."))
+    reason = PhraseTextField(blank=True, help_text=_("Why it was rejected or withdrawn."))
 
     objects = GuardedQuerySet.as_manager()  # type: ignore[misc]
 
@@ -145,7 +146,7 @@ class Approval(AuditedModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.approver} for {self.request}"
+        return say("{who} for {what}", who=self.approver, what=self.request)
 
     def refuse_shortcuts(self, fields: Any = None) -> None:
         """An approval is for what stands now, by a person who is there, and is written once."""
@@ -189,4 +190,8 @@ class Override(AuditedModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.verb} of {self.phase}"
+        return say("{verb} of {phase}", verb=self.deed, phase=self.phase)
+
+    @property
+    def deed(self) -> str:
+        return PHASE_VERBS[self.verb].label

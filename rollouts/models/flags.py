@@ -145,7 +145,7 @@ class FlagReading(AuditedModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.flag} at {self.read_at:%Y-%m-%d %H:%M:%S}"
+        return say("{flag} at {time}", flag=self.flag, time=f"{self.read_at:%Y-%m-%d %H:%M:%S}")
 
     @property
     def exposure(self) -> Exposure:

@@ -196,7 +196,7 @@ class GitLabActor(AuditedModel):
         constraints = [models.UniqueConstraint(fields=("instance", "name"), name="actor_once_per_instance")]
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.gitlab_id or 'unknown'})"
+        return say("{name} ({id})", name=self.name, id=str(self.gitlab_id or say("unknown")))
 
 
 class TrackedIssue(AuditedModel):
@@ -260,5 +260,5 @@ class TrackedIssue(AuditedModel):
     def title_for(self, *, sees_confidential: bool) -> str:
         """The title, or that it is confidential."""
         if self.confidential and not sees_confidential:
-            return "confidential issue" if self.first_read_at else "issue not read yet"
+            return say("confidential issue") if self.first_read_at else say("issue not read yet")
         return self.title

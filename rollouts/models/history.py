@@ -7,12 +7,28 @@ from typing import Any
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from ..rules.words import say
+from ..rules.words import Phrase, say
+from .phrases import PhraseJSONField
 from .rollouts import Rollout
 
 
 class HistoryIsAppendOnly(RuntimeError):
     """Somebody tried to change or delete history."""
+
+
+def phrases_in(value: Any) -> Any:
+    """Only what can be said in other languages of a text, a list or a mapping; None where nothing can."""
+    if isinstance(value, dict):
+        return {key: said for key, one in value.items() if (said := phrases_in(one))} or None
+    if isinstance(value, list):
+        return value if any(map(phrases_in, value)) else None
+    return value if isinstance(value, Phrase) else None
+
+
+def _merged(plain: Any, said: Any) -> Any:
+    if isinstance(plain, dict) and isinstance(said, dict):
+        return plain | {key: _merged(plain.get(key), one) for key, one in said.items()}
+    return plain if said is None else said
 
 
 class AuditEventQuerySet(models.QuerySet):
@@ -33,13 +49,14 @@ class AuditEvent(models.Model):
     """Who, what, when, from where, why, before and after. Triggers in the database refuse UPDATE and DELETE.
 
     ``confidential`` holds what only people with a role may see (text of GitLab issues); the actor is text, so that
-    history outlives the person. A hash chain per ``chain`` can be laid over the rows in the order of their ids.
+    history outlives the person. All is kept in English; ``said`` holds once more what of it are phrases. A hash chain
+    per ``chain`` can be laid over the rows in the order of their ids.
     """
 
     class ActorKind(models.TextChoices):
-        PERSON = "person"
+        PERSON = "person", say("person")
         SYSTEM_USER = "system_user", say("operating system's user")
-        JOB = "job"
+        JOB = "job", say("job")
 
     at = models.DateTimeField(db_index=True)
     actor_kind = models.CharField(max_length=20, choices=ActorKind.choices)
@@ -56,6 +73,9 @@ class AuditEvent(models.Model):
     before = models.JSONField(default=dict)
     after = models.JSONField(default=dict)
     confidential = models.JSONField(default=dict)
+    said = PhraseJSONField(
+        null=True, editable=False, help_text=_("What of reason, name and notes can be said in the reader's language.")
+    )
     snapshot = models.JSONField(default=dict, help_text=_("The object as it was after the change."))
 
     objects = AuditEventQuerySet.as_manager()
@@ -70,8 +90,16 @@ class AuditEvent(models.Model):
             models.Index(fields=("object_type", "object_id", "-id"), name="event_by_object"),
         ]
 
+    def in_words(self, name: str) -> Any:
+        """``reason``, ``object_name``, ``before`` or ``after`` as a page tells it; English what was kept so."""
+        return _merged(getattr(self, name), (self.said or {}).get(name))
+
+    def name_in_words(self, key: str) -> str:
+        """How another object is called under whose key a change of it stands: «Phase 3: Owning team»."""
+        return str((self.said or {}).get("names", {}).get(key) or key.partition(": ")[2] or key)
+
     def __str__(self) -> str:
-        return f"{self.actor} {self.verb} {self.object_name}"
+        return say("{who} {verb} {what}", who=self.actor, verb=self.verb, what=self.in_words("object_name"))
 
     def as_json(self, *, sees_confidential: bool) -> dict[str, Any]:
         """The event as commands and the API give it; what needs a role is left out without it."""

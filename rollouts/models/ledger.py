@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Any, ClassVar, Self
 
 from django.db import models
+from django.utils.html import conditional_escape
 
 
 class Unaudited(RuntimeError):
@@ -204,9 +205,13 @@ class AuditedModel(models.Model):
             )
         )
 
+    def __html__(self) -> str:
+        """Where Django's admin writes the object itself into a page: in the reader's language, as templates do."""
+        return conditional_escape(str(self))
+
     def public_name(self) -> str:
         """What the history calls this object: nothing confidential."""
-        return str(self)[:200]
+        return str(self)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.refuse_shortcuts(kwargs.get("update_fields"))

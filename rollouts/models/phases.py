@@ -80,7 +80,7 @@ class Phase(GuardedModel):
         null=True, blank=True, editable=False, help_text=_("Since when a step that should begin by itself is held.")
     )
     held_by = PhraseTextField(blank=True, editable=False, help_text=_("What holds it."))
-    reason = models.TextField(blank=True, help_text=_("Why it was skipped, rejected, paused or rolled back."))
+    reason = PhraseTextField(blank=True, help_text=_("Why it was skipped, rejected, paused or rolled back."))
     grant = models.ForeignKey(
         "ApprovalRequest",
         on_delete=models.PROTECT,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from django.db import models
 
-from ..rules.words import Phrase, packed, unpacked
+from ..rules.words import Phrase, joined, packed, unpacked
 
 
 class _KeepsPhrases(models.Field):
@@ -15,9 +16,10 @@ class _KeepsPhrases(models.Field):
 
     def get_prep_value(self, value: Any) -> Any:
         value = super().get_prep_value(value)
+        if isinstance(value, str) and value.startswith('["'):  # somebody's own text, which shall stay what it is
+            value = value if isinstance(value, Phrase) else joined([value])
         if isinstance(value, Phrase):
-            whole = json.dumps(packed(value), ensure_ascii=False)
-            value = whole if self.max_length is None or len(whole) <= self.max_length else "".join(value)
+            value = _fitting(packed(value), self.max_length) or "".join(value)
         return value[: self.max_length] if isinstance(value, str) else value
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
@@ -35,7 +37,7 @@ class _KeepsPhrases(models.Field):
 
 
 class PhraseField(_KeepsPhrases, models.CharField):
-    """A sentence; one that is too long for its column is cut, and English for everybody."""
+    """A sentence; of one that is too long for its column the longest part is cut, which is what somebody else said."""
 
 
 class PhraseTextField(_KeepsPhrases, models.TextField):
@@ -54,6 +56,29 @@ class PhraseJSONField(models.JSONField):
     def deconstruct(self) -> Any:
         name, _, args, kwargs = super().deconstruct()
         return name, "django.db.models.JSONField", args, kwargs
+
+
+def _fitting(whole: Any, limit: int | None) -> str:
+    """The packed phrase as JSON, its longest parts cut until it fits; empty where it never does."""
+    while True:
+        written = json.dumps(whole, ensure_ascii=False)
+        if limit is None or len(written) <= limit:
+            return written
+        given, name = max(_parts(whole), key=lambda part: len(part[0][part[1]]), default=({}, ""))
+        if len(given.get(name, "")) < 2:
+            return ""
+        too_much = (len(written) - limit + 1) // 2  # by halves: JSON may write one sign as two
+        given[name] = f"{given[name][: max(len(given[name]) - too_much - 1, 0)]}…"
+
+
+def _parts(whole: Any) -> Iterator[tuple[dict[str, Any], str]]:
+    """Where plain texts stand in a packed phrase."""
+    if isinstance(whole, list):
+        for name, value in whole[-1].items():
+            if isinstance(value, str):
+                yield whole[-1], name
+            else:
+                yield from _parts(value)
 
 
 def _kept(value: Any) -> Any:

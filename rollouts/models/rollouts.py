@@ -26,7 +26,7 @@ from .ledger import AuditedModel
 R = RolloutState
 SLUG = RegexValidator(r"^[a-z0-9]+(?:[-_][a-z0-9]+)*$", _("Lower-case letters, digits, single - and _ between them."))
 STATES = [(state.value, state_in_words(state)) for state in RolloutState]
-DRIFTS = [(kind.value, kind.value) for kind in Drift]
+DRIFTS = [(kind.value, kind.words) for kind in Drift]
 
 
 class RolloutQuerySet(GuardedQuerySet):

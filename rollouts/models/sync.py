@@ -20,11 +20,11 @@ class SyncRun(models.Model):
     """One pass of reading one GitLab: what was asked, what was found, how long it took, what failed."""
 
     class Result(models.TextChoices):
-        RUNNING = "running"
-        OK = "ok"
-        PARTIAL = "partial"
-        FAILED = "failed"
-        INTERRUPTED = "interrupted"
+        RUNNING = "running", say("running")
+        OK = "ok", say("ok")
+        PARTIAL = "partial", say("partial")
+        FAILED = "failed", say("failed")
+        INTERRUPTED = "interrupted", say("interrupted")
 
     instance = models.ForeignKey(GitLabInstance, on_delete=models.CASCADE, related_name="sync_runs")
     trigger = models.CharField(max_length=20, help_text=_("Who rang: beat, command, page."))
@@ -149,7 +149,7 @@ class ReadingGap(models.Model):
         indexes = [models.Index(fields=("instance", "project", "-until"), name="gap_by_scope_and_time")]
 
     def __str__(self) -> str:
-        return f"{self.project or self.instance} until {self.until:%Y-%m-%d %H:%M:%S}"
+        return say("{what} until {time}", what=self.project or self.instance, time=f"{self.until:%Y-%m-%d %H:%M:%S}")
 
 
 class InstanceHealth(models.Model):
@@ -182,17 +182,17 @@ class InstanceHealth(models.Model):
         verbose_name_plural = _("instance healths")
 
     def __str__(self) -> str:
-        return f"health of {self.instance}"
+        return say("health of {instance}", instance=self.instance)
 
 
 class HookDelivery(models.Model):
     """One webhook delivery: stored first, answered at once, worked after. The same delivery is one row."""
 
     class State(models.TextChoices):
-        WAITING = "waiting"
-        DONE = "done"
+        WAITING = "waiting", say("waiting")
+        DONE = "done", say("done")
         IGNORED = "ignored", say("of no interest")
-        FAILED = "failed"
+        FAILED = "failed", say("failed")
 
     instance = models.ForeignKey(GitLabInstance, on_delete=models.CASCADE, related_name="deliveries")
     key = models.CharField(max_length=128, help_text=_("webhook-id or Idempotency-Key; else made from the content."))

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from ..rules.words import say
 from .ledger import AuditedModel, Unaudited
 
 
@@ -69,7 +70,7 @@ class FeedKey(AuditedModel):
         ordering = ("person",)
 
     def __str__(self) -> str:
-        return f"feeds of {self.person}"
+        return say("feeds of {person}", person=self.person)
 
     @property
     def is_open(self) -> bool:

@@ -149,7 +149,7 @@ def events(name: str, of: Q, address: str) -> tuple[bytes, datetime | None]:
         feed.add_item(
             title=_clean(spoken(history.told(event))),
             link=absolute(place),
-            description=escape(_clean(event.reason)),
+            description=escape(_clean(spoken(event.in_words("reason")))),
             unique_id=_uid(f"event-{event.pk}", "tag:{host},2026:{what}"),
             pubdate=event.at,
             updateddate=event.at,

@@ -19,8 +19,17 @@ from ..rules.words import joined, say, sentence, spoken
 METHODS = (("percentage", gettext_lazy("by percentage")), ("all_at_once", gettext_lazy("all at once")))
 
 
+#: The issues of the built-in template; another's are called as it calls them.
+ISSUES = {
+    "rollout_plan": gettext_lazy("Rollout plan"),
+    "flag_rollout": gettext_lazy("Flag rollout"),
+    "internal_rollout": gettext_lazy("Internal rollout"),
+    "internal_feedback": gettext_lazy("Internal feedback"),
+}
+
+
 def _words(name: str) -> str:
-    return name.replace("_", " ").capitalize()
+    return str(ISSUES.get(name) or name.replace("_", " ").capitalize())
 
 
 class PlanForm(forms.Form):

@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext_lazy
 
 from .views import trouble
 
@@ -18,7 +19,7 @@ ALWAYS = ("/healthz", "/readyz", "/metrics")
 #: Where programs ask, which want no page.
 PROGRAMS = ("/api/", "/hooks/", "/metrics")
 NUL = "\x00"
-WORDS = "The request holds a NUL character, which no text has. Take it out and send it again."
+WORDS = gettext_lazy("The request holds a NUL character, which no text has. Take it out and send it again.")
 
 
 class RefuseNul:

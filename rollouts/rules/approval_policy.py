@@ -34,7 +34,7 @@ class Policy:
 
     def __post_init__(self) -> None:
         if self.needed < 1:
-            raise ValueError("a policy needs at least one approval")
+            raise ValueError(say("a policy needs at least one approval"))
 
     def admits(self, roles: frozenset[Role], groups: frozenset[str]) -> bool:
         """Whether somebody with these roles and groups may approve; an admin always may."""

@@ -24,6 +24,10 @@ class ItemKind(StrEnum):
     DECISION = "decision"
     ANNOUNCEMENT = "announcement"
 
+    @property
+    def words(self) -> Phrase:
+        return KIND_WORDS[self]
+
 
 KIND_WORDS: dict[ItemKind, Phrase] = {
     ItemKind.ISSUE: say("issue"),

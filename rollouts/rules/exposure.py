@@ -313,13 +313,13 @@ def scope_matches(scope: str, environment: str) -> bool:
 def as_percentage(value: Any, name: str) -> Decimal:
     """A percentage of 0 to 100 from a number or a text. Raises ``ValueError`` naming it."""
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
-        raise ValueError(f"{name} is {value!r}, not a percentage")
+        raise ValueError(say("{name} is {value}, not a percentage", name=name, value=repr(value)))
     try:
         percentage = Decimal(str(value))
     except InvalidOperation:
-        raise ValueError(f"{name} is {value!r}, not a percentage") from None
+        raise ValueError(say("{name} is {value}, not a percentage", name=name, value=repr(value))) from None
     if not percentage.is_finite() or not NOTHING <= percentage <= FULL:
-        raise ValueError(f"{name} is {value!r}, not between 0 and 100")
+        raise ValueError(say("{name} is {value}, not between 0 and 100", name=name, value=repr(value)))
     return percentage
 
 
@@ -340,12 +340,12 @@ def _as_bool(value: Any) -> bool:
         return value
     if value in ("true", "false"):
         return bool(value == "true")
-    raise ValueError(f"boolean is {value!r}, not true or false")
+    raise ValueError(say("boolean is {value}, not true or false", value=repr(value)))
 
 
 def _as_names(value: Any, name: str) -> frozenset[str]:
     if value is None:
         return frozenset()
     if not isinstance(value, list | tuple) or not all(isinstance(entry, str) for entry in value):
-        raise ValueError(f"{name} is {value!r}, not a list of names")
+        raise ValueError(say("{name} is {value}, not a list of names", name=name, value=repr(value)))
     return frozenset(value)

@@ -42,7 +42,7 @@ class Window:
 
     def __post_init__(self) -> None:
         if self.starts_at.tzinfo is None or self.ends_at.tzinfo is None:
-            raise ValueError("a window's times need a zone. Write them in UTC.")
+            raise ValueError(say("a window's times need a zone. Write them in UTC."))
         object.__setattr__(self, "starts_at", self.starts_at.astimezone(UTC))
         object.__setattr__(self, "ends_at", self.ends_at.astimezone(UTC))
         named = f"«{self.title}»" if self.title else say("it")
@@ -72,14 +72,18 @@ class Weekly:
     def __post_init__(self) -> None:
         for day in (self.from_day, self.to_day):
             if not 0 <= day <= 6:
-                raise ValueError(f"{day} is not a day of the week. Write 0 for Monday to 6 for Sunday.")
+                raise ValueError(say("{day} is not a day of the week. Write 0 for Monday to 6 for Sunday.", day=day))
         if self.from_time.tzinfo or self.to_time.tzinfo:
-            raise ValueError("a weekly lock's times are local. Leave their zone out and name it once.")
+            raise ValueError(say("a weekly lock's times are local. Leave their zone out and name it once."))
         zone(self.zone)
         if not self._length:
             raise ValueError(
-                f"it starts and ends on {DAYS[self.from_day]} at {_clock(self.from_time)}: that is no time or all the "
-                "time. Write when it ends; for a lock of a whole week, end it a minute earlier."
+                say(
+                    "it starts and ends on {day} at {clock}: that is no time or all the time. "
+                    "Write when it ends; for a lock of a whole week, end it a minute earlier.",
+                    day=DAYS[self.from_day],
+                    clock=_clock(self.from_time),
+                )
             )
 
     @property

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from .words import say
+
 SAFE_STEPS = (1, 10, 25, 50, 75, 100)
 SAFE_SOAK = timedelta(minutes=15)
 SAFE_FINAL_SOAK = timedelta(days=1)
@@ -31,9 +33,9 @@ class Ramp:
     def __post_init__(self) -> None:
         percentages = [step.percentage for step in self.steps]
         if not percentages or not all(1 <= percentage <= 100 for percentage in percentages):
-            raise ValueError("a ramp has steps of 1 to 100 %")
+            raise ValueError(say("a ramp has steps of 1 to 100 %"))
         if percentages != sorted(set(percentages)):
-            raise ValueError("a ramp's steps rise")
+            raise ValueError(say("a ramp's steps rise"))
 
     @property
     def first(self) -> Step:

@@ -5,12 +5,15 @@ Why so: docs/decisions/0025-phrases.md.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 Value = str | int | float
+#: What a kept template may hold; ``{part.__class__}`` would reach into the program.
+_HARMLESS = re.compile(r"(?:[^{}]|\{\{|\}\}|\{\w+(?::capital)?\})*")
 
 
 @dataclass(slots=True)
@@ -147,6 +150,8 @@ def unpacked(kept: str | list[Any]) -> str:
     if isinstance(kept, str):
         return kept
     *forms, given = kept
+    if not all(_HARMLESS.fullmatch(form) for form in forms):
+        raise ValueError("a template puts named parts in, and nothing else")
     values = {name: unpacked(value) if isinstance(value, str | list) else value for name, value in given.items()}
     return Phrase(tuple(forms), values)
 

@@ -21,6 +21,7 @@ from ..rules.facts import ItemFacts, PhaseFacts, RolloutFacts
 from ..rules.machine import LIVE, SETTLED, Role, RolloutState
 from ..rules.metrics import Metric
 from ..rules.ramp import Ramp, Step
+from ..rules.words import joined, say
 from .locks import Locks, standing
 
 
@@ -155,9 +156,11 @@ def content_of(
     after = wanted.after if wanted else NOBODY
     guarded = {metric.bound.title: str(metric.bound.words) for metric in facts.metrics}
     return {
-        "what": wanted.words(phase.title) if wanted else "a step that the ramp no longer has",
+        "what": wanted.words(phase.title) if wanted else say("a step that the ramp no longer has"),
         "attempt": phase.attempt,
-        "flag": " ".join(filter(None, (flag.name, str(flag.project or ""), flag.environment, f"on {flag.instance}"))),
+        "flag": joined(
+            (flag.name, str(flag.project or ""), flag.environment, say("on {instance}", instance=flag.instance))
+        ),
         "who sees it then": {
             "everyone": after.boolean,
             "percentage of actors": f"{plain_number(after.percentage_of_actors)} %",
@@ -181,17 +184,26 @@ def content_of(
 
 def _planned(phase: Phase) -> str:
     """«percentage; 1 % for 15m, 100 % for 15m; final soak 1d»"""
-    steps = ", ".join(f"{step.percentage} % for {short(step.soak)}" for step in phase.steps.all())
+    steps = joined(
+        (
+            say("{percentage} % for {soak}", percentage=step.percentage, soak=short(step.soak))
+            for step in phase.steps.all()
+        ),
+        ", ",
+    )
     who = ", ".join([*sorted(phase.actors), *sorted(phase.groups)])
-    parts = (phase.audience.replace("_", " "), who, steps, f"final soak {short(phase.final_soak)}")
-    return "; ".join(filter(None, parts))
+    audience = phase.audience.replace("_", " ")
+    soak = say("final soak {soak}", soak=short(phase.final_soak))
+    return joined((digest.PARTS.get(audience) or audience, who, steps, soak), "; ")
 
 
 def _stands(item: ItemFacts, row: ChecklistItem) -> str:
     """An automatic item counts by whether it is satisfied, not by its words: another note changes nothing."""
     if not item.verdict.satisfied:
-        return "open"
-    return f"done, by {row.confirmed_by}: {row.evidence[:200]}" if row.confirmed_by else "done"
+        return say("open")
+    if not row.confirmed_by:
+        return say("done")
+    return say("done, by {who}: {evidence}", who=row.confirmed_by, evidence=row.evidence[:200])
 
 
 def opening_of(phase: Phase, rollout: Rollout) -> Opening:

@@ -225,7 +225,7 @@ def add_calendar(name: str, url: str, *, by: Actor, zone_name: str = "UTC") -> L
     found = _role(by, Role.ADMIN, say("Adding a calendar of change locks"))
     name, parts = name.strip()[:100], urlsplit(url.strip())
     if parts.scheme != "https" or (parts.hostname or "") not in settings.LOCK_CALENDAR_HOSTS or parts.username:
-        hosts = ", ".join(settings.LOCK_CALENDAR_HOSTS) or "none: set LOCK_CALENDAR_HOSTS"
+        hosts = ", ".join(settings.LOCK_CALENDAR_HOSTS) or say("none: set LOCK_CALENDAR_HOSTS")
         found.append(
             Blocker(
                 "host", say("Calendars are read over https from allowed hosts only. Allowed: {hosts}.", hosts=hosts)

@@ -12,6 +12,7 @@ from ..rules import health
 from ..rules.expected import Drift
 from ..rules.facts import RolloutFacts
 from ..rules.machine import PhaseState
+from ..rules.words import joined
 from . import approvals, schedules
 from . import facts as facts_of
 from .approvals import Settlement
@@ -83,7 +84,7 @@ def reconcile_alone(pk: int, *, by: Actor, now: datetime) -> None:
         if findings.requests:
             settled = findings.requests[0]
             doing.about, doing.verb = settled.phase, f"approval.{settled.verb}"
-            doing.reason = " ".join(settled.about.request.changed) if settled.about.request else ""
+            doing.reason = joined(settled.about.request.changed) if settled.about.request else ""
         elif findings.confirmed:
             doing.about, since = findings.confirmed[0]
             doing.verb = "phase.confirmed" if since else "phase.unconfirmed"

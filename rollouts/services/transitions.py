@@ -147,9 +147,9 @@ def _withdraw_requests(rollout: Rollout, by: Actor, now: datetime) -> None:
     """Nothing of an abandoned rollout waits for approval."""
     for phase in facts_of.newest_attempts(rollout):
         for request in phase.standing_requests:
-            request.withdraw(by=by.name, at=now, reason="the rollout was abandoned")
+            request.withdraw(by=by.name, at=now, reason=say("the rollout was abandoned"))
             request.save()
-            phase.withdraw(reason="the rollout was abandoned")
+            phase.withdraw(reason=say("the rollout was abandoned"))
             phase.save()
 
 

@@ -13,6 +13,7 @@ from ..rules.expected import Audience
 from ..rules.facts import RolloutFacts
 from ..rules.guards import Wish
 from ..rules.machine import LIVE
+from ..rules.words import say
 from . import approvals
 from . import facts as facts_of
 from .refusals import Refused
@@ -67,7 +68,7 @@ def _start(doing: Deeds) -> Phase:
 def _advance(doing: Deeds) -> Phase:
     phase, grant, step = doing.phase, approvals.granted(doing.phase), _step(doing)
     if step is None:
-        raise Refused([Blocker("last_step", "There is no further step: complete the phase.")])
+        raise Refused([Blocker("last_step", say("There is no further step: complete the phase."))])
     grant = grant if grant is not None and grant.percentage == step.percentage else None
     phase.advance(grant, at=doing.now, step=step)
     _use(grant, doing)
@@ -107,7 +108,7 @@ def _resume(doing: Deeds) -> Phase:
 
 def _complete(doing: Deeds) -> Phase:
     doing.phase.complete(at=doing.now)
-    _drop(doing.phase, doing, "the phase is complete")
+    _drop(doing.phase, doing, say("the phase is complete"))
     return doing.phase
 
 
@@ -120,10 +121,10 @@ def _roll_back(doing: Deeds) -> Phase:
     """The phase and every later one that rests on it; what was asked for on top of it is dropped."""
     for later in facts_of.newest_attempts(doing.phase.rollout):
         if later.position > doing.phase.position and later.state in LIVE:
-            _drop(later, doing, "rolled back")
+            _drop(later, doing, say("rolled back"))
             later.roll_back(at=doing.now, reason=doing.wish.reason)
             later.save()
-    _drop(doing.phase, doing, "rolled back")
+    _drop(doing.phase, doing, say("rolled back"))
     doing.phase.roll_back(at=doing.now, reason=doing.wish.reason)
     return doing.phase
 

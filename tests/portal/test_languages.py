@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import pytest
 from django.urls import reverse
+from django.utils.translation import override
 
 from rollouts.audit.deeds import deed
 from rollouts.models import AuditEvent, GitLabInstance, GitLabWrite
-from rollouts.rules.words import say
+from rollouts.rules.words import say, spoken, unpacked
 from rollouts.services import locks, outbox
 from rollouts.sync.passes import sync_instance
 
@@ -112,12 +113,28 @@ def test_what_was_kept_is_said_in_the_language_of_whoever_reads_it(page, world, 
     assert "Change lock: freeze" in str(kept.after)
 
 
-def test_a_sentence_that_is_too_long_for_its_column_is_cut_and_english(world, settings):
+def test_a_sentence_that_is_too_long_for_its_column_is_cut_where_somebody_else_speaks(world, settings):
     settings.GITLAB_WRITES = "issues"
     world.up_to("team", "approved")
     write = outbox.cancel(GitLabWrite.objects.first(), by=world.actor("mia"), reason="x" * 600)
     assert GitLabWrite.objects.get(pk=write.pk).words == f"mia: {'x' * 495}"
-    with deed("instance.failed", by=world.actor("mia")):
-        write.instance.flags_words = say("Waits: {words}", words="y" * 600)
-        write.instance.save()
-    assert GitLabInstance.objects.get(pk=write.instance_id).flags_words == f"Waits: {'y' * 493}"
+    instance = write.instance
+    for long in ("y" * 600, 'y"' * 300, "ü\\" * 400):
+        with deed("instance.failed", by=world.actor("mia")):
+            instance.flags_words = say("Waits: {words}", words=say("Not done within a day. Last: {words}", words=long))
+            instance.save()
+        kept = GitLabInstance.objects.get(pk=instance.pk).flags_words
+        assert kept.startswith(f"Waits: Not done within a day. Last: {long[:150]}")
+        assert kept.endswith("…")
+        with override("de"):
+            assert spoken(kept).startswith("Wartet: In einem Tag nicht gelungen")
+
+
+def test_what_somebody_writes_is_no_template(world):
+    world.up_to("team", "active")
+    for written in ('["{x.__class__}", {"x": "y"}]', '["{x}", {"x": "y"}]', '["'):
+        world.do("pause", "team", "mia", reason=written)
+        assert world.phase("team").reason == written
+        world.do("resume", "team", "mia")
+    with pytest.raises(ValueError):
+        unpacked(["{x.__class__}", {"x": "y"}])

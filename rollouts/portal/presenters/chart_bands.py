@@ -128,7 +128,7 @@ def _phase(phase: Phase, axis: TimeAxis, course: Course) -> Band:
     end = phase.completed_at if phase.state == PhaseState.COMPLETED else phase.ended_at or course.known_until
     looks = {PhaseState.COMPLETED: "done", PhaseState.ROLLED_BACK: "back"}
     words = _("%(phase)s: %(state)s, %(start)s to %(end)s") % {
-        "phase": phase,
+        "phase": spoken(str(phase)),
         "state": spoken(state_in_words(phase.state)),
         "start": with_zone(phase.started_at),
         "end": with_zone(end or course.known_until),

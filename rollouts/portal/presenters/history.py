@@ -57,6 +57,8 @@ DONE = {
     "view.remove": later("removed the view {what}"),
 }
 
+ISSUE_STATES = {"opened": say("open"), "closed": say("closed")}
+
 
 def sentence(event: AuditEvent) -> str:
     """What happened, without who: «started All users», «read at 25 % of actors»."""
@@ -65,7 +67,7 @@ def sentence(event: AuditEvent) -> str:
 
 def _did(event: AuditEvent) -> str:
     room, _, verb = event.verb.partition(".")
-    what, after = event.object_name, event.after
+    what, after = event.in_words("object_name"), event.in_words("after")
     if event.verb == "phase.advance":
         return say("advanced {what} to {percentage} %", what=what, percentage=after.get("percentage"))
     if room == "phase" and verb in ("request", "approve", "reject", "withdraw") and after.get("percentage"):
@@ -93,7 +95,11 @@ def _did(event: AuditEvent) -> str:
             if after.get("found") is False:
                 return say("no longer found {what}", what=what)
             state = after.get("state")
-            return say("read {what}: {read}", what=what, read=state) if state else say("read {what}", what=what)
+            return (
+                say("read {what}: {read}", what=what, read=ISSUE_STATES.get(state, state))
+                if state
+                else say("read {what}", what=what)
+            )
     if event.verb in DONE:
         return say(DONE[event.verb], what=what)
     return joined([event.verb, what])

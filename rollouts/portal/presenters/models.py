@@ -160,7 +160,7 @@ def _live_as_baseline(against: Iterable[Rollout], now: datetime) -> Iterable[Liv
             continue
         if latest.exposure is not None and latest.exposure.is_everyone and not _is_old(latest, now):
             continue
-        words = _("whoever %(model)s does not reach yet") % {"model": rollout.ai_model}
+        words = _("whoever %(model)s does not reach yet") % {"model": spoken(str(rollout.ai_model))}
         yield Live(words, rollout.title, rollout.get_absolute_url(), rollout.flag.instance.name)
 
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from ...models import GitLabProject, Outcome, SyncRun
+from ...rules.words import joined
 from ...sync.status import InstanceStatus
 from ..freshness import is_stale
 
@@ -178,7 +179,7 @@ def _place(status: InstanceStatus, project: GitLabProject | None) -> Place:
         calls=scope.calls if scope and was_read else None,
         changed=scope.changed if scope and was_read else None,
         look=look,
-        state=", ".join(hows) or (_("stale") if look == "wait" else _("read") if look else _("not read yet")),
+        state=joined(hows, ", ") or (_("stale") if look == "wait" else _("read") if look else _("not read yet")),
         troubles=tuple(troubles),
     )
 

@@ -128,15 +128,20 @@ def who(event: AuditEvent) -> str:
 
 
 @register.filter
+def why(event: AuditEvent) -> str:
+    return str(event.in_words("reason"))
+
+
+@register.filter
 def span(length: timedelta) -> str:
     """«1 d 4 h»"""
     return in_words(length)
 
 
 @register.filter
-def spoken(words: str) -> str:
+def spoken(words: object) -> str:
     """A phrase of the rules as plain text in the reader's language, for other filters and attributes of scripts."""
-    return in_readers_language(words)
+    return in_readers_language(str(words))
 
 
 @register.filter

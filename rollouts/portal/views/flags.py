@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from ...audit.actor import Actor
 from ...models import FeatureFlag, clock
 from ...rules.exposure import Exposure
+from ...rules.words import spoken
 from ...services import locks, readings
 from ...services.refusals import Refused
 from .. import live
@@ -110,7 +111,7 @@ def enter_reading(request: HttpRequest, pk: int) -> HttpResponse:
         )
         readings.enter(found, exposure, by=Actor.of(request.user), evidence=said["evidence"])
     except ValueError as error:
-        wrong = _("%(what)s. Write a number from 0 to 100.") % {"what": error}
+        wrong = _("%(what)s. Write a number from 0 to 100.") % {"what": spoken(str(error))}
         return _page(request, found, refused=[wrong], status=422)
     except Refused as refused:
         status = 403 if refused.codes == {"role"} else 422
