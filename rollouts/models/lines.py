@@ -51,6 +51,17 @@ def _can_be_done_by(person: Person) -> Q:
     return Q(pk__in=LineWait.objects.filter(who__in=tokens_of(person)).values("line")) & ~Q(Exists(never))
 
 
+def read_last(flag: str = "") -> Case:
+    """When a flag was read last, None where it never was (as ``FeatureFlag.latest``); ``flag`` is the way to it."""
+    scope = Case(
+        When(**{f"{flag}project": None}, then=F(f"{flag}instance__flags_read_at")),
+        default=F(f"{flag}project__flags_read_at"),
+    )
+    reading = F(f"{flag}reading__read_at")
+    never = When(Q(**{f"{flag}presence": Presence.UNREAD}) | Q(**{f"{flag}reading": None}), then=None)
+    return Case(never, default=Greatest(reading, Coalesce(scope, reading)))
+
+
 class LineQuerySet(models.QuerySet["PortfolioLine"]):
     def due(self, now: datetime) -> LineQuerySet:
         """Those that must be worked out anew."""
@@ -83,15 +94,8 @@ class LineQuerySet(models.QuerySet["PortfolioLine"]):
         return self.filter(~_can_be_done_by(person), place=PortfolioLine.Place.WAITS)
 
     def with_reading(self) -> LineQuerySet:
-        """Annotated with when the flag was read last, None where it never was (``FeatureFlag.latest``)."""
-        flag = "rollout__flag"
-        scope = Case(
-            When(**{f"{flag}__project": None}, then=F(f"{flag}__instance__flags_read_at")),
-            default=F(f"{flag}__project__flags_read_at"),
-        )
-        reading = F(f"{flag}__reading__read_at")
-        never = When(Q(**{f"{flag}__presence": Presence.UNREAD}) | Q(**{f"{flag}__reading": None}), then=None)
-        return self.annotate(read_at=Case(never, default=Greatest(reading, Coalesce(scope, reading))))
+        """Annotated with when the flag was read last."""
+        return self.annotate(read_at=read_last("rollout__flag__"))
 
     def in_health(self, health: Health, now: datetime, freshness: timedelta) -> LineQuerySet:
         """Those whose health is this one now: what is not fresh is not known."""

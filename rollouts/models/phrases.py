@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import models
 
-from ..rules.words import Phrase, joined, packed, unpacked
+from ..rules.words import Phrase, from_text, joined, packed, unpacked
 
 
 class _KeepsPhrases(models.Field):
@@ -23,12 +23,7 @@ class _KeepsPhrases(models.Field):
         return value[: self.max_length] if isinstance(value, str) else value
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
-        if not (isinstance(value, str) and value.startswith('["')):
-            return value
-        try:
-            return unpacked(json.loads(value))
-        except (ValueError, TypeError, KeyError, AttributeError):  # somebody's own text that begins so
-            return value
+        return from_text(value) if isinstance(value, str) else value
 
     def deconstruct(self) -> Any:
         name, _, args, kwargs = super().deconstruct()

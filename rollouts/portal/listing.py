@@ -6,20 +6,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import reduce
+from itertools import islice
 from operator import or_
+from typing import Any
 
 from django.db.models import IntegerField, Q, Subquery
 from django.utils.translation import gettext as _
 
 from ..audit.actor import Actor
-from ..models import PortfolioLine
-from ..models.lines import LineQuerySet
+from ..models import FeatureFlag, PortfolioLine
+from ..models.lines import LineQuerySet, read_last
 from ..services import lines as worked_out
 from .filters import counted, freshness
 from .presenters import portfolio as present
 from .presenters.portfolio import FIELDS, Row
 
 Place = PortfolioLine.Place
+#: The values of ``FIELDS``.
+Line = dict[str, Any]
 PAGE = 50
 #: Counts are exact up to here, and «999+» beyond: counting on would cost more than it tells.
 MOST_COUNTED = 999
@@ -70,10 +74,11 @@ def number(lines: LineQuerySet) -> int:
 
 
 def summary(viewer: Actor, now: datetime) -> dict[str, int]:
-    """The numbers of the sentence on top, over all open rollouts."""
+    """The numbers of the sentence on top, over all open rollouts, and how many lines are due to be worked out first."""
     lines: LineQuerySet = PortfolioLine.objects.order_by()
-    counts = {what: _HowMany(counted(lines, what, viewer, now)[: MOST_COUNTED + 1]) for what in COUNTED}
-    return lines.values(**counts).first() or dict.fromkeys(COUNTED, 0)
+    asked = {"due": lines.due(now), **{what: counted(lines, what, viewer, now) for what in COUNTED}}
+    counts = {what: _HowMany(found[: MOST_COUNTED + 1]) for what, found in asked.items()}
+    return lines.values(**counts).first() or dict.fromkeys(counts, 0)
 
 
 class _HowMany(Subquery):
@@ -93,7 +98,7 @@ def by_turn(lines: LineQuerySet, viewer: Actor, sort: str, after: int | None, no
         "over": lines.filter(place=Place.OVER),
     }
     titles, room, begun = present.group_titles(), PAGE, after is None
-    groups: list[Group] = []
+    found: list[tuple[str, list[Line], str]] = []
     following: int | None = None
     for key, section in sections.items():
         if not begun:
@@ -105,17 +110,19 @@ def by_turn(lines: LineQuerySet, viewer: Actor, sort: str, after: int | None, no
             shown = section
         if room <= 0:
             if shown.exists():
-                following = groups[-1].rows[-1].pk
+                following = found[-1][1][-1]["pk"]
                 break
             continue
-        rows = rows_of(shown, SORTS[sort], room + 1, now)
-        if rows:
-            total = count(section) if len(rows) > room or shown is not section else str(len(rows))
-            groups.append(Group(key, titles[key], rows[:room], total))
-        if len(rows) > room:
-            following = rows[room - 1].pk
+        read = _first(shown, SORTS[sort], room + 1)
+        if read:
+            total = count(section) if len(read) > room or shown is not section else str(len(read))
+            found.append((key, read[:room], total))
+        if len(read) > room:
+            following = read[room - 1]["pk"]
             break
-        room -= len(rows)
+        room -= len(read)
+    rows = iter(rows_of([line for _, read, _ in found for line in read], now))
+    groups = [Group(key, titles[key], list(islice(rows, len(read))), total) for key, read, total in found]
     return Listing(groups, following)
 
 
@@ -124,43 +131,59 @@ def by_field(lines: LineQuerySet, group: str, sort: str, after: int | None, now:
     first = (GROUPS[group],) if group in GROUPS else ()
     order = (*first, *(name for name in SORTS[sort] if name not in first))
     shown = _after(lines, order, after) if after is not None else lines
-    rows = rows_of(shown, order, PAGE + 1, now)
+    read = _first(shown, order, PAGE + 1)
     groups: list[Group] = []
-    for one in rows[:PAGE]:
+    for one in rows_of(read[:PAGE], now):
         key = _key(one, group)
         if not groups or groups[-1].key != key:
             groups.append(Group(key, _title(one, group)))
         groups[-1].rows.append(one)
-    return Listing(groups, rows[PAGE - 1].pk if len(rows) > PAGE else None)
+    return Listing(groups, read[PAGE - 1]["pk"] if len(read) > PAGE else None)
 
 
 def board(lines: LineQuerySet, phases: Sequence[tuple[str, str]], now: datetime) -> list[Group]:
     """A column for each phase with what stands in it, then what is finished in all phases."""
     columns = [(name, title, lines.filter(phase=name)) for name, title in phases]
     columns.append(("", str(present.group_titles()["over"]), lines.filter(phase="")))
-    found = []
-    for key, title, column in columns:
-        rows = rows_of(column, SORTS["urgency"], COLUMN + 1, now)
-        total = count(column) if len(rows) > COLUMN else str(len(rows))
-        found.append(Group(key, title, rows[:COLUMN], total, len(rows) > COLUMN))
-    return found
+    found = [(key, title, column, _first(column, SORTS["urgency"], COLUMN + 1)) for key, title, column in columns]
+    rows = iter(rows_of([line for *_, read in found for line in read[:COLUMN]], now))
+    return [
+        Group(
+            key,
+            title,
+            list(islice(rows, min(len(read), COLUMN))),
+            count(column) if len(read) > COLUMN else str(len(read)),
+            len(read) > COLUMN,
+        )
+        for key, title, column, read in found
+    ]
 
 
-def rows_of(lines: LineQuerySet, order: Sequence[str], most: int, now: datetime) -> list[Row]:
-    """The first rows in an order, up to date whatever was changed meanwhile."""
-    read = list(lines.with_reading().order_by(*order, "pk").values(*FIELDS)[:most])
+def rows_of(read: list[Line], now: datetime) -> list[Row]:
+    """Lines as rows, up to date whatever was changed meanwhile.
+
+    When their flags were read is asked apart: joined to each selection, PostgreSQL plans longer than it reads.
+    """
     due = [line["pk"] for line in read if line["due_at"] is not None and line["due_at"] <= now]
-    if due and worked_out.bring_up_to_date(among=due):
-        anew = {line["pk"]: line for line in PortfolioLine.objects.filter(pk__in=due).with_reading().values(*FIELDS)}
+    if due:
+        worked_out.bring_up_to_date(among=due)
+        anew = {line["pk"]: line for line in PortfolioLine.objects.filter(pk__in=due).values(*FIELDS)}
         read = [anew.get(line["pk"], line) for line in read]
-    fresh = freshness()
-    return [present.row(line, now, fresh) for line in read]
+    flags = FeatureFlag.objects.filter(pk__in={line["content"]["flag_key"] for line in read})
+    read_at, fresh = dict(flags.values_list("pk", read_last())), freshness()
+    return [present.row(line, read_at.get(line["content"]["flag_key"]), now, fresh) for line in read]
+
+
+def _first(lines: LineQuerySet, order: Sequence[str], most: int) -> list[Line]:
+    return list(lines.order_by(*order, "pk").values(*FIELDS)[:most])
 
 
 def everything(lines: LineQuerySet, now: datetime) -> Iterator[Row]:
     """All rows of a selection, in the order of the page, without keeping them in memory."""
-    for line in lines.with_reading().order_by("urgency", "since", "pk").values(*FIELDS).iterator(500):
-        yield present.row(line, now, freshness())
+    fresh = freshness()
+    worked = lines.exclude(content={}).with_reading().order_by("urgency", "since", "pk")
+    for line in worked.values(*FIELDS, "read_at").iterator(500):
+        yield present.row(line, line["read_at"], now, fresh)
 
 
 def _after(lines: LineQuerySet, order: Sequence[str], pk: int | None) -> LineQuerySet:

@@ -5,9 +5,11 @@ Why so: docs/decisions/0025-phrases.md.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from html import escape
 from typing import Any
 
@@ -154,6 +156,25 @@ def unpacked(kept: str | list[Any]) -> str:
         raise ValueError("a template puts named parts in, and nothing else")
     values = {name: unpacked(value) if isinstance(value, str | list) else value for name, value in given.items()}
     return Phrase(tuple(forms), values)
+
+
+def as_text(text: str) -> str:
+    """The phrase as one text, for a column of text; any other text is as it is."""
+    return json.dumps(packed(text), ensure_ascii=False) if isinstance(text, Phrase) else str(text)
+
+
+def from_text(kept: str) -> str:
+    """The inverse of ``as_text``."""
+    return _from_text(kept) if kept.startswith('["') else kept
+
+
+@lru_cache(maxsize=4096)
+def _from_text(kept: str) -> str:
+    """A page says few phrases many times, and a phrase never changes."""
+    try:
+        return unpacked(json.loads(kept))
+    except (ValueError, TypeError, KeyError, AttributeError):  # somebody's own text that begins so
+        return kept
 
 
 def _value(value: object) -> Value:

@@ -6,6 +6,7 @@ works out what is due first. So a line is never older than what it tells, and a 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, time, timedelta
@@ -22,7 +23,7 @@ from ..rules.health import Health
 from ..rules.machine import LIVE, PhaseState, RolloutState
 from ..rules.next_action import NextAction, Waits, next_action
 from ..rules.track import stretches
-from ..rules.words import packed
+from ..rules.words import as_text
 from . import facts as facts_of
 from .locks import Locks, standing
 
@@ -43,7 +44,8 @@ OVER = (RolloutState.CLOSED, RolloutState.ABANDONED)
 def bring_up_to_date(*, most: int = BATCH, among: Iterable[int] | None = None) -> int:
     """Work out lines that are due, so many at most, and how many there were.
 
-    ``among`` are lines by key. Two at once share the work: each takes what the other has not.
+    Two at once share the work: each takes what the other has not. ``among`` are lines by key that somebody wants to
+    see: one that another works out just now is waited for.
     """
     now = clock.now()
     due = PortfolioLine.objects.due(now)
@@ -53,7 +55,8 @@ def bring_up_to_date(*, most: int = BATCH, among: Iterable[int] | None = None) -
         return 0
     with transaction.atomic():
         # A deed that touches one of these waits here, and marks it as due again after us.
-        lines = {line.rollout_id: line for line in due.select_for_update(skip_locked=True).order_by("pk")[:most]}
+        locked = due.select_for_update(skip_locked=among is None).order_by("pk")
+        lines = {line.rollout_id: line for line in locked[:most]}
         holding, usual = standing(now), usual_lengths()
         waits: list[LineWait] = []
         for rollout in Rollout.objects.whole().filter(pk__in=list(lines)):
@@ -109,20 +112,22 @@ def _work_out(
     line.content = {
         "layout": LAYOUT,
         "baseline": str(baseline) if baseline else "",
+        "slug": rollout.slug,
         "flag": rollout.flag.name,
+        "flag_key": rollout.flag_id,
         "model": str(model),
         "state": rollout.state,
         "ended_at": _moment(rollout.closed_at or rollout.abandoned_at or rollout.completed_at),
-        "track": [asdict(stretch) for stretch in stretches(facts, state.drift)],
+        "track": json.dumps([asdict(stretch) for stretch in stretches(facts, state.drift)]),
         "debts": len(debts),
-        "next": [packed(step.words), packed(step.detail)],
+        "next": [as_text(step.words), as_text(step.detail)],
         "verb": step.verb,
         "waits_since": _moment(_waits_since(rollout, facts, state, row)) if step.waits else None,
-        "who": packed(step.waits.words) if step.waits else "",
+        "who": as_text(step.waits.words) if step.waits else "",
         "until": _moment(step.until),
-        "expected": packed(facts.expected.words),
-        "read": packed(facts.reading.words),
-        "apart": [packed(words) for words in _apart(facts, state)],
+        "expected": as_text(facts.expected.words),
+        "read": as_text(facts.reading.words),
+        "apart": [as_text(words) for words in _apart(facts, state)],
         "nobody": facts.expected.is_nobody,
         "read_nobody": facts.reading.exposure is not None and facts.reading.exposure.is_nobody,
         "drift_since": _moment(rollout.drift_since) if state.drift is not Drift.NONE else None,

@@ -66,7 +66,7 @@ def test_what_the_hand_is_at_does_not_move(portal, sign_in):
     mia.wait_for_selector("button:has-text('Resume All users')", **LIVE)
     assert not button.count()
     assert mia.locator("#live .line").is_hidden()
-    vic.wait_for_selector("main :text('paused')", **LIVE)  # whose hand was nowhere: nothing waited
+    vic.wait_for_selector("main :text('paused'):visible", **LIVE)  # whose hand was nowhere: nothing waited
     assert not vic.locator("#live .line button").count()
 
 

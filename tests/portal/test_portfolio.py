@@ -139,7 +139,7 @@ def test_the_sentence_on_top_counts_and_links(world):
     world.gitlab.state.set_feature(FLAG, "true")
     world.sync()
     page = signed_in(world, "mia").get("/")
-    assert page.context["summary"] == {"underway": 1, "yours": 1, "drifting": 1, "overdue": 0, "reviews": 0}
+    assert page.context["summary"] == {"underway": 1, "yours": 1, "drifting": 1, "overdue": 0, "reviews": 0, "due": 0}
     assert "1 rollout underway." in words(page)
     assert 'href="/?show=drifting">1 is drifting' in words(page)
     assert groups(signed_in(world, "mia").get("/?show=drifting")) == {"yours": ["haiku"]}

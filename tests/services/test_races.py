@@ -65,6 +65,18 @@ def test_two_advances_take_one_step(transactional_db, gitlab):
     assert AuditEvent.objects.filter(verb="phase.advance").count() == 1
 
 
+def test_a_new_rollout_is_on_the_portfolio_of_all_who_look_at_once(transactional_db, gitlab):
+    from tests.portal.test_pages import signed_in
+    from tests.walk import World
+
+    world = World.build(gitlab)
+    browsers = [signed_in(world, name) for name in ("mia", "alice", "vic", "root")]
+    for slug in ("haiku", "opus", "sonnet"):
+        world.apply(slug=slug, flag=f"use_{slug}")
+        for answer in at_once(*(lambda browser=browser: browser.get("/") for browser in browsers)):
+            assert f'id="rollout-{slug}"' in answer.content.decode()
+
+
 def test_passes_at_once_keep_one_reading_and_one_event_of_each_change(transactional_db, gitlab):
     from tests.walk import FLAG, World
 

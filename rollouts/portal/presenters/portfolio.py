@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from django.utils.formats import date_format
@@ -17,7 +19,7 @@ from ...rules.expected import Presence
 from ...rules.health import Health
 from ...rules.machine import PhaseState, state_in_words
 from ...rules.track import Look, Stretch
-from ...rules.words import say, unpacked
+from ...rules.words import from_text, joined, say
 from .track import Track, drawn
 
 Place = PortfolioLine.Place
@@ -44,8 +46,6 @@ FIELDS = (
     "reviews_due_at",
     "content",
     "due_at",
-    "read_at",
-    "rollout__slug",
 )
 #: A phase that takes half as long again as usual is late.
 LATE = 1.5
@@ -89,24 +89,36 @@ class Row:
 
     @property
     def expected(self) -> str:
-        return unpacked(self.content["expected"])
+        return from_text(self.content["expected"])
 
     @property
     def read(self) -> str:
-        return unpacked(self.content["read"])
+        return from_text(self.content["read"])
+
+    @property
+    def instead(self) -> str:
+        return say("replaces {baseline}", baseline=self.baseline) if self.baseline else say("new")
+
+    @property
+    def standing(self) -> str:
+        return joined(self.details, " · ")
+
+    @property
+    def how_long_usually(self) -> str:
+        return say("usual {length}", length=self.usual)
 
     @property
     def url(self) -> str:
         return f"/rollouts/{self.slug}/"
 
 
-def row(line: Mapping[str, Any], now: datetime, freshness: timedelta) -> Row:
-    """A row out of the values of ``FIELDS``."""
-    told, read_at = line["content"], line["read_at"]
+def row(line: Mapping[str, Any], read_at: datetime | None, now: datetime, freshness: timedelta) -> Row:
+    """A row out of the values of ``FIELDS``, and when the flag was read last."""
+    told = line["content"]
     health = Health(line["health"])
     is_stale = health in (Health.AS_PLANNED, Health.OVERDUE) and (read_at is None or now - read_at > freshness)
     health = Health.STALE if is_stale else health
-    action, detail = (unpacked(part) for part in told["next"])
+    action, detail = (from_text(part) for part in told["next"])
     if until := _moment(told["until"]):
         detail = say("{length} of soak left", length=in_words(until - now)) if until > now else ""
     if is_stale and told["verb"] in ("start", "advance", "complete"):
@@ -114,29 +126,30 @@ def row(line: Mapping[str, Any], now: datetime, freshness: timedelta) -> Row:
     if told["apart"]:  # the exposure says it already
         detail = ""
     where, details = _where(told, now)
+    tag_words, exposure = _tag_words(health, told), _exposure(told)
     usual, lasted = told["usual"], (now - line["since"]).total_seconds()
     return Row(
         pk=line["pk"],
-        slug=line["rollout__slug"],
+        slug=told["slug"],
         title=line["title"],
         model=told["model"],
         baseline=told["baseline"],
         flag=told["flag"],
         provider=line["provider"],
-        track=drawn(tuple(_stretch(one) for one in told["track"])),
+        track=_track(told["track"]),
         where=where,
         details=details,
         phase=line["phase_title"],
         state=told["state"],
         health=health,
         tag="" if health is Health.AS_PLANNED and told["nobody"] else TAGS[health],
-        tag_words=_tag_words(health, told),
-        exposure=_exposure(told),
+        tag_words=tag_words,
+        exposure=exposure if exposure != tag_words else "",  # said once is enough
         drift_since=_moment(told["drift_since"]),
         read_at=read_at,
         next_words=action,
         next_detail=detail,
-        who=unpacked(told["who"]),
+        who=from_text(told["who"]),
         waits_since=_moment(told["waits_since"]),
         since=line["since"],
         usual=_days(usual) if usual is not None else "",
@@ -150,8 +163,10 @@ def row(line: Mapping[str, Any], now: datetime, freshness: timedelta) -> Row:
     )
 
 
-def _stretch(kept: Mapping[str, Any]) -> Stretch:
-    return Stretch(**{**kept, "look": Look(kept["look"]), "cuts": tuple(kept["cuts"])})
+@lru_cache(maxsize=4096)
+def _track(kept: str) -> Track:
+    parts = [{**part, "look": Look(part["look"]), "cuts": tuple(part["cuts"])} for part in json.loads(kept)]
+    return drawn(tuple(Stretch(**part) for part in parts))
 
 
 def _where(told: Mapping[str, Any], now: datetime) -> tuple[str, tuple[str, ...]]:
@@ -181,16 +196,16 @@ def _where(told: Mapping[str, Any], now: datetime) -> tuple[str, tuple[str, ...]
 
 def _tag_words(health: Health, told: Mapping[str, Any]) -> str:
     if health is Health.AS_PLANNED and told["nobody"]:
-        return unpacked(told["read"])
+        return from_text(told["read"])
     return health.words
 
 
 def _exposure(told: Mapping[str, Any]) -> str:
     """Who sees the model; where GitLab and the plan differ, both, to be ended by since when."""
     if told["apart"]:
-        read, planned, how = map(unpacked, told["apart"])
+        read, planned, how = map(from_text, told["apart"])
         return say("GitLab: {read}. Plan: {planned}. {difference}", read=read, planned=planned, difference=how)
-    return say("nobody sees it") if told["read_nobody"] else unpacked(told["read"])
+    return say("nobody sees it") if told["read_nobody"] else from_text(told["read"])
 
 
 def _age_of(read_at: datetime | None, now: datetime) -> str:

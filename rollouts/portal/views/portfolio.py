@@ -51,7 +51,10 @@ COLUMNS = (
 @require_safe
 def portfolio(request: HttpRequest) -> HttpResponse:
     viewer, now, asked = Actor.of(request.user), clock.now(), request.GET
-    lines.bring_up_to_date()
+    summary = listing.summary(viewer, now)
+    if summary.pop("due"):
+        lines.bring_up_to_date()
+        summary = listing.summary(viewer, now)
     chosen = LineFilter(asked, queryset=PortfolioLine.objects.all(), request=request)
     group = asked.get("group", "") if asked.get("group") in GROUPS else ""
     sort = asked.get("sort", "") if asked.get("sort") in SORTS else "urgency"
@@ -64,7 +67,7 @@ def portfolio(request: HttpRequest) -> HttpResponse:
         "owners": owners(viewer, asked.get("owner", "")[:150]),
         "phases": known_phases,
         "healths": [(kind.value, kind.words) for kind in Health if kind is not Health.OVER],
-        "summary": listing.summary(viewer, now),
+        "summary": summary,
         "most_counted": listing.MOST_COUNTED,
         "is_filtered": any(value for key, value in asked.items() if key in views.KEPT),
         "group": group,
