@@ -26,9 +26,9 @@ test: .venv/test.stamp ## all tests but drills
 	@$(BIN)/python -m tests.tools chromium redis-server
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not drill and not benchmark and not screenshots"
 
-test-services: .venv/test.stamp ## the same on a throw-away PostgreSQL and Redis, but for how pages look
+test-services: .venv/test.stamp ## the same on a throw-away PostgreSQL and Redis
 	@$(BIN)/python -m tests.tools chromium redis-server postgresql
-	@$(BIN)/python -m tests.on_services -n 2 --dist loadgroup -m "not drill and not benchmark and not screenshots and not embedded and not looks"
+	@$(BIN)/python -m tests.on_services -n 2 --dist loadgroup -m "not drill and not benchmark and not screenshots and not embedded"
 
 lint: .venv/test.stamp ## ruff, djlint, import-linter, mypy
 	@$(BIN)/ruff check .

@@ -10,7 +10,7 @@ from tests.browser.looks import axe, misfits
 from tests.browser.pages import admin_pages, portal_pages
 from tests.walk import FLAG
 
-pytestmark = [pytest.mark.browser, pytest.mark.looks]
+pytestmark = pytest.mark.browser
 #: Pages whose buttons depend on the role; the others look alike to all.
 BY_ROLE = ("/", "/rollouts/haiku/", "/approvals/", "/locks/", "/sync/")
 

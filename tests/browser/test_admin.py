@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from rollouts import models
 from rollouts.services import tokens
 
-pytestmark = [pytest.mark.browser, pytest.mark.looks]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from rollouts.rules.definitions import FlagDefinition
 from rollouts.services import imports
 from tests.walk import FLAG
 
-pytestmark = [pytest.mark.browser, pytest.mark.looks]
+pytestmark = pytest.mark.browser
 
 
 def test_models_and_flags_are_for_everybody(portal, sign_in):

@@ -8,7 +8,7 @@ from tests import edges
 from tests.browser.looks import axe, misfits
 from tests.browser.pages import portal_pages
 
-pytestmark = [pytest.mark.browser, pytest.mark.looks]
+pytestmark = pytest.mark.browser
 
 
 def test_long_names_signs_many_items_and_steps_fit_everywhere(portal, sign_in):

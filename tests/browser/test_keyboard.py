@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-pytestmark = [pytest.mark.browser, pytest.mark.looks]
+pytestmark = pytest.mark.browser
 FOCUSED = """() => {
   const node = document.activeElement, style = getComputedStyle(node), row = node.closest(".row");
   const around = row ? getComputedStyle(row) : style;

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = [pytest.mark.browser, pytest.mark.looks]
+pytestmark = pytest.mark.browser
 
 PAGES = ("/", "/rollouts/haiku/", "/flags/", "/models/", "/approvals/", "/locks/")
 

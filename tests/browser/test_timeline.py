@@ -11,7 +11,7 @@ from rollouts.services import transitions
 from tests.portal.test_timeline import planned
 from tests.walk import World
 
-pytestmark = [pytest.mark.browser, pytest.mark.looks]
+pytestmark = pytest.mark.browser
 
 
 def test_the_timeline_is_there_for_everybody(portal, sign_in):
