@@ -170,7 +170,7 @@ def test_a_calendar_file_locks(world):
         (b"<html>sign in</html>", "iCalendar"),
         (ics(["SUMMARY:x", "DTSTART:20261201T100000Z", "DTEND:20261201T090000Z"]), "end"),
         (ics(["SUMMARY:x", "DTSTART:20261101T000000Z", "DURATION:PT1S", "RRULE:FREQ=SECONDLY"]), "SECONDLY"),
-        (ics(["SUMMARY:x", "DTSTART:20261101T000000Z", "DURATION:P1D", "RRULE:FREQ=DAILY"]), "for ever"),
+        (ics(["SUMMARY:x", "DTSTART:20261101T000000Z", "DURATION:P1D", "RRULE:FREQ=DAILY"]), "without end"),
         (ics(["SUMMARY:x", "DTSTART;TZID=Mars/Olympus:20261201T100000", "DURATION:PT1H"]), "Mars/Olympus"),
     ],
 )

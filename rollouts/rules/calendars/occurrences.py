@@ -16,7 +16,7 @@ from ..locks import Window
 from ..words import say
 from .events import Event
 from .lines import CalendarRefused
-from .recurrence import Rule, Work, locks_for_ever, starts
+from .recurrence import Rule, Work, starts
 from .times import DAY, YEARS
 
 MOST_WINDOWS = 2_000
@@ -57,12 +57,11 @@ class Span:
 
     def _spans(self, event: Event, moves: list[Event]) -> list[tuple[datetime, datetime]]:
         """The series' occurrences that touch the span, or may once ``moves`` (of all that follow) are made."""
-        endless = [rule for rule in event.rules if rule.is_endless]
-        if endless and locks_for_ever(endless, event.start.wall, event.length, self.work):
+        if any(rule.is_endless for rule in event.rules):
             raise CalendarRefused(
                 say(
-                    "{named} repeats without end and without a gap: it would lock for ever. Give it an UNTIL, or "
-                    "shorten it.",
+                    "{named} repeats without end. Give it an UNTIL or a COUNT; what comes back every week for good is "
+                    "entered as a weekly lock.",
                     named=event.named,
                 )
             )

@@ -7,7 +7,6 @@ from calendar import isleap, monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from heapq import merge
 from itertools import product
 
 from ..words import joined, say
@@ -19,7 +18,7 @@ MOST_TIMES_A_DAY = 12
 MOST_WORK = 400_000
 
 _ENDLESS_COUNT = 100_000
-_LENGTHS = {"DAILY": 1, "WEEKLY": 7, "MONTHLY": 31, "YEARLY": 366}
+_FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 _TOO_OFTEN = {"SECONDLY": say("every second"), "MINUTELY": say("every minute"), "HOURLY": say("every hour")}
 _WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _WEEKDAY = re.compile(r"([+-]?[0-9]{1,2})?(MO|TU|WE|TH|FR|SA|SU)\Z")
@@ -67,6 +66,7 @@ class Rule:
 
     @property
     def is_endless(self) -> bool:
+        """Without an end that anybody now alive would see."""
         ends = self.until is not None and self.until.year in YEARS
         return not ends and (self.count is None or self.count > _ENDLESS_COUNT)
 
@@ -184,7 +184,7 @@ def rule_of(text: str, first: When, named: str) -> Rule:
                 freq=freq,
             )
         )
-    if freq not in _LENGTHS:
+    if freq not in _FREQUENCIES:
         raise refuse(say("FREQ={written} is not DAILY, WEEKLY, MONTHLY or YEARLY.", written=shown(freq)))
 
     numbers: dict[str, frozenset[int]] = {}
@@ -265,16 +265,3 @@ def _until(text: str, first: When, named: str) -> datetime:
         local = last.astimezone(first.tz).replace(tzinfo=None)
         return max(local, datetime.combine(wall, time())) if first.is_date else local
     return wall
-
-
-def locks_for_ever(rules: list[Rule], first: datetime, length: timedelta, work: Work) -> bool:
-    """Whether rules without an end leave no gap. Exceptions do not matter: there is always a time after the last."""
-    # Five years hold a leap year and every weekday of each month; two periods hold two starts.
-    years = timedelta(days=min(5 * 366 + max(2 * _LENGTHS[rule.freq] * rule.interval for rule in rules), 73_000))
-    horizon = first + years
-    covered = None
-    for start in merge(*(starts(rule, first, first, horizon, work) for rule in rules)):
-        if covered is not None and start > covered:
-            return False
-        covered = max(covered or start, start + length)
-    return covered is not None and covered >= horizon
