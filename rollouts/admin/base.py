@@ -61,7 +61,7 @@ class AuditedAdmin(ModelAdmin):
         form: Any = super().get_form(request, obj, change=change, **kwargs)
         for name, field in form.base_fields.items():
             if field.label is None and name in names.FIELDS:
-                field.label = capfirst(str(names.FIELDS[name]))
+                field.label = capfirst(names.FIELDS[name])  # lazy: fields of forms outlive the reader
         return form
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:

@@ -18,7 +18,9 @@ from ..rules import names
 from ..rules.blockers import in_words
 from ..rules.checklist import ABOUT_AN_ISSUE
 from ..rules.expected import Audience
+from ..rules.exposure import OPT_OUT
 from ..rules.machine import PhaseState, state_in_words
+from ..rules.plan import no_opt_out
 from ..rules.template_schema import rising_steps
 from ..rules.words import say, sentence
 from . import actions
@@ -62,6 +64,9 @@ class PhaseForm(forms.ModelForm):
                 )
             if is_for and not cleaned[field] and not self.instance.optional:
                 raise ValidationError({field: _("A required phase must let somebody in.")})
+        opt_outs = [actor for actor in cleaned.get("actors", ()) if actor.endswith(OPT_OUT)]
+        if opt_outs and self.instance.rollout.flag.project_id:
+            raise ValidationError({"actors": sentence(no_opt_out(opt_outs[0]))})
         return cleaned
 
 

@@ -135,13 +135,7 @@ def _phase_faults(document: Document, phase: TemplatePhase) -> list[Fault]:
     named = said.get("actors")
     if is_project and isinstance(named, list):
         faults += [
-            document.fault(
-                (*path, "actors", position),
-                say(
-                    "a project's flag knows no opt-outs. Take {actor} out, or use a flag of its own.",
-                    actor=actor,
-                ),
-            )
+            document.fault((*path, "actors", position), no_opt_out(actor))
             for position, actor in enumerate(named)
             if str(actor).endswith(OPT_OUT)
         ]
@@ -295,3 +289,8 @@ def _keys_at(document: Document, path: Path) -> list[tuple[Any, ...]]:
     """The paths of the keys of a mapping; none where there is no mapping."""
     here = _at(document, path)
     return [(*path, key) for key in here] if isinstance(here, dict) else []
+
+
+def no_opt_out(actor: str) -> str:
+    """What is said of an opt-out in the plan of a project's flag: only an instance's flags know them."""
+    return say("a project's flag knows no opt-outs. Take {actor} out, or use a flag of its own.", actor=actor)

@@ -82,3 +82,15 @@ def test_a_projects_flag_takes_no_opt_outs(opted):
     with pytest.raises(DocumentRefused) as refused:
         opted.apply_text(text)
     assert "a project's flag knows no opt-outs. Take user:bob:opt_out out" in str(refused.value)
+
+
+def test_neither_does_the_admins_form(opted):
+    from tests.admin.test_changes import form_of
+    from tests.portal.test_pages import signed_in
+
+    text = opted.document().replace("flag: {name: use_haiku}", "flag: {name: use_haiku, project: acme/app}")
+    opted.apply_text(text.replace("{groups: [acme_team_members]}", '{actors: ["user:ann"]}'))
+    root, path = signed_in(opted, "root"), f"/admin/rollouts/phase/{opted.phase('team').pk}/change/"
+    answer = root.post(path, {**form_of(root, path), "actors": "user:ann\nuser:bob:opt_out"})
+    assert "Take user:bob:opt_out out" in answer.content.decode()
+    assert "user:bob:opt_out" not in opted.phase("team").actors
