@@ -6,14 +6,14 @@ Done once for all of them: a field that is added later has a name to translate b
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from django.db import models
 from django.utils import translation
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 
 #: By attribute (``flag_id``), as the history writes them.
-FIELDS: dict[str, str | Promise] = {}
+FIELDS: dict[str, Any] = {}
 
 
 def names_of(model: type[models.Model]) -> Iterator[str]:
