@@ -79,7 +79,8 @@ def test_the_editor_previews_while_one_writes_and_rows_are_done_together(filled,
     mia.goto(f"{filled.url}/admin/rollouts/rollout/")
     mia.locator("input[name=_selected_action]").first.check()
     mia.select_option("select[name=action]", "withdraw")
-    mia.get_by_role("button", name="Go").click()
+    with mia.expect_navigation():
+        mia.get_by_role("button", name="Go").click()
     assert "The request for Owning team is withdrawn." in mia.inner_text("main")
     assert not [rule["id"] for rule in Axe().run(mia).response["violations"]]
     mia.fill("textarea[name=reason]", "the plan changed")

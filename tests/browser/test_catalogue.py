@@ -41,7 +41,8 @@ def test_models_and_flags_are_for_everybody(portal, sign_in):
                 summary.click()
             if path.startswith(flag):
                 page.fill("#actors", "1\n2\nnobody")
-                page.locator("#who form[method=post] button").first.click()
+                with page.expect_navigation():
+                    page.locator("#who form[method=post] button").first.click()
             found = Axe().run(page)
             assert found.violations_count == 0, (path, scheme, width, found.generate_report())
             sideways = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
