@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
+from . import origins
+from .names import without_userinfo
 from .words import say
 
 _SEGMENT = r"[A-Za-z0-9_][A-Za-z0-9_.\-]*"
@@ -34,20 +36,22 @@ def parse_issue_url(url: str, base_url: str | None = None) -> IssueRef:
         raise ValueError(say("An issue's URL is needed. {example}.", example=_EXAMPLE))
     try:
         parts = urlsplit(written)
-        host, port = parts.hostname, parts.port
+        host, _ = parts.hostname, parts.port
     except ValueError:
-        raise ValueError(say("“{value}” is not a URL. {example}.", value=written[:200], example=_EXAMPLE)) from None
+        raise ValueError(
+            say("“{value}” is not a URL. {example}.", value=without_userinfo(written)[:200], example=_EXAMPLE)
+        ) from None
     if parts.scheme not in ("http", "https") or not host:
         raise ValueError(
             say(
                 "“{value}” is not a URL that begins with https:// or http://. {example}.",
-                value=written[:200],
+                value=without_userinfo(written)[:200],
                 example=_EXAMPLE,
             )
         )
-    if parts.username or parts.password:
+    if "@" in parts.netloc:
         raise ValueError(say("An issue's URL must not hold a user name or password. Take the part before @ away."))
-    origin = _origin(parts.scheme, host, port)
+    origin = origins.origin(written)
     prefix = _prefix(base_url, origin)
     path = unquote(parts.path)
     if prefix and path.startswith(f"{prefix}/"):
@@ -57,19 +61,16 @@ def parse_issue_url(url: str, base_url: str | None = None) -> IssueRef:
     found = _TAIL.match(path)
     if not found:
         raise ValueError(
-            say("“{value}” is not the URL of a GitLab issue. {example}.", value=written[:200], example=_EXAMPLE)
+            say(
+                "“{value}” is not the URL of a GitLab issue. {example}.",
+                value=without_userinfo(written)[:200],
+                example=_EXAMPLE,
+            )
         )
     iid = int(found["iid"])
     if iid == 0:
         raise ValueError(say("Issues are numbered from 1: there is no issue 0."))
     return IssueRef(origin + prefix, found["path"], iid)
-
-
-def _origin(scheme: str, host: str, port: int | None) -> str:
-    """As browsers write it: lower case, without the port that the scheme implies."""
-    host = f"[{host}]" if ":" in host else host
-    implied = {"http": 80, "https": 443}[scheme]
-    return f"{scheme}://{host}" if port in (None, implied) else f"{scheme}://{host}:{port}"
 
 
 def _prefix(base_url: str | None, origin: str) -> str:
@@ -79,7 +80,7 @@ def _prefix(base_url: str | None, origin: str) -> str:
         parts = urlsplit(base_url.strip())
         if parts.scheme not in ("http", "https") or not parts.hostname:
             return ""
-        same = _origin(parts.scheme, parts.hostname, parts.port) == origin
+        same = origins.origin(base_url) == origin
     except ValueError:
         return ""
     return parts.path.rstrip("/") if same else ""

@@ -181,8 +181,8 @@ def actor(value: str) -> str:
 
 def web_address(value: str) -> str:
     """An address that begins with http:// or https://."""
-    said = say("«{written}» is not a web address", written=shorten(value))
-    if re.search(r"[\s\\<>\"]", value):
+    said = say("«{written}» is not a web address", written=shorten(without_userinfo(value)))
+    if re.search(r"[\s\\<>\"\x00-\x1f\x7f]", value):
         raise ValueError(
             say("{said}: it has a space or a character that no address has. Copy it from the browser.", said=said)
         )
@@ -195,9 +195,14 @@ def web_address(value: str) -> str:
         raise ValueError(say("{said}. Copy it from the browser.", said=said)) from None
     if parts.scheme not in ("http", "https") or not host:
         raise ValueError(say("{said}. It begins with https://: copy it from the browser.", said=said))
-    if parts.username is not None or parts.password is not None:
+    if "@" in parts.netloc:
         raise ValueError(say("the address holds a user name or password. Leave out what stands before the @."))
     return value
+
+
+def without_userinfo(value: str) -> str:
+    """The same text without what stands between ``//`` and ``@``: refusals are read by others than who wrote it."""
+    return re.sub(r"(?<=//)[^/?#]*@", "", value)
 
 
 def _path(value: str, what: str) -> str:

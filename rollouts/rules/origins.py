@@ -1,0 +1,74 @@
+"""Addresses of servers that the portal asks: what one may look like, and when two are the same server.
+
+A secret goes to one origin and to no other, so they are compared in one form; what is sent over the open network is
+encrypted; and no address holds a user name or password, for it is shown to everybody who looks.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from urllib.parse import SplitResult, urlsplit
+
+from . import names
+from .wording import shorten
+from .words import say
+
+_IMPLIED = {"http": 80, "https": 443}
+
+
+def server_address(value: str) -> str:
+    """The address of something that the portal asks, as it was written: https, or plain http on this very machine.
+
+    Raises ValueError with a sentence for the person; it does not repeat a password that stands in the address.
+    """
+    written = value.strip()
+    parts = urlsplit(names.web_address(written))
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise ValueError(
+            say(
+                "«{written}» is plain http: what is sent there can be read on the way. Write it with https://; "
+                "http:// is for this machine alone (localhost, 127.0.0.1, [::1]).",
+                written=shorten(written),
+            )
+        )
+    return written
+
+
+def base_address(value: str) -> str:
+    """The address of a server as it is kept and compared: ``https://gitlab.example.com/prefix``.
+
+    Small letters, no port that the scheme implies, no slash at the end. Raises ValueError as ``server_address`` does,
+    and for a query or a fragment.
+    """
+    parts = urlsplit(server_address(value))
+    if parts.query or parts.fragment:
+        raise ValueError(
+            say(
+                "«{written}» has a part that no base address has. Leave out what begins with ? or #.",
+                written=shorten(value),
+            )
+        )
+    return _origin(parts) + parts.path.rstrip("/")
+
+
+def origin(value: str) -> str:
+    """Scheme, host and port of an http(s) address as browsers write them. Raises ValueError for what is none."""
+    parts = urlsplit(value.strip())
+    if parts.scheme not in _IMPLIED or not parts.hostname:
+        raise ValueError(say("«{written}» is not a web address.", written=shorten(value)))
+    return _origin(parts)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this host is the machine itself."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _origin(parts: SplitResult) -> str:
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    is_implied = parts.port in (None, _IMPLIED[parts.scheme])
+    return f"{parts.scheme}://{host}" if is_implied else f"{parts.scheme}://{host}:{parts.port}"
