@@ -194,12 +194,12 @@ def test_what_is_wrong_is_said_in_one_line(run, tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        port = str(taken.getsockname()[1])
+        port, free = str(taken.getsockname()[1]), str(free_port())
         for wrong, words in (
             ({"PORT": port}, f"port {port} can't be used"),
             ({"SIMULATOR_PORT": port}, f"port {port} can't be used"),
             ({"PORT": "abc"}, "PORT is 'abc'"),
-            ({"PORT": "8000", "SIMULATOR_PORT": "8000"}, "PORT and SIMULATOR_PORT are both 8000"),
+            ({"PORT": free, "SIMULATOR_PORT": free}, f"PORT and SIMULATOR_PORT are both {free}"),
             ({"DATA_DIR": f"{in_the_way}/var"}, "can't be written"),
             ({"DATABASE_URL": f"sqlite:///{in_the_way}/portal.sqlite3"}, "the database can't be written"),
             ({"DATABASE_URL": f"sqlite:///{no_database}"}, "is no database"),
