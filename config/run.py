@@ -102,7 +102,7 @@ def _run(group: Group) -> int:
             raise Failed(f"PORT and SIMULATOR_PORT are both {port}: they must differ.")
         _must_be_free(simulator_port, "SIMULATOR_PORT")
         environment["GITLAB_URL"] = f"http://127.0.0.1:{simulator_port}"
-        environment["GITLAB_TOKEN"] = "simulator-admin-token"
+        environment |= {"GITLAB_TOKEN": "simulator-admin-token", "GITLAB_TOKEN_FILE": ""}
     _manage(group, environment, "migrate", "--verbosity", "0")
     _collect_static(group, environment)
     if with_simulator:

@@ -7,16 +7,38 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import environ
 import structlog
 from csp.constants import NONE, SELF
+from environ.fileaware_mapping import FileAwareMapping
+
+from rollouts.rules import bindings, names, origins
 
 from . import broker
 
 ROOT = Path(__file__).resolve().parent.parent
-env = environ.Env()
+
+
+class Variables(FileAwareMapping):
+    """The environment; where ``NAME_FILE`` names a file, NAME is what stands in it, without the last line's end."""
+
+    def __getitem__(self, key: str) -> str:
+        try:
+            return str(super().__getitem__(key)).rstrip("\r\n")
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+            sys.exit(f"settings: {key}_FILE can't be read: {reason}. Name a file that the portal's user may read.")
+
+
+class Environment(environ.Env):
+    """Every setting may come from a file, so that no secret need stand in the environment."""
+
+    ENVIRON = Variables()
+
+
+env = Environment()
 if (ROOT / ".env").is_file():
     env.read_env(str(ROOT / ".env"))
 
@@ -32,6 +54,14 @@ def number(name: str, default: int) -> int:
     if not text.isdigit() or int(text) < 1:
         stop(f"{name} is {text!r}; it must be a whole number of at least 1.")
     return int(text)
+
+
+def understood(name: str, read: Callable[[str], Any], default: str = "") -> Any:
+    """A setting that a rule of ours reads; where it refuses, its words are the last ones."""
+    try:
+        return read(env.str(name, default=default))
+    except ValueError as error:
+        return stop(f"{name}: {error}")
 
 
 def address(name: str, read: Callable[[str], Any], default: str, example: str) -> dict[str, Any]:
@@ -91,20 +121,20 @@ def secret_key() -> str:
 
 
 SECRET_KEY = secret_key()
-PORTAL_URL = env.str("PORTAL_URL", default="http://localhost:8000").rstrip("/")
+PORTAL_URL = understood("PORTAL_URL", names.web_address, "http://localhost:8000").rstrip("/")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = [PORTAL_URL]
 
-# GitLab
-GITLAB_URL = env.str("GITLAB_URL", default="").rstrip("/")
+# GitLab: each secret goes to the address that its name is bound to here, and to no other
+GITLAB_URL = understood("GITLAB_URL", lambda written: written and origins.base_address(written))
+GITLAB_INSTANCES = understood("GITLAB_INSTANCES", bindings.instances)
 GITLAB_TOKEN = env.str("GITLAB_TOKEN", default="")
 GITLAB_WEBHOOK_SECRET = env.str("GITLAB_WEBHOOK_SECRET", default="")
 GITLAB_WEBHOOK_SIGNING_TOKEN = env.str("GITLAB_WEBHOOK_SIGNING_TOKEN", default="")
+vars().update({name: env.str(name, default="") for name in bindings.variables(GITLAB_INSTANCES)})
 GITLAB_WRITES = env.str("GITLAB_WRITES", default="off")
 if GITLAB_WRITES not in ("off", "issues", "flags"):
     stop(f"GITLAB_WRITES is {GITLAB_WRITES!r}; it must be off, issues or flags.")
-if GITLAB_URL and urlsplit(GITLAB_URL).scheme not in ("http", "https"):
-    stop(f"GITLAB_URL is {GITLAB_URL!r}; it must begin with https:// or http://.")
 SYNC_INTERVAL_SECONDS = number("SYNC_INTERVAL_SECONDS", 60)
 FRESHNESS_SECONDS = number("FRESHNESS_SECONDS", 300)
 FLAG_INTERVAL_SECONDS = number("FLAG_INTERVAL_SECONDS", 20)

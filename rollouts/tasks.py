@@ -17,7 +17,7 @@ from .sync import calendars, deliveries, outbox, passes, runs
 def sync_due() -> None:
     """Begin the passes that are due, and ring again for what waits: a worker may have died, a doorbell been lost."""
     for instance in all_instances():
-        if instance.url:
+        if instance.is_asked:
             passes.begin_if_due(instance)
             ring_readers(instance)
 
@@ -35,7 +35,7 @@ def read_waiting(instance_id: int) -> None:
 def flags_due() -> None:
     """Ring for each instance's flags: no webhook tells of them, so they are asked for more often than all else."""
     for instance in all_instances():
-        if instance.url:
+        if instance.is_asked:
             read_flags.delay(instance.pk)
 
 

@@ -73,10 +73,8 @@ def _instance(stands: InstanceStatus, now: datetime) -> Iterator[Concern]:
     """The token, whether it answers, how old the readings are, and what could not be written."""
     instance, sync = stands.instance, reverse("portal:sync")
     edit = reverse("admin:rollouts_gitlabinstance_change", args=[instance.pk])
-    if not instance.url:
-        if instance.name == "gitlab":
-            words = _("No GitLab is connected: set GITLAB_URL and GITLAB_TOKEN, then start the portal again.")
-            yield Concern("stop", words, edit, _("See the instance"))
+    if unasked := instance.why_not_asked:
+        yield Concern("stop", spoken(unasked), edit, _("See the instance"))
         return
     if not instance.token:
         words = _("%(name)s has no token: set %(variable)s.") % {"name": instance, "variable": instance.token_variable}

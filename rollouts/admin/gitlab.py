@@ -14,53 +14,74 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from ..audit.actor import Actor
-from ..models import FeatureFlag, FlagReading, GitLabInstance, GitLabProject, TrackedIssue
+from ..models import FeatureFlag, FlagReading, GitLabInstance, GitLabProject, TrackedIssue, bindings
 from ..rules import names
+from ..rules.words import spoken
+from ..services import instances
 from . import gitlab_actions
 from .base import AuditedAdmin, LookOnly, RecordsOnly
 from .filters import PlanFilter
 
 
 class GitLabInstanceForm(forms.ModelForm):
-    def clean_token_variable(self) -> str:
-        """Only a variable that is meant for a token: its value is sent to the instance's address."""
-        name: str = self.cleaned_data["token_variable"]
-        if "TOKEN" not in name:
-            raise ValidationError(_("Its value is sent to GitLab: name a variable that has TOKEN in its name."))
-        return name
+    """An address is not typed here: whoever could, could send the token of another GitLab there."""
 
-    def clean_hook_secret_variable(self) -> str:
-        return self._webhook_variable("hook_secret_variable")
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "name" in self.fields:
+            free = instances.unused_names()
+            said = _("Names that GITLAB_INSTANCES binds to an address and that are not followed yet.")
+            if not free:
+                said = _(
+                    "The environment names no other GitLab. Add name=https://host to GITLAB_INSTANCES, then restart."
+                )
+            self.fields["name"] = forms.ChoiceField(
+                choices=[(name, f"{name} ({bindings.url_of(name)})") for name in free], help_text=said
+            )
 
-    def clean_hook_signing_variable(self) -> str:
-        return self._webhook_variable("hook_signing_variable")
-
-    def _webhook_variable(self, field: str) -> str:
-        """Its value is sent to GitLab too, by ``hooks install``."""
-        name: str = self.cleaned_data[field]
-        if "WEBHOOK" not in name:
-            raise ValidationError(_("Its value is sent to GitLab: name a variable that has WEBHOOK in its name."))
-        return name
+    def clean(self) -> dict[str, Any] | None:
+        if name := self.cleaned_data.get("name"):
+            self.instance.url = bindings.url_of(name)
+        return super().clean()
 
 
 class GitLabInstanceAdmin(AuditedAdmin):
     form = GitLabInstanceForm
     bulk = gitlab_actions.INSTANCES
-    list_display = ("name", "url", "token_variable", "has_token", "flags_read_at", "flags_outcome")
+    list_display = ("name", "url", "token_in", "has_token", "retired_at", "flags_read_at", "flags_outcome")
+    list_filter = (("retired_at", admin.EmptyFieldListFilter),)
     search_fields = ("name", "url")
-    readonly_fields = ("has_token", "flags_read_at", "flags_outcome", "flags_words")
+    bound = ("url", "asked", "token_in", "has_token", "hook_secrets_in")
+    read = ("flags_read_at", "flags_outcome", "flags_words")
+    readonly_fields = (*bound, *read)
     fieldsets = (
         (
             None,
             {
-                "fields": ("name", "url", "token_variable", "has_token"),
-                "description": _("The instance named gitlab follows GITLAB_URL and GITLAB_TOKEN."),
+                "fields": ("name", *bound),
+                "description": _(
+                    "Address and secrets come from the environment, which binds them to each other by the name."
+                ),
             },
         ),
-        (_("Webhooks"), {"fields": ("hook_secret_variable", "hook_signing_variable")}),
         (_("How much it may be asked"), {"fields": ("rate_share", "calls_a_minute")}),
-        (_("When it was last read"), {"fields": readonly_fields[1:]}),
+        (_("When it was last read"), {"fields": read}),
     )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: GitLabInstance | None = None) -> tuple[str, ...]:
+        return ("name", *self.readonly_fields) if obj else self.readonly_fields
+
+    @admin.display(description=_("is asked"))
+    def asked(self, instance: GitLabInstance) -> str:
+        return (spoken(instance.why_not_asked) or _("yes")) if instance.pk else "–"
+
+    @admin.display(description=_("token in"))
+    def token_in(self, instance: GitLabInstance) -> str:
+        return instance.token_variable if instance.name else "–"
+
+    @admin.display(description=_("webhook secrets in"))
+    def hook_secrets_in(self, instance: GitLabInstance) -> str:
+        return f"{instance.hook_secret_variable}, {instance.hook_signing_variable}" if instance.name else "–"
 
     @admin.display(description=_("token is there"), boolean=True)
     def has_token(self, instance: GitLabInstance) -> bool:

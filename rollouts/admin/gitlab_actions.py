@@ -16,10 +16,11 @@ from ..models import GitLabInstance, GitLabProject
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
 from ..rules.words import spoken
+from ..services import instances
 from ..services.instances import DEFAULT
 from ..services.refusals import Refused
 from ..sync import asked, hooks
-from .bulk import Bulk
+from .bulk import Bulk, ReasonForm
 
 
 def _ring(instance: GitLabInstance) -> None:
@@ -82,8 +83,20 @@ def _check_hooks(instance: GitLabInstance, by: Actor, said: dict[str, Any]) -> s
     return _("All webhooks are well.")
 
 
+def _retire(instance: GitLabInstance, by: Actor, said: dict[str, Any]) -> str:
+    instances.retire(instance, by=by, reason=said["reason"])
+    return _("Nothing is asked of it any more.")
+
+
+def _take_up(instance: GitLabInstance, by: Actor, said: dict[str, Any]) -> str:
+    taken = instances.take_up(instance, by=by, reason=said["reason"])
+    return spoken(taken.why_not_asked) or _("It is read again.")
+
+
 READ = (Bulk("read", gettext_lazy("Read now"), _read_soon, Role.MANAGER, would=_would_read),)
 INSTANCES = (
     Bulk("sync", gettext_lazy("Read all of it now"), _read_whole, Role.MANAGER, would=_would_read),
     Bulk("check_hooks", gettext_lazy("Check webhooks"), _check_hooks, would=_would_check),
+    Bulk("retire", gettext_lazy("Retire"), _retire, asks=ReasonForm, is_danger=True),
+    Bulk("take_up", gettext_lazy("Take up again"), _take_up, asks=ReasonForm),
 )

@@ -59,7 +59,7 @@ OF = {
         _("Phases, ramp, checklist and approvals that a new rollout begins with. The built-in one carries the guide."),
     ),
     "GitLabInstance": Words(
-        _("Where flags and issues are read. No secret is stored: a row names the variables that hold them."),
+        _("Where flags and issues are read. Addresses and secrets are the environment's; no secret is stored."),
     ),
     "GitLabProject": Words(
         _("Projects whose issues or flags are followed, and how reading them last ended."),

@@ -36,7 +36,7 @@ def _told(found: InstanceStatus) -> dict[str, Any]:
         "last_run": _run_told(found.run) if found.run else None,
         "under_way": {"planned": found.under_way.planned, "done": found.under_way.done} if found.under_way else None,
         "held_until": found.wait.until if found.wait else None,
-        "words": found.trouble,
+        "words": instance.why_not_asked or found.trouble,
         "rate": {
             "limit": standing.limit,
             "remaining": standing.remaining,

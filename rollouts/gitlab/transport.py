@@ -5,7 +5,7 @@
   headers know.
 - It sends a change exactly once: an answer that was lost does not say that the change was not made. The error's
   ``unsure`` tells which. PUT is no exception: GitLab takes new strategies without an id, and a second PUT doubles them.
-- It never sends the token to another host: redirects are followed by hand, within the same host only, and a
+- It never sends the token to another host: redirects are followed by hand, within scheme, host and port only, and a
   change only where it is to be made there instead (307, 308).
 - Answers are read piece by piece, up to a size and a time, so that a broken or hostile server cannot fill the memory.
 """
@@ -203,10 +203,7 @@ class Transport(RequestsBackend):
     def _refuse_other_hosts(self, url: str) -> None:
         try:
             parts = urlsplit(url)
-            same = parts.hostname == self._base.hostname and (
-                (parts.scheme, parts.port) == (self._base.scheme, self._base.port)
-                or (self._base.scheme, parts.scheme) == ("http", "https")
-            )
+            same = _origin(parts) == _origin(self._base)
         except ValueError:
             same = False
         if not same:
@@ -256,6 +253,10 @@ class Transport(RequestsBackend):
             self.calls += 1
             return _Failed(_dropped(self._host), arrived=True, passes=True)
         return _Failed(_refused(self._host), arrived=False)
+
+
+def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
 def _is_distrust(raw: BaseException) -> bool:

@@ -14,6 +14,7 @@ from ..rules.expected import FlagReading as Reading
 from ..rules.expected import Presence
 from ..rules.exposure import EVERYONE, NOBODY, Exposure
 from ..rules.words import say
+from .checks import validate_web_address
 from .gitlab import GitLabInstance, GitLabProject
 from .ledger import AuditedModel, AuditedQuerySet
 
@@ -50,9 +51,9 @@ class FeatureFlag(AuditedModel):
     group = models.CharField(max_length=100, blank=True, help_text=_("The group that owns it: group::ai coding."))
     milestone = models.CharField(max_length=20, blank=True, help_text=_("The release that brought it."))
     default_enabled = models.BooleanField(null=True, blank=True, help_text=_("Its default where no gate was ever set."))
-    introduced_by_url = models.URLField(max_length=500, blank=True)
-    rollout_issue_url = models.URLField(max_length=500, blank=True)
-    feature_issue_url = models.URLField(max_length=500, blank=True)
+    introduced_by_url = models.URLField(max_length=500, blank=True, validators=[validate_web_address])
+    rollout_issue_url = models.URLField(max_length=500, blank=True, validators=[validate_web_address])
+    feature_issue_url = models.URLField(max_length=500, blank=True, validators=[validate_web_address])
     presence = models.CharField(
         max_length=20, choices=PRESENCES, default=Presence.UNREAD.value, help_text=_("What GitLab says of it.")
     )

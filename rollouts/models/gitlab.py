@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
-from django.conf import settings
-from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from ..rules.bindings import DEFAULT, HOOK_SECRET, HOOK_SIGNING_TOKEN, TOKEN, variable
+from ..rules.moments import day_in_words
+from ..rules.names import without_userinfo
 from ..rules.words import say
-from .ledger import AuditedModel
+from . import bindings
+from .ledger import AuditedModel, AuditedQuerySet
 from .phrases import PhraseField
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-
-READ_BY_SETTINGS = ("GITLAB_TOKEN", "GITLAB_WEBHOOK_SECRET", "GITLAB_WEBHOOK_SIGNING_TOKEN")
-VARIABLE = RegexValidator(r"^[A-Z][A-Z0-9_]*$", _("Name an environment variable: capitals, digits, underscores."))
 
 
 class Outcome(models.TextChoices):
@@ -38,35 +36,25 @@ class Outcome(models.TextChoices):
     BAD_ANSWER = "bad_answer", say("answer not understood")
 
 
+class InstanceQuerySet(AuditedQuerySet):
+    def followed(self) -> InstanceQuerySet:
+        """Those that are not retired."""
+        return self.filter(retired_at=None)
+
+
 class GitLabInstance(AuditedModel):
-    """A GitLab that the portal reads. Its token stays in the environment: only the variable's name is kept."""
+    """A GitLab that the portal reads. Address and secrets are the environment's, bound to each other by the name."""
 
     unaudited_fields = frozenset({"flags_read_at", "flags_outcome", "flags_words"})
 
-    name = models.SlugField(unique=True, help_text=_("Short name, used in commands and addresses: gitlab, staging."))
+    name = models.SlugField(unique=True, help_text=_("One of the names that the environment binds to an address."))
     url = models.URLField(
         blank=True,
-        help_text=_("Base address without /api/v4, for example https://gitlab.example.com. Empty: not connected."),
+        editable=False,
+        help_text=_("As GITLAB_URL or GITLAB_INSTANCES binds it to the name. Empty: not connected."),
     )
-    token_variable = models.CharField(
-        max_length=100,
-        default="GITLAB_TOKEN",
-        validators=[VARIABLE],
-        help_text=_("Environment variable that holds the token. The token itself is never stored here."),
-    )
-    hook_secret_variable = models.CharField(
-        _("webhook secret variable"),
-        max_length=100,
-        default="GITLAB_WEBHOOK_SECRET",
-        validators=[VARIABLE],
-        help_text=_("Environment variable with the secret that its webhooks send as X-Gitlab-Token."),
-    )
-    hook_signing_variable = models.CharField(
-        _("webhook signing variable"),
-        max_length=100,
-        default="GITLAB_WEBHOOK_SIGNING_TOKEN",
-        validators=[VARIABLE],
-        help_text=_("Environment variable with the signing token (whsec_…) of its webhooks, from GitLab 19.1 on."),
+    retired_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text=_("Since when nothing is asked of it any more.")
     )
     rate_share = models.PositiveSmallIntegerField(
         default=50,
@@ -96,29 +84,80 @@ class GitLabInstance(AuditedModel):
     def __str__(self) -> str:
         return self.name
 
+    objects = InstanceQuerySet.as_manager()
+
+    @property
+    def why_not_asked(self) -> str:
+        """Why nothing is sent there, with the cure; empty where it may be asked."""
+        bound = bindings.url_of(self.name)
+        if self.retired_at:
+            return say(
+                "{name} was retired on {day}: nothing is asked of it. An admin can take it up again.",
+                name=self.name,
+                day=day_in_words(self.retired_at.date()),
+            )
+        if not self.url and not bound:
+            return say("No GitLab is connected: set GITLAB_URL and GITLAB_TOKEN.")
+        if self.url and self.url == bound:
+            return ""
+        setting = "GITLAB_URL" if self.name == DEFAULT else "GITLAB_INSTANCES"
+        if bound:
+            return say(
+                "{setting} binds {name} to {bound} and not to {url}: it is not asked, and gets no token.",
+                setting=setting,
+                name=self.name,
+                bound=bound,
+                url=without_userinfo(self.url) or say("nothing"),
+            )
+        url = without_userinfo(self.url) or "https://…"
+        return say(
+            "The environment binds no address to the name {name}, so {url} is not asked and gets no token. "
+            "Set {setting}={pair} and its token as {token}, and start the portal again; or retire the instance.",
+            name=self.name,
+            url=url,
+            setting=setting,
+            pair=url if self.name == DEFAULT else f"{self.name}={url}",
+            token=self.token_variable,
+        )
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether anything may be sent there: it is not retired, and at the address that its name is bound to."""
+        return not self.why_not_asked
+
+    @property
+    def token_variable(self) -> str:
+        return variable(TOKEN, self.name)
+
+    @property
+    def hook_secret_variable(self) -> str:
+        return variable(HOOK_SECRET, self.name)
+
+    @property
+    def hook_signing_variable(self) -> str:
+        return variable(HOOK_SIGNING_TOKEN, self.name)
+
     @property
     def token(self) -> str:
-        """The token from the environment (or ``.env``), empty if there is none."""
-        return _secret(self.token_variable)
+        """The token from the environment, empty if there is none or nothing may be sent to this address."""
+        return self._secret(TOKEN)
 
     @property
     def hook_secret(self) -> str:
         """What its webhooks send as ``X-Gitlab-Token``, empty if there is none."""
-        return _secret(self.hook_secret_variable)
+        return self._secret(HOOK_SECRET)
 
     @property
     def hook_signing_token(self) -> str:
         """The signing token of its webhooks (``whsec_…``), empty if there is none."""
-        return _secret(self.hook_signing_variable)
+        return self._secret(HOOK_SIGNING_TOKEN)
+
+    def _secret(self, which: str) -> str:
+        return bindings.value(which, self.name) if self.is_asked else ""
 
     @property
     def api_url(self) -> str:
         return f"{self.url.rstrip('/')}/api/v4"
-
-
-def _secret(variable: str) -> str:
-    """The value of an environment variable; of those that settings.py reads, what it read (``.env`` included)."""
-    return str(getattr(settings, variable)) if variable in READ_BY_SETTINGS else os.environ.get(variable, "")
 
 
 class GitLabProject(AuditedModel):

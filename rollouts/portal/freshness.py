@@ -36,7 +36,7 @@ class Unknown:
 
 def freshness(instances: Iterable[GitLabInstance], now: datetime) -> Freshness:
     """In a few words, for the bar: the worst of all instances."""
-    connected = [instance for instance in instances if instance.url]
+    connected = [instance for instance in instances if instance.url and not instance.retired_at]
     if not connected:
         return Freshness(_("no GitLab connected"), "wait")
     if any(instance.flags_outcome in REFUSED for instance in connected):
@@ -49,7 +49,7 @@ def freshness(instances: Iterable[GitLabInstance], now: datetime) -> Freshness:
 
 def unknown(instances: Iterable[GitLabInstance], now: datetime, *, may_cure: bool) -> list[Unknown]:
     """Each instance that can't be relied on. Of a lasting lack only who may cure it is told."""
-    connected = [instance for instance in instances if instance.url]
+    connected = [instance for instance in instances if instance.url and not instance.retired_at]
     if not connected:
         words = _(
             "No GitLab is connected: the portal knows the plans, and not where flags and issues stand. "
@@ -60,7 +60,7 @@ def unknown(instances: Iterable[GitLabInstance], now: datetime, *, may_cure: boo
 
 
 def _unknown_of(instance: GitLabInstance, now: datetime, may_cure: bool) -> Unknown | None:
-    name, detail = instance.name, instance.flags_words
+    name, detail = instance.name, instance.why_not_asked or instance.flags_words
     if instance.flags_outcome == Outcome.FORBIDDEN and may_cure:
         words = _(
             "The token for %(name)s may not read its flags: the portal does not know where they stand. "

@@ -56,7 +56,7 @@ def _broker() -> str:
 def _freshness() -> str:
     """Whether GitLab was read lately, as far as one is connected."""
     try:
-        if not GitLabInstance.objects.exclude(url="").exists():
+        if not GitLabInstance.objects.followed().exclude(url="").exists():
             return "ok"
         limit = timezone.now() - timedelta(seconds=settings.FRESHNESS_SECONDS)
         read = SyncRun.objects.filter(outcome__in=(SyncRun.Result.OK, SyncRun.Result.PARTIAL), finished_at__gte=limit)

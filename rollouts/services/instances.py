@@ -1,33 +1,97 @@
-"""The GitLab that the environment names is always there as a row; more are made in the admin."""
+"""The GitLabs that the environment names, as rows: the default one is always there, others are added in the admin."""
 
 from __future__ import annotations
 
-from django.conf import settings
-
 from ..audit.actor import Actor
 from ..audit.deeds import deed
-from ..models import GitLabInstance
+from ..models import GitLabInstance, Rollout, bindings, clock
+from ..rules.bindings import DEFAULT
+from ..rules.blockers import Blocker
+from ..rules.machine import Role
+from ..rules.words import joined, say
+from .refusals import refuse_if
 
-DEFAULT = "gitlab"
+#: So many rollouts are named that still need an instance.
+MOST_NAMED = 5
 
 
 def default_instance() -> GitLabInstance:
     """The instance of ``GITLAB_URL`` and ``GITLAB_TOKEN``, its address brought up to date if the setting changed."""
-    known = GitLabInstance.objects.filter(name=DEFAULT).first()
-    url = settings.GITLAB_URL.rstrip("/")
-    if known and (known.url == url or not url):
-        return known
-    with deed("instance.configure", by=Actor.job("settings")) as doing:
-        instance = GitLabInstance.objects.select_for_update().filter(name=DEFAULT).first() or GitLabInstance(
-            name=DEFAULT
-        )
-        instance.url = url
-        instance.save()
-        doing.about = instance
-    return instance
+    return _as_bound(GitLabInstance.objects.filter(name=DEFAULT).first() or GitLabInstance(name=DEFAULT))
 
 
 def all_instances() -> list[GitLabInstance]:
-    """Every instance, the default one among them."""
+    """Every instance that is not retired, the default one among them, each at the address that its name is bound to."""
     default_instance()
-    return list(GitLabInstance.objects.order_by("name"))
+    return [_as_bound(known) for known in GitLabInstance.objects.followed().order_by("name")]
+
+
+def unused_names() -> list[str]:
+    """Names that the environment binds and that have no row yet."""
+    taken = set(GitLabInstance.objects.values_list("name", flat=True))
+    return [name for name in bindings.names() if name not in taken]
+
+
+def retire(instance: GitLabInstance, *, by: Actor, reason: str) -> GitLabInstance:
+    """Ask nothing of it any more; what was read stays. Raises ``Refused``; then nothing changed."""
+    with deed("instance.retire", by=by, reason=reason.strip()) as doing:
+        instance = GitLabInstance.objects.select_for_update().get(pk=instance.pk)
+        doing.about = instance
+        found = _role(by)
+        if instance.retired_at:
+            found.append(Blocker("same", say("{name} is retired already.", name=instance.name)))
+        if instance.name == DEFAULT and bindings.url_of(DEFAULT):
+            said = say("{name} is the GitLab of GITLAB_URL: unset that, and start the portal again.", name=DEFAULT)
+            found.append(Blocker("bound", said))
+        if not reason.strip():
+            found.append(Blocker("reason_missing", say("Retiring an instance needs a reason.")))
+        titles = list(Rollout.objects.open().filter(flag__instance=instance).values_list("title", flat=True))
+        if titles:
+            said = say(
+                "Open rollouts have their flags there: {titles}. End them first.",
+                titles=joined(titles[:MOST_NAMED], ", ") + (" …" if len(titles) > MOST_NAMED else ""),
+            )
+            found.append(Blocker("in_use", said))
+        refuse_if(found)
+        instance.retired_at = clock.now()
+        instance.save()
+    return instance
+
+
+def take_up(instance: GitLabInstance, *, by: Actor, reason: str) -> GitLabInstance:
+    """Read it again. Raises ``Refused``; then nothing changed."""
+    with deed("instance.take_up", by=by, reason=reason.strip()) as doing:
+        instance = GitLabInstance.objects.select_for_update().get(pk=instance.pk)
+        doing.about = instance
+        found = _role(by)
+        if not instance.retired_at:
+            found.append(Blocker("same", say("{name} is not retired.", name=instance.name)))
+        refuse_if(found)
+        instance.retired_at = None
+        instance.save()
+    return _as_bound(instance)
+
+
+def _role(by: Actor) -> list[Blocker]:
+    if by.person.has(Role.ADMIN):
+        return []
+    return [Blocker("role", say("The instances take the role admin; {by} has not got it.", by=by.name))]
+
+
+def _as_bound(known: GitLabInstance) -> GitLabInstance:
+    """The same at the address that the environment binds its name to, which alone gets its token.
+
+    A name that the environment does not know keeps its address, and is not asked; a default instance that was retired
+    is back as soon as ``GITLAB_URL`` is set.
+    """
+    url = bindings.url_of(known.name)
+    is_back = bool(url and known.name == DEFAULT and known.retired_at)
+    if known.pk and (not url or known.url == url) and not is_back:
+        return known
+    with deed("instance.configure", by=Actor.job("settings")) as doing:
+        row = GitLabInstance.objects.select_for_update().filter(name=known.name).first() or known
+        row.url = url or row.url
+        row.retired_at = None if is_back else row.retired_at
+        row.save()
+        doing.about = row
+    return row

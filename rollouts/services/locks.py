@@ -144,7 +144,7 @@ def _values(said: Mapping[str, Any]) -> tuple[dict[str, Any], list[Blocker]]:
     except ValueError as wrong:
         found.append(Blocker("time", sentence(wrong)))
     if said.get("instance"):
-        instance = GitLabInstance.objects.filter(name=said["instance"]).first()
+        instance = GitLabInstance.objects.followed().filter(name=said["instance"]).first()
         if instance is None:
             found.append(Blocker("instance", say("There is no GitLab instance {name}.", name=said["instance"])))
         values["instance"] = instance

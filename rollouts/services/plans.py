@@ -135,7 +135,7 @@ def _issue_refs(
     plan: PlanDocument, text: str | bytes, source: str
 ) -> dict[tuple[str, str], tuple[GitLabInstance, IssueRef]]:
     """(phase name, role) to the issue; raises ``DocumentRefused`` for an address on no GitLab that we know."""
-    instances = [instance for instance in all_instances() if instance.url]
+    instances = [instance for instance in all_instances() if instance.is_asked]
     written = {("", role): url for role, url in plan.issues.items()}
     for phase in plan.phases:
         written |= {(phase.name, role): url for role, url in phase.issues.items()}

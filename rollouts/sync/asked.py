@@ -35,10 +35,8 @@ def blockers(instance: GitLabInstance, by: Actor) -> list[Blocker]:
         found.append(
             Blocker("role", say("Reading GitLab at once takes the role manager; {by} has not got it.", by=by.name))
         )
-    if not instance.url:
-        found.append(
-            Blocker("not_connected", say("{instance} has no address: no GitLab is connected there.", instance=instance))
-        )
+    if unasked := instance.why_not_asked:
+        found.append(Blocker("not_connected", unasked))
     elif wait := limits.must_wait(instance, clock.now()):
         found.append(Blocker("must_wait", limits.words_of(wait, instance)))
     return found

@@ -23,6 +23,7 @@ from ..gitlab import (
 from ..models import FeatureFlag, FlagReading, GitLabInstance, GitLabProject, Outcome, Rollout, clock
 from ..rules.expected import Presence
 from ..rules.exposure import NOBODY, Exposure
+from ..rules.names import without_userinfo
 from ..rules.words import say
 from .outcome import Problem, Report
 from .scopes import keep_problem, keep_success
@@ -257,12 +258,17 @@ def _define(flag: FeatureFlag, definition: DefinitionRecord | None) -> bool:
     new = {
         name: value
         for name in DEFINED
-        if definition is not None and (value := getattr(definition, name)) not in ("", None)
+        if definition is not None and (value := _shown(getattr(definition, name))) not in ("", None)
         if value != getattr(flag, name)
     }
     for name, value in new.items():
         setattr(flag, name, value)
     return bool(new)
+
+
+def _shown(value: Any) -> Any:
+    """As it may be shown: everybody reads a definition's addresses."""
+    return without_userinfo(value) if isinstance(value, str) else value
 
 
 def _definitions(gitlab: GitLab, report: Report) -> dict[str, DefinitionRecord] | None:

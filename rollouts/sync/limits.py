@@ -70,6 +70,8 @@ class Governor:
 
     def permit(self) -> None:
         """Count one call, or raise RateLimited or Unreachable where none may be made."""
+        if words := self._instance.why_not_asked:
+            raise Unreachable(words)
         now = clock.now()
         with transaction.atomic():
             row = _row(self._instance, lock=True)

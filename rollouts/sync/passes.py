@@ -54,18 +54,13 @@ def sync_instance(
     """
     runs.bury_the_lost(instance)
     report, begun = Report(instance.name), time.monotonic()
-    scopes = list(leases.scopes_of(instance).values_list("pk", flat=True)) if instance.url else []
+    unasked = instance.why_not_asked
+    scopes = [] if unasked else list(leases.scopes_of(instance).values_list("pk", flat=True))
     run = SyncRun.objects.create(instance=instance, trigger=trigger, started_at=clock.now(), planned=len(scopes))
     tell(0, len(scopes))
     try:
-        if not instance.url:
-            report.problems.append(
-                Problem(
-                    instance.name,
-                    Outcome.CONNECTION_REFUSED,
-                    say("No GitLab is connected: set GITLAB_URL and GITLAB_TOKEN."),
-                )
-            )
+        if unasked:
+            report.problems.append(Problem(instance.name, Outcome.CONNECTION_REFUSED, unasked))
         for done, part in enumerate(_read_all(instance, scopes, full=full, jobs=jobs), start=1):
             report.add(part)
             tell(done, len(scopes))
@@ -90,7 +85,7 @@ def begin(instance: GitLabInstance, *, trigger: str) -> SyncRun | None:
     with transaction.atomic():
         GitLabInstance.objects.select_for_update().get(pk=instance.pk)
         under_way = SyncRun.objects.filter(instance=instance, outcome=SyncRun.Result.RUNNING, waiting__isnull=False)
-        if under_way.exists() or limits.must_wait(instance, clock.now()):
+        if not instance.is_asked or under_way.exists() or limits.must_wait(instance, clock.now()):
             return None
         scopes = leases.scopes_of(instance)
         run = SyncRun.objects.create(instance=instance, trigger=trigger, started_at=clock.now(), planned=scopes.count())
@@ -114,7 +109,7 @@ def begin_if_due(instance: GitLabInstance) -> SyncRun | None:
 def read_flags(instance: GitLabInstance) -> None:
     """The flags of one instance alone, between two passes; left out where somebody reads the instance already."""
     scope = leases.scopes_of(instance).get(project=None)
-    if limits.must_wait(instance, clock.now()) or (lease := leases.take(scope.pk)) is None:
+    if not instance.is_asked or limits.must_wait(instance, clock.now()) or (lease := leases.take(scope.pk)) is None:
         return
     reading.read_flags(limits.connect(instance), lease)
 
@@ -126,6 +121,9 @@ def work(instance: GitLabInstance, *, seconds: float = TURN_SECONDS) -> bool:
     no other waiting, for each of its timeouts holds a worker.
     """
     until = time.monotonic() + seconds
+    if unasked := instance.why_not_asked:
+        runs.stop_waiting(instance, Problem(instance.name, Outcome.CONNECTION_REFUSED, unasked))
+        return False
     gitlab = limits.connect(instance)
     while True:
         if halted := limits.must_wait(instance, clock.now()):

@@ -68,7 +68,7 @@ class InstanceStatus:
 
     @property
     def trouble(self) -> str:
-        """Why nothing is asked now, empty where it is."""
+        """Why nothing is asked for a while, empty where it is."""
         return limits.words_of(self.wait, self.instance) if self.wait else ""
 
     @property
@@ -137,7 +137,7 @@ def token_warnings() -> list[str]:
     return [
         InstanceStatus(row.instance, row, limits.standing_of(row, row.instance), None, now).token_warning
         for row in soon
-        if row.instance.url
+        if row.instance.is_asked
     ]
 
 

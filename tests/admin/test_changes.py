@@ -163,18 +163,6 @@ def test_a_template_is_copied_checked_and_kept(root):
     assert since(count) == []
 
 
-def test_a_token_variable_must_be_one_for_a_token(root):
-    values = {"name": "evil", "url": "https://evil.example.com", "token_variable": "SECRET_KEY",
-              "hook_secret_variable": "STAGING_WEBHOOK_SECRET", "hook_signing_variable": "STAGING_WEBHOOK_SIGNING", "rate_share": 50}  # fmt: skip
-    response = root.post("/admin/rollouts/gitlabinstance/add/", values)
-    assert "TOKEN in its name" in response.content.decode()
-    assert (
-        root.post("/admin/rollouts/gitlabinstance/add/", {**values, "token_variable": "STAGING_TOKEN"}).status_code
-        == 302
-    )
-    assert GitLabInstance.objects.filter(name="evil").exists()
-
-
 def test_an_instance_with_passes_is_kept(world, root):
     world.apply()
     world.sync()

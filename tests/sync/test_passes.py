@@ -450,9 +450,10 @@ def test_while_an_instance_fails_only_one_worker_asks_it(read):
     assert (run.done, run.outcome) == (2, "ok")
 
 
-def test_one_dead_instance_holds_no_other(read):
+def test_one_dead_instance_holds_no_other(read, settings):
     from rollouts.audit.deeds import deed
 
+    settings.GITLAB_INSTANCES = {"dead": "http://127.0.0.1:1"}
     with deed("test", by=read.actor("root")):
         dead = GitLabInstance.objects.create(name="dead", url="http://127.0.0.1:1")
     for _ in range(3):

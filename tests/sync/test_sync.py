@@ -190,8 +190,9 @@ def test_a_failing_project_and_a_dead_instance_stop_no_other(world, settings):
     from rollouts.audit.deeds import deed
     from rollouts.models import GitLabInstance
 
+    settings.GITLAB_INSTANCES = {"dead": "http://127.0.0.1:9"}
     with deed("instance.configure", by=Actor.system_user()):
-        GitLabInstance.objects.create(name="dead", url="http://127.0.0.1:9", token_variable="DEAD_TOKEN")
+        GitLabInstance.objects.create(name="dead", url="http://127.0.0.1:9")
     world.gitlab.state.add_project("acme/other")
     world.gitlab.state.add_issue("acme/other", "elsewhere", iid=11)
     text = world.document(slug="other").replace("/acme/app/-/issues/11", "/acme/other/-/issues/11")

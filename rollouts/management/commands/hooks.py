@@ -27,7 +27,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, do: str, **options: Any) -> None:
-        instances = [instance for instance in all_instances() if instance.url]
+        instances = [instance for instance in all_instances() if instance.is_asked]
         if options["instance"]:
             instances = [instance for instance in instances if instance.name == options["instance"]]
             if not instances:

@@ -31,7 +31,7 @@ def checks(viewer: Actor) -> list[Check]:
 
 
 def _gitlab() -> Check:
-    connected = [instance for instance in all_instances() if instance.url]
+    connected = [instance for instance in all_instances() if instance.is_asked]
     if not connected:
         return Check(
             False, _("Connect a GitLab: set GITLAB_URL and GITLAB_TOKEN and start again."), reverse("portal:sync")

@@ -11,6 +11,8 @@ DONE = {
     "plan.apply": later("applied the plan of {what}"),
     "template.load": later("loaded the template {what}"),
     "instance.configure": later("configured the GitLab instance {what}"),
+    "instance.retire": later("retired the GitLab instance {what}"),
+    "instance.take_up": later("took up the GitLab instance {what} again"),
     "flag.import": later("imported the flag {what}"),
     "flag.define": later("read the definition of {what}"),
     "model.import": later("imported the AI model {what}"),

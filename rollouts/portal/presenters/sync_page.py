@@ -98,6 +98,10 @@ def summary(shown: Sequence[Card]) -> str:
     connected = [card for card in shown if card.status.instance.url]
     if not connected:
         return _("No GitLab is connected.")
+    unbound = [card.status.instance.name for card in connected if not card.status.instance.is_asked]
+    if unbound:
+        words = ngettext("%(names)s is not asked: see why.", "%(names)s are not asked: see why.", len(unbound))
+        return words % {"names": ", ".join(unbound)}
     held = [card.status.instance.name for card in connected if card.status.wait]
     if held:
         names = ", ".join(held)
@@ -137,6 +141,8 @@ def _card(status: InstanceStatus) -> Card:
 def _state(status: InstanceStatus, has_troubles: bool) -> tuple[str, str]:
     if not status.instance.url:
         return "wait", _("not connected")
+    if not status.instance.is_asked:
+        return "stop", _("not asked")
     if status.wait:
         return "stop", _("left alone")
     if not status.instance.token:

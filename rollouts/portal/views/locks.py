@@ -159,7 +159,7 @@ def _page(request: HttpRequest, form: LockForm, refused: Refused | None = None, 
         "rows": rows,
         "calendars": LockCalendar.objects.defer("content"),
         "sources": IncidentSource.objects.select_related("instance"),
-        "instances": GitLabInstance.objects.exclude(url=""),
+        "instances": GitLabInstance.objects.followed().exclude(url=""),
         "zones": zone_names(),
         "is_admin": by.person.has(Role.ADMIN),
     }

@@ -14,7 +14,7 @@ from kombu.exceptions import OperationalError
 
 from ... import tasks
 from ...audit.actor import Actor
-from ...models import GitLabWrite, SyncRun
+from ...models import GitLabInstance, GitLabWrite, SyncRun
 from ...rules.machine import Role
 from ...services.instances import all_instances
 from ...sync import passes, status
@@ -27,7 +27,14 @@ def sync(request: HttpRequest) -> HttpResponse:
     runs = sync_page.passes(SyncRun.objects.select_related("instance")[:20])
     owed = GitLabWrite.objects.filter(state__in=("waiting", "begun", "given_up")).select_related("rollout")[:50]
     said = sync_page.summary(cards)
-    context = {"cards": cards, "runs": runs, "owed": owed, "writes": settings.GITLAB_WRITES, "summary": said}
+    context = {
+        "cards": cards,
+        "runs": runs,
+        "owed": owed,
+        "writes": settings.GITLAB_WRITES,
+        "summary": said,
+        "retired": GitLabInstance.objects.exclude(retired_at=None),
+    }
     return render(request, "portal/sync.html", context)
 
 
@@ -40,7 +47,7 @@ def sync_now(request: HttpRequest) -> HttpResponse:
         )
     try:
         for instance in all_instances():
-            if instance.url:
+            if instance.is_asked:
                 passes.begin(instance, trigger="page")
                 tasks.ring_readers(instance)
         messages.success(request, _("GitLab is being read: this page follows."))
