@@ -22,7 +22,7 @@ from ..rules.ramp import Ramp, Step
 from ..rules.template import Template, TemplateItem, TemplatePhase, parse_template
 from ..rules.words import spoken
 
-WIDTH, HEIGHT, LEFT, BOTTOM = 640.0, 150.0, 40.0, 24.0
+WIDTH, HEIGHT, LEFT, BOTTOM = 648.0, 150.0, 40.0, 24.0
 AROUND = 1
 
 

@@ -36,10 +36,30 @@ def portal(transactional_db, live_server, gitlab, settings):
     return world
 
 
+def listen(context) -> list[str]:
+    """What goes wrong on the pages of a context: errors of scripts, refusals of the page's policy, parts that are missing.
+
+    A page that is refused (409) or away is no error of the page: tests ask for such.
+    """
+    wrong: list[str] = []
+
+    def hear(message):
+        is_page = message.text.startswith("Failed to load resource") and "/static/" not in message.location["url"]
+        if message.type == "error" and not is_page:
+            wrong.append(message.text)
+
+    context.on("console", hear)
+    context.on("weberror", lambda told: wrong.append(f"{told.page.url if told.page else ''} {told.error}"))
+    return wrong
+
+
 @pytest.fixture
 def sign_in(chromium, portal):
-    """``sign_in("mia")`` gives a page of a signed-in person; each has a browser context of its own."""
-    contexts = []
+    """``sign_in("mia")`` gives a page of a signed-in person; each has a browser context of its own.
+
+    No test passes in which a page had an error: ``page.wrong`` is looked at in the end.
+    """
+    contexts, heard = [], []
 
     def do(name, *, scheme="light", width=1440, scripts=True):
         context = chromium.new_context(
@@ -49,9 +69,10 @@ def sign_in(chromium, portal):
             reduced_motion="reduce",
         )
         contexts.append(context)
+        wrong = listen(context)
+        heard.append((name, wrong))
         page = context.new_page()
-        page.wrong = []
-        page.on("console", lambda message: page.wrong.append(message.text) if message.type == "error" else None)
+        page.wrong = wrong
         page.goto(f"{portal.url}/accounts/login/")
         page.fill("#id_username", name)
         page.fill("#id_password", "rollout")
@@ -62,3 +83,5 @@ def sign_in(chromium, portal):
     yield do
     for context in contexts:
         context.close()
+    found = [f"{name}: {line}" for name, wrong in heard for line in wrong]
+    assert not found, "\n".join(found)

@@ -1,36 +1,14 @@
-"""What a page that looks right must not have: text cut off, a page wider than its window, findings of axe."""
+"""What a page that looks right must not have: text cut off, squeezed or over other text, anything out of the window,
+targets too small to hit, findings of axe."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from axe_playwright_python.sync_playwright import Axe
 
-#: Run in the page.
-MISFITS = """() => {
-  const found = [], wide = document.documentElement;
-  if (wide.scrollWidth > wide.clientWidth) {
-    const right = (node) => node.getBoundingClientRect().right;
-    const worst = [...document.querySelectorAll("body *")].filter((node) => right(node) > wide.clientWidth + 1 && !node.closest(".scroll"));
-    found.push(`wider than the window by ${wide.scrollWidth - wide.clientWidth} px: ${worst.at(-1)?.outerHTML.slice(0, 150)}`);
-  }
-  const scrolls = (node) => ["auto", "scroll"].includes(getComputedStyle(node).overflowX);
-  for (const node of document.querySelectorAll("body *")) {
-    const style = getComputedStyle(node);
-    if (node.closest("svg") || style.display === "none" || style.clipPath !== "none" || !node.getClientRects().length) continue;
-    const isCut = ["hidden", "clip"].includes(style.overflowX) && node.scrollWidth > node.clientWidth + 1 && !["INPUT", "SELECT", "TEXTAREA", "PROGRESS", "METER"].includes(node.tagName);
-    if (isCut && node.textContent.trim()) found.push(`cut off: ${node.outerHTML.slice(0, 150)}`);
-    const tall = ["hidden", "clip"].includes(style.overflowY) && node.scrollHeight > node.clientHeight + 2;
-    if (tall && !isCut && node.textContent.trim()) found.push(`cut off below: ${node.outerHTML.slice(0, 150)}`);
-  }
-  for (const svg of document.querySelectorAll("main svg")) {
-    const frame = svg.getBoundingClientRect();
-    if (!frame.width || getComputedStyle(svg).overflow === "visible") continue;
-    for (const text of svg.querySelectorAll("text")) {
-      const { left, right, width } = text.getBoundingClientRect();
-      if (width && (left < frame.left - 1 || right > frame.right + 1)) found.push(`cut off in a chart: ${text.textContent.slice(0, 80)}`);
-    }
-  }
-  return found;
-}"""
+#: Run in the page: measures all of it at once.
+MISFITS = Path(__file__).with_name("looks.js").read_text()
 
 
 def misfits(page) -> list[str]:
