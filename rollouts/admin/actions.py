@@ -18,6 +18,7 @@ from ..rules.words import spoken
 from ..services import checklist, facts, locks, outbox, overrides, retirement, transitions
 from ..services.refusals import Refused
 from .bulk import Bulk, ReasonForm
+from .fields import bounded
 
 # Rollouts
 
@@ -207,6 +208,7 @@ class RetirementForm(forms.Form):
     day = forms.DateField(
         label=gettext_lazy("Retires on"),
         required=False,
+        validators=[bounded],
         widget=forms.DateInput(attrs={"type": "date"}),
         help_text=gettext_lazy("Today: it is retired. Empty: the day is taken back."),
     )

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.admin import ModelAdmin
 from django.contrib.admin.options import InlineModelAdmin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
@@ -26,8 +25,9 @@ from ..rules.machine import Role
 from ..rules.words import spoken
 from ..services import plans
 from . import events, wording
+from .asked import AskedInWords
 from .bulk import Bulk
-from .fields import SpanField
+from .fields import SpanField, bounded
 from .readonly import in_lines  # noqa: F401 - read-only fields speak the reader's language from here on
 
 
@@ -39,7 +39,7 @@ def may_look(request: HttpRequest) -> bool:
     return bool(Actor.of(request.user).roles - {Role.VIEWER})
 
 
-class AuditedAdmin(ModelAdmin):
+class AuditedAdmin(AskedInWords):
     """Managers and approvers look, admins change; whatever changes is one deed with one event.
 
     Subclasses say with ``may_add``, ``may_change`` and ``may_delete`` what even an admin may not do here.
@@ -68,6 +68,12 @@ class AuditedAdmin(ModelAdmin):
         found = super().get_queryset(request)
         related = self.list_select_related
         return found.select_related(*related) if isinstance(related, list | tuple) and related else found
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and isinstance(db_field, models.DateField):
+            field.validators = [*field.validators, bounded]
+        return field
 
     # Rights, by role
 

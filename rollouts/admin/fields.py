@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 
 from ..rules import durations
+from ..rules.moments import EARLIEST, LATEST, day_in_bounds
 from ..rules.words import say, sentence
+
+
+def bounded(value: date) -> None:
+    """For fields of days and times: no calendar ends under what is kept. Raises ``ValidationError``."""
+    if not day_in_bounds(value.date() if isinstance(value, datetime) else value):
+        bounds = {"least": str(EARLIEST.year), "most": str(LATEST.year - 1)}
+        raise ValidationError(sentence(say("write a day of the years {least} to {most}.", **bounds)))
 
 
 class LinesField(forms.CharField):

@@ -1,40 +1,31 @@
-"""Times in addresses: a day or a time, and bounded, so that no calendar ends under them."""
+"""Times in addresses: a day or a time, without a zone UTC; read as everywhere (``rules.moments``)."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, Any
 
-from django.utils.dateparse import parse_date, parse_datetime
 from pydantic import BeforeValidator, WithJsonSchema
 
-EARLIEST, LATEST = 1970, 9000
+from ..rules.moments import asked_since, asked_until
 
 
-def _since(text: Any) -> datetime:
-    return _moment(str(text))[0]
+def _asked(read: Callable[[str], datetime]) -> Callable[[Any], datetime]:
+    def asked(text: Any) -> datetime:
+        try:
+            return read(str(text))
+        except ValueError as wrong:
+            raise ValueError(f"{wrong} (In an address a + is written %2B.)") from None
+
+    return asked
 
 
-def _until(text: Any) -> datetime:
-    moment, is_day = _moment(str(text))
-    return moment + timedelta(days=1) if is_day else moment
-
-
-def _moment(text: str) -> tuple[datetime, bool]:
-    """The time, and whether a whole day was meant. Without a zone it is UTC."""
-    try:
-        day: date | None = parse_date(text)
-        moment = datetime.combine(day, time.min) if day else parse_datetime(text)
-    except ValueError:
-        day, moment = None, None
-    if moment is None or not EARLIEST <= moment.year <= LATEST:
-        raise ValueError(
-            f"«{text[:50]}» is no time. Write 2026-11-01, 2026-11-01T14:00Z or 2026-11-01T14:00%2B01:00 "
-            "(in an address a + is written %2B)"
-        )
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)), day is not None
-
-
-_TOLD = WithJsonSchema({"type": "string", "examples": ["2026-11-01", "2026-11-01T14:00Z"]})
-Since = Annotated[datetime, BeforeValidator(_since), _TOLD]
-Until = Annotated[datetime, BeforeValidator(_until), _TOLD]
+_TOLD = WithJsonSchema(
+    {
+        "anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}],
+        "examples": ["2026-11-01", "2026-11-01T14:00Z"],
+    }
+)
+Since = Annotated[datetime, BeforeValidator(_asked(asked_since)), _TOLD]
+Until = Annotated[datetime, BeforeValidator(_asked(asked_until)), _TOLD]

@@ -14,6 +14,8 @@ from rollouts.gitlab.errors import BadAnswer
 from rollouts.gitlab.words import Words, worded
 
 LARGEST = 2**63 - 1
+#: Years of moments that can be told in every time zone.
+EARLIEST, LATEST = 1970, 8999
 NAME = 255  # GitLab's own limit for titles, names, labels and user names
 TEXT = 1_000
 URL = 2_048
@@ -114,7 +116,10 @@ def moment(raw: Mapping[str, Any], field: str) -> datetime | None:
         return None
     try:
         read = datetime.fromisoformat(value.removesuffix(" UTC"))
-        return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
+        found = (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
+        if not EARLIEST <= found.year <= LATEST:
+            raise ValueError
+        return found
     except (ValueError, OverflowError):
         raise BadAnswer(field, worded("should be a time (ISO 8601)")) from None
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from .document import Document, DocumentRefused, Fault, read
+from .moments import asked_day
 from .schema import Foreign, fit, text, words
 from .words import say
 
@@ -64,7 +65,7 @@ def _day(value: Any) -> Any:
     if not isinstance(value, str):
         raise words(say("write a date in quotes, as in '2026-03-01'."))
     try:
-        return date.fromisoformat(value)
+        return asked_day(value)
     except ValueError:
         raise words(
             say("«{value}» is not a date. Write year, month and day, as in '2026-03-01'.", value=value[:20])

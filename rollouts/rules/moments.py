@@ -1,14 +1,81 @@
-"""Moments as people write them in a plan: 2026-12-01T09:00+01:00, or a local time with its zone."""
+"""Moments as people write them, bounded: in a plan with their zone, in questions a day or a time of the reader's."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+import re
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from .words import Phrase, say
-from .zones import to_utc
+from .zones import edge, to_utc
 
 FIRST, LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 HOW = say("Write 2026-12-01T09:00Z, 2026-12-01T09:00+01:00, or 2026-12-01 09:00 Europe/Berlin.")
+#: What may be asked for: no calendar ends under it, in whatever zone it is told.
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+#: A day and a time have one form; ``fromisoformat`` knows more of them.
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TIME = re.compile(_DAY.pattern + "[T ][0-9]{2}:[0-9]{2}")
+
+
+def asked_since(text: str, zone: tzinfo = UTC) -> datetime:
+    """From when on, in UTC: a time, or a day of ``zone`` from its first moment on. Raises ``ValueError``, as below."""
+    return _asked(text.strip(), zone, is_end=False)
+
+
+def asked_until(text: str, zone: tzinfo = UTC) -> datetime:
+    """Until just before when, in UTC: a time, or a day of ``zone``, which is then included.
+
+    A time without an offset is one of ``zone``. Raises ``ValueError`` that says how to write it.
+    """
+    return _asked(text.strip(), zone, is_end=True)
+
+
+def asked_day(text: str) -> date:
+    """A day. Raises ``ValueError`` that says how to write it."""
+    try:
+        if not _DAY.fullmatch(text.strip()):
+            raise ValueError
+        day = date.fromisoformat(text.strip())
+        if not day_in_bounds(day):
+            raise ValueError
+    except ValueError:
+        said = say("«{written}» is no day that can be named. Write it as 2026-11-30.", written=text[:40])
+        raise ValueError(said) from None
+    return day
+
+
+def in_bounds(moment: datetime) -> bool:
+    """Whether a moment from outside is one that the portal can keep and tell in every zone."""
+    return EARLIEST <= moment < LATEST
+
+
+def day_in_bounds(day: date) -> bool:
+    return EARLIEST.date() <= day < LATEST.date()
+
+
+def _asked(text: str, zone: tzinfo, *, is_end: bool) -> datetime:
+    try:
+        if _DAY.fullmatch(text):
+            day = date.fromisoformat(text) + (timedelta(days=1) if is_end else timedelta(0))
+            moment = edge(datetime.combine(day, time()), zone, latest=False)
+        elif "/" in (name := text.rpartition(" ")[2]):
+            moment = to_utc(_naive(text.rpartition(" ")[0]), name)
+        elif not _TIME.match(text):
+            raise ValueError
+        else:
+            written = datetime.fromisoformat(text)
+            moment = written.astimezone(UTC) if written.tzinfo else edge(written, zone, latest=is_end)
+        if not in_bounds(moment):
+            raise ValueError
+    except (ValueError, OverflowError):
+        raise ValueError(
+            say(
+                "«{written}» is no time that can be asked for. Write 2026-11-01, 2026-11-01T14:00 or "
+                "2026-11-01T14:00+01:00, from 1970 to 8999.",
+                written=text[:50],
+            )
+        ) from None
+    return moment
 
 
 def parse_moment(value: object) -> datetime:

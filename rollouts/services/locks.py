@@ -18,6 +18,7 @@ from ..rules.calendars import CalendarRefused, read_calendar
 from ..rules.facts import LockFacts
 from ..rules.locks import Weekly, Window
 from ..rules.machine import ROLE_WORDS, Role
+from ..rules.moments import FIRST, LAST
 from ..rules.words import later, say, sentence
 from ..rules.zones import to_utc, zone
 from .refusals import refuse_if
@@ -156,6 +157,8 @@ def _once(said: Mapping[str, Any], name: str) -> dict[str, Any]:
         raise ValueError(say("say when the lock starts and when it ends."))
     starts_at, ends_at = to_utc(said["starts"], name), to_utc(said["ends"], name)
     Window(starts_at, ends_at)
+    if not FIRST <= starts_at < LAST:
+        raise ValueError(say("a lock is of this century: {year} is not.", year=str(starts_at.year)))
     if ends_at - starts_at > AHEAD:
         raise ValueError(say("a lock of more than a year is no period: end it earlier."))
     return {"starts_at": starts_at, "ends_at": ends_at}

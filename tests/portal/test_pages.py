@@ -306,7 +306,6 @@ def test_history_is_filtered_paged_and_refuses_times_that_are_none(world):
     response = client.get("/audit/?since=yesterday")
     assert response.status_code == 422
     assert "«yesterday» is no time" in words(response)
-    assert client.get("/audit/?before=99999999999999999999999").status_code == 200
 
 
 def test_signing_in_and_out(world):

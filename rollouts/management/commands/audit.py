@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, time
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_datetime
 
 from rollouts.audit.lookup import Question, find
 from rollouts.management.actors import actor_named
+from rollouts.rules.moments import asked_since, asked_until
 
 MOST = 1_000
 
@@ -26,8 +26,8 @@ class Command(BaseCommand):
         asked.add_argument("--actor", default="", metavar="NAME")
         asked.add_argument("--verb", default="", metavar="VERB", help="phase.start, or phase for all of a phase's")
         asked.add_argument("--source", default="", metavar="SOURCE", help="page, admin, command, sync")
-        asked.add_argument("--since", metavar="TIME", help="2026-11-01 or 2026-11-01T14:00+01:00")
-        asked.add_argument("--until", metavar="TIME")
+        asked.add_argument("--since", metavar="TIME", help="2026-11-01 or 2026-11-01T14:00+01:00; UTC")
+        asked.add_argument("--until", metavar="TIME", help="the same; a day is taken in")
         asked.add_argument("--text", default="", metavar="WORDS", help="in names and reasons")
         asked.add_argument("--limit", type=int, default=50, metavar="N", help=f"1 to {MOST:,}")
         asked.add_argument("--as", dest="user", metavar="USER", help="see what this user may see")
@@ -41,8 +41,8 @@ class Command(BaseCommand):
             actor=options["actor"],
             verb=options["verb"],
             source=options["source"],
-            since=_moment(options["since"], "--since"),
-            until=_moment(options["until"], "--until"),
+            since=_moment(asked_since, options["since"], "--since"),
+            until=_moment(asked_until, options["until"], "--until"),
             text=options["text"],
         )
         sees_confidential = actor_named(options["user"]).sees_confidential
@@ -59,15 +59,8 @@ class Command(BaseCommand):
             )
 
 
-def _moment(text: str | None, option: str) -> datetime | None:
-    if not text:
-        return None
+def _moment(read: Callable[[str], datetime], text: str | None, option: str) -> datetime | None:
     try:
-        moment = parse_datetime(text)
-        if moment is None and (day := parse_date(text)):
-            moment = datetime.combine(day, time.min, tzinfo=UTC)
-    except ValueError:
-        moment = None
-    if moment is None:
-        raise CommandError(f"{option} {text} is no time: write 2026-11-01 or 2026-11-01T14:00+01:00.", returncode=2)
-    return moment if timezone.is_aware(moment) else timezone.make_aware(moment)
+        return read(text) if text else None
+    except ValueError as wrong:
+        raise CommandError(f"{option}: {wrong}", returncode=2) from None

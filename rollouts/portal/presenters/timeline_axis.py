@@ -14,7 +14,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ...rules.moments import FIRST, LAST
+from ...rules.moments import FIRST, LAST, asked_day
 from ...rules.zones import edge
 
 DAY, WEEK = timedelta(days=1), timedelta(weeks=1)
@@ -138,7 +138,7 @@ def read_axis(zoom: str, first: str, now: datetime, zone: tzinfo) -> tuple[Axis,
     day = _usual(known, now.astimezone(zone).date())
     if first:
         try:
-            asked = date.fromisoformat(first)
+            asked = asked_day(first)
             if not BEFORE <= asked <= AFTER:
                 raise ValueError
             day = asked
