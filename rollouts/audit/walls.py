@@ -1,44 +1,100 @@
-"""Triggers that make the history append-only in the database itself: no UPDATE, no DELETE, by any door."""
+"""Triggers that make history, readings and approvals append-only in the database itself: by no door is a row changed,
+deleted or replaced, and none is slipped in among those that are there.
 
+They hold on SQLite whatever the pragmas say (a REPLACE deletes without a DELETE trigger), and on PostgreSQL for a
+replica's session too. What no trigger can prevent: who owns the tables, or may write SQLite's file, may drop them.
+A migration that must rewrite such rows takes the walls down; ``post_migrate`` puts them up again.
+"""
+
+# ruff: noqa: S608 - the names of tables are our own
 from __future__ import annotations
 
 from typing import Any
 
-TABLE = "rollouts_auditevent"
-WORDS = "history is append-only"
-
-SQLITE = [
-    f"CREATE TRIGGER IF NOT EXISTS {TABLE}_no_{verb} BEFORE {verb.upper()} ON {TABLE} "
-    f"BEGIN SELECT RAISE(ABORT, '{WORDS}'); END"
-    for verb in ("update", "delete")
-]
-POSTGRESQL = [
-    f"CREATE OR REPLACE FUNCTION {TABLE}_refuse() RETURNS trigger LANGUAGE plpgsql AS "
-    f"$$ BEGIN RAISE EXCEPTION '{WORDS}'; END $$",
-    f"CREATE OR REPLACE TRIGGER {TABLE}_no_change BEFORE UPDATE OR DELETE ON {TABLE} "
-    f"FOR EACH ROW EXECUTE FUNCTION {TABLE}_refuse()",
-    f"CREATE OR REPLACE TRIGGER {TABLE}_no_truncate BEFORE TRUNCATE ON {TABLE} "
-    f"FOR EACH STATEMENT EXECUTE FUNCTION {TABLE}_refuse()",
-]
-TAKEN_DOWN = {
-    "sqlite": [f"DROP TRIGGER IF EXISTS {TABLE}_no_{verb}" for verb in ("update", "delete")],
-    "postgresql": [f"DROP TRIGGER IF EXISTS {TABLE}_no_{what} ON {TABLE}" for what in ("change", "truncate")],
+HISTORY = "rollouts_auditevent"
+#: Each table with the words of its refusal, and what is unique in it beside the id.
+TABLES: dict[str, tuple[str, tuple[tuple[str, ...], ...]]] = {
+    HISTORY: ("history is append-only", ()),
+    "rollouts_flagreading": ("readings are append-only", ()),
+    "rollouts_approval": ("approvals are append-only", (("request_id", "approver", "digest"),)),
 }
+ON_SQLITE = ("no_update", "no_delete", "no_replace", "ids_rise")
+ON_POSTGRESQL = ("no_change", "no_truncate", "ids_rise")
 
 
-def build(connection: Any) -> None:
-    """Put the triggers up; safe to call again (SQLite drops them when a later migration rebuilds the table)."""
-    _run(connection, {"sqlite": SQLITE, "postgresql": POSTGRESQL})
+def build(connection: Any, *tables: str) -> None:
+    """Put the triggers up, of all tables unless some are named; safe to call again.
+
+    SQLite drops them when a migration rebuilds the table.
+    """
+    make = {"sqlite": _sqlite, "postgresql": _postgresql}
+    _run(connection, make, tables or tuple(TABLES))
 
 
-def take_down(connection: Any) -> None:
+def take_down(connection: Any, *tables: str) -> None:
     """Remove the triggers: to migrate back, and to empty a test database."""
-    _run(connection, TAKEN_DOWN)
+    _run(connection, {"sqlite": _sqlite_down, "postgresql": _postgresql_down}, tables or tuple(TABLES))
 
 
-def _run(connection: Any, statements: dict[str, list[str]]) -> None:
-    if connection.vendor not in statements:
+def _sqlite(table: str) -> list[str]:
+    words, uniques = TABLES[table]
+    known = " OR ".join(" AND ".join(f"{name} = NEW.{name}" for name in names) for names in (("id",), *uniques))
+    refuse = f"SELECT RAISE(ABORT, '{words}');"
+    return [
+        f"CREATE TRIGGER IF NOT EXISTS {table}_no_update BEFORE UPDATE ON {table} BEGIN {refuse} END",
+        f"CREATE TRIGGER IF NOT EXISTS {table}_no_delete BEFORE DELETE ON {table} BEGIN {refuse} END",
+        # Before SQLite looks for conflicts, so before REPLACE has deleted anything.
+        f"CREATE TRIGGER IF NOT EXISTS {table}_no_replace BEFORE INSERT ON {table} "
+        f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {known}) BEGIN {refuse} END",
+        # Only afterwards is the id known that SQLite itself gives.
+        f"CREATE TRIGGER IF NOT EXISTS {table}_ids_rise AFTER INSERT ON {table} "
+        f"WHEN NEW.id < (SELECT max(id) FROM {table}) BEGIN {refuse} END",
+    ]
+
+
+def _postgresql(table: str) -> list[str]:
+    words, _ = TABLES[table]
+    refuse = f"RAISE EXCEPTION '{words}' USING ERRCODE = 'integrity_constraint_violation'"
+    # Transactions commit in another order than they take their numbers, so a lower id is right where this very session
+    # was given it; any other id that was given already is refused. The sequence is named in full: a temporary one of
+    # the same name would be looked at first.
+    rises = f"""
+        DECLARE ids text := format('%I.%I', TG_TABLE_SCHEMA, '{table}_id_seq'); given bigint;
+        BEGIN
+          EXECUTE 'SELECT last_value FROM ' || ids INTO given;
+          IF NEW.id >= given THEN RETURN NEW; END IF;
+          BEGIN
+            IF NEW.id = currval(ids) THEN RETURN NEW; END IF;
+          EXCEPTION WHEN object_not_in_prerequisite_state THEN NULL;
+          END;
+          {refuse};
+        END"""
+    triggers = {
+        "no_change": f"BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION {table}_refuse()",
+        "no_truncate": f"BEFORE TRUNCATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION {table}_refuse()",
+        "ids_rise": f"BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION {table}_rises()",
+    }
+    assert tuple(triggers) == ON_POSTGRESQL
+    return [
+        f"CREATE OR REPLACE FUNCTION {table}_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {refuse}; END $$",
+        f"CREATE OR REPLACE FUNCTION {table}_rises() RETURNS trigger LANGUAGE plpgsql AS $$ {rises} $$",
+        *(f"CREATE OR REPLACE TRIGGER {table}_{name} {what}" for name, what in triggers.items()),
+        *(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_{name}" for name in triggers),
+    ]
+
+
+def _sqlite_down(table: str) -> list[str]:
+    return [f"DROP TRIGGER IF EXISTS {table}_{name}" for name in ON_SQLITE]
+
+
+def _postgresql_down(table: str) -> list[str]:
+    return [f"DROP TRIGGER IF EXISTS {table}_{name} ON {table}" for name in ON_POSTGRESQL]
+
+
+def _run(connection: Any, make: dict[str, Any], tables: tuple[str, ...]) -> None:
+    if connection.vendor not in make:
         raise NotImplementedError(f"the history has no triggers for {connection.vendor}: use SQLite or PostgreSQL")
     with connection.cursor() as cursor:
-        for statement in statements[connection.vendor]:
-            cursor.execute(statement)
+        for table in tables:
+            for statement in make[connection.vendor](table):
+                cursor.execute(statement)

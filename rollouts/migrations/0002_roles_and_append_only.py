@@ -13,11 +13,11 @@ def make_roles(apps: Any, schema_editor: Any) -> None:
 
 
 def build_walls(apps: Any, schema_editor: Any) -> None:
-    walls.build(schema_editor.connection)
+    walls.build(schema_editor.connection, walls.HISTORY)  # the others' tables come later
 
 
 def take_walls_down(apps: Any, schema_editor: Any) -> None:
-    walls.take_down(schema_editor.connection)
+    walls.take_down(schema_editor.connection, walls.HISTORY)
 
 
 class Migration(migrations.Migration):
