@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+
 from celery import shared_task
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 
 from .audit.source import coming_from
 from .models import GitLabInstance
@@ -12,14 +15,21 @@ from .services import lines, ramps
 from .services.instances import all_instances
 from .sync import calendars, deliveries, outbox, passes, runs
 
+log = logging.getLogger(__name__)
+
 
 @shared_task(ignore_result=True)
 def sync_due() -> None:
     """Begin the passes that are due, and ring again for what waits: a worker may have died, a doorbell been lost."""
     for instance in all_instances():
         if instance.is_asked:
-            passes.begin_if_due(instance)
-            ring_readers(instance)
+            try:
+                passes.begin_if_due(instance)
+                ring_readers(instance)
+            except (OperationalError, InterfaceError):
+                raise
+            except Exception:  # one GitLab at which we fail keeps no other from being read
+                log.exception("no pass of %s could be begun", instance.name)
 
 
 @shared_task(ignore_result=True)

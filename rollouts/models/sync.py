@@ -30,6 +30,7 @@ class SyncRun(models.Model):
     trigger = models.CharField(max_length=20, help_text=_("Who rang: beat, command, page."))
     started_at = models.DateTimeField(db_index=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    heard_at = models.DateTimeField(null=True, blank=True, help_text=_("When something of it was last read."))
     outcome = models.CharField(max_length=20, choices=Result.choices, default=Result.RUNNING)
     calls = models.PositiveIntegerField(default=0, help_text=_("HTTP requests to GitLab."))
     flags_seen = models.PositiveIntegerField(default=0)

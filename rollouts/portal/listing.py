@@ -169,6 +169,7 @@ def rows_of(read: list[Line], now: datetime) -> list[Row]:
         worked_out.bring_up_to_date(among=due)
         anew = {line["pk"]: line for line in PortfolioLine.objects.filter(pk__in=due).values(*FIELDS)}
         read = [anew.get(line["pk"], line) for line in read]
+    read = [line for line in read if line["content"]]  # without the one that never could be worked out
     flags = FeatureFlag.objects.filter(pk__in={line["content"]["flag_key"] for line in read})
     read_at, fresh = dict(flags.values_list("pk", read_last())), freshness()
     return [present.row(line, read_at.get(line["content"]["flag_key"]), now, fresh) for line in read]

@@ -7,13 +7,14 @@ works out what is due first. So a line is never older than what it tells, and a 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, time, timedelta
 from statistics import median
 from typing import Any
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from ..models import LineWait, Phase, PortfolioLine, Rollout, clock
 from ..rules import health
@@ -27,11 +28,14 @@ from ..rules.words import as_text
 from . import facts as facts_of
 from .locks import Locks, standing
 
+log = logging.getLogger(__name__)
 Place = PortfolioLine.Place
 #: The rules are asked with a reading that is never too old: whether it is, is seen when the line is shown.
 ALWAYS = timedelta(days=36_500)
 #: So long at most a line is trusted that waits for time or for somebody: what nobody foresaw is seen then.
 TRUSTED = timedelta(minutes=30)
+#: When a line that could not be worked out is tried again; what it told before stands until then.
+AGAIN = timedelta(minutes=1)
 URGENCY = {kind: rank for rank, kind in enumerate(Health)}
 #: How many phases that ended lately say how long a phase usually takes.
 LATELY = 300
@@ -57,16 +61,24 @@ def bring_up_to_date(*, most: int = BATCH, among: Iterable[int] | None = None) -
         # A deed that touches one of these waits here, and marks it as due again after us.
         locked = due.select_for_update(skip_locked=among is None).order_by("pk")
         lines = {line.rollout_id: line for line in locked[:most]}
+        taken = len(lines)
         holding, usual = standing(now), usual_lengths()
         waits: list[LineWait] = []
         for rollout in Rollout.objects.whole().filter(pk__in=list(lines)):
             line = lines[rollout.pk]
-            waits += [LineWait(line=line, who=who) for who in _work_out(line, rollout, now, holding, usual)]
+            try:
+                waits += [LineWait(line=line, who=who) for who in _work_out(line, rollout, now, holding, usual)]
+            except (OperationalError, InterfaceError):
+                raise
+            except Exception:  # one rollout that breaks keeps no other from being shown
+                log.exception("the line of rollout %s could not be worked out", rollout.slug)
+                del lines[rollout.pk]
+                PortfolioLine.objects.filter(pk=line.pk).update(due_at=now + AGAIN)
         fields = [field.name for field in PortfolioLine._meta.concrete_fields if field.name not in ("id", "rollout")]
         PortfolioLine.objects.bulk_update(lines.values(), fields)
         LineWait.objects.filter(line__in=list(lines.values())).delete()
         LineWait.objects.bulk_create(waits)
-    return len(lines)
+    return taken
 
 
 def renew_others() -> None:

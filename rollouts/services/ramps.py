@@ -53,7 +53,19 @@ def advance_due() -> Advanced:
             raise  # no database, no ramps: the next ring looks again
         except Exception:  # one ramp that can't be looked at holds no other
             log.exception("the ramp of rollout %s could not be looked at", rollout_id)
+            _say_that_it_broke(rollout_id, name)
     return found
+
+
+def _say_that_it_broke(rollout_id: int, name: str) -> None:
+    """On the phase's page too, where it can be: nobody reads the log of a step that just does not come."""
+    try:
+        phase = Phase.objects.filter(rollout=rollout_id, name=name).latest("attempt")
+        _say(phase, say("The portal itself failed at looking at the ramp: see the log."))
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        log.exception("nor could that be noted")
 
 
 def next_by_itself(facts: RolloutFacts, phase: Phase) -> RampStep | None:

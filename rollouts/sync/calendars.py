@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from time import monotonic
 from urllib.parse import urlsplit
 
 import requests
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 
 from ..audit.actor import Actor
 from ..audit.deeds import deed
@@ -16,6 +18,7 @@ from ..rules.calendars import LARGEST, CalendarRefused, read_calendar
 from ..rules.words import say
 from ..services import locks
 
+log = logging.getLogger(__name__)
 JOB = Actor.job("calendars")
 EVERY = timedelta(minutes=15)
 LONGEST = 20.0
@@ -30,10 +33,17 @@ def read_due() -> None:
     """Each calendar that has an address and was not tried lately; an uploaded one is worked out anew once a day."""
     now = clock.now()
     for calendar in LockCalendar.objects.all():
-        if calendar.url and (calendar.tried_at is None or now - calendar.tried_at >= EVERY):
-            read(calendar)
-        elif not calendar.url and calendar.read_at and now - calendar.read_at > timedelta(days=1):
-            _take(calendar, calendar.content.encode())
+        try:
+            if calendar.url and (calendar.tried_at is None or now - calendar.tried_at >= EVERY):
+                read(calendar)
+            elif not calendar.url and calendar.read_at and now - calendar.read_at > timedelta(days=1):
+                _take(calendar, calendar.content.encode())
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:  # one calendar that breaks keeps no other from being read
+            log.exception("calendar %s could not be read", calendar.pk)
+            said = say("The portal itself failed at it ({error}): see the log.", error=type(error).__name__)
+            _fail(LockCalendar.objects.get(pk=calendar.pk), said)
 
 
 def read(calendar: LockCalendar) -> None:

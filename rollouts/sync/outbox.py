@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Exists, OuterRef, Q
 
 from ..audit.actor import Actor
@@ -49,19 +49,32 @@ def work(*, limit: int = MOST_IN_ONE_GO) -> Worked:
     while len(worked.ids) < limit and (write := claim()) is not None:
         worked.ids.append(write.pk)
         try:
-            result = writes.do(write)
-        except Later as later:
-            _postpone(write, str(later), later.until)
+            _do(write, worked)
+        except (OperationalError, InterfaceError):
+            raise  # the database is away: the claim runs out, and the next worker takes it
+        except Exception as error:
+            log.exception("write %s to GitLab broke: %s", write.pk, write.title)
+            words = say("The portal itself failed at it ({error}): see the log.", error=type(error).__name__)
+            _postpone(write, words, None)
             worked.later += 1
-        except Never as never:
-            _end(write, words=str(never))
-            worked.given_up += 1
-        except Stopped:
-            _release(write)
-        else:
-            _end(write, result=result)
-            worked.done += 1
     return worked
+
+
+def _do(write: GitLabWrite, worked: Worked) -> None:
+    """Do one write and note how it ended; raises what nobody expects."""
+    try:
+        result = writes.do(write)
+    except Later as later:
+        _postpone(write, str(later), later.until)
+        worked.later += 1
+    except Never as never:
+        _end(write, words=str(never))
+        worked.given_up += 1
+    except Stopped:
+        _release(write)
+    else:
+        _end(write, result=result)
+        worked.done += 1
 
 
 def claim() -> GitLabWrite | None:

@@ -13,13 +13,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import copy_context
 from datetime import timedelta
+from itertools import count
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connections, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from ..gitlab import GitLab
 from ..models import GitLabInstance, Outcome, Rollout, SyncRun, SyncScope, clock
@@ -55,7 +56,7 @@ def sync_instance(
     runs.bury_the_lost(instance)
     report, begun = Report(instance.name), time.monotonic()
     unasked = instance.why_not_asked
-    scopes = [] if unasked else list(leases.scopes_of(instance).values_list("pk", flat=True))
+    scopes = [] if unasked else list(leases.in_turn(leases.scopes_of(instance)).values_list("pk", flat=True))
     run = SyncRun.objects.create(instance=instance, trigger=trigger, started_at=clock.now(), planned=len(scopes))
     tell(0, len(scopes))
     try:
@@ -64,7 +65,7 @@ def sync_instance(
         for done, part in enumerate(_read_all(instance, scopes, full=full, jobs=jobs), start=1):
             report.add(part)
             tell(done, len(scopes))
-            SyncRun.objects.filter(pk=run.pk).update(done=done)
+            SyncRun.objects.filter(pk=run.pk).update(done=done, heard_at=clock.now())
     except Exception as error:
         log.exception("sync of %s failed", instance.name)
         report.problems.append(
@@ -125,16 +126,17 @@ def work(instance: GitLabInstance, *, seconds: float = TURN_SECONDS) -> bool:
         runs.stop_waiting(instance, Problem(instance.name, Outcome.CONNECTION_REFUSED, unasked))
         return False
     gitlab = limits.connect(instance)
-    while True:
+    for turn in count():
         if halted := limits.must_wait(instance, clock.now()):
             runs.stop_waiting(instance, _halted(instance, halted))
             return False
-        lease = _next(instance)
+        lease = _next(instance, hints_first=turn % 2 == 0)
         if lease is None:
             return False
         _read_and_credit(gitlab, lease)
         if time.monotonic() > until:
-            return waiting(instance)
+            break
+    return waiting(instance)
 
 
 def waiting(instance: GitLabInstance) -> bool:
@@ -167,14 +169,20 @@ def _waiting(instance: GitLabInstance) -> QuerySet[SyncScope]:
     return SyncScope.objects.filter(Q(run__isnull=False) | Q(hinted_at__isnull=False), instance=instance)
 
 
-def _next(instance: GitLabInstance) -> Lease | None:
-    """The lease of what has waited longest, what a webhook asked for first; None where enough others read already."""
+def _next(instance: GitLabInstance, *, hints_first: bool) -> Lease | None:
+    """The lease of what was not read for longest; None where enough others read already.
+
+    ``hints_first``: before that what a webhook asked for. Only every other time, or a project that GitLab speaks of
+    all the time would keep the others from being read.
+    """
     while True:
         now = clock.now()
         most = 1 if limits.standing(instance).failures else settings.SYNC_PARALLEL
         if leases.held(instance, now) >= most:
             return None
-        scope = _waiting(instance).filter(leases.free(now)).order_by(F("hinted_at").asc(nulls_last=True), "pk").first()
+        free = leases.in_turn(_waiting(instance).filter(leases.free(now)))
+        hinted = free.filter(hinted_at__isnull=False, holder="").order_by("hinted_at", "pk") if hints_first else free
+        scope = hinted.first() or free.first()
         if scope is None:
             return None
         if lease := leases.take(scope.pk):
@@ -244,9 +252,12 @@ def _read_now(instance: GitLabInstance, gitlab: GitLab, pk: int, full: bool) -> 
         part = reading.read(gitlab, lease, full=full)
     except Lost:
         return Report(instance.name)
-    except Exception:
+    except (OperationalError, InterfaceError):
+        raise  # no database, no pass: the lease runs out by itself
+    except Exception:  # one place that can't be read keeps no other from being read
+        log.exception("reading %s failed", lease.scope)
         lease.release()
-        raise
+        return Report(instance.name, problems=[_broke(lease.scope)])
     with transaction.atomic():
         if reading.finish(part):
             runs.credit(lease.scope.run_id, Report(instance.name))  # a pass of the workers waited for the same

@@ -6,11 +6,12 @@ from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import Max
+from django.db.models.functions import Coalesce
 
 from ..models import GitLabInstance, SyncRun, SyncScope, clock
 from .outcome import Problem, Report
 
-#: A pass in which nothing was read for so long has lost its workers and is closed.
+#: A pass in which nothing was read for so long, and nothing is being read, has lost its workers and is closed.
 LOST_AFTER = timedelta(minutes=20)
 #: How long passes are kept.
 KEPT_FOR = timedelta(days=14)
@@ -23,6 +24,7 @@ def credit(run_id: int | None, part: Report) -> None:
     if run is None:
         return
     run.done += 1
+    run.heard_at = clock.now()
     _count(run, part)
     if not SyncScope.objects.filter(run=run).exists():
         _finish(run)
@@ -71,12 +73,17 @@ def stop_waiting(instance: GitLabInstance, problem: Problem) -> None:
 
 
 def bury_the_lost(instance: GitLabInstance) -> None:
-    """Close what no worker reads any more."""
+    """Close what no worker reads any more, however long ago it began."""
     now = clock.now()
-    lost = SyncRun.objects.filter(instance=instance, outcome=SyncRun.Result.RUNNING, started_at__lt=now - LOST_AFTER)
+    heard = Coalesce("heard_at", "started_at")
+    running = SyncRun.objects.filter(instance=instance, outcome=SyncRun.Result.RUNNING)
+    silent = running.annotate(heard=heard).filter(heard__lt=now - LOST_AFTER)
+    if not silent.exists() or SyncScope.objects.filter(instance=instance, held_until__gt=now).exists():
+        return
     with transaction.atomic():
-        SyncScope.objects.filter(run__in=lost.values("pk")).update(run=None)
-        lost.update(outcome=SyncRun.Result.INTERRUPTED, finished_at=now)
+        lost = list(silent.select_for_update().values_list("pk", flat=True))
+        SyncScope.objects.filter(run__in=lost).update(run=None)
+        SyncRun.objects.filter(pk__in=lost).update(outcome=SyncRun.Result.INTERRUPTED, finished_at=now)
 
 
 def prune() -> None:

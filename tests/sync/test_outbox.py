@@ -299,3 +299,42 @@ def test_nothing_of_an_abandoned_rollout_waits_for_approval(world):
     transitions.perform_on_rollout("abandon", world.rollout(), by=world.actor("mia"), reason="another model")
     assert ApprovalRequest.objects.get().state == "withdrawn"
     assert world.phase("team").state == "planned"
+
+
+@pytest.mark.parametrize("where", ["_post_note", "_link_or_end"])
+def test_a_fault_of_our_own_is_noted_tried_again_and_given_up_loudly(world, issues, later, monkeypatch, where):
+    world.up_to("team", "planned")
+    broken = _owed_by_hand(world)
+    world.do("request", "team", "mia")
+
+    def breaks(*args, **kwargs):
+        raise ZeroDivisionError("a fault of our own")
+
+    really = outbox.writes._post_note
+    if where == "_post_note":
+        monkeypatch.setattr(
+            outbox.writes,
+            "_post_note",
+            lambda gitlab, write: breaks() if write.pk == broken.pk else really(gitlab, write),
+        )
+    else:
+        ends = outbox._end
+        monkeypatch.setattr(
+            outbox,
+            "_end",
+            lambda write, **how: (
+                breaks()
+                if write.pk == broken.pk and not how.get("words", "").startswith("Not done")
+                else ends(write, **how)
+            ),
+        )
+    work_all()
+    broken.refresh_from_db()
+    assert (broken.state, "ZeroDivisionError" in broken.words, broken.claimed_until) == ("begun", True, None)
+    assert set(of("post_note").exclude(pk=broken.pk).values_list("state", flat=True)) == {"done"}
+    later(25 * 3600)
+    work_all()
+    broken.refresh_from_db()
+    assert broken.state == "given_up"
+    assert "see the log" in broken.words
+    assert AuditEvent.objects.filter(verb="outbox.given_up").exists()

@@ -508,3 +508,136 @@ def test_a_row_that_cannot_be_read_spoils_no_other(read):
     assert TrackedIssue.objects.get(iid=12).title == "good"
     assert TrackedIssue.objects.get(iid=11).found
     assert "state should be opened or closed" in report.error
+
+
+# What breaks holds up nothing else; nobody starves
+
+
+def breaks(*args, **kwargs):
+    raise ZeroDivisionError("a fault of our own")
+
+
+def test_a_pass_that_still_reads_is_not_buried_however_long_ago_it_began(read, later):
+    run = passes.begin(default_instance(), trigger="beat")
+    lease = leases.take(project_scope().pk)
+    for _ in range(8):
+        later(minutes=9)
+        lease.renew()
+        passes.begin(default_instance(), trigger="beat")
+    later(seconds=30)
+    passes.reading.finish(passes.reading.read(limits.connect(default_instance()), lease))
+    passes.runs.credit(run.pk, passes.Report("gitlab"))
+    later(minutes=15)  # between two places
+    assert passes.begin(default_instance(), trigger="beat") is None
+    passes.work(default_instance())
+    run.refresh_from_db()
+    assert (run.outcome, run.done) == ("ok", 2)
+
+
+def many(world, count):
+    from rollouts.services import plans
+
+    for number in range(count):
+        world.gitlab.state.add_project(f"acme/app{number}")
+        text = world.document(slug=f"r{number}", flag=f"f{number}").replace("/acme/app/", f"/acme/app{number}/")
+        plans.apply(text, by=world.actor("mia"), source="plan.yaml")
+
+
+def test_passes_that_break_off_leave_no_project_out_for_ever(world, later):
+    many(world, 6)
+    for _ in range(4):  # each pass gets to two places, then its workers are gone
+        passes.begin(default_instance(), trigger="beat")
+        for _ in range(2):
+            passes._read_and_credit(
+                limits.connect(default_instance()), passes._next(default_instance(), hints_first=True)
+            )
+        later(minutes=30)
+    assert not SyncScope.objects.filter(read_at=None).exists()
+
+
+def test_a_project_that_gitlab_speaks_of_all_the_time_starves_no_other(world, monkeypatch):
+    many(world, 6)
+    world.sync()
+    busy, before = SyncScope.objects.get(project__path="acme/app0"), timezone.now()
+    passes.begin(default_instance(), trigger="beat")
+    really = passes._read_and_credit
+
+    def read_and_hear(gitlab, lease):
+        really(gitlab, lease)
+        SyncScope.objects.filter(pk=busy.pk).update(hinted_at=timezone.now())
+        read_and_hear.turns += 1
+        if read_and_hear.turns == 16:
+            SyncScope.objects.filter(pk=busy.pk).update(hinted_at=None)
+
+    read_and_hear.turns = 0
+    monkeypatch.setattr(passes, "_read_and_credit", read_and_hear)
+    passes.work(default_instance())
+    assert not SyncScope.objects.filter(read_at__lt=before).exists()
+
+
+def test_what_its_reader_dies_of_is_read_after_all_else(world, later):
+    many(world, 3)
+    passes.begin(default_instance(), trigger="beat")
+    first = passes._next(default_instance(), hints_first=True)  # and its worker is killed
+    later(minutes=2)
+    order = []
+    while lease := passes._next(default_instance(), hints_first=True):
+        order.append(lease.scope.pk)
+        lease.release(run=None)
+    assert order[-1] == first.scope.pk
+    assert len(order) == 4
+
+
+def test_one_place_that_breaks_ends_no_pass_of_the_command(world, monkeypatch):
+    many(world, 3)
+    really = passes.reading._read_project
+
+    def read_project(reading, project):
+        return breaks() if project.path == "acme/app0" else really(reading, project)
+
+    monkeypatch.setattr(passes.reading, "_read_project", read_project)
+    report = passes.sync_instance(default_instance(), trigger="command")
+    assert [(p.scope, "log" in p.words) for p in report.problems] == [("acme/app0", True)]
+    assert set(SyncScope.objects.filter(read_at=None).values_list("project__path", flat=True)) == {"acme/app0"}
+
+
+def test_one_gitlab_at_which_we_fail_keeps_no_other_from_being_read(read, later, monkeypatch):
+    later(minutes=5)
+    called = []
+    monkeypatch.setattr(tasks.passes, "begin_if_due", lambda instance: called.append(instance) or breaks())
+    tasks.sync_due()
+    assert called
+
+
+def test_one_line_that_breaks_keeps_no_other_from_the_portfolio(world, monkeypatch):
+    from django.test import Client
+
+    from rollouts.services import lines
+
+    many(world, 3)
+    really = lines._work_out
+
+    def work_out(line, rollout, *rest):
+        return breaks() if rollout.slug == "r1" else really(line, rollout, *rest)
+
+    monkeypatch.setattr(lines, "_work_out", work_out)
+    client = Client()
+    client.force_login(world.people["mia"])
+    page = client.get("/").content.decode()
+    assert "/rollouts/r0/" in page
+    assert "/rollouts/r2/" in page
+
+
+def test_one_calendar_that_breaks_keeps_no_other_from_being_read(world, monkeypatch, settings):
+    from rollouts.models import LockCalendar
+    from rollouts.services import locks
+    from rollouts.sync import calendars
+
+    settings.LOCK_CALENDAR_HOSTS = ["127.0.0.1"]
+    for name in ("a", "b"):
+        locks.add_calendar(name, f"https://127.0.0.1:1/{name}.ics", by=world.actor("root"))
+    asked = []
+    monkeypatch.setattr(calendars, "fetch", lambda url: asked.append(url) or breaks())
+    calendars.read_due()
+    assert len(asked) == 2
+    assert all("ZeroDivisionError" in calendar.words for calendar in LockCalendar.objects.all())
