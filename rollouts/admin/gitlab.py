@@ -219,10 +219,9 @@ class TrackedIssueAdmin(AuditedAdmin):
     search_help_text = _("Number or project.")
     autocomplete_fields = ("project",)
     public = (
-        "address", "state", "confidential", "task_count", "task_done", "notes_count",
-        "opened_at", "changed_at", "closed_at", "found", "first_read_at",
+        "address", "state", "confidential", "opened_at", "changed_at", "closed_at", "found", "first_read_at",
     )  # fmt: skip
-    from_the_issue = ("title_seen", "labels", "assignees", "author")
+    from_the_issue = ("title_seen", "labels", "assignees", "author", "task_count", "task_done", "notes_count")
 
     def get_fields(self, request: HttpRequest, obj: TrackedIssue | None = None) -> tuple[str, ...]:
         if obj is None:

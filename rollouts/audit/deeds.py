@@ -26,6 +26,7 @@ class Deed:
     rollout: Rollout | None = None
     reason: str = ""
     notes: dict[str, Any] = field(default_factory=dict)
+    confidential_notes: dict[str, Any] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
 
     def note(self, thing: models.Model, before: dict[str, Any], after: dict[str, Any]) -> None:
@@ -66,15 +67,21 @@ class Deeds:
         *others: models.Model,
         rollout: Rollout | None = None,
         notes: dict[str, Any] | None = None,
+        confidential_notes: dict[str, Any] | None = None,
     ) -> None:
-        """End the deed about one object: what was changed of it and of ``others`` is one event, if anything was."""
+        """End the deed about one object: what was changed of it and of ``others`` is one event, if anything was.
+
+        ``confidential_notes`` are shown only to those with the role for it.
+        """
         taken = [self.ledger.take(each._meta.label, each.pk) for each in (about, *others)]
         ledger = Ledger()
         for change in filter(None, taken):
             ledger.note(change)
         if ledger.changes:
             self.changes += ledger.changes
-            self.events.append(_event(Deed(verb, self.by, about, rollout, notes=notes or {}, ledger=ledger)))
+            doing = Deed(verb, self.by, about, rollout, notes=notes or {}, ledger=ledger)
+            doing.confidential_notes = confidential_notes or {}
+            self.events.append(_event(doing))
 
 
 @contextmanager
@@ -118,10 +125,20 @@ def _event(doing: Deed) -> AuditEvent:
         request_id=came.request_id,
         before=before,
         after=after,
-        confidential={_key(change): change.confidential for change in changes if change.confidential},
+        confidential=_confidential(doing),
         snapshot=_snapshot(about),
         said=phrases_in(said),
     )
+
+
+def _confidential(doing: Deed) -> dict[str, Any]:
+    """What needs a role to see, by object; notes stand with the object that the deed is about."""
+    told = {_key(change): change.confidential for change in doing.ledger.changes if change.confidential}
+    if doing.confidential_notes and (about := doing.about) is not None:
+        key = _key(Change(about._meta.label, about.pk, _name(about), {}, {}))
+        held = told.setdefault(key, {"before": {}, "after": {}})
+        told[key] = {**held, "after": {**held["after"], **doing.confidential_notes}}
+    return told
 
 
 def _key(change: Change) -> str:

@@ -41,9 +41,9 @@ class NotUnderstood(Exception):
 class Told:
     """What one delivery says. ``kind`` None: of no interest.
 
-    ``values`` are fields of an issue as they are now: title, state, confidential, labels, assignees, updated_at,
-    closed_at. ``needs_reading``: something changed that it does not say (task counts, number of comments, a move,
-    a flag's strategies).
+    ``values`` are fields of an issue as they are now: state, changed_at and, where the delivery says them at all,
+    title, confidential, labels, assignees, closed_at, moved_to_id; what is absent is unchanged. ``needs_reading``:
+    something changed that it does not say (task counts, number of comments, a move, a flag's strategies).
     """
 
     kind: Literal["issue", "note", "feature_flag"] | None
@@ -124,21 +124,21 @@ def _issue(raw: Mapping[str, Any]) -> Told:
     at = fields.moment(about, "updated_at")
     changes = raw.get("changes")
     changed = set(changes) if isinstance(changes, Mapping) else set()
-    values: dict[str, Any] = {
-        "title": fields.required_text(about, "title"),
-        "state": state,
-        "confidential": fields.boolean(about, "confidential"),
-        "labels": sorted(_titles(raw)),
-        "assignees": sorted(
-            fields.within(place, fields.required_text, person, "username")
-            for place, person in fields.objects(raw, "assignees")
-        ),
-        "changed_at": at,
-        "moved_to_id": fields.number(about, "moved_to_id"),
-    }
+    values: dict[str, Any] = {"state": state, "changed_at": at}
+    if about.get("title") is not None:
+        values["title"] = fields.required_text(about, "title")
+    if about.get("confidential") is not None:
+        values["confidential"] = fields.boolean(about, "confidential")
+    if "moved_to_id" in about:
+        values["moved_to_id"] = fields.number(about, "moved_to_id")
+    labelled = raw if raw.get("labels") is not None else about
+    if labelled.get("labels") is not None:
+        values["labels"] = sorted(_titles(labelled))
+    if (assignees := _assignees(raw, about)) is not None:
+        values["assignees"] = assignees
     if about.get("closed_at") or state == "opened":
         values["closed_at"] = fields.moment(about, "closed_at")
-    unsaid = bool(changed & {"description"}) or about.get("action") == "open" or values["moved_to_id"] is not None
+    unsaid = "description" in changed or about.get("action") == "open" or values.get("moved_to_id") is not None
     return Told(
         "issue",
         *_project(raw),
@@ -146,7 +146,17 @@ def _issue(raw: Mapping[str, Any]) -> Told:
         at=at,
         user=_user(raw),
         values=values,
-        needs_reading=unsaid or "closed_at" not in values,
+        needs_reading=unsaid or at is None or "closed_at" not in values,
+    )
+
+
+def _assignees(raw: Mapping[str, Any], about: Mapping[str, Any]) -> list[str] | None:
+    """User names; None where nothing is said of them. GitLab leaves the list out where nobody is assigned any more."""
+    if raw.get("assignees") is None:
+        return [] if about.get("assignee_ids") == [] else None
+    return sorted(
+        fields.within(place, fields.required_text, person, "username")
+        for place, person in fields.objects(raw, "assignees")
     )
 
 

@@ -239,9 +239,14 @@ class GitLabActor(AuditedModel):
 
 
 class TrackedIssue(AuditedModel):
-    """A GitLab issue that the portal follows. Title, labels and people of a confidential one need a role to see."""
+    """A GitLab issue that the portal follows. Of a confidential one everybody sees that it is there, and its state.
 
-    confidential_fields = frozenset({"title", "labels", "assignees", "author"})
+    What it says, who works on it and how much is said need a role to see.
+    """
+
+    confidential_fields = frozenset(
+        {"title", "labels", "assignees", "author", "task_count", "task_done", "notes_count"}
+    )
 
     project = models.ForeignKey(GitLabProject, on_delete=models.PROTECT, related_name="issues")
     iid = models.PositiveIntegerField(_("number"), help_text=_("The number in the issue's address."))

@@ -56,7 +56,10 @@ GATE_WORDS: dict[Gate, Phrase] = {Gate.START: say("before start"), Gate.COMPLETE
 
 @dataclass(frozen=True, slots=True)
 class IssueFacts:
-    """What is known of a tracked issue. ``read_at`` is None until GitLab was asked; ``found`` is GitLab's answer."""
+    """What is known of a tracked issue. ``read_at`` is None until GitLab was asked; ``found`` is GitLab's answer.
+
+    Of a ``confidential`` one the words of a verdict tell no counts: everybody reads them.
+    """
 
     reference: str
     state: str
@@ -64,6 +67,7 @@ class IssueFacts:
     task_count: int
     task_done: int
     read_at: datetime | None
+    confidential: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +128,16 @@ def _judge_issue(kind: ItemKind, issue: IssueFacts | None) -> Verdict:
     state = ISSUE_STATES.get(issue.state, issue.state)
     if kind is ItemKind.ISSUE_CLOSED:
         return Verdict(issue.state == "closed", state)
+    is_done = 0 < issue.task_count <= issue.task_done
+    if issue.confidential:
+        if kind is not ItemKind.TASKS_DONE:
+            return Verdict(True, state)
+        return Verdict(
+            is_done, say("its task list is done") if is_done else say("its task list is missing or not done")
+        )
     tasks = say("{done} of {count} tasks", done=issue.task_done, count=issue.task_count)
     if kind is ItemKind.TASKS_DONE:
         if not issue.task_count:
             return Verdict(False, say("it has no task list"))
-        return Verdict(issue.task_done >= issue.task_count, tasks)
+        return Verdict(is_done, tasks)
     return Verdict(True, joined([state, tasks], ", ") if issue.task_count else state)

@@ -127,6 +127,23 @@ def day_in_words(day: date) -> Phrase:
     return say("{day} {month} {year}", day=day.day, month=MONTHS[day.month - 1], year=f"{day.year}")
 
 
+def is_before(one: datetime, other: datetime) -> bool:
+    """Whether it surely was earlier: of two moments told at different precision the coarser decides.
+
+    GitLab's REST answers have milliseconds, its webhooks whole seconds: what is told without a fraction is a second.
+    """
+    return _at_precision(one, other) < _at_precision(other, one)
+
+
+def may_be_same(one: datetime, other: datetime) -> bool:
+    """Whether both may be one moment, at the coarser precision of the two."""
+    return _at_precision(one, other) == _at_precision(other, one)
+
+
+def _at_precision(one: datetime, other: datetime) -> datetime:
+    return one if one.microsecond and other.microsecond else one.replace(microsecond=0)
+
+
 def _naive(written: str) -> datetime:
     try:
         found = datetime.fromisoformat(written)

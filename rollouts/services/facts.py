@@ -280,4 +280,5 @@ def _issue(issue: TrackedIssue) -> IssueFacts:
         task_count=issue.task_count,
         task_done=issue.task_done,
         read_at=issue.read_at,
+        confidential=issue.confidential,
     )

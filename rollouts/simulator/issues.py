@@ -19,7 +19,9 @@ FIELDS = frozenset(
 
 
 class Issues(Hooks):
-    """Issues by project and number."""
+    """Issues by project and number. ``hook_times_in_iso``: how hooks write their times, GitLab does both."""
+
+    hook_times_in_iso = False
 
     def add_issue(
         self, project: str | int, title: str, iid: int | None = None, *, state: str = "opened", **fields: Any
@@ -116,7 +118,7 @@ class Issues(Hooks):
         )
         project = self.project(after["project_id"])
         if self.table("hooks", project["id"]):
-            payload = payloads.issue(project, self.user_named(by) or {}, before, after)
+            payload = payloads.issue(project, self.user_named(by) or {}, before, after, iso=self.hook_times_in_iso)
             self.tell(project["id"], event, header, payload)
 
     def delete_issue(self, project: str | int, iid: int) -> None:
@@ -139,7 +141,7 @@ class Issues(Hooks):
                 ("confidential_note_events", "Confidential Note Hook") if is_secret else ("note_events", "Note Hook")
             )
             project_row = self.project(project)
-            payload = payloads.note(project_row, self.user_named(author) or {}, issue, note)
+            payload = payloads.note(project_row, self.user_named(author) or {}, issue, note, iso=self.hook_times_in_iso)
             self.tell(project_row["id"], event, header, payload)
             return note
 

@@ -2,6 +2,9 @@
 
 What a delivery says of an issue is applied if it is newer than what is known; what it can't say is only a hint, upon
 which the project is read. Deliveries may come twice, late and in any order; polling finds what never came.
+
+A delivery tells the time in whole seconds, so two changes of one second are a tie: then nothing is applied, and GitLab
+is asked which is the last.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from ..audit.actor import Actor
 from ..gitlab import webhooks
 from ..gitlab.webhooks import LARGEST_DELIVERY, NotGenuine, NotUnderstood, Told
 from ..models import GitLabInstance, GitLabProject, HookDelivery, Rollout, SyncScope, TrackedIssue, clock
+from ..rules.moments import is_before, may_be_same
 from ..rules.words import say
 from ..services import deliveries
 from . import issues, reading
@@ -137,8 +141,9 @@ def _work_batch(waiting: QuerySet[HookDelivery]) -> Worked:
         rows = list(waiting.select_for_update(skip_locked=can_skip))
         of_row = _projects_of(rows)
         known = _issues_of(rows, of_row)
-        changed = issues.write_values(*_newest(rows, of_row, known), now, by=JOB) if known else set()
-        hinted = {of_row[row.pk] for row in rows if row.pk in of_row and _hints(row, of_row, known)}
+        values, notes, tied = _newest(rows, of_row, known)
+        changed = issues.write_values(values, notes, now, by=JOB) if values else set()
+        hinted = {of_row[row.pk] for row in rows if row.pk in of_row and _hints(row, of_row, known)} | tied
         _hint(hinted, now)
         used = [row.pk for row in rows if row.pk in of_row and (_key(row, of_row) in known or not row.content["iid"])]
         HookDelivery.objects.filter(pk__in=used).update(state=State.DONE, worked_at=now, content={})
@@ -169,7 +174,7 @@ def _issues_of(rows: Sequence[HookDelivery], of_row: Projects) -> Known:
     wanted = {_key(row, of_row) for row in rows if row.pk in of_row and row.content["iid"]}
     found = TrackedIssue.objects.filter(
         project__in={project for project, _ in wanted}, iid__in={iid for _, iid in wanted}, links__isnull=False
-    )
+    ).select_related("project")
     return {
         (issue.project_id, issue.iid): issue for issue in found.distinct() if (issue.project_id, issue.iid) in wanted
     }
@@ -177,21 +182,35 @@ def _issues_of(rows: Sequence[HookDelivery], of_row: Projects) -> Known:
 
 def _newest(
     rows: Sequence[HookDelivery], of_row: Projects, known: Known
-) -> tuple[dict[int, dict[str, Any]], dict[int, dict[str, Any]]]:
-    """The newest values for each issue, and who is said to have changed it."""
-    values: dict[int, dict[str, Any]] = {}
+) -> tuple[dict[int, dict[str, Any]], dict[int, dict[str, Any]], set[GitLabProject]]:
+    """The newest values for each issue, who is said to have changed it, and the projects that have a tie."""
+    newest: dict[int, dict[str, Any]] = {}
     notes: dict[int, dict[str, Any]] = {}
+    ties: dict[int, GitLabProject] = {}
     for row in rows:
         issue = known.get(_key(row, of_row)) if row.pk in of_row else None
         told = _values(row)
-        if issue is None or not told or not issue.first_read_at:
+        if issue is None or not told.get("changed_at") or not issue.first_read_at:
             continue
-        before = values.get(issue.pk, {}).get("changed_at")
-        if not told["changed_at"] or (before and told["changed_at"] < before):
+        before = newest.get(issue.pk)
+        if before and is_before(told["changed_at"], before["changed_at"]):
             continue
-        values[issue.pk] = told | {"found": True}
+        if before and may_be_same(told["changed_at"], before["changed_at"]):
+            if issues.contradict(told, before):
+                ties[issue.pk] = of_row[row.pk]
+            told = before | told
+        else:
+            ties.pop(issue.pk, None)
+        newest[issue.pk] = told
         notes[issue.pk] = {"gitlab_user": row.content["user"]} if row.content["user"] else {}
-    return values, notes
+    for issue in known.values():
+        told = newest.get(issue.pk, {})
+        if not told or not issue.changed_at or not may_be_same(told["changed_at"], issue.changed_at):
+            continue
+        if issues.contradict(told, {name: getattr(issue, name) for name in told}):
+            ties[issue.pk] = issue.project
+    values = {pk: told | {"found": True} for pk, told in newest.items() if pk not in ties}
+    return values, notes, set(ties.values())
 
 
 def _hints(row: HookDelivery, of_row: Projects, known: Known) -> bool:
@@ -200,13 +219,7 @@ def _hints(row: HookDelivery, of_row: Projects, known: Known) -> bool:
     issue = known.get(_key(row, of_row))
     if issue is None:
         return False
-    return bool(row.content["needs_reading"]) or not issue.first_read_at or _is_tie(_values(row), issue)
-
-
-def _is_tie(told: dict[str, Any], issue: TrackedIssue) -> bool:
-    """Two changes of one moment: which was later, only GitLab knows."""
-    is_same_moment = told.get("changed_at") is not None and told["changed_at"] == issue.changed_at
-    return is_same_moment and any(getattr(issue, name) != value for name, value in told.items())
+    return bool(row.content["needs_reading"]) or not issue.first_read_at
 
 
 def _values(row: HookDelivery) -> dict[str, Any]:

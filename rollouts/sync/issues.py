@@ -6,7 +6,7 @@ Most passes ask only for what changed since the last one, by GitLab's own clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ from ..audit.actor import Actor
 from ..audit.deeds import deeds
 from ..gitlab import GitLab, GitLabProblem, IssueRecord
 from ..models import GitLabProject, Outcome, Rollout, RolloutIssue, TrackedIssue, clock
+from ..rules.moments import is_before, may_be_same
 from .outcome import Problem, Report
 from .scopes import keep_problem, keep_success
 
@@ -150,18 +151,22 @@ def write_values(
 ) -> set[int]:
     """Set fields of issues by id, unless something newer is there; one event for each that really changed.
 
-    ``notes`` are kept with the events, by the issue's id. ``read_at`` is the first reading where there was none.
+    ``notes`` are kept with the events, by the issue's id: as confidential as the issue was or is.
+    ``read_at`` is the first reading where there was none.
     """
     with deeds(by=by) as doing:
         rows = TrackedIssue.objects.select_for_update(of=("self",)).select_related("project__instance")
-        changed = []
+        changed: list[TrackedIssue] = []
+        secret: set[int] = set()
         for issue in rows.filter(pk__in=wanted).order_by("pk"):
             values = wanted[issue.pk]
             newer = values.get("changed_at")
-            if newer and issue.changed_at and newer < issue.changed_at:
+            if newer and issue.changed_at and is_before(newer, issue.changed_at):
                 continue  # somebody has read something newer
             if issue.first_read_at and not _differs(issue, values):
                 continue
+            if issue.confidential or values.get("confidential"):
+                secret.add(issue.pk)
             for name, value in values.items():
                 setattr(issue, name, value)
             issue.first_read_at = issue.first_read_at or read_at
@@ -170,7 +175,8 @@ def write_values(
         TrackedIssue.objects.bulk_update(changed, sorted(fields), batch_size=BATCH)
         of = _rollouts_of(changed)
         for issue in changed:
-            doing.close("issue.read", issue, rollout=of.get(issue.pk), notes=notes.get(issue.pk))
+            which = "confidential_notes" if issue.pk in secret else "notes"
+            doing.close("issue.read", issue, rollout=of.get(issue.pk), **{which: notes.get(issue.pk) or {}})
     return {issue.pk for issue in changed}
 
 
@@ -200,4 +206,15 @@ def _rollouts_of(issues: Sequence[TrackedIssue]) -> dict[int, Rollout]:
 
 
 def _differs(issue: TrackedIssue, values: dict[str, Any]) -> bool:
-    return any(getattr(issue, name) != value for name, value in values.items())
+    return any(not _is_same(getattr(issue, name), value) for name, value in values.items())
+
+
+def contradict(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two accounts of an issue say different things of the same field."""
+    return any(not _is_same(value, other[name]) for name, value in one.items() if name in other)
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    if isinstance(one, datetime) and isinstance(other, datetime):
+        return may_be_same(one, other)
+    return bool(one == other)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from io import StringIO
 from itertools import islice
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
+from rollouts import tasks
+from rollouts.models import AuditEvent
 from rollouts.services import tokens
 from tests.addresses import every_address
 from tests.portal.test_pages import signed_in
@@ -122,3 +126,112 @@ def test_nobody_unsigned_is_told_anything_at_any_address(told):
                 found.append(address)
             assert "haiku" not in told_by(answer).replace(address, ""), address
     assert set(found) == OPEN
+
+
+class Canaries:
+    """Words that stand nowhere else, one for each place; and the numbers of a confidential issue."""
+
+    def __init__(self):
+        self.planted = {}
+        self.numbers = (4711, 4713, 4717)
+
+    def word(self, place):
+        return self.planted.setdefault(place, f"canary{len(self.planted):03}bird")
+
+    def everywhere(self, value, place=""):
+        """The same payload with a canary in every text, but for those that say what and where it is."""
+        kept = {"object_kind", "event_type", "state", "action", "noteable_type", "path_with_namespace", "updated_at",
+                "created_at", "closed_at"}  # fmt: skip
+        if isinstance(value, dict):
+            return {key: one if key in kept else self.everywhere(one, f"{place}.{key}") for key, one in value.items()}
+        if isinstance(value, list):
+            return [self.everywhere(one, f"{place}[]") for one in value]
+        return self.word(place) if isinstance(value, str) else value
+
+
+@pytest.fixture
+def planted(world, settings):
+    """A confidential issue that was read by REST and told of by both kinds of hooks, a canary in each of their texts."""
+    settings.GITLAB_WEBHOOK_SECRET = "s3cret"
+    settings.GITLAB_WRITES = "issues"
+    canaries, state = Canaries(), world.gitlab.state
+    done, count, notes = canaries.numbers
+    listed = "\n".join(f"- [{'x' if number < done else ' '}] {canaries.word('task')}" for number in range(count))
+    state.set_issue(
+        "acme/app", 11, title=canaries.word("title"), description=listed, labels=[canaries.word("label")],
+        assignees=[canaries.word("assignee")], author=canaries.word("author"), notes_count=notes - 1,
+    )  # fmt: skip
+    state.add_note("acme/app", 11, canaries.word("note"), author=canaries.word("noter"))
+    world.up_to("company", "requested")
+    person = {"name": "x", "username": "x", "email": "x", "avatar_url": "x"}
+    project = {"id": state.project("acme/app")["id"], "path_with_namespace": "acme/app"}
+    label = {"title": "x", "description": "x", "color": "x"}
+    issue = {
+        "object_kind": "issue", "event_type": "confidential_issue", "user": person, "project": project,
+        "object_attributes": {
+            "iid": 11, "title": "x", "description": "x", "confidential": True, "action": "update", "state": "opened",
+            "url": "x", "severity": "x", "health_status": "x", "updated_at": "2031-01-01 10:00:00 UTC",
+            "labels": [label],
+        },
+        "repository": {"name": "x", "description": "x", "homepage": "x"},
+        "assignees": [person], "labels": [label],
+        "changes": {"title": {"previous": "x", "current": "x"}, "assignees": {"previous": [person], "current": []}},
+    }  # fmt: skip
+    note = {
+        "object_kind": "note", "event_type": "confidential_note", "user": person, "project": project,
+        "object_attributes": {"note": "x", "noteable_type": "Issue", "updated_at": "2031-01-01 10:00:01 UTC", "url": "x"},
+        "issue": {"iid": 11, "title": "x", "state": "opened", "confidential": True, "description": "x"},
+    }  # fmt: skip
+    for number, (payload, event) in enumerate(((issue, "Issue"), (note, "Note"))):
+        body = json.dumps(canaries.everywhere(payload, f"{number}"))
+        headers = {"X-Gitlab-Token": "s3cret", "X-Gitlab-Event": f"Confidential {event} Hook"}
+        assert (
+            Client().post("/hooks/gitlab/", body, content_type="application/json", headers=headers).status_code == 204
+        )
+        tasks.work_deliveries()
+    state.set_issue("acme/app", 11, updated_at="2031-01-01T10:00:01.500Z")
+    world.sync(full=True)
+    with_event = AuditEvent.objects.filter(verb="issue.read", source="webhook")
+    assert canaries.planted["0.user.username"] in str(list(with_event.values_list("confidential", flat=True)))
+    return world, canaries
+
+
+def test_no_door_tells_a_viewer_a_canary_or_a_count(planted):
+    world, canaries = planted
+    pages = crawl(world, "vic")
+    out = StringIO()
+    call_command("audit", "find", "--as", "vic", "--limit", "500", "--json", stdout=out)
+    pages["audit find"] = 0, out.getvalue()
+    leaks = [
+        (address, place)
+        for address, (_, told) in pages.items()
+        for place, word in canaries.planted.items()
+        if word in told
+    ]
+    assert not leaks
+    numbers = [re.compile(rf"(?<![\d.-]){number:,}(?!\d)|(?<![\d.-]){number}(?!\d)") for number in canaries.numbers]
+    assert not [(address, told[1]) for address, told in pages.items() if any(each.search(told[1]) for each in numbers)]
+
+
+def test_who_lifts_the_secrecy_is_told_only_to_those_who_saw_it(world, settings):
+    """The change itself is of both sides: what it says of people was confidential until then."""
+    settings.GITLAB_WEBHOOK_SECRET = "s3cret"
+    world.apply()
+    world.sync()
+    for minute, secret in ((1, False), (2, True)):
+        about = {"iid": 11, "title": "Plan", "state": "opened", "confidential": secret, "action": "update"}
+        body = {
+            "object_kind": "issue", "user": {"username": f"lifter{minute}"},
+            "object_attributes": about | {"updated_at": f"2031-01-01 10:0{minute}:00 UTC"},
+            "project": {"id": world.gitlab.state.project("acme/app")["id"], "path_with_namespace": "acme/app"},
+        }  # fmt: skip
+        Client().post(
+            "/hooks/gitlab/", json.dumps(body), content_type="application/json", headers={"X-Gitlab-Token": "s3cret"}
+        )
+        tasks.work_deliveries()
+    events = AuditEvent.objects.filter(verb="issue.read", source="webhook")
+    assert events.count() == 2
+    for name, is_told in (("vic", False), ("mia", True)):
+        _, program = readers(world, name)
+        told = program.get("/api/v1/audit?verb=issue.read").content.decode()
+        assert [("lifter1" in told), ("lifter2" in told)] == [is_told, is_told], name

@@ -311,6 +311,78 @@ def test_whatever_is_sent_there_is_no_server_error(read, data):
     assert not HookDelivery.objects.filter(state="waiting").exists()
 
 
+def close(second, *, iso=False, **more):
+    """A close at a whole second, as GitLab tells it."""
+    at = f"{second:%Y-%m-%dT%H:%M:%SZ}" if iso else f"{second:%Y-%m-%d %H:%M:%S} UTC"
+    return told(state="closed", closed_at=at, updated_at=at, **more)
+
+
+@pytest.mark.parametrize("iso", [False, True])
+def test_a_close_in_the_second_of_the_known_change_is_asked_for_and_not_dropped(read, iso):
+    known = issue()
+    second = known.changed_at.replace(microsecond=0)
+    read.gitlab.state.set_issue("acme/app", 12, state="closed", updated_at=f"{second:%Y-%m-%dT%H:%M:%S}.999Z")
+    post(close(second, iso=iso))
+    tasks.work_deliveries()
+    assert issue().state == "opened"  # the second alone does not say which was the last
+    passes.work(default_instance())
+    assert issue().state == "closed"
+
+
+def test_of_two_deliveries_of_one_second_gitlab_says_which_was_the_last(read):
+    second = (timezone.now() + timedelta(minutes=1)).replace(microsecond=0)
+    at = f"{second:%Y-%m-%d %H:%M:%S} UTC"
+    read.gitlab.state.set_issue("acme/app", 12, title="second", updated_at=f"{second:%Y-%m-%dT%H:%M:%S}.800Z")
+    before = changes()
+    post(told(title="second", updated_at=at), **{"webhook-id": "b"})
+    post(told(title="first", updated_at=at), **{"webhook-id": "a"})
+    tasks.work_deliveries()
+    assert issue().title == "flag rollout"
+    passes.work(default_instance())
+    assert (issue().title, changes()) == ("second", before + 1)
+    post(told(title="first", updated_at=at), **{"webhook-id": "c"})  # once more, late
+    tasks.work_deliveries()
+    passes.work(default_instance())
+    assert (issue().title, changes()) == ("second", before + 1)
+    post(told(title="later", updated_at=f"{second + timedelta(seconds=1):%Y-%m-%d %H:%M:%S} UTC"))
+    tasks.work_deliveries()
+    assert issue().title == "later"
+
+
+def test_what_a_reading_says_more_exactly_is_no_change(read):
+    second = (timezone.now() + timedelta(minutes=1)).replace(microsecond=0)
+    post(close(second, title="done"))
+    tasks.work_deliveries()
+    before = changes()
+    fine = f"{second:%Y-%m-%dT%H:%M:%S}.456Z"
+    read.gitlab.state.set_issue("acme/app", 12, title="done", state="closed", closed_at=fine, updated_at=fine)
+    read.sync(full=True)
+    assert (issue().state, changes()) == ("closed", before)
+
+
+def test_what_a_delivery_does_not_say_is_unchanged(read):
+    state = read.gitlab.state
+    state.set_issue("acme/app", 12, confidential=True, labels=["kept"], assignees=["ann"], updated_at=soon(1))
+    read.sync()
+    payload = json.loads(told(minutes=5))
+    for name in ("title", "confidential"):
+        del payload["object_attributes"][name]
+    del payload["labels"], payload["assignees"]
+    post(json.dumps(payload).encode())
+    tasks.work_deliveries()
+    found = issue()
+    assert found.changed_at > timezone.now() + timedelta(minutes=4)
+    assert (found.title, found.confidential, found.labels, found.assignees) == ("flag rollout", True, ["kept"], ["ann"])
+    payload["object_attributes"] |= {"assignee_ids": [], "updated_at": soon(6)}  # GitLab's way to say nobody
+    post(json.dumps(payload).encode())
+    tasks.work_deliveries()
+    assert (issue().labels, issue().assignees) == (["kept"], [])
+
+
+def soon(minutes):
+    return (timezone.now() + timedelta(minutes=minutes)).isoformat()
+
+
 class TestAtAGitLab:
     """With the simulated GitLab that really sends them."""
 
@@ -337,9 +409,12 @@ class TestAtAGitLab:
         found = json.loads(out.getvalue())["instances"]["gitlab"]
         return {finding["project"]: finding["state"] for finding in found}, status
 
-    def test_a_change_in_gitlab_arrives_by_itself(self, live):
-        live.gitlab.state.set_issue("acme/app", 11, title="Plan B", state="closed")  # the confidential one
-        live.gitlab.state.set_issue("acme/app", 12, labels=["b", "a"])
+    @pytest.mark.parametrize("iso", [False, True])
+    def test_a_change_in_gitlab_arrives_by_itself(self, live, iso):
+        later = (timezone.now() + timedelta(minutes=1)).isoformat()
+        live.gitlab.state.hook_times_in_iso = iso
+        live.gitlab.state.set_issue("acme/app", 11, title="Plan B", state="closed", updated_at=later)  # confidential
+        live.gitlab.state.set_issue("acme/app", 12, labels=["b", "a"], updated_at=later)
         live.gitlab.wait_for_deliveries()
         live.gitlab.forget_requests()
         tasks.work_deliveries()
@@ -356,6 +431,7 @@ class TestAtAGitLab:
             live.gitlab.state.set_issue("acme/app", 11 + number % 4, title=f"title {number}")
         live.gitlab.wait_for_deliveries()
         tasks.work_deliveries()
+        passes.work(default_instance())  # many of one second: which was the last is asked
         assert [issue(11 + number).title for number in range(4)] == [f"title {36 + number}" for number in range(4)]
 
     def test_what_is_lost_on_the_way_is_found_by_polling(self, live):

@@ -52,6 +52,7 @@ class Card:
     actions: tuple[Action, ...]
     feedback: TrackedIssue | None
     feedback_title: str
+    feedback_notes: int | None
     last_time: Before | None
     approvals: tuple[tuple[str, datetime, bool], ...]
     phase_name: str
@@ -137,6 +138,7 @@ def _card(rollout: Rollout, facts: RolloutFacts, phase: PhaseFacts, row: Phase, 
         ),
         feedback=feedback,
         feedback_title=feedback.title_for(sees_confidential=viewer.sees_confidential) if feedback else "",
+        feedback_notes=_notes_of(feedback, viewer),
         last_time=_last_time(rollout, phase, wanted.percentage if wanted else None),
         approvals=tuple((one.by, one.at, request.counts(one)) for one in request.given),
         phase_name=phase.name,
@@ -175,3 +177,10 @@ def _last_time(rollout: Rollout, phase: PhaseFacts, percentage: int | None) -> B
     elif last.percentage:
         said = say("stands at {percentage} %", percentage=last.percentage)
     return Before(last.rollout.title, last.rollout.get_absolute_url(), said)
+
+
+def _notes_of(issue: TrackedIssue | None, viewer: Actor) -> int | None:
+    """How much is said on it; of a confidential one only who sees it learns that."""
+    if issue is None or (issue.confidential and not viewer.sees_confidential):
+        return None
+    return issue.notes_count
