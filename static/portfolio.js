@@ -13,14 +13,15 @@ document.addEventListener("keydown", (event) => {
   row.scrollIntoView({ block: "nearest" });
 });
 
-const form = document.querySelector("[data-filters]");
-if (form) {
-  form.querySelector("[data-needless]").hidden = true;
-  form.addEventListener("change", (event) => {
-    if (event.target.matches("select")) form.requestSubmit();
-  });
-  // An address says only what was chosen.
-  form.addEventListener("formdata", ({ formData }) => {
-    for (const [name, value] of [...formData]) if (value === "" || (name === "sort" && value === "urgency")) formData.delete(name);
-  });
-}
+// The form may be another one after a live change: what it does is said to the page.
+const hideNeedless = () => document.querySelectorAll("[data-filters] [data-needless]").forEach((button) => { button.hidden = true; });
+hideNeedless();
+document.addEventListener("live:changed", hideNeedless);
+document.addEventListener("change", ({ target }) => {
+  if (target.matches("[data-filters] select")) target.form.requestSubmit();
+});
+// An address says only what was chosen.
+document.addEventListener("formdata", ({ target, formData }) => {
+  if (!target.matches("[data-filters]")) return;
+  for (const [name, value] of [...formData]) if (value === "" || (name === "sort" && value === "urgency")) formData.delete(name);
+});
