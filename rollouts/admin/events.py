@@ -49,6 +49,8 @@ class Told:
 
     event: AuditEvent
     changes: tuple[Changed, ...]
+    #: Whether something changed that this person may not see.
+    hides: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +68,12 @@ def of(obj: Any, *, sees_confidential: bool, before: int | None = None) -> Histo
         about = Q(rollout=obj)
     events = AuditEvent.objects.newest_first().filter(about)
     if before is not None:
-        events = events.filter(pk__lt=before)
+        events = events.told_before(before)
     found = list(events[: PER_PAGE + 1])
-    told = tuple(Told(event, changes(event, sees_confidential=sees_confidential)) for event in found[:PER_PAGE])
+    told = tuple(
+        Told(event, changes(event, sees_confidential=sees_confidential), bool(event.confidential) > sees_confidential)
+        for event in found[:PER_PAGE]
+    )
     return HistoryPage(told, found[PER_PAGE - 1].pk if len(found) > PER_PAGE else None)
 
 

@@ -53,7 +53,7 @@ class AuditEventAdmin(RecordsOnly):
     list_select_related = ("rollout",)
     search_fields = ("object_name", "actor", "reason", "rollout__title")
     search_help_text = _("Names, people and reasons. The History page of the portal has more filters.")
-    ordering = ("-pk",)
+    ordering = ("-at", "-pk")
     told = ("before_told", "after_told", "snapshot_told")
     first_fields = (
         "at", "actor", "actor_kind", "verb", "object_type", "object_id", "what",

@@ -12,7 +12,7 @@ from ..models import AuditEvent
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What to look for; empty means any. ``before`` is the id below which the page begins (keyset)."""
+    """What to look for; empty means any. ``before`` is the id of the event below which the page begins."""
 
     rollout: str = ""
     actor: str = ""
@@ -57,6 +57,6 @@ def find(question: Question, *, limit: int = 50) -> Page:
             | Q(rollout__title__icontains=text)
         )
     if question.before:
-        events = events.filter(pk__lt=question.before)
+        events = events.told_before(question.before)
     found = list(events[: limit + 1])
     return Page(found[:limit], found[limit - 1].pk if len(found) > limit else None)

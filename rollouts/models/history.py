@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import models
+from django.db import connection, models
 from django.utils.translation import gettext_lazy as _
 
 from ..rules.words import Phrase, say
@@ -42,7 +42,29 @@ class AuditEventQuerySet(models.QuerySet):
         raise HistoryIsAppendOnly("history can't be changed")
 
     def newest_first(self) -> AuditEventQuerySet:
-        return self.select_related("rollout").order_by("-pk")
+        """In the order of their time: what was told late, or out of order, stands where it belongs."""
+        return self.select_related("rollout").order_by("-at", "-pk")
+
+    def told_before(self, pk: int) -> AuditEventQuerySet:
+        """What stands below the event of this id where the newest is first: the next page of a list."""
+        at = AuditEvent.objects.filter(pk=pk).values_list("at", flat=True).first()
+        if at is None:
+            return self.filter(pk__lt=pk)
+        return self.filter(models.Q(at__lt=at) | models.Q(at=at, pk__lt=pk), at__lte=at)
+
+    def known(self, column: str, limit: int = 200) -> list[str]:
+        """The values that a column with an index has, in their order: as many small steps as there are values."""
+        if column not in ("verb", "source", "actor"):
+            raise ValueError(f"{column} has no index to walk along")
+        table, name = (connection.ops.quote_name(each) for each in (AuditEvent._meta.db_table, column))
+        walk = (
+            f"WITH RECURSIVE known(value) AS (SELECT MIN({name}) FROM {table} UNION ALL "  # noqa: S608
+            f"SELECT (SELECT MIN({name}) FROM {table} WHERE {name} > value) FROM known WHERE value IS NOT NULL) "
+            "SELECT value FROM known WHERE value IS NOT NULL LIMIT %s"
+        )
+        with connection.cursor() as cursor:
+            cursor.execute(walk, [limit])
+            return [value for (value,) in cursor.fetchall()]
 
 
 class AuditEvent(models.Model):
@@ -81,13 +103,16 @@ class AuditEvent(models.Model):
     objects = AuditEventQuerySet.as_manager()
 
     class Meta:
-        ordering = ("-pk",)
+        ordering = ("-at", "-pk")
         indexes = [
             models.Index(fields=("rollout", "-id"), name="event_by_rollout"),
-            models.Index(fields=("actor", "-id"), name="event_by_actor"),
-            models.Index(fields=("verb", "-id"), name="event_by_verb"),
             models.Index(fields=("chain", "id"), name="event_by_chain"),
-            models.Index(fields=("object_type", "object_id", "-id"), name="event_by_object"),
+            models.Index(fields=("-at", "-id"), name="event_time"),
+            models.Index(fields=("rollout", "-at", "-id"), name="event_rollout_time"),
+            models.Index(fields=("actor", "-at", "-id"), name="event_actor_time"),
+            models.Index(fields=("verb", "-at", "-id"), name="event_verb_time"),
+            models.Index(fields=("source", "-at", "-id"), name="event_source_time"),
+            models.Index(fields=("object_type", "object_id", "-at", "-id"), name="event_object_time"),
         ]
 
     def in_words(self, name: str) -> Any:

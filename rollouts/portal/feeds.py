@@ -80,7 +80,7 @@ def _written(
 
 def _changed(rollouts: list[int]) -> dict[int, datetime]:
     """When the newest event of each rollout was."""
-    newest = AuditEvent.objects.filter(rollout=OuterRef("pk")).order_by("-pk").values("at")[:1]
+    newest = AuditEvent.objects.filter(rollout=OuterRef("pk")).order_by("-at").values("at")[:1]
     rows = Rollout.objects.filter(pk__in=rollouts).annotate(changed_at=Subquery(newest)).order_by()
     return {pk: at for pk, at in rows.values_list("pk", "changed_at") if at is not None}
 

@@ -124,7 +124,7 @@ def _moves(rollout: Rollout) -> list[Move]:
     """What people started, advanced and rolled back, from history: the phases' rows know only how they stand now."""
     phases = {str(phase.pk): phase for phase in rollout.phases.all()}
     moves = []
-    rows = AuditEvent.objects.filter(rollout=rollout, verb__in=MOVING).order_by("-pk")
+    rows = AuditEvent.objects.filter(rollout=rollout, verb__in=MOVING).order_by("-at", "-pk")
     for at, verb, pk, after in rows.values_list("at", "verb", "object_id", "after")[:MOVES]:
         phase = phases.get(pk)
         if phase is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ...models import AuditEvent
 from ...rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from ...rules.words import joined, later, say
@@ -59,6 +61,59 @@ DONE = {
     "view.remove": later("removed the view {what}"),
 }
 
+#: What the sentences above say with more than a name; here for lists of what can be looked for.
+KINDS = {
+    "phase.confirmed": say("found GitLab as planned"),
+    "phase.unconfirmed": say("found GitLab not as planned"),
+    "drift.began": say("found drift"),
+    "drift.ended": say("found that the drift has ended"),
+    "flag.read": say("read a flag"),
+    "metric.measure": say("measured a guard metric"),
+    "issue.read": say("read an issue"),
+}
+
+#: Rooms of verbs and where deeds come from, as lists name them.
+SUBJECTS = {
+    "actor": say("GitLab users and groups"),
+    "admin": say("other changes in the admin"),
+    "approval": say("approvals"),
+    "calendar": say("calendars"),
+    "drift": say("drift"),
+    "feeds": say("feeds"),
+    "flag": say("flags"),
+    "incidents": say("incidents"),
+    "instance": say("GitLab instances"),
+    "issue": say("issues"),
+    "item": say("checklist items"),
+    "lock": say("change locks"),
+    "metric": say("guard metrics"),
+    "model": say("AI models"),
+    "outbox": say("writes to GitLab"),
+    "override": say("overrides"),
+    "person": say("people"),
+    "phase": say("phases"),
+    "plan": say("plans"),
+    "project": say("projects"),
+    "ramp": say("ramps"),
+    "reading": say("readings by hand"),
+    "rollout": say("rollouts"),
+    "template": say("templates"),
+    "token": say("API tokens"),
+    "view": say("kept views"),
+}
+SOURCES = {
+    "admin": say("the admin"),
+    "api": say("the API"),
+    "command": say("a command"),
+    "demo": say("the demo"),
+    "outbox": say("the outbox"),
+    "page": say("a page"),
+    "ramp": say("a ramp by itself"),
+    "shell": say("a shell"),
+    "sync": say("the sync"),
+    "webhook": say("a webhook"),
+}
+
 ISSUE_STATES = {"opened": say("open"), "closed": say("closed")}
 
 
@@ -105,6 +160,26 @@ def _did(event: AuditEvent) -> str:
     if event.verb in DONE:
         return say(DONE[event.verb], what=what)
     return joined([event.verb, what])
+
+
+def kind(verb: str) -> str:
+    """What a verb means, for a list to choose from: «started …»."""
+    room, _, name = verb.partition(".")
+    if verb in KINDS:
+        return KINDS[verb]
+    if room == "phase" and name in PHASE_VERBS:
+        return PHASE_VERBS[name].did("…")
+    if room == "rollout" and name in ROLLOUT_VERBS:
+        return ROLLOUT_VERBS[name].did("…")
+    return say(DONE[verb], what="…") if verb in DONE else verb
+
+
+def kinds(verbs: Iterable[str]) -> list[tuple[str, str, list[tuple[str, str]]]]:
+    """Verbs to choose from by what they are about: (room, its words, [(verb, its words)])."""
+    rooms: dict[str, list[tuple[str, str]]] = {}
+    for verb in sorted(verbs):
+        rooms.setdefault(verb.partition(".")[0], []).append((verb, kind(verb)))
+    return [(room, SUBJECTS.get(room, room), found) for room, found in rooms.items()]
 
 
 def who(event: AuditEvent) -> str:

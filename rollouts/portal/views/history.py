@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -11,9 +12,13 @@ from django.views.decorators.http import require_safe
 
 from ...audit.actor import Actor
 from ...audit.lookup import Page, Question, find
+from ...models import AuditEvent, Rollout
 from ...rules.moments import asked_since, asked_until
 from ...rules.words import spoken
+from ..presenters.history import SOURCES, kinds
 
+#: So many rollouts, the newest, are offered while one types; any other can be written.
+MOST_ROLLOUTS = 200
 FIELDS = ("rollout", "actor", "verb", "source", "since", "until", "q")
 
 
@@ -44,8 +49,39 @@ def audit(request: HttpRequest) -> HttpResponse:
         (event, _pretty(event.before), _pretty(event.after), _pretty(event.confidential) if sees else "")
         for event in page.events
     ]
-    context = {"asked": asked, "rows": rows, "next": page.next, "wrong": wrong, "is_filtered": any(asked.values())}
+    context = {
+        "asked": asked,
+        "rows": rows,
+        "next": page.next,
+        "wrong": wrong,
+        "is_filtered": any(asked.values()),
+        "days": {name: asked[name] and not _is_day(asked[name]) for name in ("since", "until")},
+        **_choices(asked),
+    }
     return render(request, "portal/audit.html", context, status=status)
+
+
+def _choices(asked: dict[str, str]) -> dict[str, object]:
+    """What there is to choose from; what was asked for stands there too, so that the form says it."""
+    verbs, sources = AuditEvent.objects.known("verb"), AuditEvent.objects.known("source")
+    rooms = {verb.partition(".")[0] for verb in verbs}
+    if asked["verb"] and asked["verb"] not in rooms:
+        verbs = [*verbs, asked["verb"]]
+    if asked["source"] and asked["source"] not in sources:
+        sources = [*sources, asked["source"]]
+    return {
+        "kinds": kinds(dict.fromkeys(verbs)),
+        "sources": [(source, SOURCES.get(source, source)) for source in sources],
+        "people": AuditEvent.objects.known("actor"),
+        "rollouts": list(Rollout.objects.order_by("-pk").values_list("slug", "title")[:MOST_ROLLOUTS]),
+    }
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def _pretty(values: object) -> str:

@@ -1,0 +1,135 @@
+"""The history page: in the order of time, on the reader's clock, chosen from what there is; what is hidden is said."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from rollouts.audit import lookup
+from rollouts.audit.deeds import deed
+from rollouts.models import AuditEvent, TrackedIssue, clock
+from rollouts.services import tokens
+from tests.api.scripts import Script
+from tests.portal.test_pages import signed_in, words
+from tests.walk import SECRET_TITLE
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def shuffled(world):
+    """Events that were written in another order than they happened, as those of the demo are; two at one moment."""
+    rollout = world.apply()
+    for number, days in enumerate((3, 9, 1, 5, 7, 3, 2)):
+        with (
+            clock.told_at(world.now() - timedelta(days=days)),
+            deed("demo.told", by=world.actor("mia"), about=rollout, rollout=rollout) as doing,
+        ):
+            doing.notes = {"number": number}
+    return world
+
+
+def times(response):
+    return [
+        datetime.fromisoformat(at) for at in re.findall(r'<tr id="event.*?<time datetime="([^"]+)"', words(response))
+    ]
+
+
+def test_events_are_told_in_the_order_of_their_time_at_every_door(shuffled):
+    vic, root = signed_in(shuffled, "vic"), signed_in(shuffled, "root")
+    shown = times(vic.get("/audit/"))
+    assert len(shown) == AuditEvent.objects.count()
+    assert shown == sorted(shown, reverse=True)
+    assert shown != [event.at for event in AuditEvent.objects.order_by("-pk")]
+
+    _, token = tokens.issue(shuffled.people["vic"], "report", by=shuffled.actor("root"))
+    told = [event["at"] for event in Script(token).every("/audit", limit=2)]
+    assert len(told) == AuditEvent.objects.count()
+    assert told == sorted(told, reverse=True)
+
+    history = root.get(f"/admin/rollouts/rollout/{shuffled.rollout().pk}/history/")
+    ages = [datetime.fromisoformat(at) for at in re.findall(r'<time datetime="([^"]+)"', history.content.decode())]
+    listed = [event.at for event in root.get("/admin/rollouts/auditevent/").context["cl"].result_list]
+    assert len(ages) >= 7
+    for found in (ages, listed):
+        assert found == sorted(found, reverse=True)
+
+
+def test_every_page_of_history_begins_where_the_one_before_ended(shuffled):
+    page, seen = lookup.find(lookup.Question(), limit=2), []
+    while True:
+        seen += page.events
+        if page.next is None:
+            break
+        page = lookup.find(lookup.Question(before=page.next), limit=2)
+    assert seen == list(AuditEvent.objects.newest_first())
+
+
+def test_times_are_on_the_readers_clock_and_say_whose(world):
+    world.apply()
+    vic = signed_in(world, "vic")
+    vic.cookies["zone"] = "Asia/Kolkata"
+    with clock.told_at(datetime.fromisoformat("2026-11-02T20:00:00+00:00")):
+        world.apply(title="Claude Haiku, renamed")
+    page = words(vic.get("/audit/"))
+    assert "3 Nov 2026 01:30:00 IST" in page
+    assert " UTC<" not in page
+    day = words(vic.get("/audit/", {"since": "2026-11-03", "until": "2026-11-03"}))
+    assert "3 Nov 2026 01:30:00 IST" in day
+    assert "No event fits" in words(vic.get("/audit/", {"until": "2026-11-02"}))
+
+
+def test_what_is_looked_for_is_chosen_from_what_there_is(world):
+    world.up_to("team", "requested")
+    vic = signed_in(world, "vic")
+    page = words(vic.get("/audit/", {"verb": "phase.request", "source": "shell"}))
+    chosen = dict(re.findall(r'<option value="([^"]*)" (?:selected)?>([^<]*)</option>', page))
+    assert set(AuditEvent.objects.values_list("verb", flat=True)) <= set(chosen)
+    assert chosen["phase.request"] == "asked for …"
+    assert chosen["plan.apply"] == "applied the plan of …"
+    assert 'value="phase.request" selected' in page
+    assert 'value="shell" selected' in page
+    assert '<option value="haiku">Claude Haiku</option>' in page
+    assert '<option value="mia">' in page
+    assert '<option value="nobody' not in page
+    asked_for_nothing = words(vic.get("/audit/", {"verb": "phase.rename"}))
+    assert 'value="phase.rename" selected' in asked_for_nothing  # the form says what was asked for
+
+
+def test_the_choices_take_as_many_queries_for_many_events(world, django_assert_num_queries):
+    world.up_to("team", "requested")
+    vic = signed_in(world, "vic")
+    with CaptureQueriesContext(connection) as few:
+        vic.get("/audit/")
+    world.up_to("company", "requested")
+    with django_assert_num_queries(len(few)):
+        vic.get("/audit/")
+
+
+def test_confidential_values_are_shown_to_those_who_may_and_others_are_told_that_there_are(world):
+    world.apply()
+    world.sync()
+    issue = TrackedIssue.objects.get(iid=11)
+    with deed("issue.read", by=world.actor("root"), about=issue, rollout=world.rollout()):
+        issue.title = f"{SECRET_TITLE}, again"
+        issue.save()
+    event = AuditEvent.objects.latest("pk")
+    assert event.confidential
+    assert not event.before
+    assert not event.after  # there is nothing else to show of it
+    row = f'id="event-{event.pk}"'
+    told = "comes from a confidential issue: it takes a role to see it"
+
+    def its_row(name):
+        return words(signed_in(world, name).get("/audit/?verb=issue")).partition(row)[2].partition("</tr>")[0]
+
+    assert SECRET_TITLE in its_row("mia")
+    assert told not in its_row("mia")
+    assert SECRET_TITLE not in its_row("vic")
+    assert told in its_row("vic")
+    history = words(signed_in(world, "root").get(f"/admin/rollouts/rollout/{world.rollout().pk}/history/"))
+    assert SECRET_TITLE in history
