@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Count, Max, Min, Q
 
 from ..models import GitLabInstance, GitLabProject, GitLabWrite, HookDelivery, InstanceHealth, SyncRun, SyncScope, clock
@@ -128,6 +130,25 @@ def of_all() -> list[InstanceStatus]:
             )
         )
     return found
+
+
+def set_aside() -> str:
+    """What to say of files in the embedded broker's folder that no worker could read; empty where there are none."""
+    folder = settings.CELERY_BROKER_TRANSPORT_OPTIONS.get("aside_folder")
+    try:
+        n = sum(1 for _ in Path(folder).iterdir()) if folder else 0
+    except OSError:
+        return ""
+    if not n:
+        return ""
+    return say_n(
+        "A file of the embedded broker could not be read and was set aside; what it rang for is rung for again. "
+        "Look why (a full disk, somebody's file), then delete it: {folder}",
+        "{n} files of the embedded broker could not be read and were set aside; what they rang for is rung for again. "
+        "Look why (a full disk, somebody's files), then delete them: {folder}",
+        n,
+        folder=folder,
+    )
 
 
 def token_warnings() -> list[str]:

@@ -33,6 +33,7 @@ def sync(request: HttpRequest) -> HttpResponse:
         "owed": owed,
         "writes": settings.GITLAB_WRITES,
         "summary": said,
+        "set_aside": status.set_aside(),
         "retired": GitLabInstance.objects.exclude(retired_at=None),
     }
     return render(request, "portal/sync.html", context)
