@@ -20,7 +20,7 @@ from ..rules.checklist import ABOUT_AN_ISSUE
 from ..rules.expected import Audience
 from ..rules.exposure import OPT_OUT
 from ..rules.machine import PhaseState, state_in_words
-from ..rules.plan import no_opt_out
+from ..rules.plan import no_opt_out, no_part
 from ..rules.template_schema import rising_steps
 from ..rules.words import say, sentence
 from . import actions
@@ -85,6 +85,9 @@ class RampFormSet(BaseInlineFormSet):
             rising_steps(percentages)
         except ValueError as error:
             raise ValidationError(sentence(error)) from None
+        parts = [each for each in percentages if each != each.to_integral_value()]
+        if parts and self.instance.rollout.flag.project_id:
+            raise ValidationError(sentence(no_part(parts[0])))
 
 
 class StepsInline(admin.StackedInline):
@@ -164,7 +167,7 @@ class PhaseAdmin(PhaseTransitions):
 
     @admin.display(description=_("step"))
     def step(self, phase: Phase) -> str:
-        return f"{phase.percentage} %" if phase.percentage else "–"
+        return str(say("{n} %", n=phase.percentage)) if phase.percentage else "–"
 
     def get_inlines(self, request: HttpRequest, obj: Phase | None) -> Any:
         """Only a phase by percentage has a ramp."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from ..audit.actor import Actor
@@ -21,7 +22,7 @@ LOOKS = {"active": "go", "paused": "wait", "requested": "wait", "approved": "wai
 class StepLine:
     """One step of a ramp; ``look`` is done, now or rest."""
 
-    percentage: int
+    percentage: Decimal
     soak: str
     look: str
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from difflib import unified_diff
 
+from django.utils.formats import localize
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -59,7 +61,7 @@ class Curve:
 class PhasePreview:
     phase: TemplatePhase
     who: str
-    steps: tuple[tuple[int, str], ...]
+    steps: tuple[tuple[Decimal, str], ...]
     final_soak: str
     policy: str
     items: tuple[TemplateItem, ...]
@@ -179,16 +181,16 @@ def _curve(phase: TemplatePhase) -> Curve:
     def x(moment: timedelta) -> float:
         return round(LEFT + moment.total_seconds() / span * (WIDTH - LEFT - 10), 1)
 
-    def y(percentage: int) -> float:
+    def y(percentage: float) -> float:
         return round(10 + (1 - percentage / 100) * (HEIGHT - BOTTOM - 10), 1)
 
-    points, level = [], 0
+    points, level = [], 0.0
     for begin, percentage in zip(begins, phase.steps, strict=True):
-        points += [f"{x(begin)},{y(level)}", f"{x(begin)},{y(percentage)}"]
-        level = percentage
+        before, level = level, float(percentage)
+        points += [f"{x(begin)},{y(before)}", f"{x(begin)},{y(level)}"]
     points.append(f"{x(whole)},{y(level)}")
     words = _("At its quickest %(steps)s %% take %(ramp)s, and %(whole)s until the phase may complete.") % {
-        "steps": ", ".join(map(str, phase.steps)),
+        "steps": ", ".join(map(localize, phase.steps)),
         "ramp": spoken(in_words(begins[-1])) if begins[-1] else _("no time"),
         "whole": spoken(in_words(whole)),
     }

@@ -55,8 +55,8 @@ class PhaseTold(Schema):
     optional: bool
     checklist: Checklist = Field(description="Required items that gate its start or its completion.")
     blockers: list[BlockerOfVerb] = Field(description="What stands in the way of its next verb, for you.")
-    step: int | None = Field(description="The percentage at which it stands.")
-    steps: list[int]
+    step: int | float | None = Field(description="The percentage at which it stands.")
+    steps: list[int | float]
 
 
 class MetricTold(Schema):
@@ -126,7 +126,7 @@ class RequestTold(Schema):
     rollout: str
     phase: str
     what: str
-    percentage: int | None
+    percentage: int | float | None
     state: str
     requested_by: str
     requested_at: datetime

@@ -10,6 +10,7 @@ from ninja import Query, Router
 from ..models import ApprovalRequest, Rollout, clock
 from ..rules import guards
 from ..rules.approvals import STANDING
+from ..rules.percentages import plain_number
 from ..services import facts as facts_of
 from ..services import locks, transitions
 from . import answers, pages, questions
@@ -42,7 +43,9 @@ def approvals(request: HttpRequest, asked: Query[questions.Page]) -> dict[str, A
                 "rollout": rollout.slug,
                 "phase": name,
                 "what": about.target.words(facts.phase(name).title) if about.target else name,
-                "percentage": about.target.percentage if about.target else None,
+                "percentage": plain_number(about.target.percentage)
+                if about.target and about.target.percentage
+                else None,
                 "state": about.state,
                 "requested_by": about.requested_by,
                 "requested_at": about.requested_at,

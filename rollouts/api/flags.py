@@ -13,8 +13,9 @@ from ..models import FeatureFlag, FlagReading
 from ..rules import inclusion
 from ..rules.expected import FlagReading as Latest
 from ..rules.expected import Presence
-from ..rules.exposure import Exposure, plain_number
+from ..rules.exposure import Exposure
 from ..rules.inclusion import Gate, Inclusion
+from ..rules.percentages import plain_number
 from . import answers, pages, questions
 from .contract import LIST, LOOK
 from .freshness import is_stale

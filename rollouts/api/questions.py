@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from ..rules.health import Health
 from ..rules.machine import RolloutState
+from ..rules.percentages import as_step
 from . import moments, pages
 
 Limit = Annotated[int, Field(ge=1, le=pages.MOST, description=f"How many at most, 1 to {pages.MOST}.")]
@@ -99,7 +100,7 @@ class TransitionAsked(Written):
     An ``override`` takes ``confirm``: the rollout's slug again."""
 
     reason: Annotated[str, Field(max_length=5_000), AfterValidator(_writable)] = ""
-    to: Annotated[int, Field(ge=1, le=100)] | None = None
+    to: Annotated[int | float, Field(gt=0, le=100), AfterValidator(as_step)] | None = None
     override: bool = False
     confirm: Annotated[str, Field(max_length=100)] = ""
     looked_at: Annotated[str, Field(max_length=64)] = ""

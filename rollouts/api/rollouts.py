@@ -16,6 +16,7 @@ from ..rules.document import DocumentRefused
 from ..rules.facts import PhaseFacts, RolloutFacts
 from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS, PhaseState, Role
 from ..rules.metrics import Metric
+from ..rules.percentages import plain_number
 from ..rules.words import say
 from ..services import facts as facts_of
 from ..services import locks, metrics, plans, rehearsal, transitions
@@ -221,8 +222,8 @@ def _phase_told(
             }
             for blocker in in_the_way[phase.name].get(verb, ())
         ],
-        "step": phase.opening.step,
-        "steps": [step.percentage for step in phase.opening.ramp.steps] if phase.opening.ramp else [],
+        "step": None if phase.opening.step is None else plain_number(phase.opening.step),
+        "steps": [plain_number(step.percentage) for step in phase.opening.ramp.steps] if phase.opening.ramp else [],
     }
 
 

@@ -16,6 +16,7 @@ from ..rules.machine import PHASE_VERBS
 from ..rules.words import say
 from .guarded import GuardedModel, GuardedQuerySet
 from .ledger import AuditedModel
+from .percentages import PercentageField
 from .phases import Phase
 from .phrases import PhraseJSONField, PhraseTextField
 
@@ -39,7 +40,7 @@ class ApprovalRequest(GuardedModel):
 
     phase = models.ForeignKey(Phase, on_delete=models.PROTECT, related_name="requests")
     is_start = models.BooleanField(help_text=_("For the start of the phase; otherwise for one step of its ramp."))
-    percentage = models.PositiveSmallIntegerField(null=True, blank=True, help_text=_("To which percentage of actors."))
+    percentage = PercentageField(null=True, blank=True, help_text=_("To which percentage of actors."))
     state = FSMField(
         choices=[(state.value, words) for state, words in REQUEST_WORDS.items()],
         default=R.OPEN,

@@ -17,6 +17,8 @@ from typing import Any, ClassVar, Self
 from django.db import models
 from django.utils.html import conditional_escape
 
+from ..rules.percentages import plain_number
+
 
 class Unaudited(RuntimeError):
     """Something would have changed without an audit event."""
@@ -84,7 +86,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, Decimal):
-        return str(value)
+        return plain_number(value)
     return value
 
 

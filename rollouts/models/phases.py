@@ -16,9 +16,11 @@ from ..rules.approval_policy import PhasePolicy, Target, default_for
 from ..rules.expected import AUDIENCE_WORDS
 from ..rules.exposure import NOBODY
 from ..rules.machine import BY_ITSELF, PHASE_VERBS, PhaseState, state_in_words
+from ..rules.percentages import NOTHING
 from ..rules.words import say
 from .guarded import GuardedModel, GuardedQuerySet, StateIsProtected
 from .ledger import AuditedModel
+from .percentages import PercentageField
 from .phrases import PhraseTextField
 from .rollouts import Rollout
 
@@ -139,7 +141,7 @@ class Phase(GuardedModel):
         return say("{phase}, attempt {n}", phase=self.title, n=self.attempt) if self.attempt > 1 else self.title
 
     @property
-    def percentage(self) -> int | None:
+    def percentage(self) -> Decimal | None:
         """The percentage at which it stands now, if it is a ramp."""
         return self.current_step.percentage if self.current_step else None
 
@@ -213,9 +215,9 @@ class Phase(GuardedModel):
             return default_for(self.audience)
 
     def _needs_approval(self, step: RampStep) -> bool:
-        stands_at = self.percentage or 0
+        stands_at = self.percentage or NOTHING
         passed = tuple(s.percentage for s in self.steps.all() if stands_at < s.percentage < step.percentage)
-        before, after = (NOBODY.with_percentage(Decimal(share)) for share in (stands_at, step.percentage))
+        before, after = (NOBODY.with_percentage(share) for share in (stands_at, step.percentage))
         return self.policy.for_target(Target(False, step.percentage, before, after, passed)) is not None
 
     def _refuse_unless_granted(self, grant: Any, step: RampStep | None = None) -> None:
@@ -260,7 +262,7 @@ class RampStep(AuditedModel):
     """One percentage of a ramp, with its soak. A ramp's order is its percentages', so it can only rise."""
 
     phase = models.ForeignKey(Phase, on_delete=models.PROTECT, related_name="steps")
-    percentage = models.PositiveSmallIntegerField(help_text=_("Percentage of actors, 1 to 100."))
+    percentage = PercentageField(help_text=_("Percentage of actors, 0.001 to 100."))
     soak = models.DurationField(help_text=_("How long it must have stood in GitLab, as read, before the next step."))
     planned_at = models.DateTimeField(
         null=True, blank=True, help_text=_("When it is planned to begin. By itself it never begins earlier.")
@@ -274,8 +276,8 @@ class RampStep(AuditedModel):
         ordering = ("phase", "percentage")
         constraints = [
             models.UniqueConstraint(fields=("phase", "percentage"), name="each_percentage_once"),
-            models.CheckConstraint(condition=Q(percentage__gte=1, percentage__lte=100), name="percentage_1_to_100"),
+            models.CheckConstraint(condition=Q(percentage__gt=0, percentage__lte=100), name="percentage_to_100"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.percentage} %"
+        return say("{n} %", n=self.percentage)

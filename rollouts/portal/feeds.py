@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.urls import reverse
 from django.utils.feedgenerator import Atom1Feed
+from django.utils.formats import localize
 from django.utils.html import escape
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -110,7 +111,7 @@ def _words(moment: Moment) -> str:
         Kind.CLOSE: _("the flag is cleaned up"),
     }[moment.kind].format(phase=title)
     if moment.percentage:
-        said = _("{what} at {percentage} %").format(what=said, percentage=moment.percentage)
+        said = _("{what} at {percentage} %").format(what=said, percentage=localize(moment.percentage))
     return said if moment.certainty is Certainty.DONE else _("{what} (planned)").format(what=said)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import yaml
@@ -13,6 +14,7 @@ from django.utils.translation import gettext, gettext_lazy
 from ..models import AIModel
 from ..rules import document, durations
 from ..rules.document import Fault, Path
+from ..rules.percentages import plain_number
 from ..rules.template import Template, TemplatePhase
 from ..rules.words import joined, say, sentence, spoken
 
@@ -30,6 +32,15 @@ ISSUES = {
 
 def _words(name: str) -> str:
     return str(ISSUES.get(name) or name.replace("_", " ").capitalize())
+
+
+def _as_number(written: str) -> int | float | str:
+    """A step as the document has it; what is no number stays as it was written, for the document's reader to say so."""
+    try:
+        number = Decimal(written)
+    except InvalidOperation:
+        return written
+    return plain_number(number) if number.is_finite() and len(written) < 10 else written
 
 
 class PlanForm(forms.Form):
@@ -176,10 +187,7 @@ class PlanForm(forms.Form):
             return {phase.audience: named} if named or must_say else {}
         if said["method"] == "all_at_once":
             return {"method": "all_at_once", "final_soak": said["final_soak"]}
-        steps: list[Any] = [
-            int(step) if step.isdecimal() and len(step) < 10 else step
-            for step in said["steps"].replace(",", " ").split()
-        ]
+        steps = [_as_number(step) for step in said["steps"].replace(",", " ").split()]
         return {"method": "percentage", "steps": steps, "soak": said["soak"], "final_soak": said["final_soak"]}
 
     def take(self, faults: Iterable[Fault], text: str) -> list[Fault]:

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from decimal import Decimal
 
 from .blockers import in_words
 from .expected import Audience, Opening
 from .exposure import Exposure
 from .machine import ROLES_WORDS, Role
+from .percentages import FULL, NOTHING
 from .words import any_of, joined, say, say_n
 
 LIVES = timedelta(days=14)
 #: A step that raises the share of people by more points than this needs a second approver.
-JUMP_POINTS = 25
-HALF = 50
+JUMP_POINTS = Decimal(25)
+HALF = Decimal(50)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class Policy:
 class StepRule:
     """Steps of at least so many per cent need a request of their own, with this many approvals."""
 
-    at_least: int
+    at_least: Decimal
     needed: int
 
 
@@ -90,7 +92,7 @@ class PhasePolicy:
 
     start: Policy = Policy()
     steps: tuple[StepRule, ...] = (StepRule(HALF, 2),)
-    jump_points: int = JUMP_POINTS
+    jump_points: Decimal = JUMP_POINTS
     jump_needed: int = 2
 
     def for_target(self, target: Target) -> Policy | None:
@@ -143,14 +145,14 @@ class Target:
     """
 
     is_start: bool
-    percentage: int | None
+    percentage: Decimal | None
     before: Exposure
     after: Exposure
-    passes_over: tuple[int, ...] = ()
+    passes_over: tuple[Decimal, ...] = ()
 
     @property
-    def points(self) -> float:
-        return max(0.0, (self.after.least_reach - self.before.least_reach) * 100)
+    def points(self) -> Decimal:
+        return max(NOTHING, (self.after.least_reach - self.before.least_reach) * 100)
 
     def words(self, title: str) -> str:
         """«Start All users at 1 %», «All users to 50 %»."""
@@ -169,7 +171,7 @@ class Target:
         return say("Approve the start of {title}", title=title)
 
 
-def target(opening: Opening, before: Exposure, *, is_start: bool, to: int | None = None) -> Target | None:
+def target(opening: Opening, before: Exposure, *, is_start: bool, to: Decimal | None = None) -> Target | None:
     """The next start or step of a phase that opens so; ``to`` names a later step. None where there is no such step.
 
     ``before`` is what is expected now, of all phases.
@@ -177,7 +179,7 @@ def target(opening: Opening, before: Exposure, *, is_start: bool, to: int | None
     if opening.audience is not Audience.PERCENTAGE or opening.ramp is None:
         if not is_start or to is not None:
             return None
-        percentage = 100 if opening.audience is Audience.ALL_AT_ONCE else None
+        percentage = FULL if opening.audience is Audience.ALL_AT_ONCE else None
         return Target(True, percentage, before, before.plus(opening.at(None)))
     stands_at = None if is_start else opening.step
     following = opening.ramp.after(stands_at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
 
 from .blockers import Blocker
 from .words import say
@@ -19,20 +20,14 @@ class Capacity:
     def is_known(self) -> bool:
         return self.quota is not None and self.peak is not None
 
-    def needed(self, reach: float) -> int | None:
+    def needed(self, reach: Decimal) -> int | None:
         """Requests a minute when ``reach`` (0 to 1) of all actors use the model at its peak."""
-        return None if self.peak is None else round(self.peak * reach)
+        return None if self.peak is None else requests_at(self.peak, reach)
 
-    @property
-    def carries(self) -> float | None:
-        """The share of all actors that the quota carries, 0 to 1."""
-        if self.quota is None or self.peak is None:
-            return None
-        return 1.0 if self.peak == 0 else min(1.0, self.quota / self.peak)
-
-    def carries_reach(self, reach: float) -> bool:
+    def carries_reach(self, reach: Decimal) -> bool:
         """Whether the quota is known and enough for this reach."""
-        return self.quota is not None and self.peak is not None and self.peak * reach <= self.quota
+        needed = self.needed(reach)
+        return self.quota is not None and needed is not None and needed <= self.quota
 
     @property
     def fact(self) -> str:
@@ -41,18 +36,17 @@ class Capacity:
             return say("The model's quota is not known. Enter its requests per minute")
         if self.peak is None:
             return say("The plan does not say how many requests per minute to expect at peak")
-        share = self.quota / self.peak if self.peak else 1.0
-        if share >= 1:
+        if self.quota >= self.peak:
             return say(
                 "{peak} requests a minute at peak, {share} % of a quota of {quota}",
                 peak=self.peak,
-                share=round(100 * self.peak / self.quota) if self.quota else 0,
+                share=percent_of(self.peak, self.quota) if self.quota else 0,
                 quota=self.quota,
             )
         return say(
             "A quota of {quota} requests a minute carries {share} % of the peak of {peak}",
             quota=self.quota,
-            share=int(share * 100),
+            share=100 * self.quota // self.peak,
             peak=self.peak,
         )
 
@@ -61,7 +55,22 @@ class Capacity:
         return say("{fact}.", fact=self.fact)
 
 
-def blockers(capacity: Capacity, reach: float, what: str) -> list[Blocker]:
+def requests_at(peak: int, reach: Decimal) -> int:
+    """Of ``peak`` requests a minute of all actors those of a share, 0 to 1."""
+    return whole_requests(peak * reach)
+
+
+def whole_requests(exact: Decimal | int) -> int:
+    """Whole requests a minute, none too few: what is asked fits a quota exactly if this does."""
+    return int(Decimal(exact).to_integral_value(ROUND_CEILING))
+
+
+def percent_of(requests: int, quota: int) -> int:
+    """Whole per cent of a quota above 0; a request more than the quota is more than 100."""
+    return -(-100 * requests // quota)
+
+
+def blockers(capacity: Capacity, reach: Decimal, what: str) -> list[Blocker]:
     """What stands in the way of letting ``reach`` of all actors use the model; ``what`` names the step."""
     if not capacity.is_known:
         return [Blocker("capacity_unknown", capacity.words, "#capacity")]

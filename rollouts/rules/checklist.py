@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
 from .capacity import Capacity
 from .expected import Presence
+from .percentages import NOTHING
 from .words import Phrase, joined, say
 
 
@@ -97,7 +99,7 @@ def judge(
     issue: IssueFacts | None = None,
     presence: Presence = Presence.UNREAD,
     capacity: Capacity | None = None,
-    reach: float = 0.0,
+    reach: Decimal = NOTHING,
     confirmation: Confirmation | None = None,
 ) -> Verdict:
     """Whether an item of this kind is satisfied by these facts; ``reach`` is what starts or advances next (0 to 1)."""

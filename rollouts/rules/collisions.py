@@ -10,7 +10,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
+from decimal import Decimal
 
+from .capacity import whole_requests
+from .percentages import NOTHING
 from .schedule import Certainty, Schedule
 
 
@@ -89,7 +92,7 @@ def shared_quotas(
         for at, reached in _together([(demand, schedules[demand.slug]) for demand in group], since, until):
             if len(reached) < 2:
                 continue
-            asked = sum(round(demand.peak * reach) for demand, reach in reached if demand.peak is not None)
+            asked = whole_requests(sum(demand.peak * reach for demand, reach in reached if demand.peak is not None))
             if worst is None or (len(reached), asked) > (len(worst.slugs), worst.asked):
                 slugs = tuple(demand.slug for demand, _ in reached)
                 unknown = tuple(demand.slug for demand, _ in reached if demand.peak is None)
@@ -101,7 +104,7 @@ def shared_quotas(
 
 def _together(
     rollouts: list[tuple[Demand, Schedule]], since: datetime, until: datetime
-) -> Iterable[tuple[datetime, list[tuple[Demand, float]]]]:
+) -> Iterable[tuple[datetime, list[tuple[Demand, Decimal]]]]:
     """At the beginning and after each change within the span: who reaches which share of the actors."""
     changes = sorted(
         (moment.at, number, moment.reach)
@@ -109,7 +112,7 @@ def _together(
         for moment in schedule.moments
         if moment.reach is not None and moment.at < until
     )
-    reach = dict.fromkeys(range(len(rollouts)), 0.0)
+    reach = dict.fromkeys(range(len(rollouts)), NOTHING)
     begun = False
     for at, number, share in changes:
         if at >= since and not begun:
@@ -122,5 +125,5 @@ def _together(
         yield since, _reached(rollouts, reach)
 
 
-def _reached(rollouts: list[tuple[Demand, Schedule]], reach: dict[int, float]) -> list[tuple[Demand, float]]:
+def _reached(rollouts: list[tuple[Demand, Schedule]], reach: dict[int, Decimal]) -> list[tuple[Demand, Decimal]]:
     return [(demand, reach[number]) for number, (demand, _) in enumerate(rollouts) if reach[number] > 0]

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from .exposure import NOBODY, OPT_OUT, Exposure, plain_number
+from .exposure import NOBODY, OPT_OUT, Exposure
+from .percentages import plain_number
 from .words import later, say
 
 CHAT = "/chatops gitlab run feature set"

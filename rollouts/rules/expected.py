@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
-from .exposure import EVERYONE, NOBODY, Comparison, Exposure, apart, as_percentage, compare
+from .exposure import EVERYONE, NOBODY, Comparison, Exposure, apart, compare
 from .machine import LIVE
+from .percentages import as_percentage
 from .ramp import Ramp
 from .words import Phrase, say
 
@@ -79,14 +81,14 @@ class Opening:
     actors: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
     ramp: Ramp | None = None
-    step: int | None = None
+    step: Decimal | None = None
 
     @property
     def exposure(self) -> Exposure:
         """The gates that this phase adds while it stands at its present step."""
         return self.at(self.step)
 
-    def at(self, step: int | None) -> Exposure:
+    def at(self, step: Decimal | None) -> Exposure:
         """The gates that this phase adds at a step of its ramp (which only percentages have)."""
         match self.audience:
             case Audience.ACTORS:
@@ -99,10 +101,10 @@ class Opening:
                 return Exposure(percentage_of_actors=as_percentage(step or 0, "step"))
 
     @property
-    def first_step(self) -> int | None:
+    def first_step(self) -> Decimal | None:
         return self.ramp.first.percentage if self.ramp and self.audience is Audience.PERCENTAGE else None
 
-    def reach_at(self, step: int | None) -> float:
+    def reach_at(self, step: Decimal | None) -> Decimal:
         """The share of all actors that is surely in at a step, 0 to 1: named people and groups count as few."""
         return self.at(step).least_reach
 

@@ -9,15 +9,14 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from .percentages import FULL, NOTHING, as_percentage, plain_number, share_of
 from .words import joined, listed, say, say_n
 
 OPT_OUT = ":opt_out"
-FULL = Decimal(100)
-NOTHING = Decimal(0)
 
 
 class Comparison(StrEnum):
@@ -167,22 +166,22 @@ class Exposure:
         )
 
     @property
-    def reach(self) -> float | None:
+    def reach(self) -> Decimal | None:
         """Share of all actors that the flag is on for, 0 to 1; None where it can't be known.
 
         Groups and actors are people whose number GitLab does not tell, so they leave it unknown
         unless everybody is in anyway.
         """
         if self.is_everyone or self.percentage_of_time >= FULL:
-            return 1.0
+            return Decimal(1)
         if self.groups or self.named_actors or self.unknown_gates or self.opt_outs or self.percentage_of_time:
             return None
-        return float(self.percentage_of_actors) / 100
+        return share_of(self.percentage_of_actors)
 
     @property
-    def least_reach(self) -> float:
+    def least_reach(self) -> Decimal:
         """The share of all actors that is surely in, 0 to 1."""
-        return 1.0 if self.boolean else float(self.percentage_of_actors) / 100
+        return Decimal(1) if self.boolean else share_of(self.percentage_of_actors)
 
     def includes(self, actor: str, *, flag: str) -> bool | None:
         """Whether the flag is on for this actor; None where only GitLab knows (a feature group, a share of time).
@@ -308,24 +307,6 @@ def scope_matches(scope: str, environment: str) -> bool:
             return False
         at += len(middle)
     return True
-
-
-def as_percentage(value: Any, name: str) -> Decimal:
-    """A percentage of 0 to 100 from a number or a text. Raises ``ValueError`` naming it."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
-        raise ValueError(say("{name} is {value}, not a percentage", name=name, value=repr(value)))
-    try:
-        percentage = Decimal(str(value))
-    except InvalidOperation:
-        raise ValueError(say("{name} is {value}, not a percentage", name=name, value=repr(value))) from None
-    if not percentage.is_finite() or not NOTHING <= percentage <= FULL:
-        raise ValueError(say("{name} is {value}, not between 0 and 100", name=name, value=repr(value)))
-    return percentage
-
-
-def plain_number(value: Decimal) -> int | float:
-    """A decimal as JSON shows it: whole numbers without a point."""
-    return int(value) if value == value.to_integral_value() else float(value)
 
 
 def _sizes(first: Exposure, second: Exposure) -> tuple[tuple[Decimal, Decimal], ...]:

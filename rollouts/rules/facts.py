@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 
 from .approval_policy import USUAL, PhasePolicy, Policy, Target, target
 from .approvals import RequestFacts
@@ -129,14 +130,14 @@ class RolloutFacts:
             and exposure.is_exactly(self.expected)
         )
 
-    def target(self, phase: PhaseFacts, to: int | None = None) -> Target | None:
+    def target(self, phase: PhaseFacts, to: Decimal | None = None) -> Target | None:
         """What the next start or step of a phase would do: ``to``, or what was asked for, or the next step."""
         is_start = phase.state != PhaseState.ACTIVE
         if to is None and phase.request and phase.request.target and phase.request.target.is_start is is_start:
             to = phase.request.target.percentage if phase.opening.ramp else None
         return target(phase.opening, self.expected, is_start=is_start, to=to)
 
-    def expected_after(self, verb: str, phase: PhaseFacts, to: int | None = None) -> Exposure:
+    def expected_after(self, verb: str, phase: PhaseFacts, to: Decimal | None = None) -> Exposure:
         """What would be expected after this verb: wider at a start or step, narrower after a roll back."""
         if verb in ("start", "advance"):
             wanted = self.target(phase, to)
@@ -145,7 +146,7 @@ class RolloutFacts:
             return expected_exposure(earlier.opening for earlier in self.before(phase))
         return self.expected
 
-    def policy(self, phase: PhaseFacts, to: int | None = None) -> Policy | None:
+    def policy(self, phase: PhaseFacts, to: Decimal | None = None) -> Policy | None:
         """Which approvals that start or step needs; None where none are needed, or there is no such step."""
         wanted = self.target(phase, to)
         return phase.policy.for_target(wanted) if wanted else None

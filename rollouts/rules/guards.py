@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 
 from . import approvals, progress
 from .blockers import OVERRIDABLE, Blocker
@@ -36,7 +37,7 @@ class Wish:
     """
 
     reason: str = ""
-    to: int | None = None
+    to: Decimal | None = None
     seen: str = ""
     override: bool = False
     confirm: str = ""

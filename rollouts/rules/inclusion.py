@@ -15,7 +15,8 @@ from typing import Any
 
 from . import exposure as rule
 from . import unleash
-from .exposure import NOTHING, OPT_OUT, Exposure, as_percentage, scope_matches
+from .exposure import OPT_OUT, Exposure, scope_matches
+from .percentages import NOTHING, as_percentage
 from .words import say
 
 #: As GitLab's gates name an actor: a type and its number or name.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from . import names
@@ -42,6 +43,7 @@ def parse_plan(text: str | bytes, *, source: str = "plan.yaml", templates: Mappi
         faults += _name_faults(document, template)
         faults += [fault for phase in template.phases for fault in _phase_faults(document, phase)]
     if template and written:
+        faults += [fault for phase in template.phases for fault in _step_faults(document, phase, written)]
         faults += [fault for phase in template.phases for fault in _schedule_faults(document, phase, written)]
     if faults or written is None or template is None:
         raise DocumentRefused(faults)
@@ -244,11 +246,24 @@ def _steps(said: PhasePlanWritten, phase: TemplatePhase) -> tuple[StepPlan, ...]
     return tuple(steps)
 
 
+def _step_faults(document: Document, phase: TemplatePhase, written: PlanWritten) -> list[Fault]:
+    """A project's flag takes whole percentages only (GitLab, strategies of feature flags)."""
+    said = written.phases.get(phase.name) or PhasePlanWritten()
+    is_ramp = (said.method or ("percentage" if said.steps else phase.method)) == "percentage"
+    if not written.flag.project or phase.audience != "everyone" or not is_ramp:
+        return []
+    return [
+        document.fault(("phases", phase.name, "steps"), no_part(step))
+        for step in (said.steps or phase.steps)
+        if step != step.to_integral_value()
+    ]
+
+
 def _schedule_faults(document: Document, phase: TemplatePhase, written: PlanWritten) -> list[Fault]:
     """A schedule names steps of the ramp, each once, at rising times."""
     said = written.phases.get(phase.name)
     faults: list[Fault] = []
-    seen: set[int] = set()
+    seen: set[Decimal] = set()
     latest: StepWritten | None = None
     known = (said.steps or list(phase.steps)) if said else []
     for position, entry in enumerate(said.schedule or () if said else ()):
@@ -289,6 +304,11 @@ def _keys_at(document: Document, path: Path) -> list[tuple[Any, ...]]:
     """The paths of the keys of a mapping; none where there is no mapping."""
     here = _at(document, path)
     return [(*path, key) for key in here] if isinstance(here, dict) else []
+
+
+def no_part(step: Decimal) -> str:
+    """What is said of a step with decimals in the plan of a project's flag."""
+    return say("a project's flag takes whole percentages only. Take {step} out, or round it.", step=step)
 
 
 def no_opt_out(actor: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import yaml
@@ -12,6 +13,7 @@ import yaml
 from . import durations
 from .expected import Audience
 from .metrics import Bound
+from .percentages import plain_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class FlagPlan:
 class StepPlan:
     """One step of a ramp: how long it must stand, when it is planned, and whether it begins by itself."""
 
-    percentage: int
+    percentage: Decimal
     soak: timedelta
     planned_at: datetime | None = None
     auto: bool = False
@@ -145,7 +147,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _sequence(dumper: yaml.SafeDumper, values: list[Any]) -> yaml.Node:
-    in_one_line = all(isinstance(value, int) for value in values)
+    in_one_line = all(isinstance(value, int | float) for value in values)
     return dumper.represent_sequence("tag:yaml.org,2002:seq", values, flow_style=in_one_line)
 
 
@@ -187,7 +189,7 @@ def _phase(phase: PhasePlan) -> dict[str, Any]:
         case Audience.PERCENTAGE:
             whole = {
                 "method": "percentage",
-                "steps": [step.percentage for step in phase.steps],
+                "steps": [plain_number(step.percentage) for step in phase.steps],
                 "soak": durations.short(_usual_soak(phase.steps)),
                 "final_soak": durations.short(phase.final_soak),
             } | _without_empty({"auto": _usually_auto(phase.steps) or None, "schedule": _schedule(phase.steps)})
@@ -209,7 +211,7 @@ def _schedule(steps: tuple[StepPlan, ...]) -> list[dict[str, Any]]:
     soak, auto = _usual_soak(steps), _usually_auto(steps)
     entries = []
     for step in steps:
-        entry: dict[str, Any] = {"step": step.percentage}
+        entry: dict[str, Any] = {"step": plain_number(step.percentage)}
         if step.planned_at is not None:
             entry["at"] = step.planned_at.isoformat(timespec="minutes")
         if step.soak != soak:

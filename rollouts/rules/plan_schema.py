@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 from . import names
 from .moments import parse_moment
 from .schema import Written, checked, filled, text, words
-from .template_schema import Actors, Addresses, Duration, Groups, Method, People, Slug, Steps
+from .template_schema import Actors, Addresses, Duration, Groups, Method, People, Percentage, Slug, Steps
 from .words import say
 
 #: What a database holds in one integer.
@@ -71,7 +71,7 @@ class WorkloadWritten(Written):
 
 
 class StepWritten(Written):
-    step: Annotated[int, Field(ge=1, le=100)]
+    step: Percentage
     at: Moment | None = None
     soak: Duration | None = None
     auto: bool | None = None

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from .expected import Audience
 from .locks import Window, merged_end
 from .machine import LIVE, SETTLED, PhaseState
+from .percentages import share_of
 
 
 @dataclass(frozen=True, slots=True)
 class AheadStep:
     """A step of a ramp as planned."""
 
-    percentage: int
+    percentage: Decimal
     soak: timedelta
     planned_at: datetime | None = None
 
@@ -29,7 +31,7 @@ class Ahead:
     audience: Audience
     final_soak: timedelta
     confirmed_at: datetime | None = None
-    stands_at: int | None = None
+    stands_at: Decimal | None = None
     steps: tuple[AheadStep, ...] = ()
 
 
@@ -39,8 +41,8 @@ class Coming:
 
     phase: str
     at: datetime
-    percentage: int | None
-    reach: float | None
+    percentage: Decimal | None
+    reach: Decimal | None
     is_planned_time: bool = False
 
 
@@ -51,7 +53,7 @@ class Prediction:
     coming: tuple[Coming, ...] = ()
     complete_at: datetime | None = None
 
-    def of_step(self, percentage: int) -> Coming | None:
+    def of_step(self, percentage: Decimal) -> Coming | None:
         return next((each for each in self.coming if each.percentage == percentage), None)
 
 
@@ -75,11 +77,11 @@ def predict(phases: Sequence[Ahead], now: datetime, locks: Iterable[Window] = ()
                 at = max(now, (stands or now) + step.soak) if step.percentage == phase.stands_at else at
                 continue
             begins, is_planned = _begin(at, step.planned_at, windows)
-            coming.append(Coming(phase.name, begins, step.percentage, step.percentage / 100, is_planned))
+            coming.append(Coming(phase.name, begins, step.percentage, share_of(step.percentage), is_planned))
             stands, at = begins, begins + step.soak
         if not phase.steps and not is_live:
             stands, _ = _begin(at, None, windows)
-            reach = 1.0 if phase.audience is Audience.ALL_AT_ONCE else None
+            reach = Decimal(1) if phase.audience is Audience.ALL_AT_ONCE else None
             coming.append(Coming(phase.name, stands, None, reach))
         at = max(now, at, (stands or now) + phase.final_soak)
     return Prediction(tuple(coming), at)

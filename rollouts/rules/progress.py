@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 
 from . import approvals, capacity, metrics
 from .blockers import Blocker, in_words
@@ -16,7 +17,7 @@ from .ramp import soak_left
 from .words import joined, say, sentence
 
 
-def blockers_of_step(facts: RolloutFacts, phase: PhaseFacts, to: int | None) -> list[Blocker]:
+def blockers_of_step(facts: RolloutFacts, phase: PhaseFacts, to: Decimal | None) -> list[Blocker]:
     """What stands between a live percentage and its next step: reading, soak, change lock, approvals, capacity."""
     found = _reading_blockers(facts, phase)
     opening = phase.opening
@@ -38,7 +39,7 @@ def blockers_by_metrics(facts: RolloutFacts, phase: PhaseFacts, found: list[Bloc
     return metrics.beyond(facts.metrics) + missing
 
 
-def blockers_of_start(facts: RolloutFacts, phase: PhaseFacts, to: int | None) -> list[Blocker]:
+def blockers_of_start(facts: RolloutFacts, phase: PhaseFacts, to: Decimal | None) -> list[Blocker]:
     """What stands between a phase and its first people: approvals, items, earlier phases, the flag, capacity."""
     found = _approval_blockers(facts, phase, to)
     found += [
@@ -113,7 +114,7 @@ def _of_item(item: ItemFacts) -> str:
     return say("{item}: {fact}.", item=item.title, fact=item.verdict.words)
 
 
-def no_such_step(phase: PhaseFacts, to: int | None) -> Blocker:
+def no_such_step(phase: PhaseFacts, to: Decimal | None) -> Blocker:
     ramp = phase.opening.ramp
     if ramp is None:
         return Blocker(
@@ -129,7 +130,7 @@ def no_such_step(phase: PhaseFacts, to: int | None) -> Blocker:
     )
 
 
-def _approval_blockers(facts: RolloutFacts, phase: PhaseFacts, to: int | None) -> list[Blocker]:
+def _approval_blockers(facts: RolloutFacts, phase: PhaseFacts, to: Decimal | None) -> list[Blocker]:
     wanted, policy = facts.target(phase, to), facts.policy(phase, to)
     return approvals.blockers_of_use(phase.request, wanted, policy, facts.now, phase.title, phase.where)
 

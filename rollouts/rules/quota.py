@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
+
+from .capacity import percent_of, whole_requests
+from .percentages import NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +19,7 @@ class Sender:
 
     title: str
     peak: int | None
-    reach: float | None
+    reach: Decimal | None
     and_more: bool = False
 
 
@@ -29,9 +33,9 @@ class Use:
     and_more: bool
 
     @property
-    def share(self) -> float | None:
-        """Of the quota, 0 to 1 and beyond; None where the quota or a part of the use is not known."""
-        return None if self.quota is None or self.unknown else self.requests / self.quota
+    def percent(self) -> int | None:
+        """Of the quota, 0 to 100 and beyond; None where the quota or a part of the use is not known."""
+        return None if not self.quota or self.unknown else percent_of(self.requests, self.quota)
 
     @property
     def is_short(self) -> bool:
@@ -40,11 +44,11 @@ class Use:
 
 def use(quota: int | None, senders: Iterable[Sender]) -> Use:
     """All that send to one AI model, together."""
-    requests, unknown, and_more = 0.0, [], False
+    requests, unknown, and_more = NOTHING, [], False
     for sender in senders:
         if sender.reach is None or sender.peak is None:
             unknown.append(sender.title)
             continue
         requests += sender.peak * sender.reach
         and_more |= sender.and_more
-    return Use(quota, round(requests), tuple(unknown), and_more)
+    return Use(quota, whole_requests(requests), tuple(unknown), and_more)

@@ -8,32 +8,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
+from .percentages import FULL, LEAST
 from .words import say
 
-SAFE_STEPS = (1, 10, 25, 50, 75, 100)
+SAFE_STEPS = tuple(map(Decimal, (1, 10, 25, 50, 75, 100)))
 SAFE_SOAK = timedelta(minutes=15)
 SAFE_FINAL_SOAK = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """``percentage`` of actors, 1 to 100; ``soak`` is how long it must have stood in GitLab, as read."""
+    """``percentage`` of actors, 0.001 to 100; ``soak`` is how long it must have stood in GitLab, as read."""
 
-    percentage: int
+    percentage: Decimal
     soak: timedelta
 
 
 @dataclass(frozen=True, slots=True)
 class Ramp:
-    """Steps in rising order. Raises ``ValueError`` for a ramp that is empty, falls, or leaves 1 to 100."""
+    """Steps in rising order. Raises ``ValueError`` for a ramp that is empty, falls, or leaves 0.001 to 100."""
 
     steps: tuple[Step, ...]
 
     def __post_init__(self) -> None:
         percentages = [step.percentage for step in self.steps]
-        if not percentages or not all(1 <= percentage <= 100 for percentage in percentages):
-            raise ValueError(say("a ramp has steps of 1 to 100 %"))
+        if not percentages or not all(LEAST <= percentage <= FULL for percentage in percentages):
+            raise ValueError(say("a ramp has steps of 0.001 to 100 %"))
         if percentages != sorted(set(percentages)):
             raise ValueError(say("a ramp's steps rise"))
 
@@ -41,18 +43,18 @@ class Ramp:
     def first(self) -> Step:
         return self.steps[0]
 
-    def at(self, percentage: int) -> Step:
+    def at(self, percentage: Decimal) -> Step:
         """The step with this percentage. Raises ``KeyError``."""
         for step in self.steps:
             if step.percentage == percentage:
                 return step
         raise KeyError(percentage)
 
-    def after(self, percentage: int | None) -> Step | None:
+    def after(self, percentage: Decimal | None) -> Step | None:
         """The step that follows; the first one after None, None after the last."""
         return next((step for step in self.steps if percentage is None or step.percentage > percentage), None)
 
-    def number(self, percentage: int | None) -> int:
+    def number(self, percentage: Decimal | None) -> int:
         """Which step this is, from 1; 0 before the first."""
         return sum(1 for step in self.steps if percentage is not None and step.percentage <= percentage)
 

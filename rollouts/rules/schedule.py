@@ -11,11 +11,13 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 
 from .expected import Audience
 from .locks import Window
 from .machine import SETTLED, PhaseState, RolloutState
+from .percentages import NOTHING, share_of
 
 P, R = PhaseState, RolloutState
 #: States of a rollout after which nothing of it is to come.
@@ -59,7 +61,7 @@ class Look(StrEnum):
 class StepTimes:
     """One step of a ramp: when the plan wants it, when it began."""
 
-    percentage: int
+    percentage: Decimal
     soak: timedelta
     planned_at: datetime | None = None
     began_at: datetime | None = None
@@ -76,18 +78,18 @@ class PhaseTimes:
     attempt: int = 1
     final_soak: timedelta = timedelta(0)
     steps: tuple[StepTimes, ...] = ()
-    percentage: int | None = None
+    percentage: Decimal | None = None
     planned_at: datetime | None = None
     started_at: datetime | None = None
     confirmed_at: datetime | None = None
     completed_at: datetime | None = None
     ended_at: datetime | None = None
 
-    def reach_at(self, percentage: int | None) -> float | None:
+    def reach_at(self, percentage: Decimal | None) -> Decimal | None:
         """The share of all actors that is in; None where named people or groups are, who count as few."""
         if self.audience == Audience.ALL_AT_ONCE:
-            return 1.0
-        return percentage / 100 if percentage is not None else None
+            return Decimal(1)
+        return share_of(percentage) if percentage is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +120,8 @@ class Moment:
     kind: Kind
     certainty: Certainty
     phase: PhaseTimes | None = None
-    percentage: int | None = None
-    reach: float | None = None
+    percentage: Decimal | None = None
+    reach: Decimal | None = None
 
     @property
     def widens(self) -> bool:
@@ -143,7 +145,7 @@ class Planned:
 
     phase: PhaseTimes
     at: datetime
-    percentage: int | None = None
+    percentage: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,9 +218,9 @@ def _past(rollout: RolloutTimes, now: datetime) -> tuple[list[Span], list[Moment
     spans: list[Span] = []
     moments: list[Moment] = []
 
-    def happened(kind: Kind, at: datetime | None, phase: PhaseTimes | None = None, **more: float | int | None) -> None:
+    def happened(kind: Kind, at: datetime | None, phase: PhaseTimes | None = None, **more: Decimal | None) -> None:
         if at is not None:
-            moments.append(Moment(at, kind, Certainty.DONE, phase, **more))  # type: ignore[arg-type]
+            moments.append(Moment(at, kind, Certainty.DONE, phase, **more))
 
     for phase in rollout.phases:
         if phase.state == P.SKIPPED and phase.ended_at:
@@ -236,9 +238,9 @@ def _past(rollout: RolloutTimes, now: datetime) -> tuple[list[Span], list[Moment
             happened(Kind.STEP, step.began_at, phase, percentage=step.percentage, reach=phase.reach_at(step.percentage))
         happened(Kind.COMPLETE, phase.completed_at, phase)
         if phase.state == P.ROLLED_BACK:
-            happened(Kind.ROLL_BACK, phase.ended_at, phase, reach=None if phase.reach_at(0) is None else 0.0)
+            happened(Kind.ROLL_BACK, phase.ended_at, phase, reach=None if phase.reach_at(NOTHING) is None else NOTHING)
     if rollout.state == R.ABANDONED:
-        happened(Kind.ABANDON, rollout.abandoned_at, reach=0.0)
+        happened(Kind.ABANDON, rollout.abandoned_at, reach=NOTHING)
     happened(Kind.CLOSE, rollout.closed_at)
     return spans, moments
 

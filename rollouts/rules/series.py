@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from itertools import pairwise
 
 from .expected import Drift, FlagReading, Presence, drift
 from .exposure import EVERYONE, NOBODY, Exposure
+from .percentages import NOTHING
 
 Span = tuple[datetime, datetime]
 
@@ -43,9 +45,9 @@ class Stretch:
     exposure: Exposure | None
 
     @property
-    def reach(self) -> float:
+    def reach(self) -> Decimal:
         """The share of all actors that is surely in: named people and groups count as few."""
-        return self.exposure.least_reach if self.exposure else 0.0
+        return self.exposure.least_reach if self.exposure else NOTHING
 
 
 @dataclass(frozen=True, slots=True)

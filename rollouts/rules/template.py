@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 
 from .approval_policy import USUAL, PhasePolicy, Policy, StepRule, default_for
 from .checklist import ABOUT_AN_ISSUE, Gate, ItemKind
@@ -44,7 +45,7 @@ class TemplatePhase:
     actors: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     method: Method = "percentage"
-    steps: tuple[int, ...] = SAFE_STEPS
+    steps: tuple[Decimal, ...] = SAFE_STEPS
     soak: timedelta = SAFE_SOAK
     final_soak: timedelta = SAFE_FINAL_SOAK
     approvals: PhasePolicy = USUAL

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
@@ -11,6 +12,7 @@ from pydantic import BeforeValidator, Field
 from . import names
 from .approval_policy import LIVES
 from .durations import parse_duration
+from .percentages import as_step
 from .ramp import SAFE_FINAL_SOAK, SAFE_SOAK, SAFE_STEPS
 from .schema import Written, checked, filled, text, words
 from .words import say
@@ -19,17 +21,12 @@ AudienceKind = Literal["actors", "groups", "everyone"]
 Method = Literal["percentage", "all_at_once"]
 
 
-def rising_steps(steps: list[int]) -> list[int]:
-    """Percentages of a ramp: 1 to 100, rising, the last one 100. Raises ``ValueError`` with the cure."""
+def rising_steps(steps: list[Decimal]) -> list[Decimal]:
+    """Percentages of a ramp: rising, the last one 100. Raises ``ValueError`` with the cure."""
     if not steps:
         raise ValueError(say("steps are empty. Write at least one, the last one 100, as in [1, 10, 25, 50, 75, 100]."))
     if len(steps) > 50:
         raise ValueError(say("steps may be 50 at most, here are {n}. Take fewer, larger steps.", n=len(steps)))
-    for step in steps:
-        if not 1 <= step <= 100:
-            raise ValueError(
-                say("steps are whole percentages from 1 to 100: {step} is not. Take it out, or correct it.", step=step)
-            )
     for one, two in pairwise(steps):
         if two == one:
             raise ValueError(say("steps must rise: {two} is there twice. Take one of them out.", two=two))
@@ -53,6 +50,14 @@ def _duration(value: Any) -> timedelta:
         raise words(wrong.args[0]) from None
 
 
+def _percentage(value: Any) -> Decimal:
+    """A number as YAML reads it: in quotes it is a text, as anywhere else in a document."""
+    try:
+        return as_step(repr(value) if isinstance(value, str) else value)
+    except ValueError as wrong:
+        raise words(wrong.args[0]) from None
+
+
 def _no_twins(entries: list[str]) -> list[str]:
     for position, entry in enumerate(entries):
         if entry in entries[:position]:
@@ -70,7 +75,8 @@ Slug = Annotated[str, checked(names.slug)]
 Title = Annotated[str, text(200)]
 Prose = Annotated[str, text(5000)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
-Steps = Annotated[list[int], checked(rising_steps)]
+Percentage = Annotated[Decimal, BeforeValidator(_percentage)]
+Steps = Annotated[list[Percentage], checked(rising_steps)]
 Actors = Annotated[list[Annotated[str, checked(names.actor)]], Field(max_length=500), checked(_no_twins)]
 Groups = Annotated[list[Annotated[str, checked(names.feature_group)]], Field(max_length=100), checked(_no_twins)]
 People = Annotated[list[Annotated[str, checked(names.person)]], Field(max_length=100), checked(_no_twins)]
@@ -80,12 +86,12 @@ Addresses = Annotated[dict[str, Annotated[str, checked(names.web_address)]], fil
 
 
 class StepRuleWritten(Written):
-    at_least: Annotated[int, Field(ge=1, le=100)]
+    at_least: Percentage
     needed: Count
 
 
 class JumpWritten(Written):
-    points: Annotated[int, Field(ge=1, le=100)]
+    points: Percentage
     needed: Count = 2
 
 

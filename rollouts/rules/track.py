@@ -8,6 +8,7 @@ from enum import StrEnum
 from .expected import Audience, Drift
 from .facts import PhaseFacts, RolloutFacts
 from .machine import IN_FLIGHT, LIVE, PhaseState
+from .percentages import plain_number
 
 
 class Look(StrEnum):
@@ -27,11 +28,11 @@ class Stretch:
 
     title: str
     state: str
-    step: int | None
+    step: int | float | None
     look: Look
     share: float
     is_ramp: bool
-    cuts: tuple[int, ...] = ()
+    cuts: tuple[int | float, ...] = ()
 
 
 def stretches(facts: RolloutFacts, drift: Drift) -> tuple[Stretch, ...]:
@@ -52,8 +53,9 @@ def _stretch(phase: PhaseFacts, facts: RolloutFacts, drift: Drift) -> Stretch:
     elif phase.state == PhaseState.ROLLED_BACK:
         look = Look.BACK
     shows_steps = opening.ramp is not None and look in (Look.NOW, Look.OFF, Look.REST)
-    cuts = tuple(step.percentage for step in opening.ramp.steps[:-1]) if opening.ramp and shows_steps else ()
-    step = opening.step if phase.state in IN_FLIGHT else None
+    steps = opening.ramp.steps[:-1] if opening.ramp and shows_steps else ()
+    cuts = tuple(plain_number(step.percentage) for step in steps)
+    step = plain_number(opening.step) if phase.state in IN_FLIGHT and opening.step is not None else None
     return Stretch(phase.title, str(phase.state), step, look, share, opening.ramp is not None, cuts)
 
 
@@ -62,11 +64,11 @@ def _share(phase: PhaseFacts) -> float:
         return 1.0
     if phase.state not in (PhaseState.ACTIVE, PhaseState.PAUSED):
         return 0.0
-    return (phase.opening.step or 0) / 100 if phase.opening.audience is Audience.PERCENTAGE else 1.0
+    return float(phase.opening.step or 0) / 100 if phase.opening.audience is Audience.PERCENTAGE else 1.0
 
 
 def _read_share(phase: PhaseFacts, facts: RolloutFacts, expected: float) -> float:
     read = facts.reading.exposure
     if phase.opening.audience is not Audience.PERCENTAGE or read is None:
         return expected
-    return read.least_reach
+    return float(read.least_reach)

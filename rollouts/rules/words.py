@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
 from html import escape
 from typing import Any
@@ -178,6 +179,8 @@ def _from_text(kept: str) -> str:
 
 
 def _value(value: object) -> Value:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, Phrase) or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
     return str(value)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 
 from ..audit.actor import Actor
 from ..models import Approval, ApprovalRequest, Phase, Rollout
@@ -17,7 +18,7 @@ from ..rules.machine import PhaseState
 from . import facts as facts_of
 
 
-def ask(phase: Phase, facts: RolloutFacts, *, by: Actor, now: datetime, to: int | None) -> ApprovalRequest:
+def ask(phase: Phase, facts: RolloutFacts, *, by: Actor, now: datetime, to: Decimal | None) -> ApprovalRequest:
     """A new request for the next start or step, or for the step ``to``. The guards have passed."""
     about = facts.phase(phase.name)
     wanted, policy = facts.target(about, to), facts.policy(about, to)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
@@ -16,10 +17,11 @@ from ..rules.capacity import Capacity
 from ..rules.checklist import Confirmation, Gate, IssueFacts, ItemKind
 from ..rules.durations import short
 from ..rules.expected import Audience, Opening
-from ..rules.exposure import NOBODY, plain_number
+from ..rules.exposure import NOBODY
 from ..rules.facts import ItemFacts, PhaseFacts, RolloutFacts
 from ..rules.machine import LIVE, SETTLED, Role, RolloutState
 from ..rules.metrics import Metric
+from ..rules.percentages import plain_number
 from ..rules.ramp import Ramp, Step
 from ..rules.words import joined, say
 from .locks import Locks, standing
@@ -235,7 +237,7 @@ def _gitlab_id(rollout: Rollout, name: str) -> str:
     return f"{found}:opt_out" if found and opted_out else found
 
 
-def _next_reach(phases: list[Phase], openings: dict[str, Opening]) -> float:
+def _next_reach(phases: list[Phase], openings: dict[str, Opening]) -> Decimal:
     """The share of all actors that is in after the next start or advance, 0 to 1."""
     for phase in phases:
         opening = openings[phase.name]
@@ -245,10 +247,12 @@ def _next_reach(phases: list[Phase], openings: dict[str, Opening]) -> float:
             following = opening.ramp.after(opening.step)
             return opening.reach_at(following.percentage if following else opening.step)
         return opening.reach_at(opening.first_step)
-    return 1.0
+    return Decimal(1)
 
 
-def _item(item: ChecklistItem, phase_name: str | None, rollout: Rollout, capacity: Capacity, reach: float) -> ItemFacts:
+def _item(
+    item: ChecklistItem, phase_name: str | None, rollout: Rollout, capacity: Capacity, reach: Decimal
+) -> ItemFacts:
     kind = ItemKind(item.kind)
     issue = issue_for(rollout, item.role, phase_name or "") if kind in checklist.ABOUT_AN_ISSUE else None
     confirmation = None

@@ -23,6 +23,7 @@ from ..rules.facts import PhaseFacts, RolloutFacts
 from ..rules.health import Health
 from ..rules.machine import LIVE, PhaseState, RolloutState
 from ..rules.next_action import NextAction, Waits, next_action
+from ..rules.percentages import plain_number
 from ..rules.track import stretches
 from ..rules.words import as_text
 from . import facts as facts_of
@@ -157,7 +158,7 @@ def _standing_at(facts: RolloutFacts, phase: PhaseFacts) -> dict[str, Any]:
     told: dict[str, Any] = {"phase": phase.title, "phase_state": str(phase.state)}
     if opening.ramp and phase.state in LIVE and opening.step:
         told |= {
-            "step": opening.step,
+            "step": plain_number(opening.step),
             "step_number": opening.ramp.number(opening.step),
             "steps": len(opening.ramp.steps),
         }

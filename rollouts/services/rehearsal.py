@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from ..audit.actor import Actor
@@ -120,12 +121,12 @@ def rehearse_on_rollout(verb: str, rollout: Rollout, *, by: Actor, reason: str =
     )
 
 
-def _what(verb: str, facts: RolloutFacts, phase: PhaseFacts, to: int | None) -> str:
+def _what(verb: str, facts: RolloutFacts, phase: PhaseFacts, to: Decimal | None) -> str:
     wanted = facts.target(phase, to) if verb in ("request", "approve", "start", "advance") else None
     return wanted.words(phase.title) if wanted else phase.title
 
 
-def _approvals(verb: str, facts: RolloutFacts, phase: PhaseFacts, to: int | None) -> str:
+def _approvals(verb: str, facts: RolloutFacts, phase: PhaseFacts, to: Decimal | None) -> str:
     if verb not in ("request", "approve", "start", "advance"):
         return say("No approval is needed.")
     policy = facts.policy(phase, to)
@@ -140,7 +141,7 @@ def _approvals(verb: str, facts: RolloutFacts, phase: PhaseFacts, to: int | None
     return say("It takes {policy}. {people} approved.", policy=policy.words, people=people)
 
 
-def _facts(verb: str, rollout: Rollout, facts: RolloutFacts, phase: PhaseFacts, to: int | None) -> list[Fact]:
+def _facts(verb: str, rollout: Rollout, facts: RolloutFacts, phase: PhaseFacts, to: Decimal | None) -> list[Fact]:
     """What the guards of this verb look at, each as it stands."""
     if verb not in ("start", "advance", "complete", "request", "approve"):
         return [Fact(say("State"), state_in_words(phase.state), phase.state in PHASE_VERBS[verb].sources)]

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from django.db.models import Prefetch
 
 from ..models import Phase, Rollout
+from ..rules.capacity import requests_at
 from ..rules.expected import Audience
 from ..rules.machine import LIVE
+from ..rules.percentages import FULL, NOTHING, share_of
 from . import facts as facts_of
 
 #: More than so many rollouts do not share one quota; if they do, the first by title count.
@@ -43,8 +45,9 @@ def sharers_of(rollout: Rollout) -> tuple[Sharer, ...]:
 def _needed(other: Rollout) -> int | None:
     if other.peak_requests_per_minute is None:
         return None
-    reach = 0.0
+    reach = NOTHING
     for phase in facts_of.newest_attempts(other):
         if phase.state in LIVE:
-            reach = max(reach, 1.0 if phase.audience == Audience.ALL_AT_ONCE else (phase.percentage or 0) / 100)
-    return round(other.peak_requests_per_minute * reach)
+            at_once = phase.audience == Audience.ALL_AT_ONCE
+            reach = max(reach, share_of(FULL if at_once else phase.percentage or NOTHING))
+    return requests_at(other.peak_requests_per_minute, reach)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from ..audit.actor import Actor
@@ -15,6 +16,7 @@ from ..rules.blockers import Blocker
 from ..rules.facts import RolloutFacts
 from ..rules.guards import Wish
 from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS, RolloutState, rollout_state, state_in_words
+from ..rules.percentages import as_step, plain_number
 from ..rules.words import say
 from . import approvals, outbox, overrides
 from . import facts as facts_of
@@ -29,7 +31,7 @@ def perform(
     *,
     by: Actor,
     reason: str = "",
-    to: int | None = None,
+    to: Decimal | None = None,
     override: bool = False,
     confirm: str = "",
     looked_at: str = "",
@@ -96,7 +98,7 @@ def said_in(form: Mapping[str, str]) -> dict[str, Any]:
     """What a form or a request says besides the verb, as arguments of ``perform`` and ``rehearse``."""
     return {
         "reason": form.get("reason", ""),
-        "to": _number(form.get("to", "")),
+        "to": _step(form.get("to", "")),
         "override": form.get("override") == "yes",
         "confirm": form.get("confirm", ""),
         "looked_at": form.get("looked_at", ""),
@@ -106,6 +108,13 @@ def said_in(form: Mapping[str, str]) -> dict[str, Any]:
 
 def _number(written: str) -> int | None:
     return int(written) if written.isdecimal() and len(written) < 10 else None
+
+
+def _step(written: str) -> Decimal | None:
+    try:
+        return as_step(written) if written else None
+    except ValueError as wrong:
+        raise Refused([Blocker("no_such_step", str(wrong))]) from None
 
 
 def whole(pk: int) -> Rollout:
@@ -119,7 +128,7 @@ def _told(verb: str, facts: RolloutFacts, phase: Phase, wish: Wish) -> dict[str,
     if verb not in ("request", "approve", "reject", "withdraw", "start", "advance"):
         return {}
     wanted = facts.target(facts.phase(phase.name), wish.to)
-    return {"percentage": wanted.percentage} if wanted and wanted.percentage is not None else {}
+    return {"percentage": plain_number(wanted.percentage)} if wanted and wanted.percentage is not None else {}
 
 
 def perform_on_rollout(verb: str, rollout: Rollout, *, by: Actor, reason: str = "") -> Rollout:

@@ -14,7 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from rollouts.models import AuditEvent, FeatureFlag
 from rollouts.rules import unleash
 from rollouts.rules.definitions import FlagDefinition
-from rollouts.rules.exposure import Exposure, enters_at, plain_number
+from rollouts.rules.exposure import Exposure, enters_at
+from rollouts.rules.percentages import plain_number
 from rollouts.services import imports, readings
 from tests.walk import FLAG, SECRET_TITLE
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from argparse import ArgumentTypeError
+from decimal import Decimal
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -11,6 +13,7 @@ from rollouts.audit.source import coming_from
 from rollouts.management.actors import actor_named
 from rollouts.models import Phase, Rollout
 from rollouts.rules.machine import PHASE_VERBS, ROLLOUT_VERBS
+from rollouts.rules.percentages import as_step
 from rollouts.services import facts, rehearsal, transitions
 from rollouts.services.refusals import Refused
 
@@ -27,7 +30,7 @@ class Command(BaseCommand):
         parser.add_argument("verb", metavar="VERB", help=", ".join([*PHASE_VERBS, *ROLLOUT_VERBS]))
         parser.add_argument("--as", dest="user", metavar="USER", help="the portal user who does it")
         parser.add_argument("--reason", default="", metavar="TEXT")
-        parser.add_argument("--to", type=int, metavar="PERCENTAGE", help="a later step of the ramp than the next one")
+        parser.add_argument("--to", type=_step, metavar="PERCENTAGE", help="a later step of the ramp than the next one")
         parser.add_argument(
             "--override", action="store_true", help="pass blockers of start and advance (admin, reason, --confirm)"
         )
@@ -106,6 +109,13 @@ class Command(BaseCommand):
         self.stderr.write(f"Refused: {options['verb']} of {options['phase']} in {rollout.slug}.")
         for blocker in refused.blockers:
             self.stderr.write(f"  - {blocker.message}")
+
+
+def _step(written: str) -> Decimal:
+    try:
+        return as_step(written)
+    except ValueError as wrong:
+        raise ArgumentTypeError(str(wrong)) from None
 
 
 def _said(options: dict[str, Any]) -> dict[str, Any]:

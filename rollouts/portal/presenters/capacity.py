@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from ...rules.capacity import percent_of
 from ...rules.facts import RolloutFacts
 from ...rules.machine import PhaseState
+from ...rules.percentages import share_of
 from ...rules.prediction import Prediction
+from ...rules.words import say
 from ...services.sharing import Sharer
 
 
@@ -43,7 +46,7 @@ def table(facts: RolloutFacts, sharers: tuple[Sharer, ...], prediction: Predicti
     phase = next((phase for phase in facts.phases if phase.opening.ramp), None)
     rows = []
     for step in phase.opening.ramp.steps if phase and phase.opening.ramp else ():
-        needed = facts.capacity.needed(step.percentage / 100)
+        needed = facts.capacity.needed(share_of(step.percentage))
         if needed is None or phase is None:
             break
         together = needed + by_others
@@ -51,10 +54,10 @@ def table(facts: RolloutFacts, sharers: tuple[Sharer, ...], prediction: Predicti
         is_short = quota is not None and together > quota
         rows.append(
             CapacityRow(
-                name=f"{step.percentage} %",
+                name=say("{n} %", n=step.percentage),
                 needed=needed,
                 together=together,
-                share=round(100 * together / quota) if quota else None,
+                share=percent_of(together, quota) if quota else None,
                 is_short=is_short,
                 is_now=phase.state in (PhaseState.ACTIVE, PhaseState.PAUSED) and step.percentage == phase.opening.step,
                 ask_by=coming.at if is_short and coming else None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.formats import localize
 from django.utils.translation import gettext as _
 
 from ...models import Rollout
@@ -37,7 +38,7 @@ def before(facts: RolloutFacts, phase: PhaseFacts, rollout: Rollout, course: Cou
     if phase.state in (PhaseState.ACTIVE, PhaseState.PAUSED):
         verb = "advance" if wanted else "complete"
         title = (
-            _("Before %(percentage)s %%") % {"percentage": wanted.percentage}
+            _("Before %(percentage)s %%") % {"percentage": localize(wanted.percentage)}
             if wanted
             else _("Before %(phase)s is complete") % {"phase": phase.title}
         )

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import pairwise
 
 from django.utils.translation import gettext as _
 
 from ...rules import series
 from ...rules.blockers import in_words
+from ...rules.percentages import NOTHING
 from ...rules.series import Piece, Stretch
 from ...rules.words import spoken
 from ...services.course import Course
@@ -76,7 +78,7 @@ def chart(course: Course) -> ExposureChart:
     }
     return ExposureChart(
         words=words,
-        levels=tuple((number(_y(share / 100)), f"{share} %") for share in (0, 25, 50, 75, 100)),
+        levels=tuple((number(_y(Decimal(share) / 100)), f"{share} %") for share in (0, 25, 50, 75, 100)),
         labels=axis.labels(10),
         planned=_steps(course.planned, axis),
         coming=_coming(course, axis),
@@ -93,8 +95,8 @@ def chart(course: Course) -> ExposureChart:
     )
 
 
-def _y(reach: float) -> float:
-    return BASE - reach * (BASE - TOP)
+def _y(reach: Decimal) -> float:
+    return BASE - float(reach) * (BASE - TOP)
 
 
 def _runs(stretches: Iterable[Stretch]) -> list[list[Stretch]]:
@@ -128,7 +130,7 @@ def _steps(stretches: Sequence[Stretch], axis: TimeAxis) -> str:
     return "".join([*drawn, f"H{axis.at(stretches[-1].end)}"])
 
 
-def _column(ends: list[float]) -> list[str]:
+def _column(ends: list[Decimal]) -> list[str]:
     """From the level before to the one after, by way of the extremes in between."""
     way = [ends[0], min(ends), max(ends), ends[-1]]
     return [f"V{number(_y(reach))}" for before, reach in pairwise(way) if reach != before]
@@ -142,7 +144,7 @@ def _coming(course: Course, axis: TimeAxis) -> str:
     """From what is expected now on to what is predicted."""
     if not course.prediction.coming:
         return ""
-    level = course.planned[-1].reach if course.planned else 0.0
+    level = course.planned[-1].reach if course.planned else NOTHING
     drawn = [f"M{axis.at(course.known_until)} {number(_y(level))}"]
     for each in course.prediction.coming:
         if each.reach is not None and each.reach > level:
@@ -158,7 +160,7 @@ def _rectangles(pieces: Sequence[Piece], axis: TimeAxis) -> str:
     for piece in pieces:
         x, end = axis.x(piece.start), max(axis.x(piece.end), axis.x(piece.start) + 1)
         expected = piece.planned.least_reach
-        read = piece.read.least_reach if piece.read else 0.0
+        read = piece.read.least_reach if piece.read else NOTHING
         high, low = _y(max(expected, read)), _y(min(expected, read))
         if high == low:
             high, low = NAMED - 3, NAMED + 9
@@ -183,5 +185,5 @@ def _drift_label(episode: tuple[Piece, ...], axis: TimeAxis, course: Course) -> 
     end = axis.x(course.known_until)
     x = end - half - 4 if middle <= end < middle + half + 4 else middle
     x = min(max(x, LEFT + half), RIGHT - half)
-    reach = max(max(p.planned.least_reach, p.read.least_reach if p.read else 0.0) for p in episode)
+    reach = max(max(p.planned.least_reach, p.read.least_reach if p.read else NOTHING) for p in episode)
     return number(x), number(_y(reach) - 5), words

@@ -13,9 +13,10 @@ from ...models import FeatureFlag, FlagReading, GitLabActor, Rollout
 from ...rules import health
 from ...rules.commands import Command
 from ...rules.expected import Drift, Presence
-from ...rules.exposure import OPT_OUT, Exposure, plain_number
+from ...rules.exposure import OPT_OUT, Exposure
 from ...rules.facts import RolloutFacts
 from ...rules.issue_url import parse_issue_url
+from ...rules.percentages import plain_number
 from ...services import facts as facts_of
 from ...services import gates
 from ...services.locks import Locks

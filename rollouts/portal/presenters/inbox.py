@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from ...audit.actor import Actor
 from ...models import ApprovalRequest, Phase, Rollout, TrackedIssue
@@ -127,7 +128,7 @@ def _card(rollout: Rollout, facts: RolloutFacts, phase: PhaseFacts, row: Phase, 
         gitlab_words=facts.reading.words,
         drifts=not facts.is_confirmed,
         read_at=facts.reading.read_at,
-        reach=say("{n} % of all actors", n=round(reach * 100)) if reach else say("the people and groups named"),
+        reach=say("{n} % of all actors", n=reach * 100) if reach else say("the people and groups named"),
         requests_per_minute=_load(needed, facts),
         blockers=tuple((b.message, transitions.url_of(b, rollout)) for b in in_the_way),
         why_not_me=tuple(guards.blockers("approve", facts, phase.name, viewer.person)),
@@ -157,7 +158,7 @@ def _load(needed: int | None, facts: RolloutFacts) -> str:
     return say("{needed} requests a minute at peak of a quota of {quota}", needed=needed, quota=quota)
 
 
-def _last_time(rollout: Rollout, phase: PhaseFacts, percentage: int | None) -> Before | None:
+def _last_time(rollout: Rollout, phase: PhaseFacts, percentage: Decimal | None) -> Before | None:
     """The newest attempt of the same phase in another rollout of this kind that got there."""
     earlier = Phase.objects.filter(rollout__template_id=rollout.template_id, name=phase.name, started_at__isnull=False)
     earlier = earlier.exclude(rollout=rollout).select_related("rollout", "current_step")

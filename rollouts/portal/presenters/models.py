@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.urls import reverse
@@ -16,6 +17,7 @@ from ...models import AIModel, Rollout
 from ...rules import health
 from ...rules.expected import FlagReading as Latest
 from ...rules.machine import LIVE, RolloutState
+from ...rules.percentages import NOTHING
 from ...rules.quota import Sender, Use, use
 from ...rules.retirement import Retirement, retirement
 from ...rules.words import spoken
@@ -169,14 +171,14 @@ def _senders(mine: Sequence[Rollout], against: Sequence[Rollout], now: datetime)
 
     A baseline without a rollout of its own still serves whoever the new model does not reach.
     """
-    taken = [1.0 if one.state in TAKEN_OVER else _reach(one, now) for one in against if _is_open(one)]
+    taken = [Decimal(1) if one.state in TAKEN_OVER else _reach(one, now) for one in against if _is_open(one)]
     for rollout in mine:
         if not _is_open(rollout):
             continue
-        reach = 1.0 if rollout.state == R.CLOSED else _reach(rollout, now)
+        reach = Decimal(1) if rollout.state == R.CLOSED else _reach(rollout, now)
         if reach is not None:
             shares = [share for share in taken if share is not None]
-            reach = None if len(shares) < len(taken) else reach * (1 - max(shares, default=0.0))
+            reach = None if len(shares) < len(taken) else reach * (1 - max(shares, default=NOTHING))
         exposure = rollout.flag.latest.exposure
         and_more = exposure is not None and not exposure.is_everyone and bool(exposure.groups or exposure.named_actors)
         yield Sender(rollout.title, rollout.peak_requests_per_minute, reach, and_more and rollout.state != R.CLOSED)
@@ -192,7 +194,7 @@ def _is_old(latest: Latest, now: datetime) -> bool:
     return latest.read_at is not None and is_stale(latest.read_at, now)
 
 
-def _reach(rollout: Rollout, now: datetime) -> float | None:
+def _reach(rollout: Rollout, now: datetime) -> Decimal | None:
     """The share of all actors that is surely in, as read; None where GitLab was not read lately."""
     latest = rollout.flag.latest
     if latest.exposure is None or _is_old(latest, now):
@@ -216,8 +218,8 @@ def _quota(used: Use) -> QuotaUse:
     if not used.requests:
         words = _("few: named people and groups only") if used.and_more else _("no rollout uses it")
         return QuotaUse(quota, words, is_known=known)
-    given = {"n": intcomma(used.requests), "share": f"{100 * (used.share or 0):.0f}"}
-    if used.share is None:
+    given = {"n": intcomma(used.requests), "share": used.percent}
+    if used.percent is None:
         words = _("%(n)s in use at peak") % given
     elif used.is_short:
         words = _("%(n)s in use at peak, %(share)s %% of it: more than the provider grants") % given
@@ -225,7 +227,7 @@ def _quota(used: Use) -> QuotaUse:
         words = _("%(n)s in use at peak, %(share)s %%") % given
     if used.and_more:
         words = _("%(use)s, besides named people and groups") % {"use": words}
-    return QuotaUse(quota, words, None if used.share is None else min(used.share, 1.0), used.is_short, known)
+    return QuotaUse(quota, words, None if used.percent is None else min(used.percent / 100, 1.0), used.is_short, known)
 
 
 def _replaced(against: Iterable[Rollout]) -> Iterable[Replaced]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
 from ...models import Phase
 from ...rules.facts import RolloutFacts
 from ...rules.machine import PhaseState
+from ...rules.percentages import NOTHING
 from ...rules.prediction import Prediction, predict
+from ...rules.words import say, spoken
 from ...services.course import ahead_of
 from .moments import day_and_clock
 
@@ -22,7 +25,7 @@ WIDTH, HEIGHT, LEFT, BOTTOM = 640.0, 150.0, 48.0, 24.0
 class RampRow:
     """One step: when it began or is expected to, how long it stands, and whether it begins by itself."""
 
-    percentage: int
+    percentage: Decimal
     at: datetime
     is_past: bool
     is_planned_time: bool
@@ -65,15 +68,15 @@ def picture(
         share = (moment - first).total_seconds() / span
         return round(LEFT + share * (WIDTH - LEFT - 10), 1)
 
-    def y(percentage: int) -> float:
+    def y(percentage: float) -> float:
         return round(10 + (1 - percentage / 100) * (HEIGHT - BOTTOM - 10), 1)
 
-    points, level = [f"{x(first)},{y(0)}"], 0
+    points, level = [f"{x(first)},{y(0)}"], 0.0
     for row in rows:
-        points += [f"{x(row.at)},{y(level)}", f"{x(row.at)},{y(row.percentage)}"]
-        level = row.percentage
+        before, level = level, float(row.percentage)
+        points += [f"{x(row.at)},{y(before)}", f"{x(row.at)},{y(level)}"]
     points.append(f"{x(last)},{y(level)}")
-    words = _(", then ").join(f"{row.percentage} % {day_and_clock(row.at)}" for row in rows)
+    words = _(", then ").join(f"{spoken(say('{n} %', n=row.percentage))} {day_and_clock(row.at)}" for row in rows)
     return RampPicture(
         points=" ".join(points),
         ticks=((x(first), day_and_clock(first)), (x(last), day_and_clock(last))),
@@ -88,7 +91,7 @@ def _rows(phase: Phase, prediction: Prediction) -> list[RampRow]:
     """Where the ramp stands, and what is to come."""
     steps = {step.percentage: step for step in phase.steps.all()}
     rows: list[RampRow] = []
-    stands = steps.get(phase.percentage or 0)
+    stands = steps.get(phase.percentage or NOTHING)
     if stands and phase.stepped_at:
         rows.append(RampRow(stands.percentage, phase.stepped_at, True, False, stands.soak, stands.auto))
     for each in prediction.coming:

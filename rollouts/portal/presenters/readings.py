@@ -100,7 +100,7 @@ def _stretch(reading: FlagReading, start: float, end: float) -> Stretch:
     if exposure is None:
         return Stretch(start, width, None, False, said)
     besides = not exposure.is_everyone and bool(exposure.groups or exposure.named_actors)
-    share = 1.0 if exposure.percentage_of_time >= 100 else exposure.least_reach
+    share = 1.0 if exposure.percentage_of_time >= 100 else float(exposure.least_reach)
     return Stretch(start, width, _y(share * 100), besides, said)
 
 

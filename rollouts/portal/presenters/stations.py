@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.utils.formats import date_format
+from django.utils.formats import date_format, localize
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -106,7 +106,7 @@ def _station_words(row: Phase, phase: PhaseFacts, facts: RolloutFacts, course: C
     if ramp and (last := course.prediction.of_step(ramp.steps[-1].percentage)) and row.state != PhaseState.COMPLETED:
         said.append(
             _("%(percentage)s %% at the earliest %(at)s")
-            % {"percentage": last.percentage, "at": day_and_clock(last.at)}
+            % {"percentage": localize(last.percentage), "at": day_and_clock(last.at)}
         )
     if row.attempt > 1:
         said.append(_("attempt %(number)s") % {"number": row.attempt})

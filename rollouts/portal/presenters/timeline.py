@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from ...rules.expected import Drift
 from ...rules.machine import RolloutState
 from ...rules.schedule import Certainty, Kind, Look, Moment, Schedule, Span
+from ...rules.words import say, spoken
 from ...services.schedules import Lock, Scheduled
 from .collisions import Collision
 from .timeline_axis import Axis, percent
@@ -182,7 +183,7 @@ def _marks(schedule: Schedule, axis: Axis) -> Iterable[Mark]:
         if not axis.shows(moment.at) or not (moment.percentage or moment.kind is Kind.ROLL_BACK):
             continue
         place = axis.share(moment.at)
-        words = _("back") if moment.kind is Kind.ROLL_BACK else f"{moment.percentage} %"
+        words = _("back") if moment.kind is Kind.ROLL_BACK else spoken(say("{n} %", n=moment.percentage))
         if place - named_until < BETWEEN:
             words = ""
         else:
@@ -213,7 +214,7 @@ def _lines(schedule: Schedule) -> Iterable[Line]:
 
 def _step(moment: Moment) -> str:
     hangs = _(" at the earliest") if moment.certainty is Certainty.EARLIEST else ""
-    return f"{moment.percentage} % {at(moment.at)}{hangs}"
+    return f"{spoken(say('{n} %', n=moment.percentage))} {at(moment.at)}{hangs}"
 
 
 def at(moment: datetime) -> str:

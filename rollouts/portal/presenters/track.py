@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import lru_cache
 
 from ...rules.expected import Drift
@@ -42,7 +43,7 @@ class Track:
 class StepTick:
     """A percentage under the track's last part; ``x`` is where, as a share of its width."""
 
-    percentage: int
+    percentage: Decimal
     x: str
     anchor: str
     is_now: bool
@@ -52,7 +53,7 @@ class StepTick:
 APART = 7
 
 
-def step_ticks(ramp: Ramp | None, step: int | None) -> tuple[StepTick, ...]:
+def step_ticks(ramp: Ramp | None, step: Decimal | None) -> tuple[StepTick, ...]:
     """The ramp's steps as far as they can stand side by side; the present one always."""
     if ramp is None:
         return ()

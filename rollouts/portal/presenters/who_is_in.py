@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 
 from ...models import FeatureFlag, GitLabActor
 from ...rules import inclusion
-from ...rules.exposure import plain_number
 from ...rules.inclusion import Gate, Inclusion
+from ...rules.percentages import plain_number
 from ...rules.words import spoken
 
 MOST = 1_000

@@ -70,7 +70,11 @@ def transition(request: HttpRequest, slug: str, phase: str, verb: str) -> HttpRe
 
 def _rehearse(request: HttpRequest, phase: Phase, verb: str) -> HttpResponse:
     whole, viewer = _whole(phase.rollout.slug), Actor.of(request.user)
-    told = rehearsal.rehearse(verb, phase, by=viewer, **transitions.said_in(request.GET))
+    try:
+        told = rehearsal.rehearse(verb, phase, by=viewer, **transitions.said_in(request.GET))
+    except Refused as refused:
+        what = say("{verb}: {what}", verb=PHASE_VERBS[verb].label, what=phase.title)
+        return _page(request, phase.rollout.slug, refused, what)
     about = facts.for_rollout(whole, clock.now())
     action = buttons.action_of(verb, about, about.phase(phase.name), phase.version, viewer)
     roll_backs = buttons.roll_backs(whole, about, viewer) if verb != "roll_back" else ()
