@@ -79,7 +79,7 @@ class RampFormSet(BaseInlineFormSet):
         percentages = sorted(
             form.cleaned_data["percentage"]
             for form in self.forms
-            if form.cleaned_data.get("percentage") and not form.cleaned_data.get("DELETE")
+            if form.cleaned_data.get("percentage") is not None and not form.cleaned_data.get("DELETE")
         )
         try:
             rising_steps(percentages)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated
 
 from ninja import Schema
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from ..rules.health import Health
 from ..rules.machine import RolloutState
@@ -30,6 +31,19 @@ def _writable(text: str) -> str:
     if "\x00" in text or any("\ud800" <= one <= "\udfff" for one in text):
         raise ValueError("it holds a character that no text has: take it out")
     return text
+
+
+def _step(value: object) -> Decimal:
+    if isinstance(value, str):
+        raise ValueError("write a number, without quotes")
+    return as_step(value)
+
+
+Percentage = Annotated[
+    Decimal,
+    BeforeValidator(_step),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 100}),
+]
 
 
 class Page(Schema):
@@ -100,7 +114,7 @@ class TransitionAsked(Written):
     An ``override`` takes ``confirm``: the rollout's slug again."""
 
     reason: Annotated[str, Field(max_length=5_000), AfterValidator(_writable)] = ""
-    to: Annotated[int | float, Field(gt=0, le=100), AfterValidator(as_step)] | None = None
+    to: Percentage | None = None
     override: bool = False
     confirm: Annotated[str, Field(max_length=100)] = ""
     looked_at: Annotated[str, Field(max_length=64)] = ""

@@ -47,7 +47,7 @@ def plain(value: Decimal) -> Decimal:
 
 def plain_number(value: Decimal) -> int | float:
     """A decimal as JSON shows it: whole numbers without a point."""
-    return int(value) if value == value.to_integral_value() else float(value)
+    return int(value) if value == int(value) else float(value)
 
 
 def share_of(percentage: Decimal) -> Decimal:

@@ -180,7 +180,7 @@ def _from_text(kept: str) -> str:
 
 def _value(value: object) -> Value:
     if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
+        return int(value) if value == int(value) else float(value)
     if isinstance(value, Phrase) or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
     return str(value)

@@ -106,7 +106,8 @@ def test_a_planned_phase_is_edited_with_its_ramp_in_one_event(world, root):
     [
         ({"steps-2-percentage": 90}, "must end at 100"),
         ({"steps-0-percentage": 25}, "25"),
-        ({"steps-0-percentage": 0}, "1 to 100"),
+        ({"steps-0-percentage": 0}, "from 0.001 to 100"),
+        ({"steps-0-percentage": "0.0001"}, "3 decimal"),
         ({"steps-0-soak": "15"}, "Write the unit"),
         ({"actors": "user:eve"}, "leave it empty"),
     ],

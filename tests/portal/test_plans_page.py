@@ -40,7 +40,8 @@ def other(db):
     ("field", "value", "said"),
     [
         ("steps", "50 1 100", "Steps must rise"),
-        ("steps", "1 ten 100", "whole number"),
+        ("steps", "1 ten 100", "'ten' is no percentage from 0.001 to 100"),
+        ("steps", "0,1 1 100", "0 is no percentage"),
         ("soak", "15", "write a duration"),
         ("final_soak", "3 years", "write a duration"),
         ("team", "alice", "does not say what it is"),

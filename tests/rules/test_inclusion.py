@@ -141,11 +141,14 @@ def test_a_release_to_come_or_none_has_no_age():
     assert overdue_milestones([("beta", "19.0"), ("beta", "19.1"), ("ops", "x")], NOW) == {"beta": ["19.0"]}
 
 
+QUARTER = Decimal("0.25")
+
+
 def test_use_adds_up_and_says_what_it_does_not_know():
-    used = use(1000, [Sender("one", 1000, 0.25), Sender("two", 4000, 0.25, and_more=True)])
-    assert (used.requests, used.share, used.is_short, used.and_more) == (1250, 1.25, True, True)
-    unknown = use(1000, [Sender("one", 1000, 0.25), Sender("two", None, 0.5), Sender("three", 10, None)])
-    assert (unknown.requests, unknown.share, unknown.unknown) == (250, None, ("two", "three"))
+    used = use(1000, [Sender("one", 1000, QUARTER), Sender("two", 4000, QUARTER, and_more=True)])
+    assert (used.requests, used.percent, used.is_short, used.and_more) == (1250, 125, True, True)
+    unknown = use(1000, [Sender("one", 1000, QUARTER), Sender("two", None, QUARTER), Sender("three", 10, None)])
+    assert (unknown.requests, unknown.percent, unknown.unknown) == (250, None, ("two", "three"))
 
 
 def test_a_retirement_needs_eyes_when_near_and_in_use():
