@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("rollouts", "0017_what_events_say")]
+    dependencies = [("rollouts", "0018_bound_instances")]
 
     operations = [
         migrations.RemoveConstraint(model_name="rampstep", name="percentage_1_to_100"),
