@@ -495,8 +495,10 @@ plans = st.builds(
     mitigation=prose | st.just("") | tricky.map(str.strip),
     # a project's flag knows no opt-outs, and no percentages with decimals
 ).filter(
-    lambda plan: not plan.flag.project
-    or (":opt_out" not in str(plan.phases) and all(step.percentage % 1 == 0 for step in plan.phases[2].steps))
+    lambda plan: (
+        not plan.flag.project
+        or (":opt_out" not in str(plan.phases) and all(step.percentage % 1 == 0 for step in plan.phases[2].steps))
+    )
 )
 
 
