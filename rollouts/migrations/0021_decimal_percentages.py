@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("rollouts", "0018_bound_instances")]
+    dependencies = [("rollouts", "0020_history_by_time")]
 
     operations = [
         migrations.RemoveConstraint(model_name="rampstep", name="percentage_1_to_100"),
