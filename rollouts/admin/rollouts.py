@@ -21,10 +21,10 @@ from django.utils.translation import gettext_lazy
 from ..audit.actor import Actor
 from ..models import ChecklistItem, Phase, Rollout, RolloutIssue, clock
 from ..portal.presenters import track
-from ..rules import names
+from ..rules import gitlab_text, names
 from ..rules.expected import Drift
 from ..rules.machine import RolloutState
-from ..rules.words import say
+from ..rules.words import say, sentence
 from ..services import checklist, facts
 from ..services.refusals import Refused
 from . import actions, sections
@@ -39,6 +39,12 @@ class RolloutForm(forms.ModelForm):
     owners = LinesField(
         required=False, check=names.person, help_text=gettext_lazy("User names of those who drive it, one a line.")
     )
+
+    def clean_title(self) -> str:
+        try:
+            return gitlab_text.one_line(self.cleaned_data["title"])
+        except ValueError as error:
+            raise ValidationError(sentence(error)) from None
 
 
 class IssueLinkForm(forms.ModelForm):

@@ -137,14 +137,16 @@ class GitLab(Hooks):
                 found[record.iid] = record
         return list(found.values())
 
-    def find_issue(self, project: str | int, marker: str) -> IssueRecord | None:
+    def find_issue(self, project: str | int, marker: str, mark: str = "") -> IssueRecord | None:
         """The issue, open or closed, whose description holds this marker; the oldest of several, or None.
+
+        ``mark`` is what the marker stands in, which alone counts: the marker may be quoted by anybody.
 
         GitLab's search knows words: it does not find a marker with 50 or more letters and digits in a row, nor one
         that a description was given in the last moment (app/models/concerns/pg_full_text_searchable.rb). Rejected
         without a call for an empty marker.
         """
-        is_marked = wording.holds(marker)
+        is_marked = wording.holds(marker and (mark or marker))
         query = {
             "search": marker,
             "in": "description",

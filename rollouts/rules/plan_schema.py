@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from . import names
+from . import gitlab_text, names
 from .moments import parse_moment
 from .schema import Written, checked, filled, text, words
 from .template_schema import Actors, Addresses, Duration, Groups, Method, People, Percentage, Slug, Steps
@@ -118,7 +118,7 @@ Model = Annotated[
 
 class PlanWritten(Written):
     rollout: Slug
-    title: Annotated[str, text(200)]
+    title: Annotated[str, text(200), checked(gitlab_text.one_line)]
     model: Model
     baseline: ModelSlug | None = None
     flag: FlagWritten

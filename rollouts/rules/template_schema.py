@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from . import names
+from . import gitlab_text, names
 from .approval_policy import LIVES
 from .durations import parse_duration
 from .percentages import as_step
@@ -72,7 +72,7 @@ def _some_time(span: timedelta) -> timedelta:
 
 
 Slug = Annotated[str, checked(names.slug)]
-Title = Annotated[str, text(200)]
+Title = Annotated[str, text(200), checked(gitlab_text.one_line)]
 Prose = Annotated[str, text(5000)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Percentage = Annotated[Decimal, BeforeValidator(_percentage)]

@@ -11,7 +11,8 @@ from django.db import transaction
 
 from ..audit.actor import Actor
 from ..audit.deeds import deed
-from ..models import GitLabWrite, Phase, Rollout, clock
+from ..models import GitLabActor, GitLabWrite, Phase, Rollout, clock
+from ..rules import gitlab_text
 from ..rules.blockers import Blocker
 from ..rules.exposure import Exposure, widens
 from ..rules.machine import PHASE_VERBS, Role
@@ -123,9 +124,11 @@ def _owe_issue(
         "model": str(rollout.ai_model),
         "flag": rollout.flag.name,
         "baseline": str(rollout.baseline or "none"),
-        "owners": ", ".join(f"@{owner}" for owner in rollout.owners),
-        "url": f"{settings.PORTAL_URL}{rollout.get_absolute_url()}",
     }
+    described = {name: gitlab_text.inline(word) for name, word in words.items()}
+    described["owners"] = ", ".join(_owners(rollout))
+    described["url"] = words["url"] = f"{settings.PORTAL_URL}{rollout.get_absolute_url()}"
+    words["owners"] = ", ".join(rollout.owners)
     return GitLabWrite.objects.create(
         kind=GitLabWrite.Kind.CREATE_ISSUE,
         lane=lane,
@@ -135,8 +138,10 @@ def _owe_issue(
         payload={
             "role": role,
             "project": project,
-            "title": pattern.fill(pattern.title, words)[:255],
-            "description": pattern.fill(pattern.description, words),
+            "title": gitlab_text.title(pattern.fill(pattern.title, words)),
+            "description": gitlab_text.without_commands(
+                pattern.fill(gitlab_text.document(pattern.description), described)
+            ),
             "labels": list(pattern.labels),
             "confidential": pattern.confidential,
         },
@@ -144,6 +149,14 @@ def _owe_issue(
         asked_at=now,
         next_attempt_at=now,
     )
+
+
+def _owners(rollout: Rollout) -> list[str]:
+    """Mentioned where GitLab has said that it knows a user of that name; else only named."""
+    names = [f"user:{owner}" for owner in rollout.owners]
+    known = GitLabActor.objects.filter(instance=rollout.flag.instance, name__in=names).exclude(gitlab_id="")
+    mentioned = set(known.values_list("name", flat=True))
+    return [f"@{owner}" if f"user:{owner}" in mentioned else gitlab_text.inline(owner) for owner in rollout.owners]
 
 
 def cancel(write: GitLabWrite, *, by: Actor, reason: str) -> GitLabWrite:

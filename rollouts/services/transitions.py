@@ -11,7 +11,7 @@ from typing import Any
 from ..audit.actor import Actor
 from ..audit.deeds import deed
 from ..models import Phase, Rollout, clock
-from ..rules import guards
+from ..rules import gitlab_text, guards
 from ..rules.blockers import Blocker
 from ..rules.facts import RolloutFacts
 from ..rules.guards import Wish
@@ -89,9 +89,10 @@ def _settled_first(rollout: Rollout, facts: RolloutFacts, phase: Phase) -> bool:
 def _note(verb: str, phase: Phase, by: Actor, wish: Wish) -> str:
     """What the rollout issue in GitLab is told."""
     at = f" ({phase.percentage} %)" if phase.percentage and verb in ("start", "advance") else ""
-    why = f"\n\n> {wish.reason}" if wish.reason else ""
+    why = f"\n\n{gitlab_text.quoted(wish.reason)}" if wish.reason.strip() else ""
     loud = " **Overridden.**" if wish.override else ""
-    return f"**{by.name}** {PHASE_VERBS[verb].did(f'**{phase}**')}{at}.{loud}{why}"
+    who, what = (f"**{gitlab_text.inline(name)}**" for name in (by.name, str(phase)))
+    return f"{who} {PHASE_VERBS[verb].did(what)}{at}.{loud}{why}"
 
 
 def said_in(form: Mapping[str, str]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rollouts.simulator import payloads
+from rollouts.simulator import payloads, quick_actions
 from rollouts.simulator.hooks import Hooks
 from rollouts.simulator.store import Refused, now
 
@@ -145,6 +145,15 @@ class Issues(Hooks):
             self.tell(project_row["id"], event, header, payload)
             return note
 
+    def obey(self, project: str | int, iid: int, text: str, by: str) -> tuple[str, dict[str, Any]]:
+        """Run the commands in a text as ``by``: what is left of the text, and what they changed of the issue."""
+        left, commands = quick_actions.extract(text)
+        with self.change():
+            made = quick_actions.changes(self.issue(project, iid), commands, self)
+            if made:
+                self.set_issue(project, iid, by=by, **made)
+        return left, made
+
     def tick_task(self, project: str | int, iid: int, index: int, done: bool | None = None) -> None:
         """Tick, untick or (None) turn over the box of a task, counted from 0."""
         with self.change():
@@ -176,6 +185,7 @@ class Issues(Hooks):
             "id": self.next_id("note"),
             "body": body,
             "author": author,
+            "mentions": [] if system else quick_actions.mentions(body),
             "created_at": at,
             "updated_at": at,
             "system": system,

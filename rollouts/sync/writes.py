@@ -10,6 +10,7 @@ from django.db import transaction
 
 from ..gitlab import GitLab, GitLabProblem
 from ..models import FeatureFlag, GitLabWrite, Outcome, Rollout, clock
+from ..rules import gitlab_text
 from ..rules.exposure import NOBODY, Exposure, widens
 from ..rules.words import say
 from ..services import facts as facts_of
@@ -147,13 +148,13 @@ def _read(gitlab: GitLab, write: GitLabWrite) -> Exposure:
 
 def _create_issue(gitlab: GitLab, write: GitLabWrite) -> dict[str, Any]:
     said, mark = write.payload, MARK.format(write.marker)
-    issue = gitlab.find_issue(said["project"], write.marker) if write.touched else None
+    issue = gitlab.find_issue(said["project"], write.marker, mark) if write.touched else None
     if issue is None:
         _touch(write)
         issue = gitlab.create_issue(
             said["project"],
             title=said["title"],
-            description=f"{said['description']}\n\n{mark}",
+            description=_marked(said["description"], mark),
             labels=said["labels"],
             confidential=said["confidential"],
         )
@@ -162,11 +163,16 @@ def _create_issue(gitlab: GitLab, write: GitLabWrite) -> dict[str, Any]:
 
 def _post_note(gitlab: GitLab, write: GitLabWrite) -> dict[str, Any]:
     said, mark = write.payload, MARK.format(write.marker)
-    note = gitlab.find_note(said["project"], said["iid"], write.marker) if write.touched else None
+    note = gitlab.find_note(said["project"], said["iid"], mark) if write.touched else None
     if note is None:
         _touch(write)
-        note = gitlab.post_note(said["project"], said["iid"], f"{said['body']}\n\n{mark}")
+        note = gitlab.post_note(said["project"], said["iid"], _marked(said["body"], mark))
     return {"note": note}
+
+
+def _marked(text: str, mark: str) -> str:
+    """With what it is known again by; whatever was owed by an earlier version commands nothing either."""
+    return f"{gitlab_text.without_commands(text)}\n\n{mark}"
 
 
 def _touch(write: GitLabWrite) -> None:

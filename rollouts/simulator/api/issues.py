@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from rollouts.simulator import quick_actions
 from rollouts.simulator.api.exchange import Answer, Asked
 from rollouts.simulator.api.people import person
 from rollouts.simulator.issues import notes_count, tasks_of
@@ -50,7 +51,13 @@ def creation(asked: Asked, project: str) -> Answer:
     _check_title(title)
     user = asked.caller.user or {}
     iid = asked.number("iid", 0) if asked.caller.is_admin else 0
-    number = asked.state.add_issue(found["id"], title, iid or None, author=user["username"], **_changes(asked))
+    asked_for = _changes(asked)
+    left, commands = quick_actions.extract(asked_for.get("description") or "")
+    if commands:
+        asked_for["description"] = left
+    number = asked.state.add_issue(found["id"], title, iid or None, author=user["username"], **asked_for)
+    if commands:
+        asked.state.obey(found["id"], number, str(asked.text("description")), user["username"])
     return Answer(shown(asked, found, asked.state.issue(found["id"], number)) | {"subscribed": True}, 201)
 
 
@@ -72,7 +79,11 @@ def change(asked: Asked, project: str, iid: str) -> Answer:
         changes["state"] = "closed" if event == "close" else "opened"
     if not changes:
         raise Refused.error("at least one parameter must be provided")
-    changed = asked.state.set_issue(found["id"], issue["iid"], by=(asked.caller.user or {})["username"], **changes)
+    by = (asked.caller.user or {})["username"]
+    if changes.get("description"):
+        changes["description"], made = asked.state.obey(found["id"], issue["iid"], changes["description"], by)
+        changes = made | changes
+    changed = asked.state.set_issue(found["id"], issue["iid"], by=by, **changes)
     return Answer(shown(asked, found, changed) | {"subscribed": True})
 
 
@@ -110,8 +121,11 @@ def comment(asked: Asked, project: str, iid: str) -> Answer:
         raise Refused.message(400, '400 Bad request - Note {:note=>["is too long (maximum is 1000000 characters)"]}')
     internal = bool(asked.flag("internal") or asked.flag("confidential"))
     author = (asked.caller.user or {})["username"]
+    body, made = asked.state.obey(found["id"], issue["iid"], body, author)
+    if not body.strip():  # nothing but commands: GitLab keeps no note
+        return Answer({"commands_changes": made, "summary": [f"Changed {name}." for name in made]}, 202)
     note = asked.state.add_note(found["id"], issue["iid"], body, author=author, internal=internal)
-    return Answer(_note(asked, found, issue, note), 201)
+    return Answer(_note(asked, found, issue, note) | {"commands_changes": made}, 201)
 
 
 def shown(asked: Asked, project: dict[str, Any], issue: dict[str, Any]) -> dict[str, Any]:
