@@ -48,11 +48,11 @@ def stop(message: str) -> Any:
     sys.exit(f"settings: {message}")
 
 
-def number(name: str, default: int) -> int:
-    """A whole number of at least 1."""
+def number(name: str, default: int, least: int = 1) -> int:
+    """A whole number."""
     text = env.str(name, default=str(default))
-    if not text.isdigit() or int(text) < 1:
-        stop(f"{name} is {text!r}; it must be a whole number of at least 1.")
+    if not text.isdigit() or int(text) < least:
+        stop(f"{name} is {text!r}; it must be a whole number of at least {least}.")
     return int(text)
 
 
@@ -164,6 +164,8 @@ INSTALLED_APPS = [
     "axes",
 ]
 MIDDLEWARE = [
+    "rollouts.portal.transport.HealthFirst",
+    "rollouts.portal.transport.PlainHttpInWords",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -171,6 +173,7 @@ MIDDLEWARE = [
     "rollouts.api.middleware.ProblemDocuments",
     "rollouts.portal.middleware.Maintenance",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "rollouts.portal.transport.KeptByNobody",
     "rollouts.portal.languages.ReadersLanguage",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -178,6 +181,8 @@ MIDDLEWARE = [
     "rollouts.portal.middleware.RefusalsInWords",
     "rollouts.portal.middleware.RefuseNul",
     "rollouts.portal.zones.ViewersZone",
+    "rollouts.portal.middleware.OwnPasswordFirst",
+    "rollouts.portal.devices.KnownDevices",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "rollouts.portal.live.FollowedPages",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -204,7 +209,11 @@ TEMPLATES = [
 ]
 
 # Who signs in
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "rollouts.portal.signing_in.Passwords",
+    "django.contrib.auth.backends.ModelBackend",  # so that sessions of earlier releases go on
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
@@ -212,12 +221,18 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "login"
+TRUSTED_PROXIES = number("TRUSTED_PROXIES", 0, least=0)
+AXES_HANDLER = "rollouts.portal.lockout.Lockout"
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # who goes on guessing keeps nobody out for longer
+AXES_LOCKOUT_PARAMETERS = "rollouts.portal.lockout.counted_under"
+AXES_USERNAME_CALLABLE = "rollouts.portal.lockout.counted_as"
+AXES_CLIENT_IP_CALLABLE = "rollouts.portal.signing_in.address_of"
+AXES_DISABLE_ACCESS_LOG = True  # sign-ins are in the history
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
-AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
+AXES_LOCKOUT_CALLABLE = "rollouts.portal.lockout.answer"
 
 # What the browser may do
 CONTENT_SECURITY_POLICY = {
@@ -231,9 +246,10 @@ CONTENT_SECURITY_POLICY = {
 }
 OVER_HTTPS = PORTAL_URL.startswith("https://")
 SECURE_SSL_REDIRECT = OVER_HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$", r"^hooks/", r"^api/"]  # portal.transport
 SECURE_HSTS_SECONDS = 31_536_000 if OVER_HTTPS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = OVER_HTTPS
+# Both bind every name below the portal's, and preloading can't be taken back for months: only on request.
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = OVER_HTTPS and env.bool("HSTS_PRELOAD", default=False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = OVER_HTTPS
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"

@@ -6,6 +6,7 @@ from django.urls import include, path
 
 from rollouts.api import root as api
 from rollouts.portal import health, hooks, metrics
+from rollouts.portal.views import account
 
 handler400 = "rollouts.portal.views.trouble.not_understood"
 handler500 = "rollouts.portal.views.trouble.broken"
@@ -15,7 +16,7 @@ urlpatterns = [
     path("metrics", metrics.metrics, name="metrics"),
     path("admin/", admin.site.urls),
     path("api/v1/", api.urls),
-    path("accounts/login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("accounts/login/", account.SignIn.as_view(), name="login"),
     path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),
     path("hooks/gitlab/", hooks.gitlab, name="hook"),
     path("hooks/gitlab/<slug:name>/", hooks.gitlab, name="instance_hook"),

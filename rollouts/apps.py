@@ -35,9 +35,13 @@ class RolloutsConfig(AppConfig):
 
     def ready(self) -> None:
         from .models import names
+        from .portal import signing_in
+        from .services import account_doors
 
         words.speak_through(
             gettext, ngettext, partial(number_format, force_grouping=True), lambda: get_language() in (None, "en")
         )
         names.make_translatable(self.get_models())
+        account_doors.listen()
+        signing_in.listen()
         post_migrate.connect(_ensure_what_comes_with_the_portal, sender=self)

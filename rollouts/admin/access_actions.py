@@ -29,7 +29,10 @@ def _give_role(person: Any, by: Actor, said: dict[str, Any]) -> str:
 
 def _take_role(person: Any, by: Actor, said: dict[str, Any]) -> str:
     people.take_role(person, Role(said["role"]), by=by)
-    return _("%(person)s is no longer %(role)s.") % {"person": person, "role": said["role"]}
+    return _("%(person)s is no longer %(role)s; their API tokens and feed addresses are ended.") % {
+        "person": person,
+        "role": said["role"],
+    }
 
 
 def _roles_now(person: Any, by: Actor, said: dict[str, Any]) -> str:

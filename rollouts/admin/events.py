@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.apps import apps
+from django.contrib.auth.models import User
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Q
 from django.utils.dateparse import parse_datetime
@@ -30,6 +31,12 @@ NOTES = {
     "password": gettext_lazy("password"),
     "periods": gettext_lazy("periods"),
     "overridden": gettext_lazy("overridden"),
+    "groups": gettext_lazy("roles"),
+    "way": gettext_lazy("by"),
+    "address": gettext_lazy("address"),
+    "name": gettext_lazy("name"),
+    "signed_in": gettext_lazy("signed in"),
+    **{field.name: field.verbose_name for field in User._meta.concrete_fields},
 }
 
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.forms import AdminPasswordChangeForm, SetUnusablePasswordMixin, UserChangeForm
+from django.contrib.auth.forms import (
+    AdminPasswordChangeForm,
+    AdminUserCreationForm,
+    SetUnusablePasswordMixin,
+    UserChangeForm,
+)
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
@@ -16,7 +21,10 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from ..audit.actor import Actor
+from ..audit.deeds import Deed
 from ..rules.machine import Role
+from ..rules.user_names import user_name
+from ..rules.words import spoken
 from . import access_actions
 from .base import ForeignAdmin, LookOnly
 from .filters import RoleFilter
@@ -42,6 +50,18 @@ class PersonForm(UserChangeForm):
     is_own = False
 
 
+class NewPersonForm(AdminUserCreationForm):
+    def clean_username(self) -> str:
+        """The form says it beside the field; ``services.account_doors`` would refuse it anyway."""
+        name: str | None = super().clean_username()
+        if name is None:  # taken: Django has said so
+            return ""
+        try:
+            return user_name(name, User.objects.values_list("username", flat=True))
+        except ValueError as wrong:
+            raise ValidationError(spoken(wrong.args[0])) from None
+
+
 class PersonPasswordForm(AdminPasswordChangeForm):
     usable_password_help_text: Any = format_lazy(
         '{}<ul id="id_unusable_warning" class="messagelist"><li class="warning">{}</li></ul>',
@@ -54,6 +74,7 @@ class PersonAdmin(ForeignAdmin, UserAdmin):
     """History and four eyes tell people apart by user name, so that stays, and nobody is deleted: deactivate them."""
 
     form = PersonForm
+    add_form = NewPersonForm
     change_password_form = PersonPasswordForm
     bulk = access_actions.PEOPLE
     may_delete = False
@@ -96,16 +117,26 @@ class PersonAdmin(ForeignAdmin, UserAdmin):
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
+        """What follows is told by ``services.account_doors``: the person's own password next, tokens and feeds end."""
         if request.method != "POST":
             return super().user_change_password(request, id, form_url)
         with self.doing(request, "admin.change") as doing:
-            before = User.objects.filter(pk=id).values_list("password", flat=True).first() if id.isdecimal() else None
             answer = super().user_change_password(request, id, form_url)
-            person = User.objects.filter(pk=id).first() if id.isdecimal() else None
-            if person and person.password != before:
-                doing.about = person
-                doing.notes["password"] = "changed" if person.has_usable_password() else "taken away"
-            return answer
+            doing.about = User.objects.filter(pk=id).first() if id.isdecimal() else None
+        self._tell_what_ended(request, doing)
+        return answer
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        answer = super().changeform_view(request, *args, **kwargs)
+        if (doing := getattr(request, "deed", None)) is not None:
+            self._tell_what_ended(request, doing)
+        return answer
+
+    def _tell_what_ended(self, request: HttpRequest, doing: Deed) -> None:
+        ended = [change for change in doing.ledger.changes if {"revoked_because", "ended_because"} & set(change.after)]
+        if ended:
+            words = _("With it ended: %(things)s.") % {"things": ", ".join(spoken(change.title) for change in ended)}
+            self.message_user(request, words, messages.WARNING)
 
 
 class MembersInline(LookOnly, admin.TabularInline):

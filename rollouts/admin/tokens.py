@@ -16,15 +16,17 @@ from .base import RecordsOnly, is_admin
 
 
 class ApiTokenAdmin(RecordsOnly):
-    """Admins see everybody's tokens, others their own; new ones come from ``manage.py api_token``."""
+    """Admins see everybody's tokens and revoke them; making one is its person's, on the page «Your account»."""
 
     bulk = access_actions.TOKENS
     list_display = ("name", "person", "prefix", "state", "created_at", "last_used_at", "expires_at", "revoked_at")
-    list_select_related = ("person",)
+    list_select_related = ("person__account",)
     search_fields = ("name", "person__username", "prefix")
     search_help_text = _("Name, person or first characters.")
     ordering = ("-pk",)
-    fields = ("person", "name", "prefix", "state", "created_at", "last_used_at", "expires_at", "revoked_at")
+    fields = (
+        "person", "name", "prefix", "state", "made_by", "created_at", "last_used_at", "expires_at", "revoked_at"
+    )  # fmt: skip
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -36,20 +38,23 @@ class ApiTokenAdmin(RecordsOnly):
         if token.opens_at(clock.now()):
             return gettext("yes")
         if token.revoked_at:
-            return gettext("no: revoked")
-        return gettext("no: expired") if token.person.is_active else gettext("no: its person is switched off")
+            why = token.get_revoked_because_display() if token.revoked_because else ""
+            return gettext("no: revoked, for %(why)s") % {"why": why} if why else gettext("no: revoked")
+        if not token.person.is_active:
+            return gettext("no: its person is switched off")
+        return gettext("no: its person must set a password first") if token.waits else gettext("no: expired")
 
 
 class FeedKeyAdmin(RecordsOnly):
     """Admins see whose feeds are open and may end them; everybody makes and renews their own on the timeline."""
 
     bulk = access_actions.FEEDS
-    list_display = ("person", "is_open", "made_at", "ended_at")
-    list_select_related = ("person",)
+    list_display = ("person", "is_open", "made_at", "ended_at", "ended_because")
+    list_select_related = ("person__account",)
     search_fields = ("person__username",)
     search_help_text = _("Name of the person.")
     ordering = ("-made_at",)
-    fields = ("person", "made_at", "ended_at")
+    fields = ("person", "made_at", "ended_at", "ended_because")
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

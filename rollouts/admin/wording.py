@@ -95,15 +95,15 @@ OF = {
         _("The four roles. Give them on the list of people; what each may do stands in the guide."), "", _("Roles")
     ),
     "ApiToken": Words(
-        _("Tokens of scripts, by person. A token's text is nowhere; new ones come from manage.py api_token."),
-        _("Nobody has a token. manage.py api_token USER makes one."),
+        _("Tokens of scripts, by person. A token's text is nowhere; people make their own, on their account's page."),
+        _("Nobody has a token. Everybody makes their own on the page of their account."),
     ),
     "FeedKey": Words(
         _("Who reads calendars and feeds of the portal by an address of their own; an ended one answers no more."),
         _("Nobody has a feed. Everybody makes their own on the timeline."),
     ),
     "AccessAttempt": Words(
-        _("Wrong passwords. After ten a name is locked for a quarter of an hour; deleting its row opens it at once."),
+        _("Wrong passwords, while they count. Deleting its rows opens a name or an address that is locked at once."),
         _("No wrong password lately."),
         _("Failed sign-ins"),
     ),

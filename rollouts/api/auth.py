@@ -10,10 +10,12 @@ from ninja.security.base import AuthBase
 from ninja.utils import check_csrf
 
 from ..audit.actor import Actor
+from ..models import accounts
 from ..services import tokens
 from .problems import Problem
 
 NO_CSRF = "A signed-in browser changes something only with the header X-CSRFToken; a script uses a token instead."
+OWN_PASSWORD = "Somebody else has set your password: set your own first, on the page /account/password/."
 
 
 class Token(HttpBearer):
@@ -42,6 +44,8 @@ class Session(AuthBase):
     def __call__(self, request: HttpRequest) -> Actor | None:
         if not request.user.is_authenticated:
             return None
+        if accounts.must_change_password(request.user):
+            raise Problem(403, OWN_PASSWORD)
         if check_csrf(request) is not None:
             raise Problem(403, NO_CSRF)
         return Actor.of(request.user)

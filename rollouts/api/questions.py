@@ -59,6 +59,12 @@ class RolloutsAsked(Page):
     q: Text = Field("", description="In title, slug, flag or AI model.")
 
 
+class RolloutAsked(Schema):
+    as_of: moments.Since | None = Field(
+        None, description="As it was then. Not told yet: `/audit?rollout=` says what has happened since."
+    )
+
+
 class FlagsAsked(Page):
     q: Text = Field("", description="In the flag's name.")
 

@@ -64,8 +64,11 @@ def rollouts(request: HttpRequest, asked: Query[questions.RolloutsAsked]) -> dic
 
 
 @router.get("/rollouts/{slug}", response={200: answers.RolloutTold, **LOOK}, summary="One rollout", exclude_unset=True)
-def rollout(request: HttpRequest, slug: str) -> dict[str, Any]:
+def rollout(request: HttpRequest, slug: str, asked: Query[questions.RolloutAsked]) -> dict[str, Any]:
     """Where it stands, what GitLab says, and what stands in the way of each phase's next verb for you."""
+    if asked.as_of is not None:
+        words = f"as_of: how a rollout was is not told yet. /api/v1/audit?rollout={slug} says what has happened since."
+        raise Problem(422, words, errors=[error("query", "as_of", words)], kind="invalid")
     return _told_now(slug, actor(request))
 
 

@@ -6,7 +6,7 @@ import getpass
 from dataclasses import dataclass
 from typing import Any
 
-from ..models import AuditEvent, roles
+from ..models import AuditEvent, accounts, roles
 from ..rules.machine import Role
 from ..rules.people import Person
 
@@ -30,7 +30,7 @@ class Actor:
 
     @classmethod
     def job(cls, name: str) -> Actor:
-        """A periodic job: it reads and reconciles, it has no role."""
+        """A periodic job: it reads and reconciles, it has no role. Its name is in ``user_names.JOBS``."""
         return cls(Kind.JOB, name, frozenset())
 
     @classmethod
@@ -50,7 +50,8 @@ class Actor:
     @property
     def person(self) -> Person:
         is_the_ramp = (self.kind, self.name) == (Kind.JOB, "ramp")
-        return Person(self.name, self.name, self.roles, self.groups, is_the_ramp)
+        touched_by = accounts.touched_by(self.user)
+        return Person(self.name, self.name, self.roles, self.groups, is_the_ramp, touched_by)
 
     @property
     def sees_confidential(self) -> bool:

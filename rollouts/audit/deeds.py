@@ -44,6 +44,7 @@ def deed(
     No event is written when nothing changed.
     """
     with transaction.atomic(), opened() as ledger:
+        ledger.by = by
         doing = Deed(verb, by, about, rollout, reason, ledger=ledger)
         yield doing
         if ledger.changes or doing.notes:
@@ -88,6 +89,7 @@ class Deeds:
 def deeds(*, by: Actor) -> Iterator[Deeds]:
     """Do the same to many objects in this block, written in bulk; each must be closed. All happens, or nothing does."""
     with transaction.atomic(), opened() as ledger:
+        ledger.by = by
         doing = Deeds(by, ledger)
         yield doing
         if left := ledger.changes:

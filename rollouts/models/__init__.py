@@ -1,5 +1,6 @@
 """What is stored. The state machine sits on Phase and Rollout; their guards are in ``rules``."""
 
+from .accounts import Account
 from .approvals import Approval, ApprovalRequest, Override
 from .catalogue import AIModel, PlanTemplate
 from .checklist import ChecklistItem
@@ -17,6 +18,7 @@ from .views import SavedView
 
 __all__ = [
     "AIModel",
+    "Account",
     "ApiToken",
     "Approval",
     "ApprovalRequest",

@@ -38,8 +38,9 @@ class Change:
 
 @dataclass(slots=True)
 class Ledger:
-    """All changes of one deed, in order; one object changed twice is one entry."""
+    """All changes of one deed, in order; one object changed twice is one entry. ``by`` is whose deed it is."""
 
+    by: Any = None
     _by_object: dict[tuple[str, Any], Change] = field(default_factory=dict)
 
     @property
@@ -51,6 +52,7 @@ class Ledger:
         if known is not change:
             known.before = {**change.before, **known.before}
             known.after = {**known.after, **change.after}
+            known.confidential = known.confidential or change.confidential
 
     def take(self, label: str, pk: Any) -> Change | None:
         """The change of one object, which the ledger then no longer holds."""

@@ -11,7 +11,17 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from ..rules.words import say
+from . import accounts
 from .ledger import AuditedModel, Unaudited
+
+
+class Ended(models.TextChoices):
+    """Why what opened the portal in a person's name opens nothing any more."""
+
+    BY_HAND = "", _("by hand")
+    PASSWORD_SET = "password_set", _("somebody else set the person's password")
+    SWITCHED_OFF = "switched_off", _("the person was switched off")
+    ROLE_LOST = "role_lost", _("the person lost a role")
 
 
 class ApiToken(AuditedModel):
@@ -28,6 +38,10 @@ class ApiToken(AuditedModel):
     last_used_at = models.DateTimeField(null=True, blank=True, help_text=_("To the minute."))
     expires_at = models.DateTimeField(null=True, blank=True, help_text=_("Empty: never."))
     revoked_at = models.DateTimeField(null=True, blank=True)
+    revoked_because = models.CharField(max_length=20, blank=True, choices=Ended.choices)
+    made_by = models.CharField(
+        max_length=150, blank=True, help_text=_("Who made it; empty where it was its person. Others' approve nothing.")
+    )
 
     class Meta:
         ordering = ("-created_at", "-pk")
@@ -46,7 +60,12 @@ class ApiToken(AuditedModel):
     def opens_at(self, now: datetime) -> bool:
         """Whether it works: not revoked, not expired, and its person may still sign in."""
         is_expired = self.expires_at is not None and self.expires_at <= now
-        return self.revoked_at is None and not is_expired and self.person.is_active
+        return self.revoked_at is None and not is_expired and self.person.is_active and not self.waits
+
+    @property
+    def waits(self) -> bool:
+        """Its person must set a password of their own first."""
+        return accounts.must_change_password(self.person)
 
     def refuse_shortcuts(self, fields: Iterable[str] | None = None) -> None:
         """The digest is in no history, so it must never change."""
@@ -65,6 +84,7 @@ class FeedKey(AuditedModel):
     generation = models.PositiveIntegerField(default=1, editable=False)
     made_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
+    ended_because = models.CharField(max_length=20, blank=True, choices=Ended.choices)
 
     class Meta:
         ordering = ("person",)
@@ -74,4 +94,4 @@ class FeedKey(AuditedModel):
 
     @property
     def is_open(self) -> bool:
-        return self.ended_at is None and bool(self.person.is_active)
+        return self.ended_at is None and self.person.is_active and not accounts.must_change_password(self.person)

@@ -44,8 +44,13 @@ def _newest(events: QuerySet[AuditEvent]) -> Subquery:
     return Subquery(events.order_by("-pk").values("pk")[:1])
 
 
+def _seen() -> QuerySet[AuditEvent]:
+    """What may change a page: that somebody signs in or out does not."""
+    return AuditEvent.objects.exclude(verb__startswith="account.sign_")
+
+
 def _of_all(**where: object) -> str:
-    return str(AuditEvent.objects.order_by("-pk").values_list("pk", flat=True).first() or 0)
+    return str(_seen().order_by("-pk").values_list("pk", flat=True).first() or 0)
 
 
 def _since_of_all(known: list[int], **where: object) -> Iterable[AuditEvent]:
@@ -56,7 +61,7 @@ def _since_of_all(known: list[int], **where: object) -> Iterable[AuditEvent]:
 def _of_rollout(slug: str, **where: object) -> str:
     """Its newest event, the newest of the whole portal (locks, quotas), and its flag's newest reading."""
     own = _newest(AuditEvent.objects.filter(rollout=OuterRef("pk")))
-    whole = _newest(AuditEvent.objects.filter(rollout__isnull=True))
+    whole = _newest(_seen().filter(rollout__isnull=True))
     found = Rollout.objects.filter(slug=slug).values_list(own, whole, "flag__reading").first()
     return "-".join(str(part or 0) for part in found or ())
 
@@ -67,7 +72,7 @@ def _since_of_rollout(known: list[int], slug: str, **where: object) -> Iterable[
 
 def _of_sync(**where: object) -> str:
     """The newest event, and how far the newest passes are."""
-    event = _newest(AuditEvent.objects.all())
+    event = _newest(_seen())
     runs = list(SyncRun.objects.order_by("-pk").values_list(event, "pk", "done", "finished_at")[:5])
     if not runs:
         return _of_all()

@@ -9,15 +9,21 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy
 
+from ..models import accounts
 from .views import trouble
 
 #: What answers during maintenance too: whoever looks after the portal asks there.
 ALWAYS = ("/healthz", "/readyz", "/metrics")
 #: Where programs ask, which want no page.
 PROGRAMS = ("/api/", "/hooks/", "/metrics")
+#: What somebody may do who has yet to set a password of their own.
+WITHOUT_OWN_PASSWORD = frozenset(
+    {"portal:password", "admin:password_change", "logout", "portal:language", "portal:zone"}
+)
+ROOM_OF_API = "/api/"
 NUL = "\x00"
 WORDS = gettext_lazy("The request holds a NUL character, which no text has. Take it out and send it again.")
 
@@ -37,6 +43,26 @@ class RefuseNul:
         if request.method == "POST" and any(NUL in str(text) for _, texts in request.POST.lists() for text in texts):
             return render(request, "400.html", {"words": WORDS}, status=400)
         return None
+
+
+class OwnPasswordFirst:
+    """Who got a password from somebody else sets their own before any page works; the API says so itself."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
+        match = request.resolver_match
+        if match is None or match.view_name in WITHOUT_OWN_PASSWORD or request.path.startswith(ROOM_OF_API):
+            return None
+        if getattr(view, "login_required", True) is False and match.view_name != "metrics":
+            return None
+        if not accounts.must_change_password(request.user):
+            return None
+        return redirect("portal:password")
 
 
 class Maintenance:

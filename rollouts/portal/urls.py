@@ -4,6 +4,7 @@ from django.urls import path
 
 from . import languages, zones
 from .views import (
+    account,
     approvals,
     feeds,
     flags,
@@ -25,6 +26,10 @@ urlpatterns = [
     path("portfolio.csv", portfolio.export, name="portfolio_csv"),
     path("views/", portfolio.keep_view, name="keep_view"),
     path("views/<int:pk>/remove/", portfolio.remove_view, name="remove_view"),
+    path("account/", account.account, name="account"),
+    path("account/password/", account.password, name="password"),
+    path("account/tokens/", account.make_token, name="make_token"),
+    path("account/tokens/<int:pk>/revoke/", account.revoke_token, name="revoke_token"),
     path("timeline/", timeline.timeline, name="timeline"),
     path("feeds/renew/", feeds.renew, name="renew_feeds"),
     path("feeds/end/", feeds.end, name="end_feeds"),

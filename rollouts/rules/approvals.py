@@ -116,7 +116,10 @@ def blockers_of_approval(
     """Every reason why this person can't approve the request now; ``seen`` is the digest that they looked at."""
     found = [
         Blocker(blocker.code, blocker.message, where)
-        for blocker in request.why_not(person.identity, person.roles, person.groups)
+        for blocker in (
+            *request.why_not(person.identity, person.roles, person.groups),
+            *person.hands_of({request.requested_by, *request.authors}),
+        )
     ]
     if request.state == RequestState.GRANTED:
         found.append(Blocker("granted", say("It has all approvals that it needs."), where))

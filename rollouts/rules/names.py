@@ -7,8 +7,10 @@ Sources: GitLab doc/api/features.md and lib/feature.rb (instance flags), app/mod
 from __future__ import annotations
 
 import re
+import unicodedata
 from urllib.parse import urlsplit
 
+from . import user_names
 from .wording import shorten
 from .words import say
 
@@ -128,6 +130,16 @@ def person(value: str) -> str:
     if not _PERSON.match(value):
         raise ValueError(
             say("«{written}» is not a user name. Write the name that the person signs in with.", written=shorten(value))
+        )
+    if odd := user_names.imitation(value):
+        raise ValueError(
+            say(
+                "«{written}» holds «{odd}» ({unicode}), which only looks like a plain letter. Write the name that the "
+                "person signs in with.",
+                written=shorten(value),
+                odd=odd,
+                unicode=unicodedata.name(odd, ""),
+            )
         )
     return value
 

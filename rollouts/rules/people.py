@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from .blockers import Blocker
 from .machine import Role
+from .words import listed, say
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +16,8 @@ class Person:
 
     ``groups`` are all groups that the person is in: an approval policy may name one besides the roles.
     ``is_the_ramp``: nobody at all, but a step that would begin by itself.
+    ``touched_by``: who set the password, roles or tokens of this person's account since its owner last proved to be
+    in it (names); what these asked for or wrote the person can't approve.
     """
 
     identity: str
@@ -20,10 +25,24 @@ class Person:
     roles: frozenset[Role]
     groups: frozenset[str] = frozenset()
     is_the_ramp: bool = False
+    touched_by: frozenset[str] = frozenset()
 
     def has(self, role: Role) -> bool:
         """An admin has every role; everybody may read."""
         return role is Role.VIEWER or role in self.roles or Role.ADMIN in self.roles
+
+    def hands_of(self, others: Iterable[str]) -> list[Blocker]:
+        """Whether one of these people could be behind this account: four eyes then are two."""
+        hands = sorted(self.touched_by & set(others))
+        if not hands:
+            return []
+        words = say(
+            "{hands} set the password, a role or a token of {name}: that approves nothing of {hands} until {name} has "
+            "signed in anew, by a password of their own or the identity provider.",
+            hands=listed(hands),
+            name=self.name,
+        )
+        return [Blocker("account_touched", words)]
 
 
 #: Who may all and is nobody: to ask what stands in the way whoever presses.

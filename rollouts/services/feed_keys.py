@@ -11,10 +11,11 @@ from django.core.signing import BadSignature, Signer
 
 from ..audit.actor import Actor
 from ..audit.deeds import deed
-from ..models import FeedKey, clock
+from ..models import AuditEvent, FeedKey, clock
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
 from ..rules.words import say
+from . import accounts
 from .refusals import Refused, refuse_if
 
 LONGEST = 200
@@ -26,13 +27,18 @@ def text_of(key: FeedKey) -> str:
 
 
 def renew(user: Any, *, by: Actor) -> FeedKey:
-    """The first key, or another one: the addresses before it open nothing from now on. Raises ``Refused``."""
-    refuse_if(_role_blockers(user, by))
+    """The first key, or another one: the addresses before it open nothing from now on. Raises ``Refused``.
+
+    Nobody but the person makes one; and who runs ``manage.py``, who has the secret key that signs them anyway.
+    """
+    if not accounts.is_own(user, by) and by.kind != AuditEvent.ActorKind.SYSTEM_USER:
+        raise Refused([Blocker("role", say("Nobody but {user} makes the feeds of {user}.", user=user.get_username()))])
     with deed("feeds.renew", by=by) as doing:
         key = FeedKey.objects.select_for_update().filter(person=user).first()
         if key is None:
             key = FeedKey(person=user, generation=0)
         key.generation, key.made_at, key.ended_at = key.generation + 1, clock.now(), None
+        key.ended_because = ""
         key.save()
         doing.about = key
     return key
@@ -56,7 +62,7 @@ def person_of(text: str) -> Any | None:
         person, _dot, generation = _signer().unsign(text[:LONGEST]).partition(".")
     except BadSignature:
         return None
-    keys = FeedKey.objects.select_related("person")
+    keys = FeedKey.objects.select_related("person__account")
     key = keys.filter(person_id=int(person), generation=int(generation)).first()
     return key.person if key is not None and key.is_open else None
 
@@ -68,5 +74,5 @@ def _signer() -> Signer:
 def _role_blockers(user: Any, by: Actor) -> list[Blocker]:
     if by.person.has(Role.ADMIN) or (by.user is not None and by.user.pk == user.pk):
         return []
-    said = say("The feeds of {user} are theirs: only they and admins may change them.", user=user.get_username())
+    said = say("The feeds of {user} are theirs: only they and admins may switch them off.", user=user.get_username())
     return [Blocker("role", said)]

@@ -10,10 +10,11 @@ from typing import Any
 
 from ..audit.actor import Actor
 from ..audit.deeds import deed
-from ..models import ApiToken, clock
+from ..models import ApiToken, AuditEvent, clock
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
 from ..rules.words import say
+from . import accounts
 from .refusals import refuse_if
 
 LONGEST_NAME = 100
@@ -27,10 +28,18 @@ NOTED_EVERY = timedelta(minutes=1)
 def issue(user: Any, name: str, by: Actor, expires_at: datetime | None = None) -> tuple[ApiToken, str]:
     """A new token for ``user``, and its text, which is shown this once and kept nowhere.
 
-    A person issues their own tokens, an admin anybody's. Raises ``Refused``; then there is no token.
+    Nobody but the person makes one. Who runs ``manage.py`` can (they own the database anyway): such a token says so,
+    approves nothing, and its maker has had a hand in the account. Raises ``Refused``; then there is no token.
     """
     name, now = name.strip(), clock.now()
-    found = _role_blockers(user, by, "Issuing")
+    at_the_terminal = by.kind == AuditEvent.ActorKind.SYSTEM_USER
+    found: list[Blocker] = []
+    if not at_the_terminal and not accounts.is_own(user, by):
+        said = say(
+            "Nobody but {name} makes a token of {name}: on the page «Your account», once signed in.",
+            name=user.get_username(),
+        )
+        found.append(Blocker("role", said))
     if not user.is_active:
         found.append(
             Blocker("inactive", say("{name} is switched off: a token would open nothing.", name=user.get_username()))
@@ -53,8 +62,11 @@ def issue(user: Any, name: str, by: Actor, expires_at: datetime | None = None) -
             digest=_digest(text),
             created_at=now,
             expires_at=expires_at,
+            made_by=by.name if at_the_terminal else "",
         )
         token.save()
+        if at_the_terminal:
+            accounts.touch(user, by)
         doing.about, doing.notes = token, {"person": user.get_username()}
     return token, text
 
@@ -63,7 +75,7 @@ def revoke(token: ApiToken, by: Actor) -> ApiToken:
     """The token opens nothing any more, from now on and for good. Raises ``Refused``; then nothing changed."""
     with deed("token.revoke", by=by) as doing:
         token = ApiToken.objects.select_for_update(of=("self",)).select_related("person").get(pk=token.pk)
-        found = _role_blockers(token.person, by, "Revoking")
+        found = _role_blockers(token.person, by)
         if token.revoked_at is not None:
             found.append(Blocker("revoked", say("{token} was revoked already.", token=token)))
         refuse_if(found)
@@ -78,7 +90,7 @@ def person_of(text: str) -> Any | None:
     if not TOKEN.fullmatch(text):
         return None
     digest, now = _digest(text), clock.now()
-    token = ApiToken.objects.select_related("person").filter(digest=digest).first()
+    token = ApiToken.objects.select_related("person__account").filter(digest=digest).first()
     if token is None or not secrets.compare_digest(token.digest, digest) or not token.opens_at(now):
         return None
     if token.last_used_at is None or now - token.last_used_at >= NOTED_EVERY:
@@ -91,17 +103,12 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
-def _role_blockers(user: Any, by: Actor, what: str) -> list[Blocker]:
-    if by.person.has(Role.ADMIN) or (by.kind == "person" and by.name == user.get_username()):
+def _role_blockers(user: Any, by: Actor) -> list[Blocker]:
+    if by.person.has(Role.ADMIN) or accounts.is_own(user, by):
         return []
+    name = user.get_username()
     return [
         Blocker(
-            "role",
-            say(
-                "{what} a token of {name} takes the role admin; {by} has not got it.",
-                what=what,
-                name=user.get_username(),
-                by=by.name,
-            ),
+            "role", say("Revoking a token of {name} takes the role admin; {by} has not got it.", name=name, by=by.name)
         )
     ]

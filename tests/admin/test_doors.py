@@ -69,8 +69,8 @@ def walked(world, settings):
     locks.add({"title": "Freeze", "kind": "once", **freeze}, by=root)
     locks.import_calendar("freezes", CALENDAR, by=root)
     for name in ("mia", "alice", "root"):
-        tokens.issue(world.people[name], "report", by=root)
-        feed_keys.renew(world.people[name], by=root)
+        tokens.issue(world.people[name], "report", by=world.actor(name))
+        feed_keys.renew(world.people[name], by=world.actor(name))
     return world
 
 

@@ -17,7 +17,7 @@ def filled(portal, settings):
     """Something in nearly every list."""
     settings.GITLAB_WRITES = "issues"
     portal.up_to("team", "requested")
-    tokens.issue(portal.people["mia"], "report", by=portal.actor("root"))
+    tokens.issue(portal.people["mia"], "report", by=portal.actor("mia"))
     assert models.GitLabWrite.objects.exists()
     return portal
 

@@ -114,7 +114,7 @@ def test_metrics_say_what_the_page_says(world):
 def test_metrics_are_for_a_token_or_who_is_signed_in(world):
     assert Client().get("/metrics").status_code == 401
     assert Client().get("/metrics", headers={"Authorization": "Bearer mrp_nonsense"}).status_code == 401
-    _, token = tokens.issue(world.people["vic"], name="prometheus", by=world.actor("root"))
+    _, token = tokens.issue(world.people["vic"], name="prometheus", by=world.actor("vic"))
     assert measured(Client(), Authorization=f"Bearer {token}")
 
 

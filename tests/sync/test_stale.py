@@ -34,7 +34,7 @@ def stands(world):
     world.up_to("team", "approved")
     client = Client()
     client.force_login(world.people["mia"])
-    _, token = tokens.issue(world.people["mia"], name="test", by=world.actor("root"))
+    _, token = tokens.issue(world.people["mia"], name="test", by=world.actor("mia"))
 
     flag = world.rollout().flag.pk
 

@@ -13,8 +13,9 @@ from django.utils import timezone
 
 from rollouts.audit.source import coming_from
 from rollouts.management.demo.seeds import seed
-from rollouts.management.demo.story import Story, people
+from rollouts.management.demo.story import Story
 from rollouts.models import Rollout
+from rollouts.services import demo_accounts
 from rollouts.simulator import Simulator
 
 
@@ -43,8 +44,8 @@ class Command(BaseCommand):
             raise CommandError(f"Port {url.port} can't be used ({error.strerror}): stop the simulator first.") from None
         try:
             seed(simulator, now)
-            people()
             with coming_from("demo"):
+                demo_accounts.make()
                 Story(simulator, now).tell()
         finally:
             simulator.stop()

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
-from django.db import transaction
 
 from rollouts.audit.actor import Actor
 from rollouts.audit.deeds import deed
@@ -20,8 +18,6 @@ from rollouts.sync import passes
 
 from . import seeds
 
-PEOPLE = {"mia": "manager", "alice": "approver", "vic": "viewer", "root": "admin"}
-PASSWORD = "rollout"
 QUOTAS = {
     "claude-haiku-4-5-20251001-vertex": 60_000,
     "codestral-2508-vertex": 120_000,
@@ -29,18 +25,6 @@ QUOTAS = {
     "gemini-2-5-flash-vertex": 30_000,
     "gpt-5": 25_000,
 }
-
-
-def people() -> None:
-    """One person for each role."""
-    User = get_user_model()
-    with transaction.atomic():
-        for name, role in PEOPLE.items():
-            user, created = User.objects.get_or_create(username=name)
-            if created:
-                user.set_password(PASSWORD)
-                user.save()
-                user.groups.add(Group.objects.get(name=role))
 
 
 class Story:

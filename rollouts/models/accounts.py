@@ -1,0 +1,73 @@
+"""What the portal knows of an account beside Django's own user: whose hands were on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from ..rules.words import say
+from .ledger import AuditedModel
+
+
+class Account(AuditedModel):
+    """One for each person of whom there is something to know; who has none is their own master.
+
+    ``touched`` maps names to times: who gave or took a role, set the password or made a token of this account, and
+    could have been in it since. A sign-in of the person's own empties it (docs/decisions/0038-own-accounts.md).
+    """
+
+    #: The event in which somebody had a hand in it says so itself.
+    unaudited_fields = frozenset({"id", "person", "touched"})
+
+    person = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="account")
+    password_by = models.CharField(
+        max_length=150, blank=True, help_text=_("Who else set the password; empty where it is the person's own.")
+    )
+    must_change_password = models.BooleanField(
+        default=False, help_text=_("Nothing works before the person has set a password of their own.")
+    )
+    is_demo = models.BooleanField(
+        default=False, editable=False, help_text=_("Made by the demo: opens nothing beside a real GitLab.")
+    )
+    touched = models.JSONField(default=dict, blank=True, help_text=_("Who had a hand in the account, and when."))
+
+    class Meta:
+        ordering = ("person",)
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(must_change_password=False) | ~models.Q(password_by=""),
+                name="who_must_change_a_password_did_not_set_it",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return say("account of {person}", person=self.person)
+
+    def _changed_since(self, before: dict[str, Any]) -> set[str]:
+        """A row that is new tells what is not as with everybody."""
+        usual = {} if before else {field.attname: field.get_default() for field in self._meta.concrete_fields}
+        return super()._changed_since({**usual, **before})
+
+
+def of(user: Any) -> Account | None:
+    """Read once for each object; with the session where somebody is signed in."""
+    try:
+        account: Account | None = user.account
+    except (ObjectDoesNotExist, AttributeError):
+        return None
+    return account
+
+
+def touched_by(user: Any) -> frozenset[str]:
+    """Whose hands were on the account since its owner proved to be in it."""
+    account = of(user)
+    return frozenset(account.touched) if account else frozenset()
+
+
+def must_change_password(user: Any) -> bool:
+    account = of(user)
+    return bool(account and account.must_change_password)

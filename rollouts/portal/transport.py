@@ -1,0 +1,58 @@
+"""What stands outside all pages: health without ado, plain http refused in words, and nothing kept by browsers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from .health import healthz
+
+#: Where programs ask. Sent on to https they would lose what they sent, or show their token on the way.
+PROGRAMS = ("/api/", "/hooks/", "/metrics")
+
+
+class HealthFirst:
+    """``/healthz`` says that the process answers: to any Host, without session, database or anything else."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return healthz(request) if request.path == "/healthz" else self.get_response(request)
+
+
+class PlainHttpInWords:
+    """Programs that come by plain http where the portal is on https are told so; people are sent on by Django."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not settings.SECURE_SSL_REDIRECT or request.is_secure() or not request.path.startswith(PROGRAMS):
+            return self.get_response(request)
+        words = (
+            f"This address answers over https only: {settings.PORTAL_URL}{request.path}. A token that was sent here "
+            "could be read on the way: make another. Behind a proxy that ends https, set TRUST_PROXY=true and have "
+            "it send X-Forwarded-Proto."
+        )
+        if request.path.startswith("/api/"):
+            problem = {"type": "about:blank", "title": "Forbidden", "status": 403, "detail": words}
+            return HttpResponse(json.dumps(problem), status=403, content_type="application/problem+json")
+        return HttpResponse(f"{words}\n", status=403, content_type="text/plain; charset=utf-8")
+
+
+class KeptByNobody:
+    """Pages and downloads of somebody who is signed in are for them, now: no browser or proxy keeps a copy."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        session = getattr(request, "session", None)
+        if session is not None and session.accessed and request.user.is_authenticated:
+            response["Cache-Control"] = "private, no-store"
+        return response

@@ -1,0 +1,82 @@
+"""Accounts: whose hands are on one, what ends with it, and when it is its owner's alone again.
+
+All doors that change a user (admin, commands, fixtures) come by here, for ``account_doors`` listens to the models.
+"""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import User
+
+from ..audit.actor import Actor
+from ..models import Account, ApiToken, AuditEvent, FeedKey, accounts, clock
+from ..models.tokens import Ended
+
+HUMANS = (AuditEvent.ActorKind.PERSON, AuditEvent.ActorKind.SYSTEM_USER)
+
+
+def is_own(person: User, by: Actor) -> bool:
+    return by.user is not None and by.user.pk == person.pk
+
+
+def touch(person: User, by: Actor) -> None:
+    """Somebody else had a hand in the account: called inside the deed in which they had."""
+    if by.kind not in HUMANS or is_own(person, by):
+        return
+    account = _account(person)
+    account.touched = {**account.touched, by.name: clock.now().isoformat()}
+    _keep(person, account)
+
+
+def password_was_set(person: User, by: Actor, *, is_new: bool) -> None:
+    """Called inside the deed that set it. Who gets a password from somebody must set their own before anything else.
+
+    The first admin makes their own account at the terminal (``createsuperuser``): that password is nobody else's.
+    """
+    if is_own(person, by):
+        account = accounts.of(person)
+        if account is not None:
+            account.password_by, account.must_change_password = "", False
+            _keep(person, account)
+        return
+    if by.kind not in HUMANS:
+        return
+    touch(person, by)
+    account = _account(person)
+    at_the_terminal = is_new and by.kind == AuditEvent.ActorKind.SYSTEM_USER
+    account.must_change_password = person.has_usable_password() and not at_the_terminal
+    account.password_by = by.name if account.must_change_password else ""
+    _keep(person, account)
+    if not is_new:
+        end_access(person, Ended.PASSWORD_SET)
+
+
+def proved(person: User, *, also_here: frozenset[str], by_password: bool) -> None:
+    """The owner signed in: the account is theirs alone, but for people who sign in by this very browser too.
+
+    A password that somebody else set proves nothing.
+    """
+    account = accounts.of(person)
+    if account is None or not account.touched or (by_password and account.password_by):
+        return
+    account.touched = {name: at for name, at in account.touched.items() if name in also_here}
+    _keep(person, account)
+
+
+def end_access(person: User, because: Ended) -> None:
+    """What opens the portal in the person's name opens nothing any more; inside the deed that is the reason."""
+    now = clock.now()
+    for token in ApiToken.objects.select_for_update().filter(person=person, revoked_at=None):
+        token.revoked_at, token.revoked_because = now, because
+        token.save()
+    for key in FeedKey.objects.select_for_update().filter(person=person, ended_at=None):
+        key.ended_at, key.ended_because = now, because
+        key.save()
+
+
+def _account(person: User) -> Account:
+    return accounts.of(person) or Account(person=person)
+
+
+def _keep(person: User, account: Account) -> None:
+    account.save()
+    person.account = account

@@ -1,0 +1,66 @@
+"""Sign-ins, sign-outs, failures and lock-outs in the history: few words, and never more than a bounded number.
+
+What was typed is not kept: a name that is nobody's may be a password in the wrong field. Failures of one name within
+a quarter of an hour are one event, those of all names that are nobody's together are one, and so are lock-outs, so that
+a stranger can't fill the history. How many there were stands in the admin for as long (axes).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from ..audit.actor import Actor
+from ..audit.deeds import Deed, deed
+from ..models import AuditEvent, clock
+from ..models.ledger import Change
+from . import accounts
+
+JOB = Actor.job("sign-in")
+#: As long as a lock-out lasts.
+ONE_EVENT_EACH = timedelta(minutes=15)
+PASSWORD, IDENTITY_PROVIDER = "password", "identity provider"
+
+
+def signed_in(person: User, *, way: str, address: str, also_here: frozenset[str]) -> None:
+    """``also_here``: names of others who sign in by this browser."""
+    with deed("account.sign_in", by=Actor.of(person), about=person) as doing:
+        _note(doing, person, {"way": way}, address)
+        by_password = way == PASSWORD
+        accounts.proved(person, also_here=also_here if by_password else frozenset(), by_password=by_password)
+
+
+def signed_out(person: User, *, address: str) -> None:
+    with deed("account.sign_out", by=Actor.of(person), about=person) as doing:
+        _note(doing, person, {}, address)
+        doing.notes["signed_in"] = False
+
+
+def failed(person: User | None, *, address: str) -> None:
+    """A wrong password; ``person`` is None where the name is nobody's."""
+    _once_in_a_while("account.sign_in_failed", person, address)
+
+
+def locked_out(person: User | None, *, address: str) -> None:
+    """Too many of them, for this name or from this address."""
+    _once_in_a_while("account.lock_out", person, address)
+
+
+def _once_in_a_while(verb: str, person: User | None, address: str) -> None:
+    lately = AuditEvent.objects.filter(verb=verb, at__gt=clock.now() - ONE_EVENT_EACH)
+    if lately.filter(object_id=str(person.pk) if person else "").exists():
+        return
+    with deed(verb, by=JOB, about=person) as doing:
+        if person is None:
+            doing.notes["name"] = "nobody's"
+        else:
+            _note(doing, person, {}, address)
+            doing.notes["name"] = person.get_username()
+
+
+def _note(doing: Deed, person: User, after: dict[str, Any], address: str) -> None:
+    """From which address is for those who see what is confidential."""
+    confidential = {"before": {}, "after": {"address": address}} if address else {}
+    doing.ledger.note(Change(person._meta.label, person.pk, str(person)[:200], {}, after, confidential))
