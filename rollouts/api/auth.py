@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from ninja.security import HttpBearer
 from ninja.security.base import AuthBase
@@ -30,8 +32,11 @@ class Token(HttpBearer):
         return found
 
     def authenticate(self, request: HttpRequest, token: str) -> Actor | None:
-        person = tokens.person_of(token.strip())
-        return Actor.of(person) if person is not None else None
+        found = tokens.opened_by(token.strip())
+        if found is None:
+            return None
+        may_speak = getattr(settings, "COMMAND_MAY_APPROVE", False)  # as who runs commands may then, by --as
+        return replace(Actor.of(found.person), spoken_by="" if may_speak else found.made_by)
 
 
 class Session(AuthBase):

@@ -15,13 +15,17 @@ Kind = AuditEvent.ActorKind
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """``name`` is what history keeps and what four eyes tell people apart by."""
+    """``name`` is what history keeps and what four eyes tell people apart by.
+
+    ``spoken_by`` is who made the token that speaks, where it was not its person.
+    """
 
     kind: str
     name: str
     roles: frozenset[Role]
     groups: frozenset[str] = frozenset()
     user: Any = None
+    spoken_by: str = ""
 
     @classmethod
     def of(cls, user: Any) -> Actor:
@@ -50,8 +54,15 @@ class Actor:
     @property
     def person(self) -> Person:
         is_the_ramp = (self.kind, self.name) == (Kind.JOB, "ramp")
-        touched_by = accounts.touched_by(self.user)
-        return Person(self.name, self.name, self.roles, self.groups, is_the_ramp, touched_by)
+        return Person(
+            self.name,
+            self.name,
+            self.roles,
+            self.groups,
+            is_the_ramp,
+            touched_by=accounts.touched_by(self.user),
+            spoken_by=self.spoken_by,
+        )
 
     @property
     def sees_confidential(self) -> bool:

@@ -118,6 +118,7 @@ def blockers_of_approval(
         Blocker(blocker.code, blocker.message, where)
         for blocker in (
             *request.why_not(person.identity, person.roles, person.groups),
+            *person.own_voice(),
             *person.hands_of({request.requested_by, *request.authors}),
         )
     ]

@@ -165,6 +165,7 @@ def _reject(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) 
     if phase.request is None:
         return [Blocker("no_request", say("Nothing of {phase} waits for approval.", phase=phase.title), phase.where)]
     found = phase.request.why_not(person.identity, person.roles, person.groups)
+    found += person.own_voice()
     if phase.request.state == approvals.RequestState.GRANTED:
         found.append(Blocker("granted", say("It is approved already: withdraw it instead."), phase.where))
     return found

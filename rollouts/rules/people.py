@@ -18,6 +18,7 @@ class Person:
     ``is_the_ramp``: nobody at all, but a step that would begin by itself.
     ``touched_by``: who set the password, roles or tokens of this person's account since its owner last proved to be
     in it (names); what these asked for or wrote the person can't approve.
+    ``spoken_by``: who made the token that speaks in this person's name, where that was somebody else.
     """
 
     identity: str
@@ -26,10 +27,23 @@ class Person:
     groups: frozenset[str] = frozenset()
     is_the_ramp: bool = False
     touched_by: frozenset[str] = frozenset()
+    spoken_by: str = ""
 
     def has(self, role: Role) -> bool:
         """An admin has every role; everybody may read."""
         return role is Role.VIEWER or role in self.roles or Role.ADMIN in self.roles
+
+    def own_voice(self) -> list[Blocker]:
+        """Who decides does it themselves: a token that somebody else made says nothing of what its person thinks."""
+        if not self.spoken_by:
+            return []
+        words = say(
+            "This token was made by {who} and not by {name}: it approves, rejects and reviews nothing. {name} makes "
+            "one on the page «Your account».",
+            who=self.spoken_by,
+            name=self.name,
+        )
+        return [Blocker("token_of_another", words)]
 
     def hands_of(self, others: Iterable[str]) -> list[Blocker]:
         """Whether one of these people could be behind this account: four eyes then are two."""

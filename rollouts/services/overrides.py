@@ -50,7 +50,7 @@ def blockers_of_review(override: Override, by: Actor, *, verdict: str = "-") -> 
         found.append(Blocker("role", say("A review takes the role approver; {by} has not got it.", by=by.name)))
     if by.name == override.by:
         found.append(Blocker("four_eyes", say("{by} made the override: somebody else must review it.", by=by.name)))
-    found += by.person.hands_of({override.by})
+    found += by.person.own_voice() + by.person.hands_of({override.by})
     if override.reviewed_at is not None:
         found.append(Blocker("reviewed", say("{who} has reviewed it already.", who=override.reviewed_by)))
     if not verdict.strip():

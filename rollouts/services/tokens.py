@@ -86,7 +86,13 @@ def revoke(token: ApiToken, by: Actor) -> ApiToken:
 
 
 def person_of(text: str) -> Any | None:
-    """Whose token this is, if it is one that works now; notes its use."""
+    """Whose token this is, if it is one that works now."""
+    token = opened_by(text)
+    return token.person if token else None
+
+
+def opened_by(text: str) -> ApiToken | None:
+    """The token of this text, if it is one that works now; notes its use."""
     if not TOKEN.fullmatch(text):
         return None
     digest, now = _digest(text), clock.now()
@@ -96,7 +102,7 @@ def person_of(text: str) -> Any | None:
     if token.last_used_at is None or now - token.last_used_at >= NOTED_EVERY:
         token.last_used_at = now
         token.save(update_fields=["last_used_at"])
-    return token.person
+    return token
 
 
 def _digest(text: str) -> str:

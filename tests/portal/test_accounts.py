@@ -141,6 +141,21 @@ def test_the_terminal_makes_a_token_that_says_so_and_touches_the_account(world, 
     assert "it approves nothing" in browser("alice", "rollout").get("/account/").content.decode()
 
 
+def test_a_token_that_the_terminal_made_decides_nothing(world, capsys):
+    world.up_to("team", "planned")
+    world.do("request", "team", "mia")
+    call_command("api_token", "alice")
+    at_the_terminal = Script(capsys.readouterr().out.strip())
+    own = Script(tokens.issue(world.people["alice"], "own", world.actor("alice"))[1])
+    seen = world.facts().phase("team").request.stands
+    for verb in ("approve", "reject"):
+        answer = at_the_terminal.post(f"/rollouts/haiku/phases/team/{verb}", {"reason": "x", "looked_at": seen})
+        assert answer.status_code == 409
+        assert "token_of_another" in {blocker["code"] for blocker in answer.json()["blockers"]}
+    assert at_the_terminal.get("/rollouts/haiku").status_code == 200
+    assert own.post("/rollouts/haiku/phases/team/approve", {"looked_at": seen}).status_code == 200
+
+
 @pytest.mark.parametrize("how", ["password", "switched off", "role", "superuser"])
 def test_a_reset_a_switch_off_and_a_lost_role_end_tokens_and_feeds_and_say_so(world, how):
     alice, root = world.people["alice"], browser("root", "rollout")
