@@ -29,6 +29,7 @@ from ..models import (
 from ..rules.blockers import in_words
 from ..rules.document import DocumentRefused
 from ..rules.expected import Presence
+from ..rules.user_names import taken_for_others
 from ..rules.words import spoken
 from ..sync import status
 from ..sync.status import InstanceStatus
@@ -197,6 +198,18 @@ def _people() -> Iterator[Concern]:
         words = _("Without a role, so they only look: %(names)s.") % {"names": _names(names)}
         url = reverse("admin:auth_user_changelist") + "?role=none"
         yield Concern("rest", words, url, _("Give them a role"))
+    if odd := taken_for_others(User.objects.filter(is_active=True).values_list("username", flat=True)):
+        words = _("User names that may be taken for others: %(names)s. Switch them off and make others.")
+        yield Concern(
+            "wait", words % {"names": _names(odd)}, reverse("admin:auth_user_changelist"), _("See the people")
+        )
+    if settings.SECURE_PROXY_SSL_HEADER and not settings.TRUSTED_PROXIES:
+        words = _(
+            "TRUST_PROXY is on and TRUSTED_PROXIES is 0: all sign-ins come from the proxy's address, so one who "
+            "guesses passwords locks everybody out. Say how many proxies there are."
+        )
+        url = reverse("admin:axes_accessattempt_changelist")
+        yield Concern("wait", words, url, _("See failed sign-ins"))
 
 
 def _names(names: list[str]) -> str:

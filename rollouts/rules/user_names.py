@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -46,6 +47,21 @@ def group_name(value: str, others: Iterable[str] = ()) -> str:
     """A name of a group, which approval policies may ask for. Raises ValueError with the cure."""
     _written_well(value, _GROUP, say("A group's name"))
     return _unlike(value, others)
+
+
+def taken_for_others(names: Iterable[str]) -> list[str]:
+    """Those that no door would let in today, for the names beside them or for themselves."""
+    names = sorted(names)
+    alike = Counter(look for name in names for look in _looks(name))
+    found = []
+    for name in names:
+        try:
+            user_name(name)
+        except ValueError:
+            found.append(name)
+        else:
+            found += [name] if any(alike[look] > 1 for look in _looks(name)) else []
+    return found
 
 
 def imitation(value: str) -> str:

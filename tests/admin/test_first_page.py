@@ -82,6 +82,17 @@ def test_each_trouble_is_a_sentence_with_its_cure(world, client_of):
     assert ">mia<" not in listed
 
 
+def test_names_that_may_be_taken_for_others_and_a_proxy_that_is_not_counted(world, client_of, settings):
+    healthy(world)
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    User.objects.bulk_create([User(username="аlice", is_superuser=True)])  # as an earlier release let them in
+    page = first_page(client_of)
+    assert "User names that may be taken for others: alice, аlice." in page
+    assert "TRUSTED_PROXIES is 0" in page
+    settings.TRUSTED_PROXIES = 1
+    assert "TRUSTED_PROXIES is 0" not in first_page(client_of)
+
+
 def test_reviews_that_are_overdue_and_writes_that_were_given_up(world, client_of, settings, monkeypatch):
     settings.GITLAB_WRITES = "issues"
     world.up_to("team", "approved")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rollouts.rules import names
-from rollouts.rules.user_names import JOBS, group_name, user_name
+from rollouts.rules.user_names import JOBS, group_name, taken_for_others, user_name
 
 ROOT = Path(__file__).parents[2] / "rollouts"
 
@@ -70,3 +70,8 @@ def test_an_owner_is_no_look_alike_either():
     assert names.person("José") == "José"
     with pytest.raises(ValueError, match="CYRILLIC"):
         names.person("аlice")
+
+
+def test_names_of_earlier_releases_are_found():
+    names = ["alice", "аlice", "Ian", "lan", "mia", "sync", "root"]
+    assert set(taken_for_others(names)) == {"Ian", "lan", "sync", "alice", "аlice"}
