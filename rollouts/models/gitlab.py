@@ -160,8 +160,20 @@ class GitLabInstance(AuditedModel):
         return f"{self.url.rstrip('/')}/api/v4"
 
 
+class ProjectQuerySet(AuditedQuerySet):
+    def at(self, instance: GitLabInstance, path: str) -> GitLabProject:
+        """The row of the project that is called so, or was; made where there is none."""
+        project: GitLabProject = self.get_or_create(instance=instance, path=path)[0]
+        while project.successor is not None:
+            project = project.successor
+        return project
+
+
 class GitLabProject(AuditedModel):
-    """A project whose issues or flags are followed, and how reading it last ended."""
+    """A project whose issues or flags are followed, and how reading it last ended.
+
+    One that turned out to be another under its former path has that as its successor, and is read no more.
+    """
 
     unaudited_fields = frozenset(
         {
@@ -193,6 +205,18 @@ class GitLabProject(AuditedModel):
     )
     flags_outcome = models.CharField(max_length=20, choices=Outcome.choices, default=Outcome.UNREAD, editable=False)
     flags_words = PhraseField(max_length=500, blank=True, editable=False)
+
+    successor = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="predecessors",
+        help_text=_("The row of the same project under its present path."),
+    )
+
+    objects = ProjectQuerySet.as_manager()
 
     class Meta:
         ordering = ("instance", "path")

@@ -174,6 +174,9 @@ class InstanceHealth(models.Model):
         null=True, blank=True, help_text=_("Nothing is asked before, then one call is tried.")
     )
     words = PhraseField(max_length=500, blank=True, help_text=_("The newest failure and its cure."))
+    failed_with = models.CharField(
+        max_length=40, blank=True, help_text=_("A keyed digest of the address and token that failed.")
+    )
     token_name = models.CharField(max_length=255, blank=True)
     token_scopes = models.JSONField(default=list, blank=True)
     token_expires_on = models.DateField(null=True, blank=True)

@@ -18,6 +18,11 @@ SLUG = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*\Z")
 LONGEST_SLUG = 100
 RESERVED_SLUGS = frozenset({"new"})
 OPT_OUT = ":opt_out"
+#: First parts of GitLab's own addresses, which no user and no group can have as a name.
+GITLAB_ROUTES = frozenset(
+    "- .well-known admin api assets dashboard explore files groups health_check help import jwt login oauth profile "
+    "projects public s search sitemap snippets unsubscribes uploads user users v2".split()
+)
 _MODEL_SLUG = re.compile(r"[-a-zA-Z0-9_]{1,120}\Z")
 _FLAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,254}\Z")
 _PROJECT_FLAG = re.compile(r"[a-z](?:[-_a-z0-9]{0,61}[a-z0-9])?\Z")
@@ -226,6 +231,15 @@ def _path(value: str, what: str) -> str:
                 written=shorten(value),
                 path=say("a group's path") if what == "group" else say("a project's path"),
                 wrong_part=_wrong_part(value),
+            )
+        )
+    if parts[0].lower() in GITLAB_ROUTES:
+        raise ValueError(
+            say(
+                "«{written}» begins with «{route}», which is an address of GitLab's own and no group. "
+                "Write what comes after it, as in group/app.",
+                written=shorten(value),
+                route=parts[0],
             )
         )
     if parts[-1].endswith((".git", ".atom")):

@@ -36,7 +36,7 @@ def flag_of(plan: PlanDocument) -> FeatureFlag:
     instance = default_instance()
     project = None
     if plan.flag.project:
-        project, _ = GitLabProject.objects.get_or_create(instance=instance, path=plan.flag.project)
+        project = GitLabProject.objects.at(instance, plan.flag.project)
     flag, _ = FeatureFlag.objects.get_or_create(
         instance=instance, project=project, environment=plan.flag.environment or "", name=plan.flag.name
     )
@@ -158,7 +158,7 @@ def link_issues(rollout: Rollout, refs: Mapping[tuple[str, str], tuple[GitLabIns
         if key not in refs:
             link.delete()
     for (phase_name, role), (instance, ref) in refs.items():
-        project, _ = GitLabProject.objects.get_or_create(instance=instance, path=ref.project_path)
+        project = GitLabProject.objects.at(instance, ref.project_path)
         issue, _ = TrackedIssue.objects.get_or_create(project=project, iid=ref.iid)
         known = links.get((phase_name, role))
         if known is None:

@@ -69,7 +69,7 @@ def take(scope_id: int) -> Lease | None:
 
 def scopes_of(instance: GitLabInstance) -> QuerySet[SyncScope]:
     """What is to be read of one GitLab: itself, and each project with issues or flags that are followed."""
-    followed = GitLabProject.objects.filter(instance=instance).filter(
+    followed = GitLabProject.objects.filter(instance=instance, successor=None).filter(
         Q(pk__in=GitLabProject.objects.filter(issues__links__isnull=False))
         | Q(pk__in=GitLabProject.objects.filter(flags__isnull=False))
     )

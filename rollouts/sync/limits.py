@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.crypto import constant_time_compare, salted_hmac
 
 from ..gitlab import GitLab, GitLabProblem, Rate, RateLimited, Unreachable
 from ..models import GitLabInstance, InstanceHealth, clock
@@ -39,6 +40,21 @@ def standing(instance: GitLabInstance) -> Standing:
 def must_wait(instance: GitLabInstance, now: datetime) -> Wait | None:
     """Until when nothing may be asked of this GitLab, and why."""
     return politeness.wait(standing(instance), now)
+
+
+def is_mended(instance: GitLabInstance) -> bool:
+    """Whether the last failures were those of another token or address than the present one."""
+    row = _row(instance)
+    return bool(row.failures) and not _is_of_now(row, instance)
+
+
+def try_at_once(instance: GitLabInstance) -> None:
+    """A person wants to know now: an open circuit lets its one trial through before its time."""
+    with transaction.atomic():
+        row = _row(instance, lock=True)
+        if row.open_until is not None:
+            row.open_until = clock.now()
+            row.save()
 
 
 def words_of(wait: Wait, instance: GitLabInstance) -> str:
@@ -81,7 +97,7 @@ class Governor:
                 row.window_calls = politeness.calls_in_window(known, now) + 1
                 if row.window_calls == 1:
                     row.window_at = now
-                self._is_trial = row.open_until is not None and not self._urgent
+                self._is_trial = known.open_until is not None and not self._urgent
                 if self._is_trial:
                     row.open_until = now + politeness.TRIAL
                 self._is_unwell = bool(row.failures)
@@ -120,6 +136,10 @@ class Governor:
     def _note_failure(self, problem: GitLabProblem) -> None:
         with transaction.atomic():
             row = _row(self._instance, lock=True)
+            if not _is_of_now(row, self._instance):
+                row.failures = row.opened = 0
+                row.open_until = None
+            row.failed_with = _mark(self._instance)
             row.failures += 1
             row.words = said(problem)
             pause = politeness.pause_after(row.failures, row.opened)
@@ -143,6 +163,15 @@ def _keep_rate(row: InstanceHealth, rate: Rate) -> None:
     row.rate_resets_at, row.rate_read_at = rate.reset_at, rate.read_at
 
 
+def _mark(instance: GitLabInstance) -> str:
+    """By which a mended token or address is told from the one that failed; the token can't be read from it."""
+    return salted_hmac("rollouts.sync.limits", f"{instance.url}\n{instance.token}").hexdigest()[:40]
+
+
+def _is_of_now(row: InstanceHealth, instance: GitLabInstance) -> bool:
+    return not row.failed_with or constant_time_compare(row.failed_with, _mark(instance))
+
+
 def _row(instance: GitLabInstance, *, lock: bool = False) -> InstanceHealth:
     rows = InstanceHealth.objects.select_for_update() if lock else InstanceHealth.objects
     return rows.filter(instance=instance).first() or InstanceHealth.objects.get_or_create(instance=instance)[0]
@@ -152,6 +181,7 @@ def standing_of(row: InstanceHealth | None, instance: GitLabInstance) -> Standin
     """The same from a row that is loaded already; None where nothing was asked yet."""
     if row is None:
         return Standing(share=instance.rate_share, most=instance.calls_a_minute)
+    fails = _is_of_now(row, instance)
     return Standing(
         share=instance.rate_share,
         most=instance.calls_a_minute,
@@ -162,6 +192,6 @@ def standing_of(row: InstanceHealth | None, instance: GitLabInstance) -> Standin
         window_at=row.window_at,
         window_calls=row.window_calls,
         paused_until=row.paused_until,
-        failures=row.failures,
-        open_until=row.open_until,
+        failures=row.failures if fails else 0,
+        open_until=row.open_until if fails else None,
     )

@@ -7,7 +7,17 @@ from collections.abc import Iterable
 from ..audit.actor import Actor
 from ..audit.deeds import deed
 from ..gitlab import GitLab, GitLabProblem
-from ..models import FeatureFlag, GitLabInstance, GitLabProject, Rollout, RolloutIssue, SyncScope, TrackedIssue, clock
+from ..models import (
+    FeatureFlag,
+    GitLabInstance,
+    GitLabProject,
+    GitLabWrite,
+    Rollout,
+    RolloutIssue,
+    SyncScope,
+    TrackedIssue,
+    clock,
+)
 from ..rules.words import joined, say
 from .outcome import Problem, Report
 from .said import said
@@ -39,7 +49,7 @@ def follow_issues(gitlab: GitLab, instance: GitLabInstance, issues: Iterable[int
                 )
             )
             continue
-        _follow(issue.pk, instance, record.path, record.project_id, record.iid)
+        _follow(issue.pk, instance, record.path, record.project_id, record.iid, report)
 
 
 def learn_project(project: GitLabProject, gitlab_id: int | None, path: str) -> None:
@@ -48,59 +58,91 @@ def learn_project(project: GitLabProject, gitlab_id: int | None, path: str) -> N
     if gitlab_id is None or (project.gitlab_id, project.path) == (gitlab_id, path):
         return
     with deed("project.learn", by=JOB) as doing:
-        doing.about = project = GitLabProject.objects.select_for_update().get(pk=project.pk)
-        others = GitLabProject.objects.filter(instance=project.instance).exclude(pk=project.pk)
-        if older := others.filter(gitlab_id=gitlab_id).first():  # the same project under its former path
-            doing.verb = "project.fold"
-            _fold(older, project)
-        elif path != project.path:
-            doing.verb = "project.move"
-        if newer := others.filter(path=path).first():  # a plan has named the new path already
-            doing.verb = "project.fold"
-            doing.about = newer
-            _fold(project, newer)
-            project = newer
-        project.gitlab_id, project.path = gitlab_id, path
-        project.save()
+        others = GitLabProject.objects.select_for_update().filter(instance=project.instance).exclude(pk=project.pk)
+        project = GitLabProject.objects.select_for_update().get(pk=project.pk)
+        home = others.filter(path=path).first() or project  # the row that is called as GitLab calls the project now
+        if home.gitlab_id not in (None, gitlab_id):
+            return  # that path was another project's: its own reading says where that one is
+        former = {row.pk: row for row in (project, *others.filter(gitlab_id=gitlab_id)) if row.pk != home.pk}
+        doing.about = home
+        doing.verb = "project.fold" if former else "project.move" if path != home.path else doing.verb
+        for row in former.values():
+            _fold(row, home)
+        home.gitlab_id, home.path, home.successor = gitlab_id, path, None
+        home.save()
 
 
-def _follow(issue_id: int, instance: GitLabInstance, path: str, project_id: int | None, iid: int) -> None:
+def _follow(
+    issue_id: int, instance: GitLabInstance, path: str, project_id: int | None, iid: int, report: Report
+) -> None:
     with deed("issue.follow", by=JOB) as doing:
         issue = TrackedIssue.objects.select_for_update(of=("self",)).select_related("project").get(pk=issue_id)
         if issue.successor_id:
             return
         projects = GitLabProject.objects.filter(instance=instance)
-        project = (
-            (projects.filter(gitlab_id=project_id).first() if project_id else None)
-            or projects.filter(path=path).first()
-            or GitLabProject.objects.create(instance=instance, path=path, gitlab_id=project_id)
-        )
+        project = (projects.filter(gitlab_id=project_id).first() if project_id else None) or projects.at(instance, path)
+        if project_id and project.gitlab_id is None:
+            project.gitlab_id = project_id
+            project.save()
         doing.about = issue
-        doing.rollout = _replace(issue, project, iid)
+        target = TrackedIssue.objects.get_or_create(project=project, iid=iid)[0]
+        if _leads_to(target, issue):
+            said = say("GitLab says that it was moved in a circle: name the issue that counts in the plan.")
+            report.problems.append(Problem(issue.reference, "not_found", said))
+            return
+        doing.rollout = _replace(issue, target)
     SyncScope.objects.update_or_create(instance=instance, project=project, defaults={"hinted_at": clock.now()})
 
 
-def _replace(issue: TrackedIssue, project: GitLabProject, iid: int) -> Rollout | None:
+def _leads_to(issue: TrackedIssue, other: TrackedIssue) -> bool:
+    """Whether an issue is another one, or became it."""
+    seen = set[int]()
+    current: TrackedIssue | None = issue
+    while current is not None and current.pk not in seen:
+        if current.pk == other.pk:
+            return True
+        seen.add(current.pk)
+        current = current.successor
+    return False
+
+
+def _replace(issue: TrackedIssue, target: TrackedIssue) -> Rollout | None:
     """Link what was linked to ``issue`` to this one from now on; the rollout that is concerned."""
-    successor, _ = TrackedIssue.objects.get_or_create(project=project, iid=iid)
-    issue.successor = successor
+    issue.successor = target
     issue.save()
     rollout = None
     for link in RolloutIssue.objects.filter(issue=issue).select_related("rollout"):
-        link.issue = successor
+        link.issue = target
         link.save()
         rollout = link.rollout
     return rollout
 
 
 def _fold(old: GitLabProject, new: GitLabProject) -> None:
-    """Two rows turned out to be one project: all of the old row goes over to the new one."""
+    """Two rows turned out to be one project: all of the old row goes over to the new one, once and for all."""
     for issue in TrackedIssue.objects.filter(project=old, successor=None).select_related("project__instance"):
-        _replace(issue, new, issue.iid)
-    taken = set(FeatureFlag.objects.filter(project=new).values_list("name", "environment"))
+        target = TrackedIssue.objects.get_or_create(project=new, iid=issue.iid)[0]
+        if _leads_to(target, issue):  # the path was this one before
+            target.successor = None
+            target.save()
+        _replace(issue, target)
+    there = {(flag.name, flag.environment): flag for flag in FeatureFlag.objects.filter(project=new)}
     for flag in FeatureFlag.objects.filter(project=old):
-        if (flag.name, flag.environment) not in taken:
+        same = there.get((flag.name, flag.environment))
+        if same is None:
             flag.project = new
             flag.save()
-    old.gitlab_id = None
+        else:
+            _take_over(flag, same)
+    old.gitlab_id, old.successor = None, new
     old.save()
+
+
+def _take_over(flag: FeatureFlag, same: FeatureFlag) -> None:
+    """One flag under two paths: its rollouts and what is owed to it go to the row that is read; readings stay."""
+    for rollout in Rollout.objects.select_for_update().filter(flag=flag):
+        rollout.flag = same
+        rollout.save()
+    for write in GitLabWrite.objects.unfinished().filter(flag=flag):
+        write.flag, write.lane = same, f"flag:{same.pk}"
+        write.save()

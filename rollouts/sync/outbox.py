@@ -139,7 +139,7 @@ def _end(write: GitLabWrite, *, result: dict[str, Any] | None = None, words: str
 
 
 def _link(row: GitLabWrite, result: dict[str, Any]) -> None:
-    project, _ = GitLabProject.objects.get_or_create(instance=row.instance, path=result["project"])
+    project = GitLabProject.objects.at(row.instance, result["project"])
     issue, _ = TrackedIssue.objects.get_or_create(project=project, iid=result["iid"])
     known = RolloutIssue.objects.filter(rollout=row.rollout, phase_name="", role=result["role"]).first()
     if known is None:

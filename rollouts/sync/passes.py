@@ -45,11 +45,13 @@ def sync_instance(
     trigger: str,
     full: bool = False,
     jobs: int = 1,
+    by_hand: bool = False,
     tell: Told = lambda done, planned: None,
 ) -> Report:
     """Read all that is tracked on one instance, now, in this process. Never raises for what GitLab does.
 
-    ``full`` asks for everything, not only for what changed; ``jobs`` threads read at once; ``tell`` hears how many
+    ``full`` asks for everything, not only for what changed; ``jobs`` threads read at once; ``by_hand``: a GitLab that
+    is left alone after failures is tried now, for a person wants to know whether it is mended; ``tell`` hears how many
     scopes of how many are through. What another worker reads at this moment is left to it. A pass that is killed
     leaves nothing half done.
     """
@@ -59,6 +61,8 @@ def sync_instance(
     scopes = [] if unasked else list(leases.in_turn(leases.scopes_of(instance)).values_list("pk", flat=True))
     run = SyncRun.objects.create(instance=instance, trigger=trigger, started_at=clock.now(), planned=len(scopes))
     tell(0, len(scopes))
+    if by_hand:
+        limits.try_at_once(instance)
     try:
         if unasked:
             report.problems.append(Problem(instance.name, Outcome.CONNECTION_REFUSED, unasked))
@@ -83,6 +87,8 @@ def sync_instance(
 def begin(instance: GitLabInstance, *, trigger: str) -> SyncRun | None:
     """Plan a pass for workers to read; None where one is under way already, or nothing may be asked now."""
     runs.bury_the_lost(instance)
+    if trigger == "page":
+        limits.try_at_once(instance)
     with transaction.atomic():
         GitLabInstance.objects.select_for_update().get(pk=instance.pk)
         under_way = SyncRun.objects.filter(instance=instance, outcome=SyncRun.Result.RUNNING, waiting__isnull=False)
@@ -100,7 +106,7 @@ def begin_if_due(instance: GitLabInstance) -> SyncRun | None:
     Portals and instances so do not march in step, also not after an outage that ended for all at once.
     """
     last = SyncRun.objects.filter(instance=instance, trigger="beat").order_by("-pk").first()
-    if last is not None:
+    if last is not None and not limits.is_mended(instance):
         jitter = 0.85 + (last.pk * 0.618034) % 0.3
         if clock.now() - last.started_at < timedelta(seconds=settings.SYNC_INTERVAL_SECONDS * jitter):
             return None

@@ -104,7 +104,7 @@ def of_all() -> list[InstanceStatus]:
     instances = all_instances()
     health = {row.instance_id: row for row in InstanceHealth.objects.all()}
     projects: dict[int, list[GitLabProject]] = {}
-    for project in GitLabProject.objects.select_related("instance").order_by("path", "pk"):
+    for project in GitLabProject.objects.filter(successor=None).select_related("instance").order_by("path", "pk"):
         projects.setdefault(project.instance_id, []).append(project)
     scopes: dict[int, dict[int | None, SyncScope]] = {}
     for scope in SyncScope.objects.all():

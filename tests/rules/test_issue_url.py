@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rollouts.rules import names
 from rollouts.rules.issue_url import IssueRef, parse_issue_url
 
 
@@ -24,6 +28,57 @@ from rollouts.rules.issue_url import IssueRef, parse_issue_url
 )
 def test_what_is_an_issue(url: str, base: str, path: str, iid: int) -> None:
     assert parse_issue_url(url) == IssueRef(base, path, iid)
+
+
+def shown(**what: object) -> str:
+    return base64.b64encode(json.dumps(what).encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("path", "project", "iid"),
+    [
+        ("acme/app/-/issues/incident/12", "acme/app", 12),
+        ("acme/app/-/issues/incident/12/timeline", "acme/app", 12),
+        ("acme/app/-/issues/12/designs", "acme/app", 12),
+        ("acme/app/-/issues/12/designs/first%20draft.png", "acme/app", 12),
+        ("acme/app/-/work_items/12/designs/a.png?version=3", "acme/app", 12),
+        (f"acme/app/-/boards/3?show={shown(iid='12', full_path='acme/app', id=7)}", "acme/app", 12),
+        (f"groups/acme/-/boards/3?show={shown(iid='12', full_path='acme/app', id=7)}", "acme/app", 12),
+        (f"groups/acme/-/issues?state=opened&show={shown(iid=12, full_path='acme/x/app')}", "acme/x/app", 12),
+        ("groups-of/us/-/issues/1", "groups-of/us", 1),
+        ("acme/groups/-/issues/1", "acme/groups", 1),
+    ],
+)
+def test_other_addresses_of_an_issue_are_understood(path: str, project: str, iid: int) -> None:
+    assert parse_issue_url(f"https://gitlab.com/{path}") == IssueRef("https://gitlab.com", project, iid)
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("groups/g/-/work_items/12", "work item of a group"),
+        ("groups/g/sub/-/epics/12", "work item of a group"),
+        (f"groups/g/-/boards/1?show={shown(iid='12', full_path='g')}", "board or a list"),
+        ("acme/app/-/boards/3", "board or a list"),
+        ("acme/app/-/boards/3?show=AAAA", "board or a list"),
+        ("acme/app/-/boards/3?show=" + "W" * 900, "board or a list"),
+        ("acme/app/-/issues", "board or a list"),
+        ("projects/app/-/issues/1", "board or a list"),
+        ("users/app/issues/1", "board or a list"),
+        ("Groups/g/-/issues/12", "board or a list"),
+        ("acme/app/-/merge_requests/1", "not the URL of a GitLab issue"),
+    ],
+)
+def test_what_is_no_issue_of_a_project_says_what_to_copy(path: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words) as refused:
+        parse_issue_url(f"https://gitlab.com/{path}")
+    assert "group/project/-/issues/42" in str(refused.value)
+
+
+@pytest.mark.parametrize("path", ["groups/g", "Projects/app", "users/ann/app"])
+def test_a_route_of_gitlab_s_is_no_project(path: str) -> None:
+    with pytest.raises(ValueError, match="no group"):
+        names.project_path(path)
 
 
 def test_a_prefix_is_told_by_the_base_url() -> None:

@@ -314,3 +314,16 @@ def test_every_third_request_fails(simulator: Simulator, ask: Any) -> None:
     assert simulator.calls("/version") == 6
     simulator.heal()
     assert {ask("GET", "/version").status_code for _ in range(3)} == {200}
+
+
+def test_python_gitlab_sets_a_feature_in_its_own_way(simulator):
+    """It posts to ``/features//NAME``, and what it has no argument for goes into the query."""
+    import gitlab as python_gitlab
+
+    client = python_gitlab.Gitlab(simulator.url, private_token=simulator.token, timeout=5)
+    client.features.set("haiku", "true", user="root")
+    client.features.set("haiku", 25, key="percentage_of_actors")
+    gates = {gate["key"]: gate["value"] for gate in simulator.state.feature("haiku")["gates"]}
+    assert gates["percentage_of_actors"] == 25
+    assert gates["actors"]
+    assert [feature.name for feature in client.features.list(get_all=True)] == ["haiku"]

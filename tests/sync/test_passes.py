@@ -199,6 +199,62 @@ def test_a_project_of_which_only_flags_are_followed_is_followed_too(world):
     assert not GitLabProject.objects.filter(path="acme/flags").exists()
 
 
+def test_one_flag_under_the_old_and_the_new_path_is_one_flag(world):
+    """Two plans name one project by both its paths: they come together once, and then nothing happens any more."""
+    from rollouts.services import plans
+
+    state = world.gitlab.state
+    state.add_project("acme/flags")
+    state.add_project_flag("acme/flags", "haiku", active=False)
+
+    def apply(slug, path):
+        text = world.document(slug=slug).replace("{name: use_haiku}", f"{{project: {path}, name: haiku}}")
+        return plans.apply(text, by=world.actor("mia"), source="plan.yaml")
+
+    apply("one", "acme/flags")
+    world.sync(full=True)
+    state.rename_project("acme/flags", "umbrella/flags")
+    apply("two", "umbrella/flags")
+    for _ in range(2):
+        world.sync(full=True)
+    events = AuditEvent.objects.count()
+    for _ in range(3):
+        world.sync(full=True)
+    assert AuditEvent.objects.count() == events
+    flags = {world.rollout(slug).flag for slug in ("one", "two")}
+    assert [(flag.project.path, flag.name) for flag in flags] == [("umbrella/flags", "haiku")]
+    assert not apply("one", "acme/flags").changes  # the former path is still understood
+    state.rename_project("umbrella/flags", "acme/flags")  # and back
+    for _ in range(2):
+        world.sync(full=True)
+    apply("two", "acme/flags")
+    world.sync(full=True)
+    events = AuditEvent.objects.count()
+    world.sync(full=True)
+    assert AuditEvent.objects.count() == events
+    assert {world.rollout(slug).flag.project.path for slug in ("one", "two")} == {"acme/flags"}
+
+
+def test_issues_that_were_moved_in_a_circle_come_to_rest(read):
+    state = read.gitlab.state
+    state.add_project("acme/b")
+    first = state.issue("acme/app", 12)
+    there = state.move_issue("acme/app", 12, "acme/b")
+    read.sync()
+    state.set_issue("acme/b", there, moved_to_id=first["id"])
+    for _ in range(2):
+        read.sync(full=True)
+    events = AuditEvent.objects.count()
+    for number in range(3):
+        state.set_issue("acme/app", 12, title=f"again {number}")
+        state.set_issue("acme/b", there, title=f"again {number}")
+        read.sync(full=True)
+    followed = AuditEvent.objects.filter(verb="issue.follow", pk__gt=events)
+    assert not followed.exists()
+    assert AuditEvent.objects.filter(verb="issue.follow").count() == 1
+    assert RolloutIssue.objects.get(role="flag_rollout").issue.project.path == "acme/b"
+
+
 def test_a_new_path_that_a_plan_named_already_is_no_second_project(read):
     read.gitlab.state.rename_project("acme/app", "acme/application")
     text = read.document(slug="two", flag="flag_two").replace("/acme/app/", "/acme/application/")
@@ -430,6 +486,52 @@ def test_a_failing_gitlab_is_left_alone_and_tried_again(read, later):
     assert not report.problems
     health = InstanceHealth.objects.get()
     assert (health.failures, health.opened, health.open_until, health.words) == (0, 0, None, "")
+
+
+def test_a_token_that_was_mended_is_tried_at_once(read, settings):
+    """By beat, by whoever runs sync, by the page: none of them is told the fault of the token before."""
+    good, settings.GITLAB_TOKEN = settings.GITLAB_TOKEN, "glpat-expired"
+    for _ in range(4):
+        (report,) = read.sync()
+    assert "in a row" in report.error
+    assert passes.begin_if_due(default_instance()) is None
+    settings.GITLAB_TOKEN = good
+    assert limits.must_wait(default_instance(), timezone.now()) is None
+    assert passes.begin_if_due(default_instance()) is not None
+    assert not passes.work(default_instance())
+    (report,) = read.sync()
+    assert not report.problems
+    health = InstanceHealth.objects.get()
+    assert (health.failures, health.words) == (0, "")
+    assert good not in health.failed_with
+    # and the other way round: what failed with the good one is no fault of a worse one, which has its own
+    settings.GITLAB_TOKEN = "glpat-expired"
+    (report,) = read.sync()
+    assert "in a row" not in report.error
+    assert "401" in report.error or "token" in report.error
+
+
+def test_who_runs_sync_by_hand_is_told_of_now(read):
+    from io import StringIO
+
+    from django.core.management import call_command
+
+    read.gitlab.fail(status=502)
+    for _ in range(4):
+        read.sync()
+    read.gitlab.heal()
+    read.gitlab.forget_requests()
+    out = StringIO()
+    call_command("sync", stdout=out)  # raises SystemExit where anything could not be read
+    assert "in a row" not in out.getvalue()
+    read.gitlab.fail(status=502)
+    for _ in range(4):
+        read.sync()
+    read.gitlab.forget_requests()
+    with pytest.raises(SystemExit):
+        call_command("sync", stdout=out)
+    assert len(read.gitlab.requests) <= 3  # one question, asked again twice; then it is left alone again
+    assert passes.begin(default_instance(), trigger="page") is not None
 
 
 def test_a_way_back_waits_for_nothing_of_ours(read):

@@ -42,6 +42,7 @@ class Command(BaseCommand):
                     trigger="command",
                     full=options["full"],
                     jobs=options["jobs"],
+                    by_hand=True,
                     tell=self._progress(instance.name),
                 )
                 for instance in instances

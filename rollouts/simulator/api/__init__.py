@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
@@ -69,7 +70,8 @@ def answer(asked: Asked) -> Answer:
 
 
 def _find(asked: Asked) -> tuple[Endpoint, list[str]]:
-    segments = asked.path.removeprefix(PREFIX).rstrip("/").split("/")
+    path = re.sub("/{2,}", "/", asked.path)  # as GitLab does: python-gitlab's features.set posts to /features//NAME
+    segments = path.removeprefix(PREFIX).rstrip("/").split("/")
     method = "GET" if asked.method == "HEAD" else asked.method
     for parts, endpoint in _BY_SHAPE.get((method, len(segments)), ()):
         if all(part in (":", segment) for part, segment in zip(parts, segments, strict=True)):
