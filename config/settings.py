@@ -172,6 +172,7 @@ MIDDLEWARE = [
     "rollouts.audit.middleware.RequestSource",
     "rollouts.api.middleware.ProblemDocuments",
     "rollouts.portal.middleware.Maintenance",
+    "rollouts.portal.middleware.BoundedWaits",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "rollouts.portal.transport.KeptByNobody",
     "rollouts.portal.languages.ReadersLanguage",

@@ -30,7 +30,8 @@ WORDS = {
     415: "This address does not take that kind of body. Name the right one in the header Content-Type.",
     422: "The request was understood, but what it asks makes no sense. See errors.",
     500: "The portal failed. Nothing was changed. The operators find it in the log by the header X-Request-Id.",
-    503: "The portal is being worked on. Ask again after the seconds that the header Retry-After names.",
+    503: "The portal can't do that just now: it is being worked on, or its database is busy. Nothing was changed. "
+    "Ask again after the seconds that the header Retry-After names.",
 }
 
 

@@ -1,21 +1,26 @@
-"""``/healthz``: the process answers. ``/readyz``: database, broker and freshness do too."""
+"""``/healthz``: the process answers. ``/readyz``: the database takes writes, broker, freshness and assets are well."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 from celery import current_app
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.db import DatabaseError, connection
+from django.contrib.staticfiles.storage import ManifestFilesMixin, staticfiles_storage
+from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError
 
-from ..models import GitLabInstance, SyncRun
+from ..models import GitLabInstance, SyncRun, waiting
+
+#: Seconds in which a write is possible, or the portal is not ready.
+WORTH_WAITING = 1.0
 
 
 @login_not_required
@@ -39,8 +44,14 @@ def _database() -> str:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-    except DatabaseError:
+    except (DatabaseError, InterfaceError):
         return "the database does not answer"
+    try:
+        with waiting.bounded(WORTH_WAITING), transaction.atomic(), connection.cursor() as cursor:
+            # Whatever it finds: the lock is taken, and a database that only reads refuses it.
+            cursor.execute("DELETE FROM django_session WHERE session_key = ''")
+    except (DatabaseError, InterfaceError) as error:
+        return f"the database takes no writes ({error})"
     return "ok"
 
 
@@ -50,6 +61,21 @@ def _broker() -> str:
             broker.ensure_connection(max_retries=1, timeout=2)
     except (OperationalError, OSError):
         return "the broker does not answer"
+    return "ok"
+
+
+def _assets() -> str:
+    """Whether what pages look like was collected for this version: without it every page is a 500."""
+    if not isinstance(staticfiles_storage, ManifestFilesMixin) or settings.DEBUG:
+        return "ok"
+    for folder in map(Path, settings.STATICFILES_DIRS):
+        for file in folder.rglob("*"):
+            name = file.relative_to(folder).as_posix()
+            try:
+                if file.is_file() and not staticfiles_storage.exists(staticfiles_storage.stored_name(name)):
+                    return f"{name} is gone from {settings.STATIC_ROOT}: run manage.py collectstatic"
+            except ValueError:
+                return f"{name} was not collected: run manage.py collectstatic, then start the web processes again"
     return "ok"
 
 
@@ -65,4 +91,9 @@ def _freshness() -> str:
         return "the database does not answer"
 
 
-CHECKS: dict[str, Callable[[], str]] = {"database": _database, "broker": _broker, "freshness": _freshness}
+CHECKS: dict[str, Callable[[], str]] = {
+    "database": _database,
+    "broker": _broker,
+    "freshness": _freshness,
+    "assets": _assets,
+}

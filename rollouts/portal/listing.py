@@ -166,7 +166,7 @@ def rows_of(read: list[Line], now: datetime) -> list[Row]:
     """
     due = [line["pk"] for line in read if line["due_at"] is not None and line["due_at"] <= now]
     if due:
-        worked_out.bring_up_to_date(among=due)
+        worked_out.for_a_page(among=due)
         anew = {line["pk"]: line for line in PortfolioLine.objects.filter(pk__in=due).values(*FIELDS)}
         read = [anew.get(line["pk"], line) for line in read]
     read = [line for line in read if line["content"]]  # without the one that never could be worked out

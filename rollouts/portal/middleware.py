@@ -12,18 +12,18 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy
 
-from ..models import accounts
+from ..models import accounts, waiting
 from .views import trouble
 
 #: What answers during maintenance too: whoever looks after the portal asks there.
 ALWAYS = ("/healthz", "/readyz", "/metrics")
-#: Where programs ask, which want no page.
-PROGRAMS = ("/api/", "/hooks/", "/metrics")
 #: What somebody may do who has yet to set a password of their own.
 WITHOUT_OWN_PASSWORD = frozenset(
     {"portal:password", "admin:password_change", "logout", "portal:language", "portal:zone"}
 )
 ROOM_OF_API = "/api/"
+#: What one request may wait for others' writes, in seconds: GitLab hangs up after ten, people before.
+LONGEST_WAIT = 5.0
 NUL = "\x00"
 WORDS = gettext_lazy("The request holds a NUL character, which no text has. Take it out and send it again.")
 
@@ -77,6 +77,17 @@ class Maintenance:
         return self.get_response(request)
 
 
+class BoundedWaits:
+    """No request waits for others' writes longer than this, however much it writes; then it is a 503."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with waiting.bounded(LONGEST_WAIT):
+            return self.get_response(request)
+
+
 class RefusalsInWords:
     """A 405 that Django leaves empty becomes a page."""
 
@@ -85,7 +96,7 @@ class RefusalsInWords:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if response.status_code != 405 or response.content or request.path.startswith(PROGRAMS):
+        if response.status_code != 405 or response.content or request.path.startswith(trouble.PROGRAMS):
             return response
         told = {"method": request.method, "allowed": response["Allow"]}
         page = render(request, "405.html", told, status=405)

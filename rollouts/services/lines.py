@@ -11,12 +11,13 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, time, timedelta
+from functools import partial
 from statistics import median
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, transaction
 
-from ..models import LineWait, Phase, PortfolioLine, Rollout, clock
+from ..models import LineWait, Phase, PortfolioLine, Rollout, clock, waiting
 from ..rules import health
 from ..rules.expected import Drift, difference_in_words
 from ..rules.facts import PhaseFacts, RolloutFacts
@@ -37,6 +38,8 @@ ALWAYS = timedelta(days=36_500)
 TRUSTED = timedelta(minutes=30)
 #: When a line that could not be worked out is tried again; what it told before stands until then.
 AGAIN = timedelta(minutes=1)
+#: Seconds that a page waits for who writes, to be up to date.
+WORTH_WAITING = 1.0
 URGENCY = {kind: rank for rank, kind in enumerate(Health)}
 #: How many phases that ended lately say how long a phase usually takes.
 LATELY = 300
@@ -80,6 +83,11 @@ def bring_up_to_date(*, most: int = BATCH, among: Iterable[int] | None = None) -
         LineWait.objects.filter(line__in=list(lines.values())).delete()
         LineWait.objects.bulk_create(waits)
     return taken
+
+
+def for_a_page(*, among: Iterable[int] | None = None) -> int:
+    """Bring up to date what a page shows, and how much was due; where the database is busy, it shows what was known."""
+    return waiting.unless_busy(WORTH_WAITING, partial(bring_up_to_date, among=among), 0)
 
 
 def renew_others() -> None:

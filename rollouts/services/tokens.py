@@ -6,11 +6,12 @@ import hashlib
 import re
 import secrets
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from ..audit.actor import Actor
 from ..audit.deeds import deed
-from ..models import ApiToken, AuditEvent, clock
+from ..models import ApiToken, AuditEvent, clock, waiting
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
 from ..rules.words import say
@@ -101,7 +102,8 @@ def opened_by(text: str) -> ApiToken | None:
         return None
     if token.last_used_at is None or now - token.last_used_at >= NOTED_EVERY:
         token.last_used_at = now
-        token.save(update_fields=["last_used_at"])
+        # Who reads waits for nobody who writes: then it is noted the next time.
+        waiting.unless_busy(0, partial(token.save, update_fields=["last_used_at"]), None)
     return token
 
 

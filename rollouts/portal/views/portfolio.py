@@ -53,7 +53,7 @@ def portfolio(request: HttpRequest) -> HttpResponse:
     viewer, now, asked = Actor.of(request.user), clock.now(), request.GET
     summary = listing.summary(viewer, now)
     if summary.pop("due"):
-        lines.bring_up_to_date()
+        lines.for_a_page()
         summary = listing.summary(viewer, now)
     chosen = LineFilter(asked, queryset=PortfolioLine.objects.all(), request=request)
     group = asked.get("group", "") if asked.get("group") in GROUPS else ""
@@ -96,7 +96,7 @@ def portfolio(request: HttpRequest) -> HttpResponse:
 def export(request: HttpRequest) -> StreamingHttpResponse:
     """The same selection as a file, all of its rows; headings and words are English, times are UTC."""
     now = clock.now()
-    while lines.bring_up_to_date():
+    while lines.for_a_page():
         pass
     chosen = LineFilter(request.GET, queryset=PortfolioLine.objects.all(), request=request)
     answer = StreamingHttpResponse(_written(listing.everything(chosen.qs, now), now, request), content_type="text/csv")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
@@ -12,15 +14,25 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import requires_csrf_token
 
 from ...audit import source
+from ...models import waiting
 
 #: For when not even the page can be made: a file of the look is missing.
 PLAIN = "Something broke on our side. What you asked for was not done. The failure is in the log by {}.\n"
 RETRY_AFTER_SECONDS = 120
+BUSY = "The portal's database is busy or does not answer. Nothing was changed. Try again in a moment.\n"
+BUSY_SECONDS = 5
+#: Where programs ask, which want no page.
+PROGRAMS = ("/api/", "/hooks/", "/metrics")
 
 
 @requires_csrf_token
 def broken(request: HttpRequest) -> HttpResponse:
-    """500, rendered without the request, so that no context processor asks what may be broken."""
+    """500, rendered without the request, so that no context processor asks what may be broken.
+
+    503 where it was the database that could not just now: who asks again soon is served.
+    """
+    if waiting.is_busy(sys.exc_info()[1]):
+        return busy(request)
     told = {"request_id": source.current().request_id}
     try:
         return HttpResponse(render_to_string("500.html", told), status=500)
@@ -29,11 +41,28 @@ def broken(request: HttpRequest) -> HttpResponse:
 
 
 def not_understood(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """400; 413 for what is larger than the portal reads."""
+    """400; 413 for what is larger than the portal reads.
+
+    A session that the database could not keep comes here too: Django takes it for one that was deleted.
+    """
+    if waiting.is_busy(exception):
+        return busy(request)
     if not isinstance(exception, RequestDataTooBig):
         return render(request, "400.html", status=400)
     words = _("What was sent is larger than the portal reads. Send less of it at once.")
     return render(request, "400.html", {"words": words, "code": 413}, status=413)
+
+
+def busy(request: HttpRequest) -> HttpResponse:
+    """503: another process holds the database, or it is away."""
+    headers = {"Retry-After": str(BUSY_SECONDS), "Cache-Control": "no-store"}
+    try:
+        if not request.path.startswith(PROGRAMS):
+            page = render_to_string("trouble/busy.html", {"request_id": source.current().request_id})
+            return HttpResponse(page, status=503, headers=headers)
+    except (TemplateDoesNotExist, ValueError):
+        pass
+    return HttpResponse(BUSY, status=503, content_type="text/plain; charset=utf-8", headers=headers)
 
 
 def maintenance() -> HttpResponse:
