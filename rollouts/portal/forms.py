@@ -15,8 +15,11 @@ from ..models import AIModel
 from ..rules import document, durations
 from ..rules.document import Fault, Path
 from ..rules.percentages import plain_number
+from ..rules.plan_document import FlagPlan, PlanDocument
 from ..rules.template import Template, TemplatePhase
 from ..rules.words import joined, say, sentence, spoken
+from ..services import prospects
+from ..services.prospects import Named
 
 METHODS = (("percentage", gettext_lazy("by percentage")), ("all_at_once", gettext_lazy("all at once")))
 
@@ -66,7 +69,10 @@ class PlanForm(forms.Form):
         widget=forms.TextInput(attrs={"list": "models"}),
     )
     flag = forms.CharField(
-        max_length=255, label=gettext_lazy("Feature flag"), help_text=gettext_lazy("Its name in GitLab.")
+        max_length=255,
+        label=gettext_lazy("Feature flag"),
+        help_text=gettext_lazy("Its name in GitLab."),
+        widget=forms.TextInput(attrs={"list": "flags"}),
     )
     peak = forms.IntegerField(min_value=0, required=False, label=gettext_lazy("Peak requests a minute"))
     owners = forms.CharField(
@@ -74,11 +80,13 @@ class PlanForm(forms.Form):
         required=False,
         max_length=500,
         help_text=gettext_lazy("User names, separated by blanks."),
+        widget=forms.TextInput(attrs={"list": "owners", "autocomplete": "off"}),
     )
 
-    def __init__(self, template: Template, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, template: Template, *args: Any, copied: PlanDocument | None = None, **kwargs: Any) -> None:
+        """``copied`` is the plan that this one begins as: what the form has no fields for comes along."""
         super().__init__(*args, **{"label_suffix": "", **kwargs})
-        self.template = template
+        self.template, self.copied = template, copied
         #: Where each field's value stands in the document, so that what is wrong there finds its way back.
         self.paths: dict[str, Path] = {
             **{name: (name,) for name in ("title", "rollout", "model", "baseline", "owners")},
@@ -96,6 +104,8 @@ class PlanForm(forms.Form):
                 widget=forms.URLInput(),
             )
             self.paths[role] = ("issues", role)
+        if copied is not None and not self.is_bound:
+            self.initial = self._as_copied(copied)
         for name, field in self.fields.items():
             if field.help_text:
                 field.widget.attrs["aria-describedby"] = f"help-{name}"
@@ -143,6 +153,41 @@ class PlanForm(forms.Form):
         self.paths[name] = ("phases", phase.name, key)
         self.of_phase.setdefault(phase.name, {})[key] = name
 
+    def _as_copied(self, plan: PlanDocument) -> dict[str, str]:
+        """What the fields say of a plan; short name, flag and issues are each rollout's own."""
+        model = plan.model if isinstance(plan.model, str) else prospects.slug_of(plan.model)
+        said = {
+            "title": plan.title,
+            "rollout": prospects.free_slug(plan.rollout),
+            "model": model,
+            "baseline": plan.baseline or "",
+            "owners": " ".join(plan.owners),
+            "peak": "" if plan.peak_requests_per_minute is None else str(plan.peak_requests_per_minute),
+        }
+        document = plan.as_dict()["phases"]
+        for phase, fields in self.of_phase.items():
+            of = document.get(phase, {})
+            for key, name in fields.items():
+                value = of.get(key, "")
+                said[name] = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+        return said
+
+    def named(self) -> Named:
+        """What is written so far, whole or not."""
+        said = {name: str(self[name].value() or "").strip() for name in self.fields}
+        issues = {role: said[role] for role in self.template.roles if said[role]}
+        return Named(said["rollout"], said["model"], FlagPlan(said["flag"]), tuple(said["owners"].split()), issues)
+
+    def missing(self) -> list[str]:
+        """Labels of required fields that are still empty."""
+        return [
+            str(self[name].label) for name, field in self.fields.items() if field.required and not self[name].value()
+        ]
+
+    def labels(self) -> dict[str, str]:
+        """What the issues are called, by role."""
+        return {role: str(self[role].label) for role in self.template.roles}
+
     def sections(self) -> list[tuple[str, list[forms.BoundField]]]:
         """The fields by subject."""
         of_phases = [name for fields in self.of_phase.values() for name in fields.values()]
@@ -158,6 +203,16 @@ class PlanForm(forms.Form):
     def models(self) -> list[tuple[str, str]]:
         """AI models to choose from, by slug."""
         return [(model.slug, str(model)) for model in AIModel.objects.order_by("name")]
+
+    def flags(self) -> list[str]:
+        return prospects.flags_to_offer()
+
+    def owners_known(self) -> list[str]:
+        """Names to choose from: each with those that stand in the field already, for a browser completes all of it."""
+        written = str(self["owners"].value() or "").split()
+        known = prospects.owners_to_offer()
+        kept = [name for name in written if name in known]
+        return [" ".join([*kept, name]) for name in known if name not in kept]
 
     def document(self) -> str:
         """The plan document that the form's fields say; steps that are no numbers stay as they were written."""
@@ -175,6 +230,9 @@ class PlanForm(forms.Form):
         }
         if said["peak"] is not None:
             plan["workload"] = {"peak_requests_per_minute": said["peak"]}
+        if self.copied is not None:
+            along = self.copied.as_dict()
+            plan |= {key: along[key] for key in ("criteria", "guard_metrics", "mitigation") if key in along}
         filled = {key: value for key, value in plan.items() if value not in (None, [], {})}
         return yaml.safe_dump(filled, sort_keys=False, allow_unicode=True)
 

@@ -40,6 +40,7 @@ urlpatterns = [
     path("feeds/<str:key>/rollouts/<str:slug>.ics", feeds.of_rollout, name="feed_rollout"),
     path("feeds/<str:key>/rollouts/<str:slug>.atom", feeds.rollout_events, name="feed_rollout_events"),
     path("rollouts/new/", plans.new_rollout, name="new_rollout"),
+    path("rollouts/new/check/", plans.check_plan, name="check_plan"),
     path("rollouts/<str:slug>/", rollout.rollout, name="rollout"),
     path("rollouts/<str:slug>/plan/", plans.plan, name="plan"),
     path("rollouts/<str:slug>/items/<int:pk>/", rollout.confirm_item, name="confirm_item"),

@@ -144,7 +144,7 @@ def _issue_refs(
     for (phase_name, role), url in written.items():
         path = ("phases", phase_name, "issues", role) if phase_name else ("issues", role)
         try:
-            refs[phase_name, role] = _issue_ref(url, instances)
+            refs[phase_name, role] = issue_ref(url, instances)
         except ValueError as error:
             assert places is not None
             faults.append(places.fault(path, str(error)))
@@ -153,7 +153,8 @@ def _issue_refs(
     return refs
 
 
-def _issue_ref(url: str, instances: list[GitLabInstance]) -> tuple[GitLabInstance, IssueRef]:
+def issue_ref(url: str, instances: list[GitLabInstance]) -> tuple[GitLabInstance, IssueRef]:
+    """Which issue of which of these GitLabs an address names. Raises ``ValueError`` that says how to correct it."""
     ref = parse_issue_url(url)
     for instance in instances:
         ref = parse_issue_url(url, base_url=instance.url)

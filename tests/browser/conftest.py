@@ -36,6 +36,10 @@ def portal(transactional_db, live_server, gitlab, settings):
     return world
 
 
+#: How the browser and htmx begin to tell of an answer that was a refusal, or of none.
+ANSWERS = ("Failed to load resource", "htmx:sendError", "htmx:responseError", "htmx:afterRequest", "htmx:timeout")
+
+
 def listen(context) -> list[str]:
     """What goes wrong on the pages of a context: errors of scripts, refusals of the page's policy, parts that are missing.
 
@@ -44,8 +48,9 @@ def listen(context) -> list[str]:
     wrong: list[str] = []
 
     def hear(message):
-        is_page = message.text.startswith("Failed to load resource") and "/static/" not in message.location["url"]
-        if message.type == "error" and not is_page:
+        is_part = message.text.startswith(ANSWERS[0]) and "/static/" in message.location["url"]
+        is_answer = message.text.startswith(ANSWERS) and not is_part
+        if message.type == "error" and not is_answer:
             wrong.append(message.text)
 
     context.on("console", hear)

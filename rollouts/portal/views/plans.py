@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from ...audit.actor import Actor
 from ...models import PlanTemplate, Rollout, clock
 from ...rules.document import LIMIT, DocumentRefused, Fault
 from ...rules.machine import Role
+from ...rules.plan_document import FlagPlan, PlanDocument, dump_plan
 from ...rules.words import say, spoken
-from ...services import facts, plans
+from ...services import facts, plans, prospects
 from ...services.refusals import Refused
 from ...services.templates import all_templates
 from ..forms import PlanForm
+from ..presenters import prospect
 from ..presenters.buttons import roll_backs
 from ..presenters.ramp import picture
 
@@ -59,15 +63,10 @@ def new_rollout(request: HttpRequest) -> HttpResponse:
     if not by.person.has(Role.MANAGER):
         return _refuse(request, gettext("Planning a rollout takes the role manager."))
     text = request.POST.get("document", "")
-    templates = all_templates()
-    chosen = request.POST.get("template") or request.GET.get("template", "")
-    template = templates.get(chosen) or templates.get(BUILTIN) or next(iter(templates.values()))
-    example = EXAMPLE.replace("GITLAB", settings.GITLAB_URL or "https://gitlab.example.com")
-    example = example.replace("OWNER", by.name)
+    form, example = _form(request), _example(request, by)
     if request.method != "POST":
-        return _new(request, PlanForm(template), example, [], 200)
+        return _new(request, form, example, [], 200)
     by_form = "by_form" in request.POST
-    form = PlanForm(template, request.POST) if by_form else PlanForm(template)
     if by_form:
         if not form.is_valid():
             return _new(request, form, example, [], 422)
@@ -82,6 +81,60 @@ def new_rollout(request: HttpRequest) -> HttpResponse:
         said = say("{rollout} was there already: its plan was applied.", rollout=applied.title)
     messages.success(request, spoken(said))
     return _see(applied.slug)
+
+
+@require_POST
+def check_plan(request: HttpRequest) -> HttpResponse:
+    """What is known of all that is named so far, and what the plan would mean. It changes nothing."""
+    if not Actor.of(request.user).person.has(Role.MANAGER):
+        return _refuse(request, gettext("Planning a rollout takes the role manager."))
+    form = _form(request)
+    return render(request, "components/prospect.html", {"prospect": _prospect(form, request), "form": form})
+
+
+def _form(request: HttpRequest) -> PlanForm:
+    """The form of the chosen template, or that of the rollout that is copied, with what was written in it."""
+    templates, copied = all_templates(), _copied(request)
+    chosen = request.POST.get("template") or request.GET.get("template") or (copied.template if copied else "")
+    template = templates.get(chosen) or templates.get(BUILTIN) or next(iter(templates.values()))
+    written = (request.POST,) if "by_form" in request.POST else ()
+    return PlanForm(template, *written, copied=copied)
+
+
+def _copied(request: HttpRequest) -> PlanDocument | None:
+    slug = request.POST.get("copy") or request.GET.get("copy", "")
+    return plans.document_of(get_object_or_404(Rollout.objects.whole(), slug=slug)) if slug else None
+
+
+def _example(request: HttpRequest, by: Actor) -> str:
+    """The document to begin with: the copied one without what is each rollout's own, or one to write over."""
+    if (copied := _copied(request)) is not None:
+        own = replace(copied, rollout=prospects.free_slug(copied.rollout), flag=FlagPlan(""), issues={})
+        steps = {p.name: tuple(replace(step, planned_at=None) for step in p.steps) for p in own.phases}
+        phases = tuple(replace(phase, issues={}, steps=steps[phase.name]) for phase in own.phases)
+        return dump_plan(replace(own, phases=phases, timeline={}))
+    example = EXAMPLE.replace("GITLAB", settings.GITLAB_URL or "https://gitlab.example.com")
+    return example.replace("OWNER", by.name)
+
+
+def _prospect(form: PlanForm, request: HttpRequest) -> prospect.Prospect:
+    if "by_form" not in request.POST and "document" in request.POST:
+        return _of_text(request.POST["document"], (), form)
+    lines = prospect.lines_of(form.named(), form.labels())
+    if missing := form.missing():
+        return prospect.Prospect(lines, missing=tuple(missing))
+    if not form.is_valid():
+        faults = [f"{form[name].label}: {said}" for name, told in form.errors.items() for said in told]
+        return prospect.Prospect(lines, faults=tuple(faults))
+    return _of_text(form.document(), lines, form)
+
+
+def _of_text(text: str, lines: tuple[prospect.Line, ...], form: PlanForm) -> prospect.Prospect:
+    try:
+        read = plans.check(text, source="plan")
+    except DocumentRefused as refused:
+        return prospect.Prospect(lines, faults=tuple(spoken(str(fault.message)) for fault in refused.faults))
+    return prospect.of_plan(read, all_templates()[read.template], clock.now(), form.labels())
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -143,7 +196,14 @@ def _apply(text: str, by: Actor, *, dry_run: bool, only: str = "") -> tuple[list
 
 def _new(request: HttpRequest, form: PlanForm, text: str, faults: list[Fault], status: int) -> HttpResponse:
     templates = PlanTemplate.objects.order_by("-builtin", "title").values_list("slug", "title")
-    context = {"form": form, "text": text[:LIMIT], "faults": faults, "templates": list(templates)}
+    is_begun = form.is_bound or form.copied is not None
+    context = {
+        "form": form,
+        "text": text[:LIMIT],
+        "faults": faults,
+        "templates": list(templates),
+        "prospect": _prospect(form, request) if is_begun else None,
+    }
     return render(request, "portal/new_rollout.html", context, status=status)
 
 
