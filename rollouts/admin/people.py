@@ -18,6 +18,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.text import format_lazy
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ..audit.actor import Actor
@@ -169,10 +170,16 @@ class AccessAttemptAdmin(ForeignAdmin):
 
     may_add = may_change = False
     secret_fields = frozenset({"get_data", "post_data", "http_accept"})
-    list_display = ("username", "ip_address", "failures_since_start", "attempt_time")
-    fields = ("username", "ip_address", "failures_since_start", "attempt_time", "user_agent", "path_info")
+    list_display = ("whose", "ip_address", "failures_since_start", "attempt_time")
+    fields = ("whose", "ip_address", "failures_since_start", "attempt_time", "user_agent", "path_info")
     search_fields = ("username", "ip_address")
     date_hierarchy = "attempt_time"
+    readonly_fields = ("whose",)
+
+    @admin.display(description=_("name"), ordering="username")
+    def whose(self, attempt: Any) -> str:
+        """What was typed for a name that is nobody's is not kept: it may be a password."""
+        return gettext("nobody's") if (attempt.username or "?").startswith("?") else attempt.username
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return Actor.of(request.user).person.has(Role.ADMIN)

@@ -8,20 +8,26 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from .health import healthz
+from .health import healthz, readyz
+
+CHECKS: dict[str, Callable[[HttpRequest], HttpResponse]] = {"/healthz": healthz, "/readyz": readyz}
 
 #: Where programs ask. Sent on to https they would lose what they sent, or show their token on the way.
 PROGRAMS = ("/api/", "/hooks/", "/metrics")
 
 
 class HealthFirst:
-    """``/healthz`` says that the process answers: to any Host, without session, database or anything else."""
+    """Whoever looks after the portal asks by whatever Host, an address of a pod say, and has no session.
+
+    ``/healthz`` touches nothing at all, not the database either.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return healthz(request) if request.path == "/healthz" else self.get_response(request)
+        view = CHECKS.get(request.path)
+        return view(request) if view else self.get_response(request)
 
 
 class PlainHttpInWords:

@@ -1,7 +1,8 @@
 """No door changes an account, a role or a row of ours without an event, Django's own commands included.
 
 Django's users and groups keep no ledger, and fixtures (``loaddata``) pass by ``save``: so signals are listened to.
-Inside a deed a change is noted there; outside of one it becomes a deed of whoever sits at the terminal.
+Inside a deed a change is noted there; outside of one it becomes a deed of whoever sits at the terminal, or of the
+sign-in that brings an account along.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ FOREIGN = (User, Group)
 #: Kept by Django for itself at each sign-in, or never to be read by anybody.
 NOT_HISTORY = frozenset({"id", "date_joined", "last_login", "password"})
 SHELL = "shell"
+TERMINAL = (SHELL, "command")
 #: What may come from a file: accounts and roles, which leave events as by any other door.
 FROM_FIXTURES = ("auth", "contenttypes")
 
@@ -54,7 +56,8 @@ def _told(verb: str, thing: models.Model, before: dict[str, Any], after: dict[st
         ledger.note(Change(thing._meta.label, thing.pk, str(thing)[:200], before, after))
         yield ledger.by
         return
-    with deed(verb, by=Actor.system_user(), about=thing) as doing:
+    by = Actor.system_user() if source.current().name in TERMINAL else Actor.job("sign-in")
+    with deed(verb, by=by, about=thing) as doing:
         doing.note(thing, before, after)
         yield doing.by
 
@@ -80,10 +83,15 @@ def _remember(sender: Any, instance: Any, update_fields: Any = None, **more: Any
     instance._as_stored = None
     if update_fields is not None and not set(update_fields) - {"last_login"}:
         return
-    if update_fields is not None and set(update_fields) == {"password"} and instance._password is None:
-        return  # Django keeps the same password by a newer method
+    if update_fields is not None and set(update_fields) == {"password"} and _is_hashed_anew(instance):
+        return
     instance._as_stored = (instance.pk and sender._default_manager.filter(pk=instance.pk).first()) or sender()
     _refuse_name(sender, instance, instance._as_stored)
+
+
+def _is_hashed_anew(person: User) -> bool:
+    """Django keeps the same password by a newer method, at a sign-in."""
+    return person._password is None and person.has_usable_password()
 
 
 def _refuse_name(sender: Any, thing: Any, stored: Any) -> None:

@@ -22,7 +22,7 @@ def touch(person: User, by: Actor) -> None:
     """Somebody else had a hand in the account: called inside the deed in which they had."""
     if by.kind not in HUMANS or is_own(person, by):
         return
-    account = _account(person)
+    account = _locked(person) or Account(person=person)
     account.touched = {**account.touched, by.name: clock.now().isoformat()}
     _keep(person, account)
 
@@ -33,7 +33,7 @@ def password_was_set(person: User, by: Actor, *, is_new: bool) -> None:
     The first admin makes their own account at the terminal (``createsuperuser``): that password is nobody else's.
     """
     if is_own(person, by):
-        account = accounts.of(person)
+        account = _locked(person)
         if account is not None:
             account.password_by, account.must_change_password = "", False
             _keep(person, account)
@@ -41,7 +41,7 @@ def password_was_set(person: User, by: Actor, *, is_new: bool) -> None:
     if by.kind not in HUMANS:
         return
     touch(person, by)
-    account = _account(person)
+    account = _locked(person) or Account(person=person)
     at_the_terminal = is_new and by.kind == AuditEvent.ActorKind.SYSTEM_USER
     account.must_change_password = person.has_usable_password() and not at_the_terminal
     account.password_by = by.name if account.must_change_password else ""
@@ -55,8 +55,10 @@ def proved(person: User, *, also_here: frozenset[str], by_password: bool) -> Non
 
     A password that somebody else set proves nothing.
     """
-    account = accounts.of(person)
-    if account is None or not account.touched or (by_password and account.password_by):
+    if not accounts.touched_by(person):
+        return
+    account = _locked(person)
+    if account is None or (by_password and account.password_by):
         return
     account.touched = {name: at for name, at in account.touched.items() if name in also_here}
     _keep(person, account)
@@ -73,8 +75,10 @@ def end_access(person: User, because: Ended) -> None:
         key.save()
 
 
-def _account(person: User) -> Account:
-    return accounts.of(person) or Account(person=person)
+def _locked(person: User) -> Account | None:
+    """As it is now: somebody may have had a hand in it since it was read. The person's row is locked first."""
+    User.objects.select_for_update().filter(pk=person.pk).first()
+    return Account.objects.select_for_update().filter(person=person).first()
 
 
 def _keep(person: User, account: Account) -> None:

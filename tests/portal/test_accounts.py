@@ -7,6 +7,7 @@ from django.core.management import call_command
 from django.test import Client
 
 from rollouts.audit.actor import Actor
+from rollouts.audit.deeds import deed
 from rollouts.models import Account, ApiToken, AuditEvent, FeedKey
 from rollouts.services import feed_keys, tokens
 from rollouts.services.refusals import Refused
@@ -121,8 +122,6 @@ def test_an_override_is_reviewed_by_nobody_whose_password_its_maker_set(world):
     from rollouts.services import overrides
 
     world.up_to("team", "approved")
-    from rollouts.audit.deeds import deed
-
     with deed("x", by=Actor.system_user()):
         override = Override.objects.create(
             phase=world.phase("team"), verb="start", by="root", at=world.now(), reason="x", due_at=world.now()
@@ -248,3 +247,22 @@ def test_viewers_change_their_own_password_and_stay_signed_in(world):
 def test_nobody_but_the_person_makes_their_feeds(world):
     with pytest.raises(Refused):
         feed_keys.renew(world.people["mia"], by=world.actor("root"))
+
+
+def test_who_signs_in_while_their_password_is_being_set_proves_nothing(world):
+    """The password was right when it was asked for, and another one's when the sign-in was written down."""
+    from django.contrib.auth.models import User
+
+    from rollouts.services import sign_ins
+
+    root = world.actor("root")
+    alice = User.objects.select_related("account").get(username="alice")
+    with deed("admin.change", by=root):
+        person = User.objects.get(username="alice")
+        person.groups.clear()
+    stale = User.objects.select_related("account").get(pk=alice.pk)
+    assert stale.account.touched
+    set_password(browser("root", "rollout"), world.people["alice"])
+    sign_ins.signed_in(stale, way=sign_ins.PASSWORD, address="", also_here=frozenset())
+    account = Account.objects.get()
+    assert (set(account.touched), account.must_change_password, account.password_by) == ({"root"}, True, "root")

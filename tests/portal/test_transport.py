@@ -18,6 +18,7 @@ def test_health_answers_any_host_without_a_query_or_a_session(django_assert_num_
         for host in ("10.0.0.7:8000", "anything.example.com", "_", "a b"):
             response = client.get("/healthz", headers={"host": host})
             assert (response.status_code, response.content) == (200, b"ok\n"), host
+    assert client.get("/readyz", headers={"host": "10.0.0.7"}).status_code in (200, 503)
     assert client.post("/healthz").status_code == 405
     assert Client().get("/", headers={"host": "anything.example.com"}).status_code == 400
 
