@@ -15,7 +15,7 @@ from ..models import Phase, Rollout
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
 from ..rules.words import spoken
-from ..services import checklist, facts, locks, outbox, overrides, retirement, transitions
+from ..services import calendars, checklist, facts, locks, outbox, overrides, retirement, transitions
 from ..services.refusals import Refused
 from .bulk import Bulk, ReasonForm
 from .fields import bounded
@@ -175,7 +175,7 @@ def _end_lock(lock: Any, by: Actor, said: dict[str, Any]) -> str:
 
 
 def _remove_calendar(calendar: Any, by: Actor, said: dict[str, Any]) -> str:
-    locks.remove_calendar(calendar, by=by, reason=said["reason"])
+    calendars.remove_calendar(calendar, by=by, reason=said["reason"])
     return _("Its periods lock no longer.")
 
 

@@ -30,6 +30,7 @@ NOTES = {
     "read": gettext_lazy("read"),
     "password": gettext_lazy("password"),
     "periods": gettext_lazy("periods"),
+    "digest": gettext_lazy("digest"),
     "overridden": gettext_lazy("overridden"),
     "groups": gettext_lazy("roles"),
     "way": gettext_lazy("by"),

@@ -10,6 +10,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -18,6 +19,7 @@ from ..audit.actor import Actor
 from ..models import Approval, IncidentSource, Phase
 from ..rules import names
 from ..rules.approvals import STANDING
+from ..rules.machine import Role
 from ..rules.words import joined
 from . import actions
 from .base import AuditedAdmin, LookOnly, RecordsOnly
@@ -107,9 +109,38 @@ class LockCalendarAdmin(RecordsOnly):
 
     bulk = actions.CALENDARS
 
-    list_display = ("name", "url", "read_at", "outcome", "words")
-    exclude = ("content", "windows")
-    search_fields = ("name", "url")
+    list_display = ("name", "server_told", "read_at", "outcome", "words")
+    fields = (
+        "name", "server_told", "zone", "transparent_locks", "told", "known_until", "read_at", "tried_at", "outcome",
+        "words",
+    )  # fmt: skip
+    search_fields = ("name",)
+
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+        return self._but_for_admins(request, self.list_display)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return self._but_for_admins(request, self.fields)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return self.get_fields(request, obj)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer("content")
+
+    @staticmethod
+    def _but_for_admins(request: HttpRequest, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Where it is read from is for admins, and for them no more of it than the server."""
+        is_admin = Actor.of(request.user).person.has(Role.ADMIN)
+        return names if is_admin else tuple(name for name in names if name != "server_told")
+
+    @admin.display(description=_("server"))
+    def server_told(self, calendar: Any) -> str:
+        return calendar.server or "–"
+
+    @admin.display(description=_("notes"))
+    def told(self, calendar: Any) -> str:
+        return joined(calendar.notes)
 
 
 class IncidentSourceForm(forms.ModelForm):

@@ -77,15 +77,15 @@ class AuditEventAdmin(RecordsOnly):
 
     @admin.display(description=_("before"))
     def before_told(self, event: AuditEvent) -> SafeString:
-        return pretty(event.before)
+        return pretty(event.shown("before"))
 
     @admin.display(description=_("after"))
     def after_told(self, event: AuditEvent) -> SafeString:
-        return pretty(event.after)
+        return pretty(event.shown("after"))
 
     @admin.display(description=_("as it was then"))
     def snapshot_told(self, event: AuditEvent) -> SafeString:
-        return pretty(event.snapshot)
+        return pretty(event.shown("snapshot"))
 
     @admin.display(description=_("confidential"))
     def confidential_told(self, event: AuditEvent) -> SafeString:

@@ -14,6 +14,7 @@ from ..models.history import phrases_in
 from ..models.ledger import AuditedModel, Change, Ledger, Unaudited, opened, plain
 from . import source
 from .actor import Actor
+from .bounds import bound
 
 
 @dataclass(slots=True)
@@ -112,7 +113,7 @@ def _event(doing: Deed) -> AuditEvent:
     after = {**(first.after if first else {}), **_others(others, "after"), **doing.notes}
     names = {_key(change): change.title for change in others}
     said = {"reason": doing.reason, "object_name": name, "before": before, "after": after, "names": names}
-    return AuditEvent(
+    event = AuditEvent(
         at=clock.now(),
         actor_kind=doing.by.kind,
         actor=doing.by.name,
@@ -131,6 +132,7 @@ def _event(doing: Deed) -> AuditEvent:
         snapshot=_snapshot(about),
         said=phrases_in(said),
     )
+    return bound(event)
 
 
 def _confidential(doing: Deed) -> dict[str, Any]:
@@ -159,4 +161,5 @@ def _snapshot(thing: models.Model | None) -> dict[str, Any]:
     """All fields of the object as it is now, but those that need a role to see."""
     if not isinstance(thing, AuditedModel) or thing.pk is None:
         return {}
-    return {name: plain(value) for name, value in thing.as_it_is().items() if name not in thing.confidential_fields}
+    values = thing.told(thing.as_it_is())
+    return {name: plain(value) for name, value in values.items() if name not in thing.confidential_fields}

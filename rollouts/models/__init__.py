@@ -8,7 +8,7 @@ from .flags import FeatureFlag, FlagReading
 from .gitlab import GitLabActor, GitLabInstance, GitLabProject, Outcome, TrackedIssue
 from .history import AuditEvent
 from .lines import LineWait, PortfolioLine
-from .locks import ChangeLock, IncidentSource, LockCalendar
+from .locks import ChangeLock, IncidentSource, LockCalendar, LockPeriod
 from .outbox import GitLabWrite
 from .phases import Phase, RampStep
 from .rollouts import Rollout, RolloutIssue
@@ -37,6 +37,7 @@ __all__ = [
     "InstanceHealth",
     "LineWait",
     "LockCalendar",
+    "LockPeriod",
     "Outcome",
     "Override",
     "Phase",

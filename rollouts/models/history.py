@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.apps import apps
 from django.db import connection, models
 from django.utils.translation import gettext_lazy as _
 
+from ..rules.concealment import concealed
 from ..rules.words import Phrase, say
 from .phrases import PhraseJSONField
 from .rollouts import Rollout
@@ -29,6 +31,30 @@ def _merged(plain: Any, said: Any) -> Any:
     if isinstance(plain, dict) and isinstance(said, dict):
         return plain | {key: _merged(plain.get(key), one) for key, one in said.items()}
     return plain if said is None else said
+
+
+def _secrets(object_type: str) -> frozenset[str]:
+    """The fields of such an object that nobody is shown."""
+    try:
+        return getattr(apps.get_model("rollouts", object_type), "secret_fields", frozenset())
+    except LookupError:
+        return frozenset()
+
+
+def _shown(object_type: str, values: dict[str, Any]) -> dict[str, Any]:
+    """What anybody may see of values that were kept before they were known to be secret.
+
+    History can't be rewritten, so it is told with care. Another object stands under a key of its own: «Phase 3: Team».
+    """
+    secrets, shown = _secrets(object_type), {}
+    for key, value in values.items():
+        if key in secrets:
+            shown[key] = concealed(value)
+        elif isinstance(value, dict) and ": " in key:
+            shown[key] = _shown(key.partition(" ")[0], value)
+        else:
+            shown[key] = value
+    return shown
 
 
 class AuditEventQuerySet(models.QuerySet):
@@ -115,9 +141,14 @@ class AuditEvent(models.Model):
             models.Index(fields=("object_type", "object_id", "-at", "-id"), name="event_object_time"),
         ]
 
+    def shown(self, name: str) -> Any:
+        """``before``, ``after`` or ``snapshot`` as everybody may see it; no door shows them in another way."""
+        return _shown(self.object_type, getattr(self, name))
+
     def in_words(self, name: str) -> Any:
         """``reason``, ``object_name``, ``before`` or ``after`` as a page tells it; English what was kept so."""
-        return _merged(getattr(self, name), (self.said or {}).get(name))
+        kept = self.shown(name) if name in ("before", "after") else getattr(self, name)
+        return _merged(kept, (self.said or {}).get(name))
 
     def name_in_words(self, key: str) -> str:
         """How another object is called under whose key a change of it stands: «Phase 3: Owning team»."""
@@ -138,8 +169,8 @@ class AuditEvent(models.Model):
             "reason": self.reason,
             "source": self.source,
             "request_id": self.request_id,
-            "before": self.before,
-            "after": self.after,
+            "before": self.shown("before"),
+            "after": self.shown("after"),
         }
         return {**told, "confidential": self.confidential} if sees_confidential else told
 

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Self
 from django.db import models
 from django.utils.html import conditional_escape
 
+from ..rules.concealment import concealed
 from ..rules.percentages import plain_number
 
 
@@ -132,6 +133,8 @@ class AuditedModel(models.Model):
     unaudited_fields: ClassVar[frozenset[str]] = frozenset()
     #: What only people with a role may see in the history (text of GitLab issues, which may be confidential).
     confidential_fields: ClassVar[frozenset[str]] = frozenset()
+    #: What opens something for whoever has it: the history tells that it changed, and of an address the server.
+    secret_fields: ClassVar[frozenset[str]] = frozenset()
 
     objects = AuditedQuerySet.as_manager()
 
@@ -168,6 +171,13 @@ class AuditedModel(models.Model):
             if each.attname in values and each.name not in self.unaudited_fields
         }
 
+    @classmethod
+    def told(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """These plain values as anybody may see them."""
+        if not cls.secret_fields & values.keys():
+            return values
+        return {name: concealed(value) if name in cls.secret_fields else value for name, value in values.items()}
+
     def refuse_shortcuts(self, fields: Iterable[str] | None = None) -> None:
         """A place for models whose state may only change through a transition."""
 
@@ -197,6 +207,7 @@ class AuditedModel(models.Model):
         def split(values: dict[str, Any], hidden: bool) -> dict[str, Any]:
             return {name: value for name, value in values.items() if (name in secret) is hidden}
 
+        before, after = self.told(before), self.told(after)
         confidential = {"before": split(before, True), "after": split(after, True)}
         ledger.note(
             Change(

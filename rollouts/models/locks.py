@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from ..rules.concealment import concealed
 from ..rules.locks import DAYS as DAYS_OF_THE_WEEK
 from ..rules.locks import Weekly, Window
 from ..rules.words import say
 from .gitlab import GitLabInstance, Outcome
-from .ledger import AuditedModel
-from .phrases import PhraseField
+from .ledger import AuditedModel, AuditedQuerySet
+from .phrases import PhraseField, PhraseJSONField
 
 DAYS = list(enumerate(DAYS_OF_THE_WEEK))
 INCIDENT_LABELS = ("severity::1", "severity::2")
@@ -23,6 +25,13 @@ INCIDENT_LABELS = ("severity::1", "severity::2")
 def incident_labels() -> list[str]:
     """What GitLab's own check looks at (FACTS section 5c: active incidents of severity 1 and 2)."""
     return list(INCIDENT_LABELS)
+
+
+class ChangeLockQuerySet(AuditedQuerySet):
+    def touching(self, since: datetime, until: datetime) -> Any:
+        """Those that were not ended and may lock within [since, until); by index, however many are over."""
+        once = Q(kind=ChangeLock.Kind.ONCE, ends_at__gt=since, starts_at__lt=until)
+        return self.filter(once | Q(kind=ChangeLock.Kind.WEEKLY), ended_at=None)
 
 
 class ChangeLock(AuditedModel):
@@ -54,8 +63,11 @@ class ChangeLock(AuditedModel):
     ended_at = models.DateTimeField(null=True, blank=True, help_text=_("When it was ended early, or taken away."))
     ended_by = models.CharField(max_length=150, blank=True)
 
+    objects = ChangeLockQuerySet.as_manager()
+
     class Meta:
         ordering = ("-created_at", "-pk")
+        indexes = [models.Index(fields=("kind", "ends_at"), name="lock_not_ended", condition=Q(ended_at=None))]
         constraints = [
             models.CheckConstraint(
                 condition=Q(kind="once", starts_at__isnull=False, ends_at__isnull=False, from_day__isnull=True)
@@ -104,17 +116,33 @@ class ChangeLock(AuditedModel):
 
 
 class LockCalendar(AuditedModel):
-    """A calendar of change locks: uploaded as an iCalendar file, or read from an address on an allowed host."""
+    """A calendar of change locks: uploaded as an iCalendar file, or read from an address on an allowed host.
 
-    unaudited_fields = frozenset({"read_at", "tried_at", "outcome", "words", "windows"})
+    Its address may open it for everybody, so nobody is shown more than the server; what stands in it is no history:
+    the periods that changed are.
+    """
+
+    unaudited_fields = frozenset(
+        {"content", "digest", "known_until", "notes", "outcome", "read_at", "tried_at", "words"}
+    )
+    secret_fields = frozenset({"url", "content"})
 
     name = models.CharField(max_length=100, unique=True)
-    url = models.URLField(max_length=1000, blank=True, help_text=_("Empty: the file below, uploaded."))
-    content = models.TextField(blank=True, help_text=_("The iCalendar file as it was read last."))
-    zone = models.CharField(
-        _("time zone"), max_length=60, default="UTC", help_text=_("For times without one of their own.")
+    url = models.URLField(max_length=1000, blank=True, help_text=_("Empty: an uploaded file."))
+    content = models.TextField(
+        blank=True, editable=False, help_text=_("An uploaded file, to be worked out anew as time goes on.")
     )
-    windows = models.JSONField(default=list, editable=False, help_text=_("The periods of the coming year."))
+    digest = models.CharField(max_length=64, blank=True, editable=False, help_text=_("SHA-256 of what was read last."))
+    zone = models.CharField(
+        _("time zone"), max_length=60, default="UTC", help_text=_("For times without one, where the file names none.")
+    )
+    transparent_locks = models.BooleanField(
+        _("events that block no time lock"),
+        default=False,
+        help_text=_("What calendars show as free (TRANSP:TRANSPARENT): public holidays, reminders."),
+    )
+    notes = PhraseJSONField(default=list, editable=False, help_text=_("What repeats without end, what does not lock."))
+    known_until = models.DateTimeField(null=True, blank=True, editable=False, help_text=_("How far it is worked out."))
     read_at = models.DateTimeField(null=True, blank=True, editable=False)
     tried_at = models.DateTimeField(null=True, blank=True, editable=False)
     outcome = models.CharField(max_length=20, choices=Outcome.choices, default=Outcome.UNREAD, editable=False)
@@ -125,6 +153,51 @@ class LockCalendar(AuditedModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def server(self) -> str:
+        """Where it is read from, as much as an admin may see."""
+        return concealed(self.url)
+
+
+class LockPeriodQuerySet(models.QuerySet[Any]):
+    def touching(self, since: datetime, until: datetime) -> LockPeriodQuerySet:
+        """Those that lock within [since, until), by index; with their calendars, but not what those hold."""
+        near = self.filter(ends_at__gt=since, starts_at__lt=until)
+        return near.select_related("calendar").defer("calendar__content")
+
+
+class LockPeriod(models.Model):
+    """One period of a calendar, worked out ahead so that nobody who looks at locks has to; no history."""
+
+    calendar = models.ForeignKey(LockCalendar, on_delete=models.CASCADE, related_name="periods")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    title = models.CharField(max_length=200, blank=True)
+
+    objects = LockPeriodQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("starts_at", "ends_at")
+        indexes = [
+            models.Index(fields=("ends_at", "starts_at"), name="period_by_end"),
+            models.Index(fields=("calendar", "ends_at"), name="period_by_calendar"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="a_period_ends_after_it_starts")
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def window(self) -> Window:
+        return Window(self.starts_at, self.ends_at, self.name)
+
+    @property
+    def name(self) -> str:
+        """The event's title, or the calendar's name where it has none."""
+        return self.title or self.calendar.name
 
 
 class IncidentSource(AuditedModel):

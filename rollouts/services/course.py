@@ -13,7 +13,7 @@ from operator import itemgetter
 from django.conf import settings
 from django.db.models import Count, Q
 
-from ..models import AuditEvent, ChangeLock, FlagReading, LockCalendar, Phase, ReadingGap, Rollout
+from ..models import AuditEvent, ChangeLock, FlagReading, LockPeriod, Phase, ReadingGap, Rollout
 from ..rules import series
 from ..rules.expected import Audience, Presence
 from ..rules.exposure import EVERYONE, NOBODY, Exposure
@@ -22,10 +22,11 @@ from ..rules.machine import RolloutState
 from ..rules.prediction import Ahead, AheadStep, Prediction, predict
 from ..rules.series import Move, Piece, Read, Span, Stretch
 from . import facts as facts_of
-from .locks import windows_of
 
 #: So many readings, moves, gaps and locks are looked at, the newest.
 READINGS, MOVES, GAPS, LOCKS = 500, 300, 200, 60
+#: Periods of calendars, the first of the time that is shown: no prediction looks past so many.
+PERIODS = 2_000
 MOVING = ("phase.start", "phase.advance", "phase.roll_back")
 #: A rollout that has not begun is shown from so long ago.
 BEFORE = timedelta(days=1)
@@ -198,8 +199,6 @@ def _windows(instance_id: int, since: datetime, until: datetime) -> list[Window]
         for window in lock.windows(since, until):
             begins = max(window.starts_at, lock.created_at) if lock.kind == ChangeLock.Kind.WEEKLY else window.starts_at
             hold(begins, min(window.ends_at, lock.ended_at or window.ends_at), lock.title)
-    for calendar in LockCalendar.objects.defer("content"):
-        for window in windows_of(calendar):
-            if window.starts_at < until and window.ends_at > since:
-                hold(window.starts_at, window.ends_at, window.title or calendar.name)
+    for period in LockPeriod.objects.touching(since, until)[:PERIODS]:
+        hold(period.starts_at, period.ends_at, period.name)
     return [Window(start, end, titles[start, end]) for start, end in sorted(set(found), key=itemgetter(0))]

@@ -1,20 +1,22 @@
-"""Change locks: entered, ended, imported; and which hold now."""
+"""Change locks: entered and ended by hand; and which hold now, wherever they come from."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from django.conf import settings
+from django.db.models import FilteredRelation, Q
 
 from ..audit.actor import Actor
 from ..audit.deeds import deed
-from ..models import ChangeLock, GitLabInstance, IncidentSource, LockCalendar, Outcome, clock
+from ..models import ChangeLock, GitLabInstance, IncidentSource, LockCalendar, LockPeriod, clock
 from ..rules import locks as rules
 from ..rules.blockers import Blocker, in_words
-from ..rules.calendars import CalendarRefused, read_calendar
 from ..rules.facts import LockFacts
 from ..rules.locks import Weekly, Window
 from ..rules.machine import ROLE_WORDS, Role
@@ -23,9 +25,12 @@ from ..rules.words import later, say, sentence
 from ..rules.zones import to_utc, zone
 from .refusals import refuse_if
 
-#: How far ahead locks are shown, and repeated ones worked out.
-AHEAD = timedelta(days=400)
-BEHIND = timedelta(days=8)
+#: The longest lock that is entered by hand.
+LONGEST = timedelta(days=400)
+#: A lock of every week is no longer than one, and whoever looks again within one misses no edge.
+NEAR = timedelta(days=8)
+#: Of all that comes, what is shown.
+COMING = timedelta(days=60)
 #: A calendar that was not read for so long may have changed: the portal does not know.
 CALENDAR_FRESH = timedelta(days=1)
 
@@ -51,21 +56,21 @@ class Locks:
 
 
 def standing(now: datetime) -> Locks:
-    """Every lock that holds now; three queries."""
+    """Every lock that holds now; three queries, and no more rows however many locks are over."""
     holding: list[tuple[int | None, LockFacts]] = []
     unread: list[tuple[int | None, str]] = []
     edges: list[datetime] = []
-    for lock in ChangeLock.objects.filter(ended_at=None):
-        windows = lock.windows(now - BEHIND, now + BEHIND)
+    since, until = now - NEAR, now + NEAR
+    for lock in ChangeLock.objects.touching(now, until):
+        windows = lock.windows(since, until)
         edges += rules.edges(windows, now)
         if rules.current(windows, now):
             holding.append((lock.instance_id, LockFacts(lock.title, rules.merged_end(windows, now))))
-    for calendar in LockCalendar.objects.defer("content"):
-        windows = windows_of(calendar)
+    for name, url, read_at, windows in _calendars(now, until):
         edges += rules.edges(windows, now)
-        holding += [(None, LockFacts(one.title or calendar.name, one.ends_at)) for one in rules.current(windows, now)]
-        if calendar.url and (calendar.read_at is None or now - calendar.read_at > CALENDAR_FRESH):
-            unread.append((None, _unread(*CALENDAR_UNREAD, calendar.name, calendar.read_at, now)))
+        holding += [(None, LockFacts(one.title or name, one.ends_at)) for one in rules.current(windows, now)]
+        if url and (read_at is None or now - read_at > CALENDAR_FRESH):
+            unread.append((None, _unread(*CALENDAR_UNREAD, name, read_at, now)))
     freshness = timedelta(seconds=settings.FRESHNESS_SECONDS)
     for source in IncidentSource.objects.select_related("instance"):
         for issue in source.open_issues:
@@ -83,25 +88,30 @@ def standing(now: datetime) -> Locks:
     return Locks(tuple(holding), tuple(unread), min(edges, default=None))
 
 
-def coming(now: datetime) -> list[tuple[Window, str]]:
-    """The periods of the next weeks with what they come from, soonest first."""
-    until = now + timedelta(days=60)
+def _calendars(since: datetime, until: datetime) -> Iterator[tuple[str, str, datetime | None, list[Window]]]:
+    """Each calendar (name, address, when read) with its periods that touch this span; one query."""
+    touching = Q(periods__ends_at__gt=since, periods__starts_at__lt=until)
+    rows = (
+        LockCalendar.objects.annotate(near=FilteredRelation("periods", condition=touching))
+        .order_by("name", "near__starts_at", "near__ends_at")
+        .values_list("name", "url", "read_at", "near__starts_at", "near__ends_at", "near__title")
+    )
+    for (name, url, read_at), periods in groupby(rows, key=itemgetter(0, 1, 2)):
+        yield name, url, read_at, [Window(start, end, title) for *_, start, end, title in periods if start]
+
+
+def coming(now: datetime, most: int = 20) -> list[tuple[Window, str]]:
+    """The next periods with what they come from, soonest first."""
+    until = now + COMING
     found = [
         (window, lock.title)
-        for lock in ChangeLock.objects.filter(ended_at=None)
+        for lock in ChangeLock.objects.touching(now, until)
         for window in lock.windows(now, until)
         if window.starts_at > now
     ]
-    for calendar in LockCalendar.objects.defer("content"):
-        found += [(w, w.title or calendar.name) for w in windows_of(calendar) if now < w.starts_at < until]
-    return sorted(found, key=lambda each: each[0].starts_at)
-
-
-def windows_of(calendar: LockCalendar) -> list[Window]:
-    return [
-        Window(datetime.fromisoformat(start), datetime.fromisoformat(end), title)
-        for start, end, title in calendar.windows
-    ]
+    periods = LockPeriod.objects.touching(now, until).filter(starts_at__gt=now)
+    found += [(one.window, one.name) for one in periods[:most]]
+    return sorted(found, key=lambda each: each[0].starts_at)[:most]
 
 
 CALENDAR_UNREAD = (
@@ -124,7 +134,7 @@ def add(said: Mapping[str, Any], *, by: Actor) -> ChangeLock:
     ``said``: title, kind; for ``once`` starts and ends (naive datetimes); for ``weekly`` from_day, from_time, to_day,
     to_time; zone; instance (a name, or empty for every one).
     """
-    found = _role(by, Role.MANAGER, say("Entering a change lock"))
+    found = role_missing(by, Role.MANAGER, say("Entering a change lock"))
     values, faults = _values(said)
     refuse_if([*found, *faults])
     with deed("lock.add", by=by) as doing:
@@ -159,7 +169,7 @@ def _once(said: Mapping[str, Any], name: str) -> dict[str, Any]:
     Window(starts_at, ends_at)
     if not FIRST <= starts_at < LAST:
         raise ValueError(say("a lock is of this century: {year} is not.", year=str(starts_at.year)))
-    if ends_at - starts_at > AHEAD:
+    if ends_at - starts_at > LONGEST:
         raise ValueError(say("a lock of more than a year is no period: end it earlier."))
     return {"starts_at": starts_at, "ends_at": ends_at}
 
@@ -178,8 +188,12 @@ def end(lock: ChangeLock, *, by: Actor, reason: str) -> ChangeLock:
     with deed("lock.end", by=by, reason=reason.strip()) as doing:
         lock = ChangeLock.objects.select_for_update().get(pk=lock.pk)
         doing.about = lock
-        found = [] if lock.created_by == by.name else _role(by, Role.ADMIN, say("Ending somebody else's change lock"))
-        found += _role(by, Role.MANAGER, say("Ending a change lock"))
+        found = (
+            []
+            if lock.created_by == by.name
+            else role_missing(by, Role.ADMIN, say("Ending somebody else's change lock"))
+        )
+        found += role_missing(by, Role.MANAGER, say("Ending a change lock"))
         if lock.ended_at is not None:
             found.append(Blocker("ended", say("{who} has ended it already.", who=lock.ended_by)))
         if not reason.strip():
@@ -190,73 +204,7 @@ def end(lock: ChangeLock, *, by: Actor, reason: str) -> ChangeLock:
     return lock
 
 
-def import_calendar(name: str, content: bytes, *, by: Actor, zone_name: str = "UTC", url: str = "") -> LockCalendar:
-    """Take an iCalendar file over under a name, anew or again. Raises ``Refused``; then nothing changed."""
-    found = _role(by, Role.ADMIN, say("Importing a calendar of change locks"))
-    name, now = name.strip()[:100], clock.now()
-    windows: tuple[Window, ...] = ()
-    try:
-        zone(zone_name)
-        windows = read_calendar(content, since=now - BEHIND, until=now + AHEAD, default_zone=zone_name)
-    except (CalendarRefused, ValueError) as wrong:
-        found.append(Blocker("calendar", str(wrong)))
-    if not name:
-        found.append(Blocker("name_missing", say("Give the calendar a name.")))
-    refuse_if(found)
-    with deed("calendar.import", by=by) as doing:
-        calendar = LockCalendar.objects.select_for_update().filter(name=name).first() or LockCalendar(name=name)
-        keep(calendar, content, windows, now)
-        calendar.url, calendar.zone = url, zone_name
-        calendar.save()
-        doing.about = calendar
-        doing.notes["periods"] = len(windows)
-    return calendar
-
-
-def keep(calendar: LockCalendar, content: bytes, windows: tuple[Window, ...], now: datetime) -> None:
-    """What was read is what holds; not saved yet."""
-    calendar.content = content.decode("utf-8", "replace").replace("\x00", "")
-    calendar.windows = [[w.starts_at.isoformat(), w.ends_at.isoformat(), w.title] for w in windows]
-    calendar.read_at = calendar.tried_at = now
-    calendar.outcome, calendar.words = Outcome.OK, ""
-
-
-def add_calendar(name: str, url: str, *, by: Actor, zone_name: str = "UTC") -> LockCalendar:
-    """A calendar to be read from an address on an allowed host, by the next job. Raises ``Refused``."""
-    from urllib.parse import urlsplit
-
-    found = _role(by, Role.ADMIN, say("Adding a calendar of change locks"))
-    name, parts = name.strip()[:100], urlsplit(url.strip())
-    if parts.scheme != "https" or (parts.hostname or "") not in settings.LOCK_CALENDAR_HOSTS or parts.username:
-        hosts = ", ".join(settings.LOCK_CALENDAR_HOSTS) or say("none: set LOCK_CALENDAR_HOSTS")
-        found.append(
-            Blocker(
-                "host", say("Calendars are read over https from allowed hosts only. Allowed: {hosts}.", hosts=hosts)
-            )
-        )
-    if not name or LockCalendar.objects.filter(name=name).exists():
-        found.append(Blocker("name", say("Give the calendar a name that no other has.")))
-    try:
-        zone(zone_name)
-    except ValueError as wrong:
-        found.append(Blocker("zone", str(wrong)))
-    refuse_if(found)
-    with deed("calendar.add", by=by) as doing:
-        doing.about = calendar = LockCalendar.objects.create(name=name, url=url.strip(), zone=zone_name)
-    return calendar
-
-
-def remove_calendar(calendar: LockCalendar, *, by: Actor, reason: str) -> None:
-    """Its periods lock no longer. Raises ``Refused``."""
-    found = _role(by, Role.ADMIN, say("Removing a calendar of change locks"))
-    if not reason.strip():
-        found.append(Blocker("reason_missing", say("Removing a calendar needs a reason.")))
-    refuse_if(found)
-    with deed("calendar.remove", by=by, about=calendar, reason=reason.strip()):
-        calendar.delete()
-
-
-def _role(by: Actor, role: Role, what: str) -> list[Blocker]:
+def role_missing(by: Actor, role: Role, what: str) -> list[Blocker]:
     if by.person.has(role):
         return []
     return [

@@ -10,11 +10,10 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from ..models import ChangeLock, LockCalendar, Phase, RampStep, Rollout
+from ..models import ChangeLock, LockPeriod, Phase, RampStep, Rollout
 from ..rules.collisions import Demand, quota_key
 from ..rules.locks import Window, merged
 from ..rules.schedule import Extent, PhaseTimes, RolloutTimes, Schedule, StepTimes, extent, planned_day, schedule
-from .locks import windows_of
 
 #: What a schedule needs of each row: rows without model instances, because a page has hundreds of them.
 _PHASE = (
@@ -141,6 +140,7 @@ def _phase_times(row: Mapping[str, Any], timeline: Mapping[str, str], steps: Ite
 def locks_between(since: datetime, until: datetime) -> list[Lock]:
     """The periods of all change locks that touch the span, in order; two queries."""
     once = Q(starts_at__lt=until, ends_at__gt=since)
+    held = Q(ended_at=None) | Q(ended_at__gt=since)
     found = [
         Lock(
             _as_held(window, lock),
@@ -149,21 +149,19 @@ def locks_between(since: datetime, until: datetime) -> list[Lock]:
             f"lock-{lock.pk}-{window.starts_at:%Y%m%dT%H%M}",
             lock.ended_at or lock.created_at,
         )
-        for lock in ChangeLock.objects.filter(once | Q(kind=ChangeLock.Kind.WEEKLY))
+        for lock in ChangeLock.objects.filter(once | Q(kind=ChangeLock.Kind.WEEKLY), held)
         for window in lock.windows(since, until)
     ]
-    for calendar in LockCalendar.objects.defer("content"):
-        found += [
-            Lock(
-                window,
-                window.title or calendar.name,
-                None,
-                f"calendar-{calendar.pk}-{number}",
-                calendar.read_at or since,
-            )
-            for number, window in enumerate(windows_of(calendar))
-            if window.starts_at < until and window.ends_at > since
-        ]
+    found += [
+        Lock(
+            period.window,
+            period.name,
+            None,
+            f"calendar-{period.calendar_id}-{period.pk}",
+            period.calendar.read_at or since,
+        )
+        for period in LockPeriod.objects.touching(since, until)
+    ]
     return sorted(found, key=lambda lock: lock.window.starts_at)
 
 

@@ -12,11 +12,11 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
 from ..audit.actor import Actor
-from ..audit.deeds import deed
-from ..models import LockCalendar, Outcome, clock
-from ..rules.calendars import LARGEST, CalendarRefused, read_calendar
+from ..calendars.reader import LARGEST
+from ..models import LockCalendar, clock
+from ..rules.origins import server_address
 from ..rules.words import say
-from ..services import locks
+from ..services import calendars
 
 log = logging.getLogger(__name__)
 JOB = Actor.job("calendars")
@@ -36,14 +36,14 @@ def read_due() -> None:
         try:
             if calendar.url and (calendar.tried_at is None or now - calendar.tried_at >= EVERY):
                 read(calendar)
-            elif not calendar.url and calendar.read_at and now - calendar.read_at > timedelta(days=1):
+            elif not calendar.url and (calendar.tried_at is None or now - calendar.tried_at > timedelta(days=1)):
                 _take(calendar, calendar.content.encode())
         except (OperationalError, InterfaceError):
             raise
         except Exception as error:  # one calendar that breaks keeps no other from being read
             log.exception("calendar %s could not be read", calendar.pk)
             said = say("The portal itself failed at it ({error}): see the log.", error=type(error).__name__)
-            _fail(LockCalendar.objects.get(pk=calendar.pk), said)
+            calendars.fail(LockCalendar.objects.get(pk=calendar.pk), said)
 
 
 def read(calendar: LockCalendar) -> None:
@@ -51,49 +51,41 @@ def read(calendar: LockCalendar) -> None:
     try:
         content = fetch(calendar.url)
     except CalendarUnreadable as problem:
-        _fail(calendar, str(problem))
+        calendars.fail(calendar, str(problem))
         return
     _take(calendar, content)
 
 
 def _take(calendar: LockCalendar, content: bytes) -> None:
-    now = clock.now()
     try:
-        windows = read_calendar(content, since=now - locks.BEHIND, until=now + locks.AHEAD, default_zone=calendar.zone)
-    except CalendarRefused as refused:
-        _fail(calendar, str(refused))
-        return
-    with deed("calendar.read", by=JOB, about=calendar):
-        locks.keep(calendar, content, windows, now)
-        calendar.save()
-
-
-def _fail(calendar: LockCalendar, words: str) -> None:
-    calendar.tried_at, calendar.outcome, calendar.words = clock.now(), Outcome.BAD_ANSWER, words
-    calendar.save()
+        calendars.take(calendar, content, by=JOB)
+    except calendars.CalendarRefused as refused:
+        calendars.fail(calendar, str(refused))
 
 
 def fetch(url: str) -> bytes:
-    """The file's bytes. Raises ``CalendarUnreadable``: another host, a redirect, too large, too slow, no 200."""
-    parts = urlsplit(url)
-    if parts.hostname not in settings.LOCK_CALENDAR_HOSTS:
-        raise CalendarUnreadable(say("{host} is not among LOCK_CALENDAR_HOSTS.", host=parts.hostname))
+    """The file's bytes. Raises ``CalendarUnreadable``: another host, a redirect, too large, too slow, no 200.
+
+    Its words are read by everybody, so they say nothing of the address.
+    """
+    try:
+        is_allowed = urlsplit(server_address(url)).hostname in settings.LOCK_CALENDAR_HOSTS
+    except ValueError:
+        is_allowed = False
+    if not is_allowed:
+        raise CalendarUnreadable(say("Its address is not one that the portal reads: https, LOCK_CALENDAR_HOSTS."))
     begun = monotonic()
     try:
         with requests.get(url, timeout=(5, 10), stream=True, allow_redirects=False) as answer:
             if answer.status_code != 200:
-                raise CalendarUnreadable(
-                    say("{host} answered {status}.", host=parts.hostname, status=str(answer.status_code))
-                )
+                raise CalendarUnreadable(say("Its server answered {status}.", status=str(answer.status_code)))
             content = b""
             for piece in answer.iter_content(PIECE):
                 content += piece
                 if len(content) > LARGEST:
                     raise CalendarUnreadable(say("The calendar is larger than {size} MB.", size=f"{LARGEST / 1e6:g}"))
                 if monotonic() - begun > LONGEST:
-                    raise CalendarUnreadable(say("{host} does not answer in time.", host=parts.hostname))
+                    raise CalendarUnreadable(say("Its server does not answer in time."))
             return content
     except requests.RequestException as error:
-        raise CalendarUnreadable(
-            say("{host} can't be read ({error}).", host=parts.hostname, error=type(error).__name__)
-        ) from None
+        raise CalendarUnreadable(say("Its server can't be read ({error}).", error=type(error).__name__)) from None

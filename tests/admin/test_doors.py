@@ -19,7 +19,7 @@ from rollouts.models import (
     RampStep,
     Rollout,
 )
-from rollouts.services import feed_keys, locks, tokens
+from rollouts.services import calendars, feed_keys, locks, tokens
 from rollouts.services.instances import default_instance
 
 pytestmark = pytest.mark.django_db
@@ -67,7 +67,7 @@ def walked(world, settings):
     clocks = now.replace(tzinfo=None)  # what the clocks of UTC show
     freeze = {"starts": clocks + timedelta(hours=1), "ends": clocks + timedelta(hours=2)}
     locks.add({"title": "Freeze", "kind": "once", **freeze}, by=root)
-    locks.import_calendar("freezes", CALENDAR, by=root)
+    calendars.import_calendar("freezes", CALENDAR, by=root)
     for name in ("mia", "alice", "root"):
         tokens.issue(world.people[name], "report", by=world.actor(name))
         feed_keys.renew(world.people[name], by=world.actor(name))

@@ -14,6 +14,7 @@ from django.contrib.auth.models import Group, User
 from rollouts.models import AuditEvent, GitLabInstance, GitLabProject, InstanceHealth, LockCalendar
 from rollouts.portal.presenters import history
 from rollouts.rules.model_sheet import COLUMNS
+from rollouts.services import calendars as kept_calendars
 from rollouts.services import locks
 from rollouts.sync import calendars, outbox
 from tests import pseudo
@@ -98,7 +99,7 @@ def rich(world, settings):
     freeze = {"title": "Freeze", "kind": "once", "starts": now - timedelta(hours=1), "ends": now + timedelta(hours=2)}
     locks.add(freeze, by=world.actor("mia"))
     world.do("start", "company", "root", reason="cure", override=True, confirm="haiku")
-    locks.add_calendar("calendar", "https://calendar.example/x.ics", by=world.actor("root"))
+    kept_calendars.add_calendar("calendar", "https://calendar.example/x.ics", by=world.actor("root"))
     settings.LOCK_CALENDAR_HOSTS = []
     calendars.read(LockCalendar.objects.get())
     outbox.work(limit=3)

@@ -9,8 +9,8 @@ import recurring_ical_events
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from icalendar import Calendar
-
 from rollouts.rules.calendars import LARGEST, MOST_DATES, MOST_EVENTS, CalendarRefused, read_calendar
+
 from rollouts.rules.zones import from_utc
 
 SINCE, UNTIL = datetime(2027, 1, 1, tzinfo=UTC), datetime(2028, 1, 1, tzinfo=UTC)

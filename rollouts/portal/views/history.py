@@ -46,7 +46,12 @@ def audit(request: HttpRequest) -> HttpResponse:
         wrong, status = spoken(str(error)), 422
     sees = Actor.of(request.user).sees_confidential
     rows = [
-        (event, _pretty(event.before), _pretty(event.after), _pretty(event.confidential) if sees else "")
+        (
+            event,
+            _pretty(event.shown("before")),
+            _pretty(event.shown("after")),
+            _pretty(event.confidential) if sees else "",
+        )
         for event in page.events
     ]
     context = {

@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -15,13 +16,14 @@ from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
 from ...audit.actor import Actor
+from ...calendars.reader import LARGEST
 from ...models import ChangeLock, GitLabInstance, IncidentSource, LockCalendar, clock
 from ...models.locks import DAYS
-from ...rules.calendars import LARGEST
 from ...rules.machine import Role
+from ...rules.moments import LAST
 from ...rules.words import say, spoken
 from ...rules.zones import zone_names
-from ...services import locks
+from ...services import calendars, locks
 from ...services.refusals import Refused
 
 
@@ -118,12 +120,13 @@ def end_lock(request: HttpRequest, pk: int) -> HttpResponse:
 def calendar(request: HttpRequest) -> HttpResponse:
     """Import an iCalendar file, or name an address that is read from then on."""
     by, said, file = Actor.of(request.user), request.POST, request.FILES.get("file")
-    name, zone_name, url = said.get("name", ""), said.get("zone") or "UTC", said.get("url", "").strip()
+    name, url = said.get("name", ""), said.get("url", "").strip()
+    how: dict[str, Any] = {"zone_name": said.get("zone") or "UTC", "transparent_locks": "transparent" in said}
     try:
         if file is not None:
-            locks.import_calendar(name or str(file.name), file.read(LARGEST + 1), by=by, zone_name=zone_name)
+            calendars.import_calendar(name or str(file.name), file.read(LARGEST + 1), by=by, **how)
         else:
-            locks.add_calendar(name, url, by=by, zone_name=zone_name)
+            calendars.add_calendar(name, url, by=by, **how)
     except Refused as refused:
         return _page(request, LockForm(), refused, status=403 if refused.codes == {"role"} else 422)
     messages.success(request, spoken(say("The calendar {name} is in.", name=name or getattr(file, "name", ""))))
@@ -135,7 +138,7 @@ def remove_calendar(request: HttpRequest, pk: int) -> HttpResponse:
     """Its periods lock no longer."""
     found = get_object_or_404(LockCalendar, pk=pk)
     try:
-        locks.remove_calendar(found, by=Actor.of(request.user), reason=request.POST.get("reason", ""))
+        calendars.remove_calendar(found, by=Actor.of(request.user), reason=request.POST.get("reason", ""))
     except Refused as refused:
         return _page(request, LockForm(), refused, status=403 if refused.codes == {"role"} else 422)
     messages.success(request, spoken(say("The calendar {found} is removed.", found=found.name)))
@@ -147,17 +150,18 @@ def _page(request: HttpRequest, form: LockForm, refused: Refused | None = None, 
     standing = locks.standing(now)
     rows = [
         {"lock": lock, "may_end": by.person.has(Role.ADMIN) or lock.created_by == by.name}
-        for lock in ChangeLock.objects.filter(ended_at=None).select_related("instance")
-        if lock.kind == ChangeLock.Kind.WEEKLY or (lock.ends_at and lock.ends_at > now)
+        for lock in ChangeLock.objects.touching(now, LAST).select_related("instance")
     ]
     context = {
         "form": form,
         "refused": refused.blockers if refused else [],
         "holding": [lock for _, lock in standing.holding],
         "unread": [words for _, words in standing.unread],
-        "coming": locks.coming(now)[:20],
+        "coming": locks.coming(now),
         "rows": rows,
-        "calendars": LockCalendar.objects.defer("content"),
+        "calendars": LockCalendar.objects.defer("content").annotate(
+            ahead=Count("periods", filter=Q(periods__ends_at__gt=now))
+        ),
         "sources": IncidentSource.objects.select_related("instance"),
         "instances": GitLabInstance.objects.followed().exclude(url=""),
         "zones": zone_names(),

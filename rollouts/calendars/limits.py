@@ -1,0 +1,55 @@
+"""What the child may use: seconds, memory, one small file of output; no network, no other program."""
+
+from __future__ import annotations
+
+import resource
+import signal
+import sys
+from types import FrameType
+from typing import Any
+
+CPU_SECONDS = 5
+#: For the answer that it took too long: whoever is still at work then is killed.
+GRACE = 5
+MEMORY = 512 * 1024 * 1024
+MOST_OUTPUT = 8 * 1024 * 1024
+FILES = 32
+
+#: What Python asks before it does it (sys.audit); libraries that read a calendar have no business with any of it.
+_SHUT = ("socket.", "subprocess.", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system",
+         "ctypes.", "urllib.", "os.remove", "os.rename", "shutil.")  # fmt: skip
+
+
+class TooLong(BaseException):
+    """The seconds are used up. No ``Exception``: the libraries catch those."""
+
+
+class Shut(PermissionError):
+    """The child tried what it may not."""
+
+
+def confine() -> None:
+    """Bind this process, for good, before it looks at anything of a stranger's."""
+    signal.signal(signal.SIGXCPU, _used_up)
+    for what, most in (
+        (resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + GRACE)),
+        (resource.RLIMIT_AS, (MEMORY, MEMORY)),
+        (resource.RLIMIT_FSIZE, (MOST_OUTPUT, MOST_OUTPUT)),
+        (resource.RLIMIT_NOFILE, (FILES, FILES)),
+        (resource.RLIMIT_CORE, (0, 0)),
+    ):
+        resource.setrlimit(what, most)
+    sys.addaudithook(_door)
+
+
+def _used_up(signum: int, frame: FrameType | None) -> None:
+    """Once: the kernel asks again each second, and the answer must still be written."""
+    signal.signal(signal.SIGXCPU, signal.SIG_IGN)
+    raise TooLong
+
+
+def _door(event: str, args: tuple[Any, ...]) -> None:
+    if event.startswith(_SHUT):
+        raise Shut(f"a calendar is read without {event}")
+    if event == "open" and isinstance(args[1], str) and set(args[1]) & set("wax+"):
+        raise Shut("a calendar is read without writing files")
