@@ -37,7 +37,7 @@ def mend(calendar: Calendar, zone: tzinfo) -> tzinfo:
     zone = _own_zone(calendar) or zone
     events = calendar.walk("VEVENT")
     for event in events:
-        _mend_event(event, zone)
+        _mend_event(event)
     _tell_apart(events)
     return zone
 
@@ -87,7 +87,7 @@ def _unknown(of: str, written: str) -> CalendarRefused:
     )
 
 
-def _mend_event(event: Event, zone: tzinfo) -> None:
+def _mend_event(event: Event) -> None:
     for name in _ONCE:
         if isinstance(event.get(name), list):
             raise CalendarRefused(
@@ -107,8 +107,8 @@ def _mend_event(event: Event, zone: tzinfo) -> None:
     start = event["DTSTART"].dt
     if not isinstance(start, date):
         raise CalendarRefused(say("{named} begins at no date or time. Correct its DTSTART.", named=named(event)))
-    _mend_end(event, start, zone)
-    _mend_rules(event, start, zone)
+    _mend_end(event, start)
+    _mend_rules(event, start)
     _mend_exceptions(event, start)
 
 
@@ -127,25 +127,23 @@ def _know_zones(event: Event, name: str) -> None:
             raise _unknown(named(event), str(written))
 
 
-def _mend_end(event: Event, start: date, zone: tzinfo) -> None:
+def _mend_end(event: Event, start: date) -> None:
     end = event["DTEND"].dt if "DTEND" in event else None
     if end is not None and not isinstance(end, date):
         raise CalendarRefused(say("{named} ends at no date or time. Correct its DTEND.", named=named(event)))
-    if end is None and "DURATION" in event:
-        length = event["DURATION"].dt
-        if not isinstance(length, timedelta):
-            raise CalendarRefused(
-                say("{named} lasts no time that can be read. Write it as PT4H or P1D.", named=named(event))
-            )
-        is_wrong = length < timedelta(0)
-    elif end is not None:
-        if end == start and not isinstance(start, datetime):  # many programs mean the whole day by that
-            del event["DTEND"]
-        is_wrong = _moment(end, zone) < _moment(start, zone)
-    else:
-        is_wrong = False
-    if is_wrong:
-        raise CalendarRefused(say("{named} ends before it starts. Let it end later.", named=named(event)))
+    if end == start and not isinstance(start, datetime):  # many programs mean the whole day by that
+        del event["DTEND"]
+    if end is None and "DURATION" in event and not isinstance(event["DURATION"].dt, timedelta):
+        raise CalendarRefused(
+            say("{named} lasts no time that can be read. Write it as PT4H or P1D.", named=named(event))
+        )
+
+
+def is_turned_round(event: Event, zone: tzinfo) -> bool:
+    """Whether it ends before it starts; the library takes the earlier of both for its start."""
+    if "DTEND" in event:
+        return _moment(event["DTEND"].dt, zone) < _moment(event["DTSTART"].dt, zone)
+    return "DURATION" in event and event["DURATION"].dt < timedelta(0)
 
 
 def _moment(value: date, zone: tzinfo) -> datetime:
@@ -153,7 +151,7 @@ def _moment(value: date, zone: tzinfo) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
-def _mend_rules(event: Event, start: date, zone: tzinfo) -> None:
+def _mend_rules(event: Event, start: date) -> None:
     """A rule until a day includes that day, whatever the time at which the event begins."""
     for rule in all_of(event, "RRULE"):
         until = first(rule.get("UNTIL"))

@@ -28,7 +28,12 @@ def calendars_of(content: bytes) -> list[Calendar]:
     """The file's calendars; what follows the last is passed over. Raises ``CalendarRefused``."""
     names.install()
     text = content.decode("utf-8-sig", "replace")
-    found = [one for one in _Parser(_unfolded(text)).parse() if isinstance(one, Calendar)]
+    parts = _Parser(_unfolded(text)).parse()
+    found = [one for one in parts if isinstance(one, Calendar)]
+    if not found and any(one.name != "VCARD" for one in parts):  # as some programs hand out single events
+        found = [Calendar()]
+        for one in parts:
+            found[0].add_component(one)
     if not found:
         raise _no_calendar(text)
     return found
@@ -93,17 +98,12 @@ class _Parser(CalendarIcalParser):
             )
 
     def handle_end_component(self, vals: str) -> None:
-        ended = vals.strip().upper()
+        """Whatever it is called: where one is missing, the calendar does not come to its end."""
         if not self._stack:
             return
-        if self._stack[-1].name != ended:
-            raise CalendarRefused(
-                say("the calendar is broken: in line {line}, END:{written} ends {other}. Export it anew.",
-                    line=str(self._line), written=shown(ended), other=shown(self._stack[-1].name))
-            )  # fmt: skip
         begun, part = self._begun.pop(), self._stack[-1]
         try:
-            super().handle_end_component(ended)
+            super().handle_end_component(vals.strip())
         except Exception:
             raise CalendarRefused(
                 say("the calendar's time zone «{written}» in line {line} can't be read. Choose one such as "

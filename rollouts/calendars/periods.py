@@ -16,7 +16,7 @@ from ..rules.locks import DAYS
 from ..rules.words import listed, say, say_n
 from ..rules.zones import edge
 from .limits import CPU_SECONDS, TooLong
-from .mending import all_of, first, is_cancelled, mend, named, title_of
+from .mending import all_of, first, is_cancelled, is_turned_round, mend, named, title_of
 from .refusals import CalendarRefused, shown
 
 MOST_PERIODS = 5_000
@@ -129,7 +129,7 @@ def _take(series: _Named, asked: Asked, zone: tzinfo, back: timedelta) -> None:
             locks = asked.add(occurrence.start, occurrence.end, title_of(event), zone) or locks
         asked.passed_over += is_transparent
         if locks and series.event is not None and len(asked.notes) < MOST_NOTES:
-            asked.notes += _without_end(series.event)
+            asked.notes += _said(series.event, zone)
 
 
 def _is_transparent(event: Any) -> bool:
@@ -157,8 +157,10 @@ def _longest(calendar: Calendar) -> timedelta:
     return longest
 
 
-def _without_end(event: Any) -> Iterator[str]:
-    """«Freeze: every Friday, without end»"""
+def _said(event: Any, zone: tzinfo) -> Iterator[str]:
+    """«Freeze: every Friday, without end.»"""
+    if is_turned_round(event, zone):
+        yield say("{named} ends before it starts; it is read the other way round.", named=named(event))
     for rule in all_of(event, "RRULE"):
         if not first(rule.get("UNTIL")) and not first(rule.get("COUNT")):
             yield say(

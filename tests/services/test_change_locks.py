@@ -170,7 +170,10 @@ def test_a_calendar_file_locks(world):
         (b"x" * 10_000_000, "1 MB"),
         (b"<html>sign in</html>", "iCalendar"),
         (ics(["SUMMARY:x", "DTSTART:20261201T100000Z", "DTEND:20261201T090000Z"]), "end"),
-        (ics(["SUMMARY:x", "DTSTART:20261101T000000Z", "DURATION:PT1S", "RRULE:FREQ=HOURLY"]), "more than 5,000 periods"),
+        (
+            ics(["SUMMARY:x", "DTSTART:20261101T000000Z", "DURATION:PT1S", "RRULE:FREQ=HOURLY"]),
+            "more than 5,000 periods",
+        ),
         (ics(["SUMMARY:x", "DTSTART;TZID=Mars/Olympus:20261201T100000", "DURATION:PT1H"]), "Mars/Olympus"),
     ],
 )
