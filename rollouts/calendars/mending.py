@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
-from icalendar import Calendar, Event
+from icalendar import Calendar
 from icalendar.prop import vDDDLists, vDDDTypes
 
 from ..rules.words import say
@@ -87,7 +87,7 @@ def _unknown(of: str, written: str) -> CalendarRefused:
     )
 
 
-def _mend_event(event: Event) -> None:
+def _mend_event(event: Any) -> None:
     for name in _ONCE:
         if isinstance(event.get(name), list):
             raise CalendarRefused(
@@ -116,7 +116,7 @@ def is_cancelled(event: Any) -> bool:
     return str(first(event.get("STATUS", ""))).strip().upper() == "CANCELLED"
 
 
-def _know_zones(event: Event, name: str) -> None:
+def _know_zones(event: Any, name: str) -> None:
     """A zone that nobody knows leaves local times behind, and those would be taken for another zone's."""
     for one in all_of(event, name):
         written = one.params.get("TZID") if hasattr(one, "params") else None
@@ -127,7 +127,7 @@ def _know_zones(event: Event, name: str) -> None:
             raise _unknown(named(event), str(written))
 
 
-def _mend_end(event: Event, start: date) -> None:
+def _mend_end(event: Any, start: date) -> None:
     end = event["DTEND"].dt if "DTEND" in event else None
     if end is not None and not isinstance(end, date):
         raise CalendarRefused(say("{named} ends at no date or time. Correct its DTEND.", named=named(event)))
@@ -139,7 +139,7 @@ def _mend_end(event: Event, start: date) -> None:
         )
 
 
-def is_turned_round(event: Event, zone: tzinfo) -> bool:
+def is_turned_round(event: Any, zone: tzinfo) -> bool:
     """Whether it ends before it starts; the library takes the earlier of both for its start."""
     if "DTEND" in event:
         return _moment(event["DTEND"].dt, zone) < _moment(event["DTSTART"].dt, zone)
@@ -151,7 +151,7 @@ def _moment(value: date, zone: tzinfo) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
-def _mend_rules(event: Event, start: date) -> None:
+def _mend_rules(event: Any, start: date) -> None:
     """A rule until a day includes that day, whatever the time at which the event begins."""
     for rule in all_of(event, "RRULE"):
         until = first(rule.get("UNTIL"))
@@ -161,7 +161,7 @@ def _mend_rules(event: Event, start: date) -> None:
             rule["UNTIL"] = [aware]
 
 
-def _mend_exceptions(event: Event, start: date) -> None:
+def _mend_exceptions(event: Any, start: date) -> None:
     """Leave out exceptions of times at which the event never begins.
 
     The library compares clocks of both UTC and the zone: an exception of 13:00 in Berlin takes away 12:00 too.
@@ -183,15 +183,15 @@ def _mend_exceptions(event: Event, start: date) -> None:
         del event["EXDATE"]
 
 
-def _tell_apart(events: Iterable[Event]) -> None:
+def _tell_apart(events: Iterable[Any]) -> None:
     """Two events of one name, both of the newest version, are two events: rather lock too much."""
-    by_uid: dict[str, list[Event]] = defaultdict(list)
+    by_uid: dict[str, list[Any]] = defaultdict(list)
     for event in events:
         if "UID" in event and "RECURRENCE-ID" not in event:
             by_uid[str(event["UID"])].append(event)
     for uid, same in by_uid.items():
         newest = max(event.get("SEQUENCE", -1) for event in same)
-        seen = set()
+        seen: set[str] = set()
         for event in (event for event in same if event.get("SEQUENCE", -1) == newest):
             if seen and str(event["DTSTART"].dt) not in seen:
                 event["UID"] = type(event["UID"])(f"{uid} {len(seen)}")

@@ -46,7 +46,7 @@ def _shown(object_type: str, values: dict[str, Any]) -> dict[str, Any]:
 
     History can't be rewritten, so it is told with care. Another object stands under a key of its own: «Phase 3: Team».
     """
-    secrets, shown = _secrets(object_type), {}
+    secrets, shown = _secrets(object_type), dict[str, Any]()
     for key, value in values.items():
         if key in secrets:
             shown[key] = concealed(value)

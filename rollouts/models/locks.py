@@ -63,7 +63,7 @@ class ChangeLock(AuditedModel):
     ended_at = models.DateTimeField(null=True, blank=True, help_text=_("When it was ended early, or taken away."))
     ended_by = models.CharField(max_length=150, blank=True)
 
-    objects = ChangeLockQuerySet.as_manager()
+    objects = ChangeLockQuerySet.as_manager()  # type: ignore[misc]
 
     class Meta:
         ordering = ("-created_at", "-pk")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -19,7 +19,6 @@ from django.utils.formats import localize
 from django.utils.html import escape
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from icalendar import Calendar, Event
 
 from ..models import AuditEvent, Rollout
 from ..rules.moments import FIRST, LAST
@@ -29,6 +28,9 @@ from ..services import schedules
 from ..services.schedules import Lock, Scheduled
 from .presenters import history
 from .presenters.timeline import model_words
+
+if TYPE_CHECKING:  # slow to load, and most processes write no feed
+    from icalendar import Event
 
 BEHIND, AHEAD = timedelta(days=90), timedelta(days=366)
 #: So many rollouts, change locks and events at most; what lies further off comes into a feed as time goes on.
@@ -54,6 +56,8 @@ def calendar_of_one(rollout: Rollout, now: datetime) -> tuple[bytes, datetime | 
 def _written(
     name: str, found: Sequence[Scheduled], locks: Iterable[Lock], now: datetime, *, is_whole: bool = True
 ) -> tuple[bytes, datetime | None]:
+    from icalendar import Calendar
+
     changed = _changed([each.row["id"] for each in found])
     written = Calendar()
     written.add("prodid", "-//Model Rollout Portal//EN")
@@ -86,10 +90,16 @@ def _changed(rollouts: list[int]) -> dict[int, datetime]:
     return {pk: at for pk, at in rows.values_list("pk", "changed_at") if at is not None}
 
 
+def _new() -> Event:
+    from icalendar import Event
+
+    return Event()
+
+
 def _event(each: Scheduled, moment: Moment, changed: datetime) -> Event:
     phase = moment.phase
     named = (each.slug, *((phase.name, str(phase.attempt)) if phase else ()), moment.kind.value)
-    event = Event()
+    event = _new()
     event.add("uid", _uid("-".join([*named, *([str(moment.percentage)] if moment.percentage else [])])))
     event.add("summary", _clean(f"{each.row['title']}: {_words(moment)}"))
     event.add("description", _clean(model_words(each.row)))
@@ -116,7 +126,7 @@ def _words(moment: Moment) -> str:
 
 
 def _lock(lock: Lock) -> Event:
-    event = Event()
+    event = _new()
     event.add("uid", _uid(lock.uid))
     event.add("summary", _clean(_("Change lock: {title}").format(title=lock.title)))
     event.add("dtstart", lock.window.starts_at.replace(microsecond=0))

@@ -26,7 +26,7 @@ def carry(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("rollouts", "0017_what_events_say"),
+        ("rollouts", "0019_pass_heard_at"),
     ]
 
     operations = [
