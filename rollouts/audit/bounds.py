@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from typing import Any
 
@@ -22,10 +22,10 @@ def bound(event: AuditEvent) -> AuditEvent:
 
     Values first, then whole objects among many, then all that changed: what remains is the most that fits.
     """
-    size = len(event.reason) + sum(_size(getattr(event, part)) for part in _PARTS)
+    parts = {part: _copied(getattr(event, part)) for part in _PARTS} | {"texts": {"reason": event.reason}}
+    size = sum(map(_size, parts.values()))
     if size <= MOST:
         return event
-    parts = {part: _copied(getattr(event, part)) for part in _PARTS}
     for level in (_leaves(parts), ((parts[part], key) for part in _PARTS for key in parts[part] or ())):
         for length, holder, key in sorted(_sized(level), key=lambda one: one[0], reverse=True):
             if size <= MOST or length <= SHORT:
@@ -36,10 +36,9 @@ def bound(event: AuditEvent) -> AuditEvent:
         if size > MOST and parts[part]:
             size -= _size(parts[part])
             parts[part] = {"…": _short(parts[part])} if part != "said" else None
-    for part in _PARTS:
-        setattr(event, part, parts[part])
-    if size > MOST:
-        event.reason = _short(event.reason)
+    event.reason = parts.pop("texts")["reason"]
+    for part, values in parts.items():
+        setattr(event, part, values)
     return event
 
 
@@ -60,7 +59,7 @@ def _leaves(values: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
             yield values, key
 
 
-def _sized(places: Iterator[tuple[dict[str, Any], str]]) -> list[tuple[int, dict[str, Any], str]]:
+def _sized(places: Iterable[tuple[dict[str, Any], str]]) -> list[tuple[int, dict[str, Any], str]]:
     return [(_size(holder[key]), holder, key) for holder, key in places]
 
 

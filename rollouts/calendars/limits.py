@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
 import sys
@@ -51,5 +52,5 @@ def _used_up(signum: int, frame: FrameType | None) -> None:
 def _door(event: str, args: tuple[Any, ...]) -> None:
     if event.startswith(_SHUT):
         raise Shut(f"a calendar is read without {event}")
-    if event == "open" and isinstance(args[1], str) and set(args[1]) & set("wax+"):
+    if event == "open" and args[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
         raise Shut("a calendar is read without writing files")

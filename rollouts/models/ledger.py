@@ -133,7 +133,7 @@ class AuditedModel(models.Model):
     unaudited_fields: ClassVar[frozenset[str]] = frozenset()
     #: What only people with a role may see in the history (text of GitLab issues, which may be confidential).
     confidential_fields: ClassVar[frozenset[str]] = frozenset()
-    #: What opens something for whoever has it: the history tells that it changed, and of an address the server.
+    #: What opens something for whoever has it: the history tells that it changed, and not to what.
     secret_fields: ClassVar[frozenset[str]] = frozenset()
 
     objects = AuditedQuerySet.as_manager()

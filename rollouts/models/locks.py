@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from ..rules.concealment import concealed
+from ..rules.concealment import server_of
 from ..rules.locks import DAYS as DAYS_OF_THE_WEEK
 from ..rules.locks import Weekly, Window
 from ..rules.words import say
@@ -29,9 +29,14 @@ def incident_labels() -> list[str]:
 
 class ChangeLockQuerySet(AuditedQuerySet):
     def touching(self, since: datetime, until: datetime) -> Any:
-        """Those that were not ended and may lock within [since, until); by index, however many are over."""
-        once = Q(kind=ChangeLock.Kind.ONCE, ends_at__gt=since, starts_at__lt=until)
-        return self.filter(once | Q(kind=ChangeLock.Kind.WEEKLY), ended_at=None)
+        """Those that were not ended and may lock within [since, until); by index, however many are over.
+
+        A union of two queries: narrow it and add ``select_related`` before.
+        """
+        here = self.filter(ended_at=None).order_by()
+        once = here.filter(kind=ChangeLock.Kind.ONCE, ends_at__gt=since, starts_at__lt=until)
+        # SQLite would look at every row for an OR of both.
+        return once.union(here.filter(kind=ChangeLock.Kind.WEEKLY), all=True).order_by("-created_at", "-id")
 
 
 class ChangeLock(AuditedModel):
@@ -157,7 +162,7 @@ class LockCalendar(AuditedModel):
     @property
     def server(self) -> str:
         """Where it is read from, as much as an admin may see."""
-        return concealed(self.url)
+        return server_of(self.url)
 
 
 class LockPeriodQuerySet(models.QuerySet[Any]):

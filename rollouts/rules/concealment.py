@@ -1,4 +1,4 @@
-"""Values that open something, as people and the history may see them."""
+"""Values that open something for whoever has them, as people and the history may see them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ from . import origins
 
 
 def concealed(value: object) -> str:
-    """Of an address its server, for its path and query may be all that somebody needs; of anything else nothing."""
+    """That there is one, and nothing of it."""
+    return "…" if value else ""
+
+
+def server_of(address: str) -> str:
+    """Of an address the server alone: its path and query may be all that somebody needs."""
     try:
-        return f"{origins.origin(str(value))}/…"
+        return f"{origins.origin(address)}/…"
     except ValueError:
-        return "…" if value else ""
+        return concealed(address)

@@ -150,7 +150,7 @@ def _page(request: HttpRequest, form: LockForm, refused: Refused | None = None, 
     standing = locks.standing(now)
     rows = [
         {"lock": lock, "may_end": by.person.has(Role.ADMIN) or lock.created_by == by.name}
-        for lock in ChangeLock.objects.touching(now, LAST).select_related("instance")
+        for lock in ChangeLock.objects.select_related("instance").touching(now, LAST)
     ]
     context = {
         "form": form,
