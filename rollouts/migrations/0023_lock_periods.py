@@ -26,7 +26,7 @@ def carry(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("rollouts", "0019_pass_heard_at"),
+        ("rollouts", "0022_accounts"),
     ]
 
     operations = [
