@@ -113,7 +113,7 @@ def test_calendars_from_before_keep_what_they_lock(tmp_path):
     def manage(*arguments):
         subprocess.run([sys.executable, "manage.py", *arguments], cwd=home, env=env, check=True, capture_output=True)
 
-    manage("migrate", "rollouts", "0022")
+    manage("migrate", "rollouts", "0023")
     window = ["2026-12-24T11:00:00+00:00", "2027-01-02T08:00:00+00:00", "Freeze"]
     with sqlite3.connect(path) as old:
         old.execute(

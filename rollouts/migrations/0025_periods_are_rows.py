@@ -2,6 +2,6 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("rollouts", "0023_lock_periods")]
+    dependencies = [("rollouts", "0024_lock_periods")]
 
     operations = [migrations.RemoveField(model_name="lockcalendar", name="windows")]

@@ -26,7 +26,7 @@ def carry(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("rollouts", "0022_accounts"),
+        ("rollouts", "0023_project_successor"),
     ]
 
     operations = [
