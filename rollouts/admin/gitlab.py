@@ -73,7 +73,7 @@ class GitLabInstanceAdmin(AuditedAdmin):
 
     @admin.display(description=_("is asked"))
     def asked(self, instance: GitLabInstance) -> str:
-        return (spoken(instance.why_not_asked) or _("yes")) if instance.pk else "–"
+        return str(spoken(instance.why_not_asked) or _("yes")) if instance.pk else "–"
 
     @admin.display(description=_("token in"))
     def token_in(self, instance: GitLabInstance) -> str:

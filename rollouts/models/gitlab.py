@@ -76,6 +76,8 @@ class GitLabInstance(AuditedModel):
     )
     flags_words = PhraseField(max_length=500, blank=True, editable=False, help_text=_("What went wrong, and the cure."))
 
+    objects = InstanceQuerySet.as_manager()  # type: ignore[misc]
+
     class Meta:
         ordering = ("name",)
         verbose_name = _("GitLab instance")
@@ -83,8 +85,6 @@ class GitLabInstance(AuditedModel):
 
     def __str__(self) -> str:
         return self.name
-
-    objects = InstanceQuerySet.as_manager()
 
     @property
     def why_not_asked(self) -> str:
@@ -216,7 +216,7 @@ class GitLabProject(AuditedModel):
         help_text=_("The row of the same project under its present path."),
     )
 
-    objects = ProjectQuerySet.as_manager()
+    objects = ProjectQuerySet.as_manager()  # type: ignore[misc]
 
     class Meta:
         ordering = ("instance", "path")
