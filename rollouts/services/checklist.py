@@ -10,7 +10,7 @@ from ..rules.checklist import ItemKind
 from ..rules.machine import PhaseState, Role, RolloutState, state_in_words
 from ..rules.words import say
 from .reconcile import reconcile
-from .refusals import refuse_if
+from .refusals import in_evidence, refuse_if
 
 LONGEST_EVIDENCE = 5_000
 OVER = (RolloutState.ABANDONED, RolloutState.CLOSED)
@@ -44,6 +44,7 @@ def confirm(item: ChecklistItem, *, by: Actor, evidence: str, channel: str = "")
                     "evidence_long", say("Evidence is limited to {most} characters: link to it.", most=LONGEST_EVIDENCE)
                 )
             )
+        found += in_evidence(f"{evidence} {channel}")
         if item.kind == ItemKind.ANNOUNCEMENT and not channel:
             found.append(Blocker("channel_missing", say("Say in which channel it was announced.")))
         refuse_if(found)

@@ -18,7 +18,7 @@ from ..rules.exposure import Exposure
 from ..rules.machine import Role
 from ..rules.words import say
 from .reconcile import reconcile
-from .refusals import refuse_if
+from .refusals import in_evidence, refuse_if
 
 LONGEST_EVIDENCE = 500
 
@@ -50,6 +50,7 @@ def enter(flag: FeatureFlag, exposure: Exposure, *, by: Actor, evidence: str) ->
                 "evidence_long", say("Evidence is limited to {most} characters: link to it.", most=LONGEST_EVIDENCE)
             )
         )
+    found += in_evidence(evidence)
     now = clock.now()
     if since := _gitlab_says_so_itself(flag, now):
         said = say(

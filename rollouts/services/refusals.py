@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..rules.blockers import Blocker
-from ..rules.words import joined
+from ..rules.names import without_userinfo
+from ..rules.words import joined, say
 
 
 class Refused(Exception):
@@ -26,3 +27,11 @@ def refuse_if(blockers: Iterable[Blocker]) -> None:
     found = list(blockers)
     if found:
         raise Refused(found)
+
+
+def in_evidence(evidence: str) -> list[Blocker]:
+    """What everybody reads later holds nobody's password: why such evidence is refused."""
+    if without_userinfo(evidence) == evidence:
+        return []
+    said = say("An address in the evidence holds a user name or password. Leave out what stands before the @.")
+    return [Blocker("evidence_secret", said)]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from django.core.management import call_command
@@ -14,14 +16,15 @@ from django.test import Client
 
 from rollouts import tasks
 from rollouts.audit.deeds import deed
-from rollouts.models import AuditEvent, GitLabInstance
-from rollouts.services import instances
+from rollouts.models import AuditEvent, ChecklistItem, GitLabInstance
+from rollouts.services import checklist, instances
 from rollouts.services.instances import all_instances, default_instance
 from rollouts.services.refusals import Refused
 from rollouts.simulator import Simulator
 from rollouts.sync import hooks, passes
 
 pytestmark = pytest.mark.django_db
+ROOT = Path(__file__).resolve().parents[2]
 PLACE = "/admin/rollouts/gitlabinstance/"
 
 
@@ -235,3 +238,35 @@ def test_every_secret_may_come_from_a_file(tmp_path):
         "glpat-2",
         "a key",
     ], ended.stderr
+
+
+def test_rows_from_before_lose_their_passwords_and_stay(tmp_path):
+    """The migration, in a database of its own that stands where the version before left it."""
+    given = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings", "DATA_DIR": str(tmp_path), "SECRET_KEY": "x"}
+    given |= {"DATABASE_URL": f"sqlite:///{tmp_path}/portal.sqlite3", "GITLAB_URL": ""}
+
+    def migrate(*to):
+        command = [sys.executable, "manage.py", "migrate", "-v", "0", *to]
+        subprocess.run(command, env=given, check=True, cwd=ROOT)
+
+    migrate("rollouts", "0017")
+    with sqlite3.connect(tmp_path / "portal.sqlite3") as database:
+        database.execute(
+            "INSERT INTO rollouts_gitlabinstance (name, url, token_variable, hook_secret_variable,"
+            " hook_signing_variable, rate_share, flags_outcome, flags_words) VALUES"
+            " ('staging', 'https://root:hunter2@gitlab.example.com/@x', 'A_TOKEN', 'B', 'C', 50, 'unread', '')"
+        )
+    migrate()
+    with sqlite3.connect(tmp_path / "portal.sqlite3") as database:
+        rows = database.execute("SELECT name, url, retired_at FROM rollouts_gitlabinstance").fetchall()
+    assert rows == [("staging", "https://gitlab.example.com/@x", None)]
+
+
+def test_evidence_holds_nobody_s_password(world):
+    world.apply()
+    world.sync()
+    item = ChecklistItem.objects.filter(confirmed_at=None, kind="manual").first()
+    with pytest.raises(Refused) as refused:
+        checklist.confirm(item, by=world.actor("mia"), evidence="see https://mia:hunter2@gitlab.example.com/x")
+    assert refused.value.codes == {"evidence_secret"}
+    assert "hunter2" not in str(refused.value)

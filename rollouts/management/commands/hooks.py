@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.urls import reverse
 
 from rollouts.models import GitLabInstance
+from rollouts.rules import names
 from rollouts.services.instances import DEFAULT, all_instances
 from rollouts.sync import hooks
 
@@ -33,8 +34,10 @@ class Command(BaseCommand):
             if not instances:
                 raise CommandError(f"No GitLab instance named {options['instance']} is connected.", returncode=2)
         base = (options["url"] or settings.PORTAL_URL).rstrip("/")
-        if urlsplit(base).scheme not in ("http", "https") or not urlsplit(base).hostname:
-            raise CommandError(f"{base!r} is no address. Write it as https://rollouts.example.com.", returncode=2)
+        try:
+            names.web_address(base)
+        except ValueError as error:
+            raise CommandError(f"--url: {error}", returncode=2) from None
         if urlsplit(base).hostname in ("localhost", "127.0.0.1", "::1") and not options["json"]:
             self.stderr.write(f"{base} is reached from this machine only: set PORTAL_URL, or give --url.")
         found = {instance.name: self._do(do, instance, base, options) for instance in instances}
