@@ -23,7 +23,7 @@ run: .venv/run.stamp ## start the portal at http://localhost:8000 (PORT=…)
 	@exec $(BIN)/python -m config.run
 
 test: .venv/test.stamp ## all tests but drills
-	@$(BIN)/python -m tests.tools chromium redis-server
+	@$(BIN)/python -m tests.tools chromium redis-server postgresql nginx curl openssl
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not drill and not benchmark and not screenshots"
 
 test-services: .venv/test.stamp ## the same on a throw-away PostgreSQL and Redis

@@ -74,6 +74,10 @@ def address(name: str, read: Callable[[str], Any], default: str, example: str) -
 
 DEBUG = env.bool("DEBUG", default=False)
 DATA_DIR = Path(env.str("DATA_DIR", default="") or ROOT / "var").absolute()
+try:
+    DATA_DIR.mkdir(parents=True, exist_ok=True)  # beat and collectstatic need it beside any database
+except OSError as failed:
+    stop(f"{DATA_DIR} can't be written ({failed.strerror}). Make it a writable folder, or choose another by DATA_DIR.")
 
 # Database: SQLite is one file under var/; with several processes only IMMEDIATE transactions over WAL are safe.
 database = address(
@@ -111,7 +115,6 @@ def secret_key() -> str:
         stop("SECRET_KEY is not set. Set it to 50 random characters: production needs one that all hosts share.")
     path = DATA_DIR / "secret_key"
     try:
-        DATA_DIR.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             path.touch(mode=0o600)
             path.write_text(secrets.token_urlsafe(50))
@@ -251,6 +254,8 @@ SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$", r"^hooks/", r
 SECURE_HSTS_SECONDS = 31_536_000 if OVER_HTTPS else 0
 # Both bind every name below the portal's, and preloading can't be taken back for months: only on request.
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = OVER_HTTPS and env.bool("HSTS_PRELOAD", default=False)
+# That subdomains and preloading are left out is the operator's choice: HSTS_PRELOAD.
+SILENCED_SYSTEM_CHECKS = [] if SECURE_HSTS_PRELOAD else ["security.W005", "security.W021"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = OVER_HTTPS
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"

@@ -18,17 +18,17 @@ from pathlib import Path
 class Postgres:
     """A fresh cluster in a temporary folder, on a free port of this machine."""
 
-    def __init__(self) -> None:
+    def __init__(self, superuser: str = "portal") -> None:
         self._binaries = Path(sorted(glob("/usr/lib/postgresql/*/bin"))[-1])
         self._folder = Path(tempfile.mkdtemp(prefix="portal-postgres-"))
         self._port = free_port()
-        self.url = f"postgres://portal@127.0.0.1:{self._port}/postgres"
+        self.url = f"postgres://{superuser}@127.0.0.1:{self._port}/postgres"
         # initdb refuses root: as root, the cluster belongs to the system's postgres user.
         self._as_owner: list[str] = []
         if os.geteuid() == 0:
             shutil.chown(self._folder, "postgres", "postgres")
             self._as_owner = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-        self._run("initdb", "-U", "portal", "--auth=trust", "--no-sync")
+        self._run("initdb", "-U", superuser, "--auth=trust", "--no-sync")
 
     def start(self) -> None:
         settings = (

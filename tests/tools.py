@@ -11,6 +11,9 @@ from glob import glob
 PROGRAMS = {
     "chromium": ("/usr/bin/chromium",),
     "redis-server": ("/usr/bin/redis-server",),
+    "nginx": ("/usr/sbin/nginx",),
+    "curl": ("/usr/bin/curl",),
+    "openssl": ("/usr/bin/openssl",),
     "postgresql": ("/usr/lib/postgresql/*/bin/initdb",),
 }
 
