@@ -7,3 +7,8 @@ if (document.querySelector(".admin-autocomplete")) {
   new MutationObserver(nameBoxes).observe(document.querySelector("#content"), { childList: true, subtree: true });
   nameBoxes();
 }
+
+// Django calls its marks of yes and no True and False in every language.
+for (const { dataset, innerHTML } of document.querySelectorAll("template[data-alt]")) {
+  document.querySelectorAll(`img[alt="${dataset.alt}"]`).forEach((mark) => { mark.alt = innerHTML; });
+}

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 
 from ..models import clock
-from ..rules.machine import Role
+from ..rules.machine import ROLE_WORDS, Role
 
 
 class PlanFilter(admin.SimpleListFilter):
@@ -31,7 +31,7 @@ class RoleFilter(admin.SimpleListFilter):
     title, parameter_name = gettext_lazy("role"), "role"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [*((role.value, role.value) for role in Role), ("none", gettext_lazy("without a role"))]
+        return [*((role.value, ROLE_WORDS[role.value]) for role in Role), ("none", gettext_lazy("without a role"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() == "none":

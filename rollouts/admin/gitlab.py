@@ -11,14 +11,16 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ..audit.actor import Actor
 from ..models import FeatureFlag, FlagReading, GitLabInstance, GitLabProject, TrackedIssue, bindings
+from ..portal.presenters.history import ISSUE_STATES
 from ..rules import names
 from ..rules.words import spoken
 from ..services import instances
-from . import gitlab_actions
+from . import gitlab_actions, said
 from .base import AuditedAdmin, LookOnly, RecordsOnly
 from .filters import PlanFilter
 
@@ -36,7 +38,9 @@ class GitLabInstanceForm(forms.ModelForm):
                     "The environment names no other GitLab. Add name=https://host to GITLAB_INSTANCES, then restart."
                 )
             self.fields["name"] = forms.ChoiceField(
-                choices=[(name, f"{name} ({bindings.url_of(name)})") for name in free], help_text=said
+                label=self.fields["name"].label,
+                choices=[(name, f"{name} ({bindings.url_of(name)})") for name in free],
+                help_text=said,
             )
 
     def clean(self) -> dict[str, Any] | None:
@@ -212,14 +216,15 @@ class TrackedIssueAdmin(AuditedAdmin):
     bulk = gitlab_actions.READ
 
     may_change = False
-    list_display = ("reference", "title_seen", "state", "confidential", "tasks", "notes_count", "found", "changed_at")
-    list_filter = ("state", "confidential", "found", "project__instance")
+    list_display = ("told", "title_seen", "stands", "confidential", "tasks", "notes_count", "found", "changed_at")
+    list_filter = (said.choice("state", ISSUE_STATES), "confidential", "found", "project__instance")
+    stands = said.column("state", ISSUE_STATES, _("state"))
     list_select_related = ("project__instance",)
     search_fields = ("iid", "project__path")
     search_help_text = _("Number or project.")
     autocomplete_fields = ("project",)
     public = (
-        "address", "state", "confidential", "opened_at", "changed_at", "closed_at", "found", "first_read_at",
+        "address", "stands", "confidential", "opened_at", "changed_at", "closed_at", "found", "first_read_at",
     )  # fmt: skip
     from_the_issue = ("title_seen", "labels", "assignees", "author", "task_count", "task_done", "notes_count")
 
@@ -239,7 +244,12 @@ class TrackedIssueAdmin(AuditedAdmin):
 
     @admin.display(description=_("tasks"))
     def tasks(self, issue: TrackedIssue) -> str:
-        return f"{issue.task_done} of {issue.task_count}" if issue.task_count else "–"
+        told = gettext("%(done)s of %(all)s") % {"done": issue.task_done, "all": issue.task_count}
+        return told if issue.task_count else "–"
+
+    @admin.display(description=_("issue"))
+    def told(self, issue: TrackedIssue) -> str:
+        return issue.reference
 
     @admin.display(description=_("address"))
     def address(self, issue: TrackedIssue) -> SafeString:

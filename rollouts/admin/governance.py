@@ -19,13 +19,16 @@ from ..audit.actor import Actor
 from ..models import Approval, IncidentSource, Phase
 from ..rules import names
 from ..rules.approvals import STANDING
-from ..rules.machine import Role
+from ..rules.machine import PHASE_VERBS, Role
 from ..rules.words import joined
-from . import actions
+from . import actions, said
 from .base import AuditedAdmin, LookOnly, RecordsOnly
 from .fields import LinesField
 from .filters import ReviewFilter
 from .history import pretty
+
+#: What the verbs of phases are called.
+DEEDS = {verb.name: verb.label for verb in PHASE_VERBS.values()}
 
 
 class ApprovalsInline(LookOnly):
@@ -77,8 +80,9 @@ class OverrideAdmin(RecordsOnly):
 
     bulk = actions.OVERRIDES
 
-    list_display = ("phase", "rollout", "verb", "by", "at", "due_at", "reviewed_by", "reviewed_at")
-    list_filter = (ReviewFilter, "verb", "by")
+    list_display = ("phase", "rollout", "deed_told", "by", "at", "due_at", "reviewed_by", "reviewed_at")
+    list_filter = (ReviewFilter, said.choice("verb", DEEDS), "by")
+    deed_told = said.column("verb", DEEDS, _("verb"))
     list_select_related = ("phase__rollout",)
     search_fields = ("phase__rollout__title", "phase__rollout__slug", "by", "reason", "verdict")
     exclude = ("blockers",)

@@ -15,12 +15,16 @@ from django.utils.translation import gettext_lazy as _
 
 from ..audit.actor import Actor
 from ..models import AuditEvent, SyncRun
+from ..portal.presenters.history import SOURCES, kind
+from ..portal.presenters.sync_page import RUNG_BY
+from . import said
 from .base import RecordsOnly
 
 
 class SyncRunAdmin(RecordsOnly):
-    list_display = ("started_at", "instance", "trigger", "outcome", "took", "calls", "flags_changed", "issues_changed")
-    list_filter = ("outcome", "instance", "trigger")
+    list_display = ("started_at", "instance", "rung_by", "outcome", "took", "calls", "flags_changed", "issues_changed")
+    list_filter = ("outcome", "instance", said.choice("trigger", RUNG_BY))
+    rung_by = said.column("trigger", RUNG_BY, _("trigger"))
     list_select_related = ("instance",)
     date_hierarchy = "started_at"
     search_fields = ("instance__name", "problems")
@@ -48,7 +52,9 @@ class SubjectFilter(admin.SimpleListFilter):
 
 
 class AuditEventAdmin(RecordsOnly):
-    list_display = ("at", "actor", "verb", "what", "rollout", "why", "source")
+    list_display = ("at", "actor", "did", "what", "rollout", "why", "came_from")
+    did = said.column("verb", kind, _("verb"))
+    came_from = said.column("source", SOURCES, _("source"))
     list_filter = (SubjectFilter, "actor_kind")
     list_select_related = ("rollout",)
     search_fields = ("object_name", "actor", "reason", "rollout__title")

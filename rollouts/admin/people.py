@@ -143,7 +143,11 @@ class PersonAdmin(ForeignAdmin, UserAdmin):
 class MembersInline(LookOnly, admin.TabularInline):
     model = User.groups.through
     verbose_name_plural = _("people with this role")
-    fields = readonly_fields = ("user",)
+    fields = readonly_fields = ("person",)
+
+    @admin.display(description=_("person"))
+    def person(self, membership: Any) -> str:
+        return str(membership.user)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("user")
@@ -162,7 +166,7 @@ class RoleAdmin(ForeignAdmin):
 
     @admin.display(description=_("people"))
     def members(self, role: Group) -> str:
-        return ", ".join(sorted(user.get_username() for user in role.user_set.all())) or "nobody"
+        return ", ".join(sorted(user.get_username() for user in role.user_set.all())) or gettext("nobody")
 
 
 class AccessAttemptAdmin(ForeignAdmin):

@@ -146,7 +146,7 @@ class FlagReading(AuditedModel):
         ]
 
     def __str__(self) -> str:
-        return say("{flag} at {time}", flag=self.flag, time=f"{self.read_at:%Y-%m-%d %H:%M:%S}")
+        return say("{flag} at {time}", flag=self.flag, time=f"{self.read_at:%Y-%m-%d %H:%M:%S} UTC")
 
     @property
     def exposure(self) -> Exposure:

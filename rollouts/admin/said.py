@@ -1,0 +1,39 @@
+"""Columns and filters of lists that are kept as codes, said in the reader's language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from django.contrib import admin
+from django.utils.functional import Promise
+
+from ..rules.words import spoken
+
+#: By code: a phrase, or a text that is translated when it is shown.
+Words = Mapping[str, str | Promise]
+
+
+def column(name: str, words: Words | Callable[[str], str], title: str | Promise) -> Any:
+    """A column for ``list_display`` that says the field's code in words; a code without any as it is."""
+
+    @admin.display(description=title, ordering=name)
+    def said(page: Any, row: Any) -> str:
+        return _said(words, getattr(row, name))
+
+    return said
+
+
+def choice(name: str, words: Words) -> tuple[str, type[admin.AllValuesFieldListFilter]]:
+    """A filter for ``list_filter`` that offers the codes that there are, in words."""
+
+    class InWords(admin.AllValuesFieldListFilter):
+        def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+            for one in super().choices(changelist):
+                yield {**one, "display": _said(words, one["display"])}
+
+    return name, InWords
+
+
+def _said(words: Words | Callable[[str], str], code: str) -> str:
+    return spoken(words(code)) if callable(words) else spoken(str(words.get(code, code)))
