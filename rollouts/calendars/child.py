@@ -6,6 +6,7 @@ It is bound before it looks at the file. Nothing else imports the libraries; see
 from __future__ import annotations
 
 import json
+import os
 import sys
 import warnings
 from datetime import datetime
@@ -13,8 +14,8 @@ from typing import Any
 
 from ..rules.words import packed, say
 from ..rules.zones import zone
-from .limits import CPU_SECONDS, TooLong, confine
-from .refusals import CalendarRefused
+from .limits import TooLong, confine
+from .refusals import CalendarRefused, too_much
 
 
 def main() -> None:
@@ -25,14 +26,10 @@ def main() -> None:
     except CalendarRefused as refused:
         answer = {"refused": packed(refused.args[0])}
     except (TooLong, MemoryError, RecursionError):
-        answer = {
-            "refused": packed(
-                say("the calendar takes more than {seconds} seconds, or more memory than there is for a calendar. "
-                    "Export a shorter span, or fewer events.", seconds=CPU_SECONDS)
-            )
-        }  # fmt: skip
+        answer = {"refused": packed(too_much().args[0])}
     sys.stdout.write(json.dumps(answer))
     sys.stdout.flush()
+    os._exit(0)  # nothing is left to do, and a large file takes long to forget
 
 
 def _read(asked: dict[str, Any], content: bytes) -> dict[str, Any]:

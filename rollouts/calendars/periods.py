@@ -100,8 +100,8 @@ class _naming:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
         if isinstance(error, TooLong):
             raise CalendarRefused(
-                say("{named} takes more than {seconds} seconds to work out. Give its rule an UNTIL, let it repeat less "
-                    "often, or leave it out.", named=self.name, seconds=CPU_SECONDS)
+                say("{named} takes too long to work out (more than {seconds} seconds). Give its rule an UNTIL, "
+                    "let it repeat less often, or leave it out.", named=self.name, seconds=CPU_SECONDS)
             ) from None  # fmt: skip
         if isinstance(error, MemoryError):
             raise CalendarRefused(

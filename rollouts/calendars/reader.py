@@ -14,14 +14,14 @@ from pathlib import Path
 from ..rules.locks import Window
 from ..rules.words import say, unpacked
 from ..rules.zones import zone
-from .limits import CPU_SECONDS
-from .refusals import CalendarRefused
+from .limits import WALL_SECONDS
+from .refusals import CalendarRefused, too_much
 
 __all__ = ["LARGEST", "LONGEST", "CalendarRefused", "Reading", "read_calendar"]
 
 LARGEST = 1_000_000  # bytes
-#: Seconds by the clock on the wall, on a busy machine; below a web server's patience.
-LONGEST = 25.0
+#: After so many seconds by the clock on the wall it is killed, should it not have given up itself.
+LONGEST = WALL_SECONDS + 10
 HOME = Path(__file__).resolve().parents[2]
 #: All that the child gets of the portal's environment: no secret.
 KEPT = ("PATH", "PYTHONPATH", "PYTHONTZPATH", "LD_LIBRARY_PATH")
@@ -59,7 +59,7 @@ def read_calendar(
     }
     answer = json.loads(_ask_child(json.dumps(question).encode() + b"\n" + content) or b"{}")
     if "periods" not in answer:
-        raise CalendarRefused(unpacked(answer["refused"]) if "refused" in answer else _too_much())
+        raise CalendarRefused(unpacked(answer["refused"])) if "refused" in answer else too_much()
     return Reading(
         tuple(
             Window(datetime.fromisoformat(start), datetime.fromisoformat(end), title)
@@ -82,17 +82,12 @@ def _ask_child(question: bytes) -> bytes:
         try:
             child.wait(LONGEST)
         except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+            pass
+        finally:  # also where the portal itself is told to stop
+            if child.poll() is None:
+                child.kill()
+                child.wait()
         if child.returncode != 0:
             return b""
         told.seek(0)
         return told.read()
-
-
-def _too_much() -> str:
-    return say(
-        "the calendar takes more than {seconds} seconds, or more memory than there is for a calendar. Export a "
-        "shorter span, or fewer events.",
-        seconds=CPU_SECONDS,
-    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 
 from ..rules.wording import shorten
+from ..rules.words import say
+from .limits import CPU_SECONDS
 
 
 class CalendarRefused(ValueError):
@@ -18,3 +20,14 @@ def cleaned(text: object) -> str:
 
 def shown(text: object) -> str:
     return shorten(cleaned(str(text)[:200]))
+
+
+def too_much() -> CalendarRefused:
+    """Where nobody knows which event it was."""
+    return CalendarRefused(
+        say(
+            "the calendar takes too long (more than {seconds} seconds) or too much memory. Export a shorter span, "
+            "or fewer events.",
+            seconds=CPU_SECONDS,
+        )
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import re
@@ -10,16 +9,15 @@ import subprocess
 import sys
 import tarfile
 from collections import Counter
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from rollouts.calendars.limits import CPU_SECONDS, GRACE, MEMORY
+from tests.drills.calendars import ask, question, spoilt
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(3600)]
 #: The versions that the portal is pinned to; their source packages carry their test calendars.
 PINNED = re.compile(r"^((?:icalendar|recurring-ical-events)==\S+)", re.MULTILINE)
-FREQUENCIES = [b"SECONDLY", b"MINUTELY", b"HOURLY", b"DAILY;COUNT=999999", b"YEARLY;BYMONTH=2;BYMONTHDAY=30"]
 SPOILT = int(os.environ.get("SPOILT", "10000"))
 
 
@@ -42,32 +40,6 @@ def strangers(tmp_path_factory) -> dict[str, bytes]:
                     found[member.name] = file.read()
     assert len(found) > 200
     return found
-
-
-def ask(questions):
-    """Each answer as it comes."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.drills.many_calendars"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    ) as many:  # fmt: skip
-        for question in questions:
-            many.stdin.write(json.dumps(question) + "\n")
-            many.stdin.flush()
-            yield json.loads(many.stdout.readline())
-        many.stdin.close()
-
-
-def question(name: str, content: bytes, how: str) -> dict:
-    """Two years from the first event on."""
-    years = re.findall(rb"DTSTART[^\r\n]*?:(\d{4})(\d\d)(\d\d)", content)
-    days = [
-        datetime(int(y), int(m), int(d), tzinfo=UTC)
-        for y, m, d in years
-        if "1971" < y.decode() < "2100" and int(m) in range(1, 13) and 0 < int(d) < 29
-    ]
-    since = min(days, default=datetime(2026, 1, 1, tzinfo=UTC)) - timedelta(days=8)
-    span = {"since": since.isoformat(), "until": (since + timedelta(days=739)).isoformat()}
-    return {"name": name, "how": how, "content": content.decode("latin-1"), **span}
 
 
 def test_what_the_libraries_read_alone_gives_the_same_periods_here(strangers):
@@ -100,37 +72,6 @@ def test_what_the_libraries_read_alone_gives_the_same_periods_here(strangers):
 
 def periods_of(answer: dict) -> set[tuple[str, str]]:
     return {tuple(period) for period in answer.get("periods", ())}
-
-
-def spoilt(strangers: dict[str, bytes], dice: random.Random) -> bytes:
-    """Lines and bytes of calendars left out, doubled, swapped, put elsewhere; numbers made large."""
-    lines = dice.choice(list(strangers.values()))[:60_000].splitlines()
-    for _ in range(dice.randrange(1, 12)):
-        if not lines:
-            break
-        place = dice.randrange(len(lines))
-        line = lines[place]
-        match dice.randrange(7):
-            case 0:
-                del lines[place]
-            case 1:
-                lines.insert(dice.randrange(len(lines)), line)
-            case 2:
-                other = dice.choice(list(strangers.values())).splitlines() or [b""]
-                lines.insert(place, dice.choice(other))
-            case 3:
-                cut = dice.randrange(len(line) + 1)
-                lines[place] = line[:cut] + dice.randbytes(dice.randrange(6)) + line[cut + dice.randrange(4) :]
-            case 4:
-                lines[place] = re.sub(
-                    rb"\d+", lambda _: str(dice.randrange(10 ** dice.randrange(1, 12))).encode(), line
-                )
-            case 5:
-                (freq,) = dice.choices(FREQUENCIES, [1, 1, 20, 99, 20])
-                lines[place] = b"RRULE:FREQ=" + freq
-            case _:
-                lines[place] = line[:20] * dice.randrange(1, 2000)
-    return b"\r\n".join(lines)
 
 
 def test_no_spoilt_file_costs_more_than_its_limit(strangers):
