@@ -94,7 +94,7 @@ def _run(group: Group) -> int:
     _must_be_free(port, "PORT")
     url = f"http://localhost:{port}"
     environment.setdefault("PORTAL_URL", url)
-    with_simulator = not _configured("GITLAB_URL", environment)
+    with_simulator = not any(_configured(name, environment) for name in ("GITLAB_URL", "GITLAB_URL_FILE"))
     if with_simulator:
         next_to_it = port + 1 if port < 65_535 else port - 1
         simulator_port = _port(environment.get("SIMULATOR_PORT", str(next_to_it)), "SIMULATOR_PORT")
