@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from ..audit import source
 from ..audit.actor import Actor
 from ..audit.deeds import deed
 from ..models import ApiToken, AuditEvent, clock, waiting
@@ -33,9 +34,10 @@ def issue(user: Any, name: str, by: Actor, expires_at: datetime | None = None) -
     approves nothing, and its maker has had a hand in the account. Raises ``Refused``; then there is no token.
     """
     name, now = name.strip(), clock.now()
-    at_the_terminal = by.kind == AuditEvent.ActorKind.SYSTEM_USER
+    by_system_user = by.kind == AuditEvent.ActorKind.SYSTEM_USER
+    typist = Actor.system_user() if by_system_user or source.current().name == "command" else None  # --as is no proof
     found: list[Blocker] = []
-    if not at_the_terminal and not accounts.is_own(user, by):
+    if not by_system_user and not accounts.is_own(user, by):
         said = say(
             "Nobody but {name} makes a token of {name}: on the page «Your account», once signed in.",
             name=user.get_username(),
@@ -63,11 +65,11 @@ def issue(user: Any, name: str, by: Actor, expires_at: datetime | None = None) -
             digest=_digest(text),
             created_at=now,
             expires_at=expires_at,
-            made_by=by.name if at_the_terminal else "",
+            made_by=typist.name if typist else "",
         )
         token.save()
-        if at_the_terminal:
-            accounts.touch(user, by)
+        if typist:
+            accounts.touch(user, typist)
         doing.about, doing.notes = token, {"person": user.get_username()}
     return token, text
 

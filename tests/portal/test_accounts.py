@@ -131,8 +131,9 @@ def test_an_override_is_reviewed_by_nobody_whose_password_its_maker_set(world):
     assert not overrides.blockers_of_review(override, world.actor("sam"))
 
 
-def test_the_terminal_makes_a_token_that_says_so_and_touches_the_account(world, capsys):
-    call_command("api_token", "alice")
+@pytest.mark.parametrize("more", [{}, {"by": "alice"}])
+def test_the_terminal_makes_a_token_that_says_so_and_touches_the_account(world, capsys, more):
+    call_command("api_token", "alice", **more)
     token = ApiToken.objects.get()
     name = Actor.system_user().name
     assert token.made_by == name
