@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from django.apps import AppConfig
+from django.contrib.auth.signals import user_logged_in
 from django.db.models.signals import post_migrate
 from django.utils.formats import number_format
 from django.utils.translation import get_language, gettext, gettext_lazy, ngettext
@@ -20,10 +21,11 @@ def _ensure_what_comes_with_the_portal(**kwargs: Any) -> None:
 
     from .audit import walls
     from .models import roles
-    from .services import lines, templates
+    from .services import carrying, lines, templates
 
     walls.build(connections[kwargs["using"]])
     roles.ensure(Group)
+    carrying.carry_over()  # before a template of this release changes what they were asked under
     templates.ensure_builtin()
     lines.renew_others()
 
@@ -34,6 +36,7 @@ class RolloutsConfig(AppConfig):
     verbose_name = gettext_lazy("Model rollouts")
 
     def ready(self) -> None:
+        from .audit import source
         from .models import names
         from .portal import signing_in
         from .services import account_doors
@@ -44,4 +47,5 @@ class RolloutsConfig(AppConfig):
         names.make_translatable(self.get_models())
         account_doors.listen()
         signing_in.listen()
+        user_logged_in.connect(source.remember_sign_in)
         post_migrate.connect(_ensure_what_comes_with_the_portal, sender=self)

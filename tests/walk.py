@@ -105,7 +105,15 @@ class World:
         return [passes.sync_instance(instance, trigger="command", **how) for instance in all_instances()]
 
     def do(self, verb: str, phase: str, by: str, **more: Any) -> Phase:
+        """What the person presses who looks at the page as it is now."""
+        if verb in ("approve", "reject"):
+            more.setdefault("looked_at", self.looked_at(phase))
         return transitions.perform(verb, self.phase(phase), by=self.actor(by), **more)
+
+    def looked_at(self, phase: str) -> str:
+        """The digest of what stands under the phase's request."""
+        asked = self.facts().phase(phase).request
+        return asked.stands if asked else "-"
 
     def confirm(self, phase: str | None = None) -> None:
         """Confirm every manual item of the rollout, or of one phase, with evidence."""

@@ -43,15 +43,29 @@ def _on_phases(rollout: Rollout, verb: str, by: Actor, said: dict[str, Any], whe
     phases = _live_phases(rollout, verb)
     if not phases:
         raise Refused([Blocker("nothing_to_do", when_none)])
+    _refuse_if_changed(said["stood"], _phases_stand(rollout))
     for phase in phases:
-        transitions.perform(verb, phase, by=by, reason=said["reason"])
+        transitions.perform(verb, phase, by=by, reason=said["reason"], seen=phase.version)
     names = ", ".join(spoken(str(phase)) for phase in phases)
     if verb == "pause":
         return _("%(phases)s is paused; who sees the model stays as it is.") % {"phases": names}
     return _("The request for %(phases)s is withdrawn.") % {"phases": names}
 
 
+def _phases_stand(rollout: Rollout) -> str:
+    """Each phase's newest attempt with its version: what was looked at."""
+    phases = facts.newest_attempts(transitions.whole(rollout.pk))
+    return " ".join(f"{phase.pk}:{phase.version}" for phase in phases)
+
+
+def _refuse_if_changed(stood: str, stands: str) -> None:
+    if stood != stands:
+        said = _("It has changed since this page showed it. Choose it again and look.")
+        raise Refused([Blocker("changed_meanwhile", said)])
+
+
 def _abandon(rollout: Rollout, by: Actor, said: dict[str, Any]) -> str:
+    _refuse_if_changed(said["stood"], _phases_stand(rollout))
     transitions.perform_on_rollout("abandon", rollout, by=by, reason=said["reason"])
     return _("It is abandoned, for good.")
 
@@ -64,6 +78,7 @@ ROLLOUTS = (
         Role.MANAGER,
         gettext_lazy("What was asked for goes back to planned. Approvals that were given count no longer."),
         ReasonForm,
+        stands=_phases_stand,
     ),
     Bulk(
         "pause",
@@ -72,6 +87,7 @@ ROLLOUTS = (
         Role.MANAGER,
         gettext_lazy("A paused phase goes no further. It narrows nothing: to take the model away, roll back."),
         ReasonForm,
+        stands=_phases_stand,
     ),
     Bulk(
         "abandon",
@@ -81,6 +97,7 @@ ROLLOUTS = (
         gettext_lazy("An abandoned rollout is over. It can't be planned anew."),
         ReasonForm,
         is_danger=True,
+        stands=_phases_stand,
     ),
 )
 
@@ -101,13 +118,35 @@ def _answer(request: Any, verb: str, by: Actor, said: dict[str, Any]) -> str:
         raise Refused(
             [Blocker("ended", _("The request has ended: %(state)s.") % {"state": request.get_state_display()})]
         )
-    transitions.perform(verb, request.phase, by=by, reason=said["reason"])
+    _refuse_if_changed(said["stood"], _request_stands(request))
+    looked_at, _sep, _round = said["stood"].partition(" ")
+    transitions.perform(verb, request.phase, by=by, reason=said["reason"], looked_at=looked_at, request=request.pk)
     return _("The phase is planned again.") if request.is_start else _("The phase stays at its step.")
 
 
+def _request_stands(request: Any) -> str:
+    """The digest of what it asks for now, and its round."""
+    return f"{transitions.digest_of(request.phase.rollout, request.phase.name) or request.digest} {request.round}"
+
+
 REQUESTS = (
-    Bulk("withdraw", gettext_lazy("Withdraw requests"), _withdraw_request, Role.MANAGER, asks=ReasonForm),
-    Bulk("reject", gettext_lazy("Reject requests"), _reject_request, Role.APPROVER, asks=ReasonForm, is_danger=True),
+    Bulk(
+        "withdraw",
+        gettext_lazy("Withdraw requests"),
+        _withdraw_request,
+        Role.MANAGER,
+        asks=ReasonForm,
+        stands=_request_stands,
+    ),
+    Bulk(
+        "reject",
+        gettext_lazy("Reject requests"),
+        _reject_request,
+        Role.APPROVER,
+        asks=ReasonForm,
+        is_danger=True,
+        stands=_request_stands,
+    ),
 )
 
 

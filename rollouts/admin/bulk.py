@@ -38,11 +38,12 @@ class ReasonForm(forms.Form):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What would happen to one object: ``words``, or why it would be refused."""
+    """What would happen to one object: ``words``, or why it would be refused. ``stood`` is ``Bulk.stands`` of it."""
 
     thing: Any
     words: str
     is_refused: bool
+    stood: str = ""
 
 
 class _OnlyLooking(Exception):
@@ -54,7 +55,8 @@ class Bulk:
     """One entry of a list's menu. ``does`` acts on one row and says what it did, or raises ``Refused`` with words.
 
     ``asks`` is the form of what must be said for all rows. What can't be rehearsed says by ``would`` what it would
-    do to a row, or raises ``Refused``.
+    do to a row, or raises ``Refused``. ``stands`` is how a row stands when the page that asks shows it: the answer
+    brings that back, ``does`` finds it as ``said["stood"]``, and does nothing to what has changed or ended meanwhile.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Bulk:
     asks: type[forms.Form] | None = None
     would: Does | None = None
     is_danger: bool = False
+    stands: Callable[[Any], str] | None = None
 
     def is_for(self, by: Actor) -> bool:
         return self.role is None or by.person.has(self.role)
@@ -80,9 +83,13 @@ class Bulk:
         is_answer = "confirmed" in request.POST
         form = self.asks(request.POST if is_answer else None, initial=self._initial()) if self.asks else None
         if is_answer and (form is None or form.is_valid()):
-            self._do_all(page, request, rows, by, form.cleaned_data if form else {})
+            said = form.cleaned_data if form else {}
+            self._do_all(page, request, [(row, {**said, **self._stood(row, request)}) for row in rows], by)
             return None
         return self._ask(page, request, rows, by, form)
+
+    def _stood(self, row: Any, request: HttpRequest) -> dict[str, str]:
+        return {"stood": request.POST.get(f"stood-{row.pk}", "")} if self.stands else {}
 
     def _initial(self) -> dict[str, Any]:
         return {name: value() for name, value in getattr(self.asks, "begin_with", {}).items()}
@@ -106,20 +113,22 @@ class Bulk:
     def _rehearse(self, row: Any, by: Actor) -> Row:
         """By the service itself, taken back at once: the page promises nothing that the service would refuse."""
         said = getattr(self.asks, "rehearsed_with", {})
+        stood = self.stands(row) if self.stands else ""
+        said = {**said, "stood": stood} if self.stands else said
         try:
             if self.would is not None:
-                return Row(row, self.would(row, by, said), False)
+                return Row(row, self.would(row, by, said), False, stood)
             with transaction.atomic():
                 words = self.does(row, by, said)
                 raise _OnlyLooking(words)
         except _OnlyLooking as looked:
-            return Row(row, str(looked), False)
+            return Row(row, str(looked), False, stood)
         except Refused as refused:
-            return Row(row, str(refused), True)
+            return Row(row, str(refused), True, stood)
 
-    def _do_all(self, page: Any, request: HttpRequest, rows: list[Any], by: Actor, said: dict[str, Any]) -> None:
+    def _do_all(self, page: Any, request: HttpRequest, rows: list[tuple[Any, dict[str, Any]]], by: Actor) -> None:
         done, refused = [], []
-        for row in rows:
+        for row, said in rows:
             name = spoken(str(row))
             try:
                 done.append(f"{name}: {spoken(self.does(row, by, said))}")

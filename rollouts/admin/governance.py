@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..audit.actor import Actor
 from ..models import Approval, IncidentSource, Phase
-from ..rules import names
+from ..rules import names, ways
 from ..rules.approvals import STANDING
 from ..rules.machine import PHASE_VERBS, Role
 from ..rules.words import joined
@@ -33,7 +33,11 @@ DEEDS = {verb.name: verb.label for verb in PHASE_VERBS.values()}
 
 class ApprovalsInline(LookOnly):
     model = Approval
-    fields = readonly_fields = ("approver", "at", "digest", "note")
+    fields = readonly_fields = ("approver", "at", "came", "digest", "note")
+
+    @admin.display(description=_("came"))
+    def came(self, approval: Approval) -> str:
+        return ways.in_words(approval.source, approval.way)
 
 
 class ApprovalRequestAdmin(RecordsOnly):
@@ -48,10 +52,10 @@ class ApprovalRequestAdmin(RecordsOnly):
     bulk = actions.REQUESTS
     change_form_template = "admin/transitions.html"
     fields = (
-        "phase", "is_start", "percentage", "state", "requested_by", "requested_at", "expires_at", "round", "what",
-        "what_changed", "closed_at", "closed_by", "reason",
+        "phase", "is_start", "percentage", "state", "requested_by", "requested_at", "expires_at", "round", "came",
+        "what", "what_changed", "closed_at", "closed_by", "reason",
     )  # fmt: skip
-    readonly_fields = ("what", "what_changed")
+    readonly_fields = ("came", "what", "what_changed")
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
         """With the buttons of its phase while it waits: approving here is approving there."""
@@ -61,6 +65,10 @@ class ApprovalRequestAdmin(RecordsOnly):
             buttons = of_phases.buttons(asked.phase, Actor.of(request.user))
             more = {"buttons": [one for one in buttons if one.verb.name in ("approve", "reject", "withdraw")]}
         return super().change_view(request, object_id, form_url, {**more, **(extra_context or {})})
+
+    @admin.display(description=_("came"))
+    def came(self, asked: Any) -> str:
+        return ways.in_words(asked.source, asked.way)
 
     @admin.display(description=_("changed"))
     def what_changed(self, asked: Any) -> str:

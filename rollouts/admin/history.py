@@ -63,7 +63,7 @@ class AuditEventAdmin(RecordsOnly):
     told = ("before_told", "after_told", "snapshot_told")
     first_fields = (
         "at", "actor", "actor_kind", "verb", "object_type", "object_id", "what",
-        "rollout", "why", "source", "request_id", "chain",
+        "rollout", "why", "source", "came", "request_id", "chain",
     )  # fmt: skip
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
@@ -80,6 +80,10 @@ class AuditEventAdmin(RecordsOnly):
     @admin.display(description=_("reason"), ordering="reason")
     def why(self, event: AuditEvent) -> str:
         return str(event.in_words("reason"))
+
+    @admin.display(description=_("came"))
+    def came(self, event: AuditEvent) -> str:
+        return event.way_in_words
 
     @admin.display(description=_("before"))
     def before_told(self, event: AuditEvent) -> SafeString:

@@ -13,6 +13,7 @@ from django.urls import path, reverse
 from ..audit.actor import Actor
 from ..models import Phase, Rollout, clock
 from ..rules import guards
+from ..rules.approvals import RequestFacts
 from ..rules.blockers import OVERRIDABLE, Blocker
 from ..rules.facts import RolloutFacts
 from ..rules.machine import LEADS_ON, PHASE_VERBS, ROLLOUT_VERBS, Role, Verb
@@ -20,6 +21,9 @@ from ..rules.words import say, spoken
 from ..services import facts, transitions
 from ..services.refusals import Refused
 from .base import AuditedAdmin
+
+#: These name the request that they are about.
+ABOUT_A_REQUEST = ("approve", "reject", "withdraw")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,7 @@ class Button:
     blockers: tuple[tuple[str, str], ...]
     may_override: bool
     looked_at: str
+    request: int | None
     confirm: str
     version: int
 
@@ -98,10 +103,17 @@ class TransitionsAdmin(AuditedAdmin):
         return render(request, "admin/refused.html", context, status=403 if refused.codes == {"role"} else 409)
 
     def button(
-        self, verb: Verb, obj: Any, rollout: Rollout, found: list[Blocker], by: Actor, looked_at: str = ""
+        self,
+        verb: Verb,
+        obj: Any,
+        rollout: Rollout,
+        found: list[Blocker],
+        by: Actor,
+        asked: RequestFacts | None = None,
     ) -> Button:
         return Button(
-            looked_at=looked_at,
+            looked_at=asked.stands if asked else "",
+            request=asked.pk if asked and verb.name in ABOUT_A_REQUEST else None,
             confirm=rollout.slug,
             version=obj.version,
             verb=verb,
@@ -132,10 +144,9 @@ class PhaseTransitions(TransitionsAdmin):
 
     def buttons_of(self, obj: Phase, rollout: Rollout, told: RolloutFacts, by: Actor) -> list[Button]:
         """Of a phase's newest attempt, for who has the facts already."""
-        request = told.phase(obj.name).request
-        looked_at = request.stands if request else ""
+        asked = told.phase(obj.name).request
         blockers = transitions.blockers_for(told, by)[obj.name]
-        return [self.button(PHASE_VERBS[name], obj, rollout, found, by, looked_at) for name, found in blockers.items()]
+        return [self.button(PHASE_VERBS[name], obj, rollout, found, by, asked) for name, found in blockers.items()]
 
     def perform(self, verb: str, obj: Phase, request: HttpRequest) -> Phase:
         return transitions.perform(verb, obj, by=Actor.of(request.user), **transitions.said_in(request.POST))
@@ -154,8 +165,9 @@ class RolloutTransitions(TransitionsAdmin):
         ]
 
     def perform(self, verb: str, obj: Rollout, request: HttpRequest) -> Rollout:
+        said = transitions.said_in(request.POST)
         return transitions.perform_on_rollout(
-            verb, obj, by=Actor.of(request.user), reason=request.POST.get("reason", "")
+            verb, obj, by=Actor.of(request.user), reason=said["reason"], seen=said["seen"]
         )
 
 

@@ -111,6 +111,7 @@ class RehearsalTold(Schema):
     blockers: list[Blocker]
     facts: list[FactTold]
     approvals: str
+    digest: str = Field("", description="Of the request that stands there: send it as `looked_at` when you decide.")
     expected: ExpectedTold
     calls: list[CallTold] = Field(description="The exact calls to GitLab.")
 
@@ -119,6 +120,8 @@ class ApprovalTold(Schema):
     by: str
     at: datetime
     counts: bool = Field(description="Whether it is for what would be done now, by somebody who still may.")
+    source: str = Field("", description="From where it came: page, admin, api, command.")
+    way: dict[str, Any] = Field({}, description="By which session, token or user of the operating system.")
 
 
 class RequestTold(Schema):
@@ -228,6 +231,9 @@ class EventTold(Schema):
     reason: str
     source: str
     request_id: str
+    way: dict[str, Any] = Field(
+        {}, description="By what way it came: `os_user`, `token` (id, name, how it begins), or `session`."
+    )
     before: dict[str, Any]
     after: dict[str, Any]
     confidential: dict[str, Any] = Field({}, description="Only for those whose role sees it.")

@@ -10,6 +10,7 @@ from ninja import Query, Router
 from ..models import ApprovalRequest, Rollout, clock
 from ..rules import guards
 from ..rules.approvals import STANDING
+from ..rules.guards import Wish
 from ..rules.percentages import plain_number
 from ..services import facts as facts_of
 from ..services import locks, transitions
@@ -36,7 +37,7 @@ def approvals(request: HttpRequest, asked: Query[questions.Page]) -> dict[str, A
         about = facts.phase(name).request
         if about is None or about.pk != pk:
             continue
-        blockers = guards.blockers("approve", facts, name, by.person)
+        blockers = guards.blockers("approve", facts, name, by.person, Wish.of_who_looks(facts.phase(name)))
         items.append(
             {
                 "id": pk,
@@ -54,7 +55,16 @@ def approvals(request: HttpRequest, asked: Query[questions.Page]) -> dict[str, A
                 "content": dict(about.content),
                 "changed": list(about.changed),
                 "needed": about.policy.needed,
-                "approvals": [{"by": one.by, "at": one.at, "counts": about.counts(one)} for one in about.given],
+                "approvals": [
+                    {
+                        "by": one.by,
+                        "at": one.at,
+                        "counts": about.counts(one),
+                        "source": one.source,
+                        "way": dict(one.way),
+                    }
+                    for one in about.given
+                ],
                 "blockers": [
                     {"code": b.code, "message": b.message, "url": transitions.url_of(b, rollout)} for b in blockers
                 ],

@@ -11,6 +11,7 @@ from ninja.security import HttpBearer
 from ninja.security.base import AuthBase
 from ninja.utils import check_csrf
 
+from ..audit import source
 from ..audit.actor import Actor
 from ..models import accounts
 from ..services import tokens
@@ -35,6 +36,7 @@ class Token(HttpBearer):
         found = tokens.opened_by(token.strip())
         if found is None:
             return None
+        source.came_by(source.by_token(found.pk, found.name, found.prefix))
         may_speak = getattr(settings, "COMMAND_MAY_APPROVE", False)  # as who runs commands may then, by --as
         return replace(Actor.of(found.person), spoken_by="" if may_speak else found.made_by)
 

@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from ..models import Rollout
+from ..rules.approvals import UNSEEN
 from ..rules.document import DocumentRefused, Fault
 from ..services import transitions
 from ..services.refusals import Refused
@@ -44,20 +45,24 @@ class Problem(Exception):
 
 
 class RefusedAbout(Exception):
-    """``Refused`` with the rollout whose page clears the blockers; None where there is none yet."""
+    """``Refused`` with the rollout whose page clears the blockers; None where there is none yet.
 
-    def __init__(self, refused: Refused, rollout: Rollout | None) -> None:
+    ``digest`` is what stands now, for who decided about something else or had not looked.
+    """
+
+    def __init__(self, refused: Refused, rollout: Rollout | None, digest: str = "") -> None:
         super().__init__(str(refused))
-        self.refused, self.rollout = refused, rollout
+        self.refused, self.rollout, self.digest = refused, rollout, digest
 
 
 @contextmanager
-def refusals_about(rollout: Rollout | None) -> Iterator[None]:
-    """What a service refuses in this block is about this rollout."""
+def refusals_about(rollout: Rollout | None, phase: str = "") -> Iterator[None]:
+    """What a service refuses in this block is about this rollout, and about this phase of it."""
     try:
         yield
     except Refused as refused:
-        raise RefusedAbout(refused, rollout) from None
+        digest = transitions.digest_of(rollout, phase) if rollout and refused.codes & UNSEEN else ""
+        raise RefusedAbout(refused, rollout, digest) from None
 
 
 def error(where: str, name: str, message: str, line: int | None = None) -> dict[str, Any]:
@@ -92,7 +97,7 @@ def of_refusal(request: HttpRequest, refused: RefusedAbout) -> HttpResponse:
         }
         for blocker in refused.refused.blockers
     ]
-    return answer(status, str(refused.refused), kind="refused", blockers=blockers)
+    return answer(status, str(refused.refused), kind="refused", blockers=blockers, digest=refused.digest)
 
 
 def of_plan(request: HttpRequest, refused: DocumentRefused) -> HttpResponse:

@@ -115,8 +115,9 @@ class MeasuredAsked(Written):
 
 
 class TransitionAsked(Written):
-    """All optional. ``seen`` is the phase's version that you looked at, ``looked_at`` the digest of the request that
-    you decide about: if somebody was faster, you are told. ``to`` names a later step than the next by its percentage.
+    """All optional, but ``looked_at`` when you approve or reject: the digest of the request that you decide about, as
+    ``GET /approvals`` tells it. ``request`` is its number, ``seen`` the phase's version that you looked at: if somebody
+    was faster, you are told. ``to`` names a later step than the next by its percentage.
     An ``override`` takes ``confirm``: the rollout's slug again."""
 
     reason: Annotated[str, Field(max_length=5_000), AfterValidator(_writable)] = ""
@@ -125,6 +126,7 @@ class TransitionAsked(Written):
     confirm: Annotated[str, Field(max_length=100)] = ""
     looked_at: Annotated[str, Field(max_length=64)] = ""
     seen: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+    request: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
 
 
 class PlanWritten(Written):

@@ -130,7 +130,7 @@ def transition(
         else:
             told_of = rehearsal.rehearse(verb, _phase(found, phase), by=by, **asked.model_dump())
         return told_of.as_json(lambda blocker: transitions.url_of(blocker, found))
-    with refusals_about(found):
+    with refusals_about(found, phase):
         if phase == "rollout":
             transitions.perform_on_rollout(verb, found, by=by, reason=asked.reason)
         else:

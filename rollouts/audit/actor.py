@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 from dataclasses import dataclass
 from typing import Any
 
 from ..models import AuditEvent, accounts, roles
 from ..rules.machine import Role
 from ..rules.people import Person
+from . import source
 
 Kind = AuditEvent.ActorKind
 
@@ -45,11 +45,12 @@ class Actor:
     @classmethod
     def system_user(cls) -> Actor:
         """Who runs ``manage.py``: owns the database anyway, so an admin; recorded as such."""
-        try:
-            name = getpass.getuser()
-        except (KeyError, OSError):
-            name = "unknown"
-        return cls(Kind.SYSTEM_USER, f"os:{name}", frozenset({Role.ADMIN}))
+        return cls(Kind.SYSTEM_USER, source.system_name(source.os_user()), frozenset({Role.ADMIN}))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Who has a hand in what the actor does now: the actor, and who typed the command that names them."""
+        return tuple(dict.fromkeys(filter(None, (self.name, source.hand()))))
 
     @property
     def person(self) -> Person:
@@ -62,6 +63,7 @@ class Actor:
             is_the_ramp,
             touched_by=accounts.touched_by(self.user),
             spoken_by=self.spoken_by,
+            hand=source.hand(),
         )
 
     @property

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import models, transaction
 
-from ..models import AuditEvent, PortfolioLine, Rollout, clock
+from ..models import ApprovalRequest, AuditEvent, PortfolioLine, Rollout, clock
 from ..models.history import phrases_in
 from ..models.ledger import AuditedModel, Change, Ledger, Unaudited, opened, plain
 from . import source
@@ -48,6 +48,7 @@ def deed(
         ledger.by = by
         doing = Deed(verb, by, about, rollout, reason, ledger=ledger)
         yield doing
+        _note_authors(by, ledger.changes)
         if ledger.changes or doing.notes:
             _event(doing).save(force_insert=True)
             PortfolioLine.objects.look_again(doing.rollout, ledger.changes, clock.now())
@@ -99,6 +100,12 @@ def deeds(*, by: Actor) -> Iterator[Deeds]:
         PortfolioLine.objects.look_again(None, doing.changes, clock.now())
 
 
+def _note_authors(by: Actor, changes: list[Change]) -> None:
+    """Whatever door it was: who edits what stands over has a hand in it. Jobs, which read GitLab, write nothing."""
+    if by.kind != AuditEvent.ActorKind.JOB:
+        ApprovalRequest.objects.note_authors(by.names, changes)
+
+
 def _event(doing: Deed) -> AuditEvent:
     about = doing.about
     changes = doing.ledger.changes
@@ -126,6 +133,7 @@ def _event(doing: Deed) -> AuditEvent:
         reason=doing.reason,
         source=came.name,
         request_id=came.request_id,
+        way=dict(came.way()) or None,
         before=before,
         after=after,
         confidential=_confidential(doing),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-from .source import coming_from
+from .source import by_session, coming_from
 
 #: A proxy's own request id is taken over if it looks like one.
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -21,7 +21,8 @@ class RequestSource:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         offered = request.headers.get("X-Request-Id", "")
         name = next((name for place, name in PLACES.items() if request.path.startswith(place)), "page")
-        with coming_from(name, offered if REQUEST_ID.fullmatch(offered) else "") as source:
+        request_id = offered if REQUEST_ID.fullmatch(offered) else ""
+        with coming_from(name, request_id, lambda: by_session(request)) as source:
             response = self.get_response(request)
         response["X-Request-Id"] = source.request_id
         return response

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +17,7 @@ from ..rules.approvals import REQUEST_WORDS, STANDING, RequestState
 from ..rules.machine import PHASE_VERBS
 from ..rules.words import say
 from .guarded import GuardedModel, GuardedQuerySet
-from .ledger import AuditedModel
+from .ledger import AuditedModel, Change
 from .percentages import PercentageField
 from .phases import Phase
 from .phrases import PhraseJSONField, PhraseTextField
@@ -27,7 +29,45 @@ class ApprovalIsProtected(RuntimeError):
     """Somebody tried to write an approval that nobody gave, or that does not count."""
 
 
+@dataclass(frozen=True, slots=True)
+class RestsOn:
+    """Something outside a rollout that a request is about: from a rollout to it, and which of its fields are shown."""
+
+    paths: tuple[str, ...]
+    fields: frozenset[str]
+
+
+#: What may be edited under a request by other doors than its plan.
+RESTS_ON = {
+    "rollouts.PlanTemplate": RestsOn(("template",), frozenset({"slug", "document"})),
+    "rollouts.AIModel": RestsOn(
+        ("ai_model", "baseline"),
+        frozenset({"slug", "name", "provider", "provider_model_id", "host", "capability", "quota_requests_per_minute"}),
+    ),
+    "rollouts.FeatureFlag": RestsOn(("flag",), frozenset({"name", "instance_id", "project_id", "environment"})),
+    "rollouts.GitLabInstance": RestsOn(("flag__instance",), frozenset({"name", "url"})),
+}
 STATES = [(state.value, words) for state, words in REQUEST_WORDS.items()]
+
+
+class RequestQuerySet(GuardedQuerySet):
+    def standing(self) -> RequestQuerySet:
+        return self.filter(state__in=sorted(STANDING))
+
+    def note_authors(self, names: Iterable[str], changes: Iterable[Change]) -> None:
+        """Who edits what a standing request rests on is an author of it. Called at the end of every deed."""
+        touched = Q()
+        for change in changes:
+            what = RESTS_ON.get(change.label)
+            if what is not None and change.before and what.fields & change.after.keys():
+                for path in what.paths:
+                    touched |= Q(**{f"phase__rollout__{path}": change.pk})
+        if not touched:
+            return
+        for request in self.standing().filter(touched).select_for_update(of=("self",)).order_by("pk"):
+            if new := [name for name in names if name not in request.authors]:
+                request.authors = [*request.authors, *new]
+                request.save(update_fields=["authors"])
 
 
 class ApprovalRequest(GuardedModel):
@@ -54,11 +94,28 @@ class ApprovalRequest(GuardedModel):
     digest = models.CharField(max_length=64, help_text=_("SHA-256 of what would be done."))
     content = PhraseJSONField(default=dict, help_text=_("What would be done, in words and values."))
     changed = PhraseJSONField(default=list, blank=True, help_text=_("What changed since the round before."))
+    policy = models.JSONField(
+        default=dict,
+        editable=False,
+        help_text=_("Who had to agree when it was asked for: the stricter of this and of what holds now counts."),
+    )
+    authors = models.JSONField(
+        default=list,
+        editable=False,
+        help_text=_("Who has edited its template or AI model since it was asked for: they can't approve it."),
+    )
+    carried = models.JSONField(
+        default=dict,
+        editable=False,
+        help_text=_("Digests of an earlier release, each with the one that is made of the same content now."),
+    )
+    source = models.CharField(max_length=20, blank=True, editable=False, help_text=_("From where it was asked for."))
+    way = models.JSONField(default=dict, editable=False, help_text=_("By what session, token or user of the system."))
     closed_at = models.DateTimeField(null=True, blank=True)
     closed_by = models.CharField(max_length=150, blank=True)
     reason = PhraseTextField(blank=True, help_text=_("Why it was rejected or withdrawn."))
 
-    objects = GuardedQuerySet.as_manager()  # type: ignore[misc]
+    objects = RequestQuerySet.as_manager()  # type: ignore[misc]
 
     class Meta:
         ordering = ("-requested_at", "-pk")
@@ -81,10 +138,19 @@ class ApprovalRequest(GuardedModel):
             return str(self.phase)
         return say("{what} at {percentage} %", what=self.phase, percentage=self.percentage)
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """``authors`` is written alone (``note_authors``): who decides about a request can't overwrite who edited."""
+        if not self._state.adding and kwargs.get("update_fields") is None:
+            kwargs["update_fields"] = [
+                each.name for each in self._meta.concrete_fields if each.name not in ("id", "authors")
+            ]
+        super().save(*args, **kwargs)
+
     @transition(state, source=R.OPEN, target=R.GRANTED)
     def grant(self, *, needed: int) -> None:
         """Enough people have approved. Raises ``ApprovalIsProtected`` if that is not so."""
-        people = set(self.approvals.filter(digest=self.digest).values_list("approver", flat=True))
+        given = self.approvals.values_list("approver", "digest")
+        people = {who for who, digest in given if self.carried.get(digest, digest) == self.digest}
         if needed < 1 or len(people) < needed:
             raise ApprovalIsProtected(f"{self} has {len(people)} of {needed} approvals.")
         self.passed()
@@ -136,6 +202,8 @@ class Approval(AuditedModel):
     at = models.DateTimeField()
     digest = models.CharField(max_length=64)
     note = models.TextField(blank=True)
+    source = models.CharField(max_length=20, blank=True, editable=False, help_text=_("From where it was given."))
+    way = models.JSONField(default=dict, editable=False, help_text=_("By what session, token or user of the system."))
 
     objects = GuardedQuerySet.as_manager()  # type: ignore[misc]
 

@@ -8,6 +8,7 @@ from django.apps import apps
 from django.db import connection, models
 from django.utils.translation import gettext_lazy as _
 
+from ..rules import ways
 from ..rules.concealment import concealed
 from ..rules.words import Phrase, say
 from .phrases import PhraseJSONField
@@ -118,6 +119,11 @@ class AuditEvent(models.Model):
     reason = models.TextField(blank=True)
     source = models.CharField(max_length=20, help_text=_("page, admin, command, sync …"))
     request_id = models.CharField(max_length=64, blank=True)
+    way = models.JSONField(
+        null=True,
+        editable=False,
+        help_text=_("By what way it came: the operating system's user, the API token, or the session."),
+    )
     before = models.JSONField(default=dict)
     after = models.JSONField(default=dict)
     confidential = models.JSONField(default=dict)
@@ -154,6 +160,11 @@ class AuditEvent(models.Model):
         """How another object is called under whose key a change of it stands: «Phase 3: Owning team»."""
         return str((self.said or {}).get("names", {}).get(key) or key.partition(": ")[2] or key)
 
+    @property
+    def way_in_words(self) -> Phrase:
+        """«on a page, session 3f9a1c, signed in 28 Nov 14:02 UTC»"""
+        return ways.in_words(self.source, self.way or {})
+
     def __str__(self) -> str:
         return say("{who} {verb} {what}", who=self.actor, verb=self.verb, what=self.in_words("object_name"))
 
@@ -169,6 +180,7 @@ class AuditEvent(models.Model):
             "reason": self.reason,
             "source": self.source,
             "request_id": self.request_id,
+            "way": self.way or {},
             "before": self.shown("before"),
             "after": self.shown("after"),
         }

@@ -208,7 +208,20 @@ class Phase(GuardedModel):
 
     @property
     def policy(self) -> PhasePolicy:
-        """Who must agree to its start and its steps, by the template as it is now."""
+        """Who must agree to its start and its steps: by the template as it is now, and as it was when it was asked for.
+
+        What stands under a request, and what was started on one, is judged by the stricter of both.
+        """
+        policy = self.policy_now
+        asked = [self.grant, *getattr(self, "standing_requests", ())]
+        for request in asked:
+            if request is not None and request.policy:
+                policy = policy.stricter(PhasePolicy.from_json(request.policy))
+        return policy
+
+    @property
+    def policy_now(self) -> PhasePolicy:
+        """As the template says it now."""
         try:
             return self.rollout.template.template.phase(self.name).approvals
         except KeyError:

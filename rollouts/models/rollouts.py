@@ -36,7 +36,8 @@ class RolloutQuerySet(GuardedQuerySet):
         from .checklist import ChecklistItem
         from .phases import Phase, RampStep
 
-        newest = Phase.objects.order_by("position", "attempt").select_related("current_step")
+        newest = Phase.objects.order_by("position", "attempt").select_related("current_step", "grant")
+        newest = newest.defer("grant__content", "grant__changed")
         standing = ApprovalRequest.objects.filter(state__in=sorted(STANDING))
         return self.select_related(
             "ai_model", "baseline", "template", "flag__instance", "flag__project", "flag__reading"

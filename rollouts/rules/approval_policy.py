@@ -6,16 +6,18 @@ the requester).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 from .blockers import in_words
 from .expected import Audience, Opening
 from .exposure import Exposure
 from .machine import ROLES_WORDS, Role
-from .percentages import FULL, NOTHING
-from .words import any_of, joined, say, say_n
+from .percentages import FULL, NOTHING, plain_number
+from .words import Phrase, any_of, joined, say, say_n
 
 LIVES = timedelta(days=14)
 #: A step that raises the share of people by more points than this needs a second approver.
@@ -24,8 +26,33 @@ HALF = Decimal(50)
 
 
 @dataclass(frozen=True, slots=True)
+class Circle:
+    """People with one of these roles, or in one of these groups."""
+
+    roles: frozenset[Role]
+    groups: frozenset[str]
+
+    @property
+    def words(self) -> Phrase:
+        roles = [ROLES_WORDS[role] for role in sorted(self.roles)]
+        return any_of([*roles, *(say("the group {name}", name=name) for name in sorted(self.groups))])
+
+    def as_json(self) -> dict[str, Any]:
+        return {"roles": sorted(role.value for role in self.roles), "groups": sorted(self.groups)}
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> Circle:
+        """The inverse of ``as_json``."""
+        return cls(frozenset(Role(role) for role in kept["roles"]), frozenset(kept["groups"]))
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
-    """Who must agree. ``needed`` is at least 1; a person counts with one of the roles or named groups."""
+    """Who must agree. ``needed`` is at least 1; a person counts with one of the roles or named groups.
+
+    ``also`` are further roles and groups of which the person must have one too: of a policy that was edited, the
+    stricter of before and now counts.
+    """
 
     needed: int = 1
     roles: frozenset[Role] = frozenset({Role.APPROVER})
@@ -33,6 +60,7 @@ class Policy:
     requester_may: bool = False
     author_may: bool = False
     lives: timedelta = LIVES
+    also: tuple[Circle, ...] = ()
 
     def __post_init__(self) -> None:
         if self.needed < 1:
@@ -40,12 +68,33 @@ class Policy:
 
     def admits(self, roles: frozenset[Role], groups: frozenset[str]) -> bool:
         """Whether somebody with these roles and groups may approve; an admin always may."""
-        return bool(Role.ADMIN in roles or roles & self.roles or groups & self.groups)
+        if Role.ADMIN in roles:
+            return True
+        return all(roles & circle.roles or groups & circle.groups for circle in self._circles)
+
+    @property
+    def _circles(self) -> tuple[Circle, ...]:
+        return (Circle(self.roles, self.groups), *self.also)
+
+    def stricter(self, other: Policy) -> Policy:
+        """What satisfies both, in everything that a policy says."""
+        _, *more = dict.fromkeys((*self._circles, *other._circles))
+        return replace(
+            self,
+            needed=max(self.needed, other.needed),
+            requester_may=self.requester_may and other.requester_may,
+            author_may=self.author_may and other.author_may,
+            lives=min(self.lives, other.lives),
+            also=tuple(sorted(more, key=lambda circle: str(circle.as_json()))),
+        )
 
     @property
     def who(self) -> str:
-        roles = [ROLES_WORDS[role] for role in sorted(self.roles)]
-        return any_of([*roles, *(say("the group {name}", name=name) for name in sorted(self.groups))])
+        own, *more = self._circles
+        words = own.words
+        for circle in more:
+            words = say("{these} who are also {others}", these=words, others=circle.words)
+        return words
 
     @property
     def words(self) -> str:
@@ -67,15 +116,28 @@ class Policy:
         )
         return joined([said, *extra], "; ") if extra else said
 
-    def as_json(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, Any]:
         return {
             "needed": self.needed,
-            "roles": sorted(self.roles),
-            "groups": sorted(self.groups),
+            **self._circles[0].as_json(),
             "requester_may": self.requester_may,
             "author_may": self.author_may,
             "lives_seconds": int(self.lives.total_seconds()),
+            **({"also": [circle.as_json() for circle in self.also]} if self.also else {}),
         }
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> Policy:
+        """The inverse of ``as_json``."""
+        return cls(
+            needed=kept["needed"],
+            roles=Circle.from_json(kept).roles,
+            groups=Circle.from_json(kept).groups,
+            requester_may=kept["requester_may"],
+            author_may=kept["author_may"],
+            lives=timedelta(seconds=kept["lives_seconds"]),
+            also=tuple(Circle.from_json(one) for one in kept.get("also", ())),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +166,33 @@ class PhasePolicy:
         if target.is_start:
             needed = max(needed, self.start.needed)
         return replace(self.start, needed=needed) if needed else None
+
+    def stricter(self, other: PhasePolicy) -> PhasePolicy:
+        """What satisfies both, for the start and for every step."""
+        return PhasePolicy(
+            start=self.start.stricter(other.start),
+            steps=tuple(dict.fromkeys((*self.steps, *other.steps))),
+            jump_points=min(self.jump_points, other.jump_points),
+            jump_needed=max(self.jump_needed, other.jump_needed),
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        steps = sorted(self.steps, key=lambda rule: (rule.at_least, rule.needed))
+        return {
+            "start": self.start.as_json(),
+            "steps": [{"at_least": plain_number(rule.at_least), "needed": rule.needed} for rule in steps],
+            "jump": {"points": plain_number(self.jump_points), "needed": self.jump_needed},
+        }
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> PhasePolicy:
+        """The inverse of ``as_json``."""
+        return cls(
+            start=Policy.from_json(kept["start"]),
+            steps=tuple(StepRule(Decimal(str(rule["at_least"])), rule["needed"]) for rule in kept["steps"]),
+            jump_points=Decimal(str(kept["jump"]["points"])),
+            jump_needed=kept["jump"]["needed"],
+        )
 
     def words(self, *, has_ramp: bool) -> str:
         """«The start: 1 approval by approvers, within 14 d. Each step of at least 50 %: 2 approvals. …»"""

@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from . import ways
 from .approval_policy import Policy, Target
 from .blockers import Blocker, in_words
 from .machine import Role
@@ -40,24 +41,37 @@ REQUEST_WORDS: dict[RequestState, Phrase] = {
     RequestState.EXPIRED: say("expired"),
     RequestState.DROPPED: say("dropped"),
 }
+#: Codes of blockers that looking at the request clears.
+UNSEEN = frozenset({"not_looked_at", "void"})
 STANDING = frozenset({RequestState.OPEN, RequestState.GRANTED})
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """One approval: by whom, for which content, and with which roles and groups that person stands today."""
+    """One approval: by whom, for which content, and with which roles and groups that person stands today.
+
+    ``source`` and ``way`` say how it came; ``hand`` is who typed it, where it came by a command.
+    """
 
     by: str
     at: datetime
     digest: str
     roles: frozenset[Role]
     groups: frozenset[str] = frozenset()
+    source: str = ""
+    way: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    hand: str = ""
+
+    @property
+    def came(self) -> Phrase:
+        """«on a page, session 3f9a1c, signed in 28 Nov 14:02 UTC»"""
+        return ways.in_words(self.source, self.way)
 
 
 @dataclass(frozen=True, slots=True)
 class RequestFacts:
     """A standing request. ``digest`` is what was asked for; ``stands`` is the digest of ``content``: what would be
-    done now."""
+    done now. ``policy`` is the stricter of the one at asking and the one now; ``hand`` typed the command that asked."""
 
     pk: int
     state: str
@@ -72,13 +86,15 @@ class RequestFacts:
     given: tuple[Given, ...] = ()
     changed: tuple[str, ...] = ()
     content: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    hand: str = ""
+    came: str = ""
 
     def is_expired(self, now: datetime) -> bool:
         return now >= self.expires_at
 
     def counts(self, one: Given) -> bool:
         """Whether an approval is for what would be done now, by somebody who still may."""
-        return one.digest == self.stands and not self.why_not(one.by, one.roles, one.groups)
+        return one.digest == self.stands and not self.why_not(one.by, one.roles, one.groups, one.hand)
 
     def counting(self) -> tuple[Given, ...]:
         """The approvals that count now, one for each person."""
@@ -94,8 +110,12 @@ class RequestFacts:
     def missing(self) -> int:
         return max(0, self.policy.needed - len(self.counting()))
 
-    def why_not(self, who: str, roles: frozenset[Role], groups: frozenset[str]) -> list[Blocker]:
-        """Why this person's approval does not count: the role, or one of the four eyes."""
+    def why_not(self, who: str, roles: frozenset[Role], groups: frozenset[str], hand: str = "") -> list[Blocker]:
+        """Why this person's approval does not count: the role, or one of the four eyes.
+
+        ``hand`` is who types the command that names the person: who asked can't approve by naming somebody else, nor
+        who named somebody else when they asked.
+        """
         found = []
         if not self.policy.admits(roles, groups):
             found.append(
@@ -105,6 +125,14 @@ class RequestFacts:
             )
         if who == self.requested_by and not self.policy.requester_may:
             found.append(Blocker("four_eyes", say("{who} asked for it: somebody else must approve.", who=who)))
+        elif not self.policy.requester_may and self.requested_by == hand:
+            found.append(
+                Blocker("four_eyes", say("{hand} asked for it and types this: somebody else must approve.", hand=hand))
+            )
+        elif not self.policy.requester_may and who == self.hand:
+            said = say("{who} asked for it in the name of {other}: somebody else must approve.", who=who,
+                       other=self.requested_by)  # fmt: skip
+            found.append(Blocker("four_eyes", said))
         elif who in self.authors and not self.policy.author_may:
             found.append(Blocker("four_eyes", say("{who} wrote the plan: somebody else must approve.", who=who)))
         return found
@@ -117,9 +145,9 @@ def blockers_of_approval(
     found = [
         Blocker(blocker.code, blocker.message, where)
         for blocker in (
-            *request.why_not(person.identity, person.roles, person.groups),
+            *request.why_not(person.identity, person.roles, person.groups, person.hand),
             *person.own_voice(),
-            *person.hands_of({request.requested_by, *request.authors}),
+            *person.hands_of({request.requested_by, request.hand, *request.authors}),
         )
     ]
     if request.state == RequestState.GRANTED:
@@ -129,15 +157,25 @@ def blockers_of_approval(
         found.append(
             Blocker("expired", say("The request expired {ago} ago. It must be asked for again.", ago=ago), where)
         )
-    if (seen or request.digest) != request.stands:
-        words = joined(request.changed) or say("Look at it again.")
-        found.append(Blocker("void", say("It has changed since you looked at it. {changes}", changes=words), where))
+    found += unseen(request, seen, where)
     if any(one.by == person.identity and one.digest == request.stands for one in request.given):
         more = request.missing()
         said = [say("{person} has approved it already.", person=person.name)]
         said += [say_n("{n} more must approve.", "{n} more must approve.", more)] if more else []
         found.append(Blocker("decided", joined(said), where))
     return found
+
+
+def unseen(request: RequestFacts, seen: str, where: str) -> list[Blocker]:
+    """Who decides has looked: ``seen`` is the digest of what they saw, and that is what stands."""
+    if not seen:
+        said = say("Say what you looked at: the digest of the request, as the request tells it ({digest}).",
+                   digest=request.stands)  # fmt: skip
+        return [Blocker("not_looked_at", said, where)]
+    if seen != request.stands:
+        words = joined(request.changed) or say("Look at it again.")
+        return [Blocker("void", say("It has changed since you looked at it. {changes}", changes=words), where)]
+    return []
 
 
 def blockers_of_use(request: RequestFacts | None, wanted: Target | None, policy: Policy | None, now: datetime,

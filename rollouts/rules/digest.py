@@ -1,13 +1,25 @@
-"""What a request asks for as content with a digest, so that an approval is for that and nothing else."""
+"""What a request asks for as content with a digest, so that an approval is for that and nothing else.
+
+The content is values and codes; the sentences that tell how it changed are made here, when they are shown.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
+from .checklist import GATE_WORDS, KIND_WORDS
+from .durations import short
+from .expected import AUDIENCE_WORDS
+from .moments import day_and_clock
 from .words import Phrase, joined, say
+
+#: Which things a content holds and how it writes them. Another form is another digest of the same:
+#: ``services.carrying`` carries what stands over.
+FORM = 2
 
 
 def of(content: Mapping[str, Any]) -> str:
@@ -18,68 +30,147 @@ def of(content: Mapping[str, Any]) -> str:
 
 #: Parts of a content as sentences say them; other names are of the plan's own making.
 PARTS: dict[str, Phrase] = {
+    "asked": say("Asked"),
     "what": say("What"),
+    "exposure": say("Who sees it then"),
     "rollout": say("Rollout"),
+    "criteria": say("Criteria"),
+    "guard_metrics": say("Guard metrics"),
     "flag": say("Flag"),
-    "who sees it then": say("Who sees it then"),
-    "model": say("Model"),
+    "model": say("AI model"),
     "baseline": say("Baseline"),
+    "peak": say("Peak"),
     "issues": say("Issues"),
     "plan": say("Plan"),
     "checklist": say("Checklist"),
-    "guard metrics": say("Guard metrics"),
-    "AI model": say("AI model"),
-    "quota": say("Quota"),
-    "peak": say("Peak"),
-    "attempt": say("Attempt"),
     "approvals": say("Approvals"),
+    "expires_at": say("expires"),
+    "phase": say("phase"),
+    "attempt": say("attempt"),
     "percentage": say("percentage"),
-    "all at once": say("all at once"),
     "everyone": say("everyone"),
-    "percentage of actors": say("percentage of actors"),
     "groups": say("groups"),
     "actors": say("actors"),
+    "title": say("title"),
+    "owners": say("owners"),
+    "timeline": say("timeline"),
+    "mitigation": say("mitigation"),
+    "provider": say("provider"),
+    "id": say("provider's id"),
+    "host": say("host"),
+    "capability": say("capability"),
+    "quota": say("quota"),
+    "optional": say("optional"),
+    "audience": say("audience"),
+    "steps": say("steps"),
+    "final_soak": say("final soak"),
+    "policy": say("who must approve"),
+    "roles": say("roles"),
+    "lives": say("lives"),
 }
-
-
-def part_in_words(name: str) -> str:
-    return PARTS.get(name, f"{name[:1].upper()}{name[1:]}")
+#: Codes of the portal's own in words; of other values the value itself is told.
+CODES: dict[str, Mapping[Any, Phrase]] = {"audience": AUDIENCE_WORDS, "kind": KIND_WORDS, "gate": GATE_WORDS}
+SPANS = frozenset({"soak", "final_soak", "lives_seconds"})
+MOMENTS = frozenset({"at", "expires_at", "planned_at"})
+#: Parts that are told as one, and not field by field.
+WHOLE = frozenset({"steps"})
 
 
 def changes(asked: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What differs, in sentences: «Checklist, “The release is announced”: was open, is done.»"""
-    said: list[str] = []
-    for name in sorted({*asked, *now}):
-        before, after = asked.get(name), now.get(name)
-        if before == after:
-            continue
-        if isinstance(before, Mapping) and isinstance(after, Mapping):
-            said += [
-                _sentence(
-                    say("{name}, “{part}”", name=part_in_words(name), part=PARTS.get(part) or part),
-                    before.get(part),
-                    after.get(part),
-                )
-                for part in sorted({*before, *after})
-                if before.get(part) != after.get(part)
-            ]
-        else:
-            said.append(_sentence(part_in_words(name), before, after))
-    return said
+    """What differs, in sentences: «Checklist, “The release is announced”: was open, is done.»
+
+    Nothing of two contents of different forms: they can't be compared.
+    """
+    if asked.get("form") != now.get("form"):
+        return []
+    return [
+        say(
+            "{name}: was {before}, is {after}.",
+            name=_name(path),
+            before=_words(path, before),
+            after=_words(path, after),
+        )
+        for path, before, after in _differences((), asked, now)
+    ]
 
 
-def _sentence(name: str, before: Any, after: Any) -> Phrase:
-    return say("{name}: was {before}, is {after}.", name=name, before=_words(before), after=_words(after))
+def _differences(path: tuple[str, ...], before: Any, after: Any) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+    """Where two contents part, as deep as both go on; a checklist item that is there twice is told as one."""
+    if before == after:
+        return
+    is_item = len(path) == 2 and path[0] == "checklist"
+    if not (isinstance(before, Mapping) and isinstance(after, Mapping)) or (path and path[-1] in WHOLE):
+        yield path, before, after
+    elif is_item and _asks(before) == _asks(after):
+        yield (path[0], str(after["title"])), before, after
+    else:
+        titled = (*path[:-1], str(after["title"])) if len(path) == 2 and "title" in after else path
+        for name in sorted({*before, *after}):
+            yield from _differences((*titled, name), before.get(name), after.get(name))
 
 
-def _words(value: Any) -> str:
+def _asks(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in item.items() if name not in ("done", "by", "evidence", "channel")}
+
+
+def _name(path: tuple[str, ...]) -> Phrase:
+    """«Plan, “All users”, steps»"""
+    section = PARTS.get(path[0]) or f"{path[0][:1].upper()}{path[0][1:]}"
+    if len(path) == 1:
+        return say("{name}", name=section)
+    part = PARTS.get(path[1]) or path[1].replace("_", " ")
+    if len(path) == 2:
+        return say("{name}, “{part}”", name=section, part=part)
+    more = joined([PARTS.get(one) or one.replace("_", " ") for one in path[2:]], ", ")
+    return say("{name}, “{part}”, {more}", name=section, part=part, more=more)
+
+
+def _words(path: tuple[str, ...], value: Any) -> str:
+    name = path[-1]
+    if value is None or value in ("", [], {}):
+        return say("nothing")
     match value:
-        case None | "" | [] | {}:
-            return say("nothing")
         case bool():
             return say("on") if value else say("off")
-        case list():
-            return joined([_words(one) for one in value], ", ")
+        case dict() if path[0] == "checklist" and len(path) == 2:
+            return _item_in_words(value)
+        case dict() if "soak" in value and "percentage" in value:
+            return _step_in_words(value)
         case dict():
-            return joined([joined([PARTS.get(name) or name, _words(one)]) for name, one in value.items()], ", ")
+            return joined(
+                [joined([PARTS.get(key) or key, _words((*path, key), one)]) for key, one in value.items()], ", "
+            )
+        case list():
+            return joined([_words(path, one) for one in value], ", ")
+        case int() if name in SPANS:
+            return short(timedelta(seconds=value))
+        case str() if name in MOMENTS:
+            return say("{at} UTC", at=day_and_clock(datetime.fromisoformat(value)))
+        case str() if name == "percentage":
+            return say("{percentage} %", percentage=value)
+        case str() if name in CODES:
+            return CODES[name].get(value, value)
     return str(value)
+
+
+def _item_in_words(item: Mapping[str, Any]) -> Phrase:
+    if "done" not in item:
+        return say("asked for")
+    if not item["done"]:
+        return say("open")
+    if not item.get("by"):
+        return say("done")
+    done = say("done, by {who}: {evidence}", who=item["by"], evidence=item["evidence"][:200])
+    return joined([done, say("in {channel}", channel=item["channel"])], ", ") if item.get("channel") else done
+
+
+def _step_in_words(step: Mapping[str, Any]) -> Phrase:
+    """«25 % for 15m, planned 1 Dec 09:00 UTC, by itself»"""
+    words = [
+        say("{percentage} % for {soak}", percentage=step["percentage"], soak=short(timedelta(seconds=step["soak"])))
+    ]
+    if step["planned_at"]:
+        words.append(say("planned {at} UTC", at=day_and_clock(datetime.fromisoformat(step["planned_at"]))))
+    if step["auto"]:
+        words.append(say("by itself"))
+    return joined(words, " ")

@@ -42,6 +42,11 @@ class Wish:
     override: bool = False
     confirm: str = ""
 
+    @classmethod
+    def of_who_looks(cls, phase: PhaseFacts) -> Wish:
+        """As somebody would press who looks at the phase now and has a reason: to say what stands in the way else."""
+        return cls("-", seen=phase.request.stands if phase.request else "")
+
 
 NOTHING_MORE = Wish()
 Guard = Callable[[RolloutFacts, PhaseFacts, Person, Wish], list[Blocker]]
@@ -119,7 +124,7 @@ def role_blockers(rule: Verb, person: Person) -> list[Blocker]:
 
 def standing_in_the_way(verb: str, facts: RolloutFacts, phase: PhaseFacts) -> list[Blocker]:
     """What would block this verb if the phase were in the state for it and the right person pressed: for «Before …»."""
-    return GUARDS.get(verb, _no_more)(facts, phase, ANYBODY, NOTHING_MORE)
+    return GUARDS.get(verb, _no_more)(facts, phase, ANYBODY, Wish.of_who_looks(phase))
 
 
 def may(verb: str, facts: RolloutFacts, phase: PhaseFacts, person: Person) -> bool:
@@ -164,8 +169,9 @@ def _approve(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish)
 def _reject(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
     if phase.request is None:
         return [Blocker("no_request", say("Nothing of {phase} waits for approval.", phase=phase.title), phase.where)]
-    found = phase.request.why_not(person.identity, person.roles, person.groups)
+    found = phase.request.why_not(person.identity, person.roles, person.groups, person.hand)
     found += person.own_voice()
+    found += approvals.unseen(phase.request, wish.seen, phase.where)
     if phase.request.state == approvals.RequestState.GRANTED:
         found.append(Blocker("granted", say("It is approved already: withdraw it instead."), phase.where))
     return found

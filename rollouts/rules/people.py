@@ -15,6 +15,7 @@ class Person:
     """Who wants to do something: ``identity`` tells people apart (four eyes), ``name`` is shown.
 
     ``groups`` are all groups that the person is in: an approval policy may name one besides the roles.
+    ``hand`` is who types the command that names the person, so that nobody is two people; empty everywhere else.
     ``is_the_ramp``: nobody at all, but a step that would begin by itself.
     ``touched_by``: who set the password, roles or tokens of this person's account since its owner last proved to be
     in it (names); what these asked for or wrote the person can't approve.
@@ -28,6 +29,7 @@ class Person:
     is_the_ramp: bool = False
     touched_by: frozenset[str] = frozenset()
     spoken_by: str = ""
+    hand: str = ""
 
     def has(self, role: Role) -> bool:
         """An admin has every role; everybody may read."""

@@ -9,13 +9,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
+from ..audit import source
 from ..audit.actor import Actor
 from ..models import Approval, ApprovalRequest, Phase, Rollout
 from ..rules import digest
-from ..rules.approvals import RequestState
+from ..rules.approvals import RequestFacts, RequestState
 from ..rules.facts import PhaseFacts, RolloutFacts
 from ..rules.machine import PhaseState
 from . import facts as facts_of
+from .content import Asked
 
 
 def ask(phase: Phase, facts: RolloutFacts, *, by: Actor, now: datetime, to: Decimal | None) -> ApprovalRequest:
@@ -24,16 +26,21 @@ def ask(phase: Phase, facts: RolloutFacts, *, by: Actor, now: datetime, to: Deci
     wanted, policy = facts.target(about, to), facts.policy(about, to)
     assert wanted is not None
     assert policy is not None
-    content = facts_of.content_of(phase.rollout, facts, phase, wanted, policy)
+    asked = Asked(by.name, now, now + policy.lives)
+    content = facts_of.content_of(phase.rollout, facts, phase, asked, wanted, policy)
+    came = source.current()
     return ApprovalRequest.objects.create(
         phase=phase,
         is_start=wanted.is_start,
         percentage=wanted.percentage,
         requested_by=by.name,
         requested_at=now,
-        expires_at=now + policy.lives,
+        expires_at=asked.expires_at,
         digest=digest.of(content),
         content=content,
+        policy=about.policy.as_json(),
+        source=came.name,
+        way=dict(came.way()),
     )
 
 
@@ -42,6 +49,7 @@ def approve(phase: Phase, facts: RolloutFacts, *, by: Actor, now: datetime, note
     request, about = standing(phase), facts.phase(phase.name)
     assert about.request is not None
     own = about.request.policy.requester_may and by.name == request.requested_by
+    came = source.current()
     given = Approval.objects.create(
         request=request,
         approver=by.name,
@@ -51,15 +59,21 @@ def approve(phase: Phase, facts: RolloutFacts, *, by: Actor, now: datetime, note
         at=now,
         digest=request.digest,
         note=note,
+        source=came.name,
+        way=dict(came.way()),
     )
     counting = {one.by for one in about.request.counting()} | {given.approver}
     if request.state == RequestState.OPEN and len(counting) >= about.request.policy.needed:
-        request.grant(needed=about.request.policy.needed)
-        request.save()
-        phase.approve(request, by=", ".join(sorted(counting))[:1000], at=now)
+        _grant(request, phase, about.request, counting, now)
     else:
         phase.version += 1
     return request
+
+
+def _grant(request: ApprovalRequest, phase: Phase, facts: RequestFacts, counting: set[str], now: datetime) -> None:
+    request.grant(needed=facts.policy.needed)
+    request.save()
+    phase.approve(request, by=", ".join(sorted(counting))[:1000], at=now)
 
 
 def standing(phase: Phase) -> ApprovalRequest:
@@ -75,11 +89,15 @@ def granted(phase: Phase) -> ApprovalRequest | None:
 
 @dataclass(slots=True)
 class Settlement:
-    """What must be settled of one standing request: it expired, or its approvals no longer stand."""
+    """What must be settled of one standing request: it expired, its approvals no longer stand, or they stand again."""
 
     phase: Phase
     about: PhaseFacts
     verb: str
+
+    def counts_again(self, facts: RolloutFacts) -> bool:
+        """What is asked for is again what enough people approved, who still may."""
+        return self.about.request is not None and self.about.request.is_granted(facts.now)
 
 
 def to_settle(rollout: Rollout, facts: RolloutFacts) -> list[Settlement]:
@@ -96,6 +114,8 @@ def to_settle(rollout: Rollout, facts: RolloutFacts) -> list[Settlement]:
             found.append(Settlement(phase, about, "void"))
         elif request.state == RequestState.GRANTED and not request.is_granted(facts.now):
             found.append(Settlement(phase, about, "lapse"))
+        elif request.state == RequestState.OPEN and request.is_granted(facts.now):
+            found.append(Settlement(phase, about, "regain"))
     return found
 
 
@@ -105,16 +125,24 @@ def as_settled(facts: RolloutFacts, name: str) -> RolloutFacts:
     request = about.request
     if request is None or request.is_expired(facts.now):
         return facts
-    if request.digest == request.stands and (request.state == RequestState.OPEN or request.is_granted(facts.now)):
+    is_granted = request.is_granted(facts.now)
+    asked_for = RequestState.GRANTED if is_granted else RequestState.OPEN
+    if request.digest == request.stands and request.state == asked_for:
         return facts
-    state = PhaseState.REQUESTED if about.state == PhaseState.APPROVED else about.state
-    asked = replace(request, state=RequestState.OPEN, digest=request.stands)
+    state = about.state
+    if state in (PhaseState.APPROVED, PhaseState.REQUESTED):
+        state = PhaseState.APPROVED if is_granted else PhaseState.REQUESTED
+    asked = replace(request, state=asked_for, digest=request.stands)
     settled = replace(about, request=asked, state=state)
     return replace(facts, phases=tuple(settled if phase is about else phase for phase in facts.phases))
 
 
 def settle(found: Settlement, facts: RolloutFacts, *, by: Actor) -> list[str]:
-    """Do it; returns what changed, in sentences. An approval that was granted is asked for again."""
+    """Do it; returns what changed, in sentences.
+
+    Approvals that no longer stand are asked for again; where what is asked for is again what was approved, they count
+    again. A phase's version rises with each round, so that nobody decides about another than the one that they saw.
+    """
     request, about = standing(found.phase), found.about
     assert about.request is not None
     changed = list(about.request.changed)
@@ -127,11 +155,16 @@ def settle(found: Settlement, facts: RolloutFacts, *, by: Actor) -> list[str]:
     if request.state == RequestState.GRANTED:
         request.reopen()
         found.phase.lapse()
-        found.phase.save()
     if found.verb == "void":
         request.round += 1
         request.content, request.digest = dict(about.request.content), about.request.stands
         request.changed = changed
         request.percentage = about.request.target.percentage if about.request.target else request.percentage
+        found.phase.version += 1
     request.save()
+    found.phase.save()
+    if about.request.is_granted(facts.now):
+        request.changed = []
+        _grant(request, found.phase, about.request, {one.by for one in about.request.counting()}, facts.now)
+        found.phase.save()
     return changed

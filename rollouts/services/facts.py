@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -9,21 +10,20 @@ from typing import Any
 
 from django.conf import settings
 
+from ..audit import source
 from ..models import Approval, ChecklistItem, Phase, Rollout, RolloutIssue, TrackedIssue, roles
-from ..rules import checklist, digest, health
+from ..rules import checklist, digest, health, ways
 from ..rules.approval_policy import Policy, Target, target
 from ..rules.approvals import Given, RequestFacts
 from ..rules.capacity import Capacity
 from ..rules.checklist import Confirmation, Gate, IssueFacts, ItemKind
-from ..rules.durations import short
 from ..rules.expected import Audience, Opening
-from ..rules.exposure import NOBODY
 from ..rules.facts import ItemFacts, PhaseFacts, RolloutFacts
 from ..rules.machine import LIVE, SETTLED, Role, RolloutState
 from ..rules.metrics import Metric
-from ..rules.percentages import plain_number
 from ..rules.ramp import Ramp, Step
-from ..rules.words import joined, say
+from . import content
+from .content import Asked
 from .locks import Locks, standing
 
 
@@ -118,94 +118,51 @@ def asked_of(rollout: Rollout, facts: RolloutFacts, phase: Phase) -> RequestFact
     if wanted is None:  # the plan has no such step any more: what is asked for is then the next one
         wanted = target(about.opening, facts.expected, is_start=request.is_start)
     policy = (about.policy.for_target(wanted) if wanted else None) or about.policy.start
-    content = content_of(rollout, facts, phase, wanted, policy)
+    expires_at = min(request.expires_at, request.requested_at + policy.lives)
+    asked = Asked(request.requested_by, request.requested_at, expires_at)
+    held = content_of(rollout, facts, phase, asked, wanted, policy)
+    stands = digest.of(held)
     return RequestFacts(
         pk=request.pk,
         state=request.state,
         target=wanted,
         requested_by=request.requested_by,
         requested_at=request.requested_at,
-        expires_at=request.expires_at,
+        expires_at=expires_at,
         digest=request.digest,
-        stands=digest.of(content),
+        stands=stands,
         policy=policy,
-        authors=frozenset(rollout.authors),
-        given=tuple(_given(approval) for approval in request.approvals.all()),
-        changed=tuple(digest.changes(request.content, content) or request.changed),
-        content=content,
+        authors=frozenset((*rollout.authors, *request.authors)),
+        given=tuple(_given(approval, request.carried) for approval in request.approvals.all()),
+        changed=tuple(digest.changes(request.content, held) if stands != request.digest else request.changed),
+        content=held,
+        hand=source.hand_in(request.source, request.way),
+        came=ways.in_words(request.source, request.way),
     )
 
 
-def _given(approval: Approval) -> Given:
+def _given(approval: Approval, carried: Mapping[str, str]) -> Given:
+    """``carried`` are digests that an earlier release made, with what they are now."""
     person = approval.person
     held = frozenset({Role.ADMIN}) if person is None else roles.of(person)
     groups = frozenset() if person is None else roles.groups_of(person)
-    return Given(approval.approver, approval.at, approval.digest, held, groups)
+    return Given(
+        by=approval.approver,
+        at=approval.at,
+        digest=carried.get(approval.digest, approval.digest),
+        roles=held,
+        groups=groups,
+        source=approval.source,
+        way=approval.way,
+        hand=source.hand_in(approval.source, approval.way),
+    )
 
 
 def content_of(
-    rollout: Rollout, facts: RolloutFacts, phase: Phase, wanted: Target | None, policy: Policy
+    rollout: Rollout, facts: RolloutFacts, phase: Phase, asked: Asked, wanted: Target | None, policy: Policy
 ) -> dict[str, Any]:
-    """What an approval is for, as far as it decides who will see what: phase, step, flag, exposure, plan, checklist."""
-    flag = rollout.flag
-    stored = {(item.phase_id, item.key): item for item in rollout.items.all()}
-    items: dict[str, str] = {}
-    for item in facts.items:
-        if item.phase in (None, phase.name) and item.gate is Gate.START:
-            title = item.title if item.title not in items else f"{item.title} ({item.key})"
-            items[title] = _stands(item, stored[phase.pk if item.phase else None, item.key])
-    names = actor_names(rollout)
-    after = wanted.after if wanted else NOBODY
-    guarded = {metric.bound.title: str(metric.bound.words) for metric in facts.metrics}
-    return {
-        "what": wanted.words(phase.title) if wanted else say("a step that the ramp no longer has"),
-        "attempt": phase.attempt,
-        "flag": joined(
-            (flag.name, str(flag.project or ""), flag.environment, say("on {instance}", instance=flag.instance))
-        ),
-        "who sees it then": {
-            "everyone": after.boolean,
-            "percentage of actors": f"{plain_number(after.percentage_of_actors)} %",
-            "groups": sorted(after.groups),
-            "actors": sorted(names.get(actor, actor) for actor in after.actors),
-        },
-        "AI model": rollout.ai_model.slug,
-        "baseline": rollout.baseline.slug if rollout.baseline else "",
-        "quota": facts.capacity.quota,
-        "peak": facts.capacity.peak,
-        "issues": {
-            f"{link.phase_name} {link.role}".strip().replace("_", " "): link.issue.reference
-            for link in rollout.issue_links.all()
-        },
-        "plan": {each.title: _planned(each) for each in newest_attempts(rollout)},
-        "checklist": items,
-        "approvals": policy.as_json(),
-        **({"guard metrics": guarded} if guarded else {}),
-    }
-
-
-def _planned(phase: Phase) -> str:
-    """«percentage; 1 % for 15m, 100 % for 15m; final soak 1d»"""
-    steps = joined(
-        (
-            say("{percentage} % for {soak}", percentage=step.percentage, soak=short(step.soak))
-            for step in phase.steps.all()
-        ),
-        ", ",
-    )
-    who = ", ".join([*sorted(phase.actors), *sorted(phase.groups)])
-    audience = phase.audience.replace("_", " ")
-    soak = say("final soak {soak}", soak=short(phase.final_soak))
-    return joined((digest.PARTS.get(audience) or audience, who, steps, soak), "; ")
-
-
-def _stands(item: ItemFacts, row: ChecklistItem) -> str:
-    """An automatic item counts by whether it is satisfied, not by its words: another note changes nothing."""
-    if not item.verdict.satisfied:
-        return say("open")
-    if not row.confirmed_by:
-        return say("done")
-    return say("done, by {who}: {evidence}", who=row.confirmed_by, evidence=row.evidence[:200])
+    """What an approval is for (``services.content``)."""
+    return content.of(rollout, facts, newest_attempts(rollout), phase.name, actor_names(rollout), asked, wanted, policy)
 
 
 def opening_of(phase: Phase, rollout: Rollout) -> Opening:

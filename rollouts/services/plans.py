@@ -193,7 +193,8 @@ def _apply(
         "mitigation": plan.mitigation,
     }
     if found is None:
-        rollout = Rollout(slug=plan.rollout, created_at=clock.now(), created_by=by.name, authors=[by.name], **values)
+        values |= {"created_at": clock.now(), "created_by": by.name, "authors": list(by.names)}
+        rollout = Rollout(slug=plan.rollout, **values)
         rollout.save()
     else:
         rollout = found
@@ -227,8 +228,8 @@ def edited(rollout: Rollout, by: Actor) -> None:
 
 
 def _add_author(rollout: Rollout, by: Actor) -> None:
-    if by.name not in rollout.authors:
-        rollout.authors = [*rollout.authors, by.name]
+    if new := [name for name in by.names if name not in rollout.authors]:
+        rollout.authors = [*rollout.authors, *new]
         rollout.save()
 
 

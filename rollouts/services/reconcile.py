@@ -83,7 +83,8 @@ def reconcile_alone(pk: int, *, by: Actor, now: datetime) -> None:
         doing.rollout = doing.about = rollout
         if findings.requests:
             settled = findings.requests[0]
-            doing.about, doing.verb = settled.phase, f"approval.{settled.verb}"
+            verb = "regain" if settled.counts_again(findings.facts) else settled.verb
+            doing.about, doing.verb = settled.phase, f"approval.{verb}"
             doing.reason = joined(settled.about.request.changed) if settled.about.request else ""
         elif findings.confirmed:
             doing.about, since = findings.confirmed[0]

@@ -50,6 +50,7 @@ class Rehearsal:
     now: Exposure
     then: Exposure
     calls: tuple[Command, ...]
+    digest: str = ""
 
     def as_json(self, urls: Any) -> dict[str, Any]:
         """As the command and the API give it; ``urls`` makes an address of a blocker."""
@@ -64,6 +65,7 @@ class Rehearsal:
                 for f in self.facts
             ],
             "approvals": self.approvals,
+            "digest": self.digest,
             "expected": {"now": self.now.as_json(), "then": self.then.as_json()},
             "calls": [{"words": c.words, "chat": c.chat, "api": c.api} for c in self.calls],
         }
@@ -80,7 +82,7 @@ def rehearse(verb: str, phase: Phase, *, by: Actor, **said: Any) -> Rehearsal:
     wish = Wish(
         said.get("reason", "").strip() or "-",
         said.get("to"),
-        said.get("looked_at", ""),
+        said.get("looked_at", "") or Wish.of_who_looks(about).seen,  # a dry run is a look: it tells the digest
         said.get("override", False),
         said.get("confirm", ""),
     )
@@ -95,6 +97,7 @@ def rehearse(verb: str, phase: Phase, *, by: Actor, **said: Any) -> Rehearsal:
         now=facts.expected,
         then=then,
         calls=commands_to(rollout, facts, then) if verb in ("start", "advance", "roll_back") else (),
+        digest=Wish.of_who_looks(about).seen,
     )
 
 

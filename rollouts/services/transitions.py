@@ -10,7 +10,7 @@ from typing import Any
 
 from ..audit.actor import Actor
 from ..audit.deeds import deed
-from ..models import Phase, Rollout, clock
+from ..models import ApprovalRequest, Phase, Rollout, clock
 from ..rules import gitlab_text, guards
 from ..rules.blockers import Blocker
 from ..rules.facts import RolloutFacts
@@ -36,11 +36,13 @@ def perform(
     confirm: str = "",
     looked_at: str = "",
     seen: int | None = None,
+    request: int | None = None,
 ) -> Phase:
     """Take one transition of ``rules.machine.PHASE_VERBS``; returns the phase as it is then.
 
-    ``seen`` is the phase's version that the person looked at, ``looked_at`` the digest of the request that an approver
-    saw: if somebody was faster, the answer says so. ``to``, ``override`` and ``confirm`` are ``guards.Wish``'s.
+    ``seen`` is the phase's version that the person looked at, ``request`` the number of the request, ``looked_at`` its
+    digest, which whoever approves or rejects must name: if somebody was faster, or another request stands there by now,
+    the answer says so. ``to``, ``override`` and ``confirm`` are ``guards.Wish``'s.
     Raises ``Refused`` with every blocker; then nothing changed.
     """
     wish = Wish(reason.strip(), to, looked_at, override, confirm)
@@ -51,7 +53,8 @@ def perform(
         current = next(p for p in facts_of.newest_attempts(rollout) if p.name == phase.name)
         facts = facts_of.for_rollout(rollout, now)
         _refuse_if_overtaken(current, phase, seen)
-        if verb in guards.BY_POLICY and _settled_first(rollout, facts, current):
+        _refuse_another_request(current, request)
+        if _settled_first(rollout, facts, current, verb):
             rollout = whole(phase.rollout_id)
             current = next(p for p in facts_of.newest_attempts(rollout) if p.name == phase.name)
             facts = facts_of.for_rollout(rollout, now)
@@ -78,9 +81,16 @@ def perform(
     return result
 
 
-def _settled_first(rollout: Rollout, facts: RolloutFacts, phase: Phase) -> bool:
-    """An answer is to what is asked now: what has changed since is written down before it, in the same deed."""
-    found = [one for one in approvals.to_settle(rollout, facts) if one.phase.pk == phase.pk and one.verb != "expire"]
+def _settled_first(rollout: Rollout, facts: RolloutFacts, phase: Phase, verb: str) -> bool:
+    """An answer is to what is asked now: what has changed since is written down before it, in the same deed.
+
+    Before everything else only what makes approvals count again: who starts what is approved waits for no job.
+    """
+    found = [
+        one
+        for one in approvals.to_settle(rollout, facts)
+        if one.phase.pk == phase.pk and one.verb != "expire" and (verb in guards.BY_POLICY or one.counts_again(facts))
+    ]
     for one in found:
         approvals.settle(one, facts, by=JOB)
     return bool(found)
@@ -104,6 +114,7 @@ def said_in(form: Mapping[str, str]) -> dict[str, Any]:
         "confirm": form.get("confirm", ""),
         "looked_at": form.get("looked_at", ""),
         "seen": _number(form.get("seen", "")),
+        "request": _number(form.get("request", "")),
     }
 
 
@@ -132,13 +143,15 @@ def _told(verb: str, facts: RolloutFacts, phase: Phase, wish: Wish) -> dict[str,
     return {"percentage": plain_number(wanted.percentage)} if wanted and wanted.percentage is not None else {}
 
 
-def perform_on_rollout(verb: str, rollout: Rollout, *, by: Actor, reason: str = "") -> Rollout:
-    """``abandon`` or ``close`` a rollout. Raises ``Refused``."""
+def perform_on_rollout(verb: str, rollout: Rollout, *, by: Actor, reason: str = "", seen: int | None = None) -> Rollout:
+    """``abandon`` or ``close`` a rollout; ``seen`` is the version that the person looked at. Raises ``Refused``."""
     with deed(f"rollout.{verb}", by=by, reason=reason.strip()) as doing:
         Rollout.objects.lock(rollout.pk)
         now = clock.now()
         rollout = whole(rollout.pk)
         facts = facts_of.for_rollout(rollout, now)
+        if seen is not None and rollout.version != seen:
+            raise Refused([_overtaken(rollout.title, rollout.state, "")])
         refuse_if(guards.rollout_blockers(verb, facts, by.person, reason=reason))
         if verb == "abandon":
             _withdraw_requests(rollout, by, now)
@@ -167,7 +180,7 @@ def blockers_for(facts: RolloutFacts, by: Actor) -> dict[str, dict[str, list[Blo
     """For each phase, each verb that fits its state, with what stands in its way: what pages and answers show."""
     return {
         phase.name: {
-            verb.name: guards.blockers(verb.name, facts, phase.name, by.person, Wish(reason="-"))
+            verb.name: guards.blockers(verb.name, facts, phase.name, by.person, Wish.of_who_looks(phase))
             for verb in PHASE_VERBS.values()
             if phase.state in verb.sources
         }
@@ -180,6 +193,12 @@ def is_known(verb: str, phase: str) -> bool:
     return verb in (ROLLOUT_VERBS if phase == "rollout" else PHASE_VERBS)
 
 
+def digest_of(rollout: Rollout, phase: str) -> str:
+    """What stands under the request of a phase now, which who decides must have looked at; empty without one."""
+    now = facts_of.for_rollout(whole(rollout.pk), clock.now())
+    return next((each.request.stands for each in now.phases if each.name == phase and each.request), "")
+
+
 def url_of(blocker: Blocker, rollout: Rollout) -> str:
     """The address that clears a blocker: a place on the rollout's page, or a page of its own."""
     if blocker.where.startswith("/"):
@@ -189,12 +208,27 @@ def url_of(blocker: Blocker, rollout: Rollout) -> str:
 
 def _refuse_if_overtaken(current: Phase, phase: Phase, seen: int | None) -> None:
     if current.pk != phase.pk or (seen is not None and current.version != seen):
-        said = say(
-            "Somebody was faster: {phase} is {state} by now. Look at the page again.",
-            phase=current.title,
-            state=state_in_words(current.state),
-        )
-        raise Refused([Blocker("changed_meanwhile", said, f"#phase-{current.name}")])
+        raise Refused([_overtaken(current.title, current.state, f"#phase-{current.name}")])
+
+
+def _overtaken(title: str, state: str, where: str) -> Blocker:
+    said = say(
+        "Somebody was faster: {phase} is {state} by now. Look at the page again.",
+        phase=title,
+        state=state_in_words(state),
+    )
+    return Blocker("changed_meanwhile", said, where)
+
+
+def _refuse_another_request(phase: Phase, number: int | None) -> None:
+    """Who names a request means that one: what stands there by now may be another."""
+    if number is None or number in [standing.pk for standing in phase.standing_requests]:
+        return
+    ended = ApprovalRequest.objects.filter(pk=number, phase__rollout=phase.rollout_id).first()
+    state = ended.get_state_display() if ended else say("unknown")
+    said = say("Request {number} is {state}: nothing is done to another that may stand in its place. "
+               "Look at the page again.", number=str(number), state=state)  # fmt: skip
+    raise Refused([Blocker("changed_meanwhile", said, f"#phase-{phase.name}")])
 
 
 _FOLLOW = {

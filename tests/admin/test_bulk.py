@@ -1,5 +1,7 @@
 """Bulk actions: the page that asks says what happens to each row, each row goes through its service, refusals in words."""
 
+import re
+
 import pytest
 from django.contrib.auth.models import User
 
@@ -19,10 +21,20 @@ pytestmark = pytest.mark.django_db
 
 
 def act(client, label, action, things, **said):
-    """The question, and with ``said`` the answer."""
+    """The question, and with ``said`` the answer, which brings back what the page of the question held."""
     chosen = {"action": action, "_selected_action": [thing.pk for thing in things]}
-    confirmed = {"confirmed": "yes", **said} if said else {}
-    return client.post(f"/admin/{label}/", {**chosen, **confirmed}, follow=bool(said))
+    page = client.post(f"/admin/{label}/", chosen)
+    return answer(client, label, action, things, page, **said) if said else page
+
+
+def answer(client, label, action, things, page, **said):
+    chosen = {"action": action, "_selected_action": [thing.pk for thing in things], "confirmed": "yes"}
+    return client.post(f"/admin/{label}/", {**chosen, **stood(page), **said}, follow=True)
+
+
+def stood(page):
+    """How each row stood when the page showed it."""
+    return dict(re.findall(r'name="(stood-\d+)" value="([^"]*)"', text(page)))
 
 
 def text(response):

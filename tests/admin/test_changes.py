@@ -255,10 +255,11 @@ def test_buttons_run_the_services_for_who_has_the_role(world):
     event = AuditEvent.objects.newest_first().first()
     assert (event.verb, event.actor, event.source) == ("phase.request", "mia", "admin")
 
-    again = mia.post(f"/admin/rollouts/phase/{phase.pk}/transition/approve/")
+    again = mia.post(f"/admin/rollouts/phase/{phase.pk}/transition/approve/", {"looked_at": world.looked_at("team")})
     assert again.status_code == 409, "neither the role nor another pair of eyes"
-    alice = signed_in(world, "alice").post(f"/admin/rollouts/phase/{phase.pk}/transition/approve/")
-    assert alice.status_code == 303
+    approve, alice = f"/admin/rollouts/phase/{phase.pk}/transition/approve/", signed_in(world, "alice")
+    assert alice.post(approve).status_code == 409, "she names nothing that she looked at"
+    assert alice.post(approve, {"looked_at": world.looked_at("team")}).status_code == 303
     late = mia.post(f"/admin/rollouts/phase/{phase.pk}/transition/start/", {"seen": phase.version})
     assert late.status_code == 409
     assert "Somebody was faster" in late.content.decode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rollouts.models import AuditEvent
+from rollouts.models import ApiToken, AuditEvent
 
 pytestmark = pytest.mark.django_db
 
@@ -20,8 +20,39 @@ def test_a_request_is_read_and_approved_for_what_was_seen(world, script, refused
     (request,) = script("alice").get("/approvals").json()["items"]
     assert [one["by"] for one in request["approvals"]] == ["alice"]
     assert [blocker["code"] for blocker in request["blockers"]] == ["decided"]
-    refused(script("alice").post(path), 409, "decided")
-    assert script("sam").post(path).json()["phases"][1]["state"] == "approved"
+    refused(script("alice").post(path, {"looked_at": request["digest"]}), 409, "decided")
+    approved = script("sam").post(path, {"looked_at": request["digest"]})
+    assert approved.json()["phases"][1]["state"] == "approved"
+
+
+@pytest.mark.parametrize("verb", ["approve", "reject"])
+def test_nobody_decides_unseen_and_the_answer_tells_what_stands(world, script, verb):
+    world.up_to("team", "requested")
+    (request,) = script("alice").get("/approvals").json()["items"]
+    path = f"/rollouts/haiku/phases/team/{verb}"
+    for unseen in ({"reason": "x"}, {"reason": "x", "looked_at": ""}):
+        answer = script("alice").post(path, unseen)
+        assert answer.status_code == 409
+        assert [blocker["code"] for blocker in answer.json()["blockers"]] == ["not_looked_at"]
+        assert answer.json()["digest"] == request["digest"]
+    stale = script("alice").post(path, {"reason": "x", "looked_at": "0" * 64}).json()
+    assert stale["digest"] == request["digest"]
+    assert not AuditEvent.objects.filter(verb=f"phase.{verb}").exists()
+    told = script("alice").post(f"{path}?dry_run=true", {"reason": "x"}).json()
+    assert (told["ok"], told["digest"]) == (True, request["digest"])
+    assert script("alice").post(path, {"reason": "x", "looked_at": told["digest"]}).status_code == 200
+
+
+def test_an_event_and_an_approval_say_which_token_they_came_with(world, script):
+    world.up_to("company", "requested")
+    digest = world.looked_at("company")
+    assert script("alice").post("/rollouts/haiku/phases/company/approve", {"looked_at": digest}).status_code == 200
+    event = script("root").get("/audit?verb=phase.approve&limit=1").json()["items"][0]
+    token = ApiToken.objects.get(person=world.people["alice"])
+    kept = {"token": {"id": token.pk, "name": token.name, "begins": token.prefix}}
+    assert (event["source"], event["way"]) == ("api", kept)
+    (request,) = script("sam").get("/approvals").json()["items"]
+    assert [(one["source"], one["way"]) for one in request["approvals"]] == [("api", kept)]
 
 
 def test_a_viewer_sees_requests_and_why_they_may_not_approve(world, script):

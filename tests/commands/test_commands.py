@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 from io import StringIO
 
@@ -82,25 +83,55 @@ def test_one_bad_plan_stops_no_other(world, tmp_path):
     assert [plan["ok"] for plan in answer["plans"]] == [False, True]
 
 
-def test_transition_does_what_the_buttons_do(world):
+def test_transition_does_what_the_buttons_do(world, settings):
+    settings.COMMAND_MAY_APPROVE = True
     world.up_to("team", "planned")
     assert run("transition", "haiku", "team", "request", "--as", "mia")[2] == 0
-    out, _, status = run("transition", "haiku", "team", "approve", "--as", "mia", "--json")
+    unseen, _, status = run("transition", "haiku", "team", "approve", "--as", "alice", "--json")
+    answer = json.loads(unseen)
+    assert (status, [blocker["code"] for blocker in answer["blockers"]]) == (1, ["not_looked_at"])
+    looked = ("--looked-at", answer["digest"])
+    out, _, status = run("transition", "haiku", "team", "approve", "--as", "mia", "--json", *looked)
     answer = json.loads(out)
     assert status == 1
     assert {blocker["code"] for blocker in answer["blockers"]} == {"role", "four_eyes"}
     assert answer["blockers"][0].keys() == {"code", "message", "url"}
-    out, _, status = run("transition", "haiku", "team", "approve", "--as", "alice", "--json")
+    out, _, status = run("transition", "haiku", "team", "approve", "--as", "alice", "--json", *looked)
     assert json.loads(out)["state"] == "approved"
-    assert AuditEvent.objects.filter(verb="phase.approve", source="command", actor="alice").count() == 1
+    event = AuditEvent.objects.get(verb="phase.approve")
+    assert (event.source, event.actor, event.way) == ("command", "alice", {"os_user": getpass.getuser()})
+    told, _, _ = run("audit", "find", "--verb", "phase.approve")
+    assert f"by a command, operating system's user {getpass.getuser()}" in told
 
 
-def test_four_eyes_hold_for_the_operating_systems_user_too(world):
+@pytest.mark.parametrize("verb", ["approve", "reject"])
+def test_a_command_decides_in_nobodys_name_unless_the_operators_let_it(world, verb):
+    world.up_to("team", "requested")
+    decide = ("transition", "haiku", "team", verb, "--as", "alice", "--reason", "x", "--looked-at")
+    out, _, status = run(*decide, world.looked_at("team"), "--json")
+    assert (status, [blocker["code"] for blocker in json.loads(out)["blockers"]]) == (1, ["in_anothers_name"])
+    _, err, status = run(*decide, world.looked_at("team"))
+    assert status == 1
+    assert "COMMAND_MAY_APPROVE=true" in err
+    assert world.phase("team").state == "requested"
+
+
+def test_four_eyes_hold_for_the_operating_systems_user_too(world, settings):
+    """Who types is one person, whomever they name: neither asked in another's name, nor asked and then named one."""
+    settings.COMMAND_MAY_APPROVE = True
+    world.up_to("team", "planned")
+    for asks, approves in ((), ()), ((), ("--as", "alice")), (("--as", "mia"), ()):
+        assert run("transition", "haiku", "team", "request", *asks)[2] == 0
+        looked = ("--looked-at", world.looked_at("team"))
+        _, err, status = run("transition", "haiku", "team", "approve", *approves, *looked)
+        assert status == 1
+        assert "somebody else must approve" in err
+        assert run("transition", "haiku", "team", "withdraw", "--as", "mia")[2] == 0
+
+
+def test_a_command_that_asks_keeps_who_typed_it(world):
     world.up_to("team", "planned")
     assert run("transition", "haiku", "team", "request")[2] == 0
-    _, err, status = run("transition", "haiku", "team", "approve")
-    assert status == 1
-    assert "somebody else must approve" in err
     assert AuditEvent.objects.get(verb="phase.request").actor.startswith("os:")
 
 

@@ -66,7 +66,7 @@ def facts(*phases, **more):
 
 
 def codes(verb, found, name, person, **wish):
-    return {blocker.code for blocker in guards.blockers(verb, found, name, person, Wish(**wish))}
+    return {blocker.code for blocker in guards.blockers(verb, found, name, person, Wish(**{"seen": "a", **wish}))}
 
 
 def asked(**more):

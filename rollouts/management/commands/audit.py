@@ -53,9 +53,9 @@ class Command(BaseCommand):
             return
         for event in page.events:
             why = f" — {event.reason}" if event.reason else ""
+            came = event.way_in_words if event.way else event.source
             self.stdout.write(
-                f"{event.at:%Y-%m-%d %H:%M:%S}Z  {event.actor}  {event.verb}  "
-                f"{event.object_name}  ({event.source}){why}"
+                f"{event.at:%Y-%m-%d %H:%M:%S}Z  {event.actor}  {event.verb}  {event.object_name}  ({came}){why}"
             )
 
 

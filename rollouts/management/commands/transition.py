@@ -7,13 +7,18 @@ from argparse import ArgumentTypeError
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from rollouts.audit.source import coming_from
 from rollouts.management.actors import actor_named
 from rollouts.models import Phase, Rollout
+from rollouts.rules import guards
+from rollouts.rules.approvals import UNSEEN
+from rollouts.rules.blockers import Blocker
 from rollouts.rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from rollouts.rules.percentages import as_step
+from rollouts.rules.words import say
 from rollouts.services import facts, rehearsal, transitions
 from rollouts.services.refusals import Refused
 
@@ -30,6 +35,11 @@ class Command(BaseCommand):
         parser.add_argument("verb", metavar="VERB", help=", ".join([*PHASE_VERBS, *ROLLOUT_VERBS]))
         parser.add_argument("--as", dest="user", metavar="USER", help="the portal user who does it")
         parser.add_argument("--reason", default="", metavar="TEXT")
+        parser.add_argument(
+            "--looked-at", default="", metavar="DIGEST", help="approve, reject: of what you saw (--dry-run tells it)"
+        )
+        parser.add_argument("--request", type=int, metavar="NUMBER", help="the very request that this is about")
+        parser.add_argument("--seen", type=int, metavar="VERSION", help="the phase's version that you looked at")
         parser.add_argument("--to", type=_step, metavar="PERCENTAGE", help="a later step of the ramp than the next one")
         parser.add_argument(
             "--override", action="store_true", help="pass blockers of start and advance (admin, reason, --confirm)"
@@ -65,6 +75,13 @@ class Command(BaseCommand):
     def _perform(self, rollout: Rollout, name: str, verb: str, by: Any, options: dict[str, Any]) -> str:
         if name == "rollout":
             return str(transitions.perform_on_rollout(verb, rollout, by=by, reason=options["reason"]).state)
+        if verb in guards.BY_POLICY and options["user"] and not settings.COMMAND_MAY_APPROVE:
+            said = say(
+                "Who runs a command decides in nobody's name: {name} decides on the portal's pages, or with a token of "
+                "their own. COMMAND_MAY_APPROVE=true lets commands do so.",
+                name=options["user"],
+            )
+            raise Refused([Blocker("in_anothers_name", said)])
         done = transitions.perform(verb, self._phase(rollout, name), by=by, **_said(options))
         return str(done.state)
 
@@ -82,6 +99,8 @@ class Command(BaseCommand):
                 age = f", as of {fact.at:%Y-%m-%d %H:%M:%S} UTC" if fact.at else ""
                 self.stdout.write(f"  {'ok  ' if fact.ok else 'OPEN'} {fact.name}: {fact.words}{age}")
             self.stdout.write(f"Approvals: {told.approvals}")
+            if told.digest:
+                self.stdout.write(f"To decide about exactly this: --looked-at {told.digest}")
             self.stdout.write(f"Expected now: {told.now.words}. Then: {told.then.words}.")
             for call in told.calls:
                 self.stdout.write(f"  {call.chat or call.api}")
@@ -99,16 +118,20 @@ class Command(BaseCommand):
         raise CommandError(f"{rollout.slug} has no phase {name}. There are: {names}.", returncode=2)
 
     def _refuse(self, refused: Refused, rollout: Rollout, options: dict[str, Any]) -> None:
+        unseen = bool(refused.codes & UNSEEN)
+        digest = transitions.digest_of(rollout, options["phase"]) if unseen else ""
         if options["json"]:
             blockers = [
                 {"code": b.code, "message": b.message, "url": transitions.url_of(b, rollout)} for b in refused.blockers
             ]
             answer = {"ok": False, "rollout": rollout.slug, "phase": options["phase"], "blockers": blockers}
-            self.stdout.write(json.dumps(answer))
+            self.stdout.write(json.dumps({**answer, **({"digest": digest} if digest else {})}))
             return
         self.stderr.write(f"Refused: {options['verb']} of {options['phase']} in {rollout.slug}.")
         for blocker in refused.blockers:
             self.stderr.write(f"  - {blocker.message}")
+        if digest:
+            self.stderr.write(f"What stands now: --looked-at {digest}")
 
 
 def _step(written: str) -> Decimal:
@@ -120,4 +143,4 @@ def _step(written: str) -> Decimal:
 
 def _said(options: dict[str, Any]) -> dict[str, Any]:
     """What comes along with the verb, as ``transitions.perform`` takes it."""
-    return {name: options[name] for name in ("reason", "to", "override", "confirm")}
+    return {name: options[name] for name in ("reason", "to", "override", "confirm", "looked_at", "request", "seen")}

@@ -224,7 +224,8 @@ class Story:
         passes.sync_instance(default_instance(), trigger="demo")
 
     def do(self, slug: str, phase: str, verb: str, by: str, *, reason: str = "") -> None:
-        transitions.perform(verb, self.phase(slug, phase), by=self.person(by), reason=reason)
+        looked_at = transitions.digest_of(self.rollout(slug), phase) if verb == "approve" else ""
+        transitions.perform(verb, self.phase(slug, phase), by=self.person(by), reason=reason, looked_at=looked_at)
 
     def person(self, name: str) -> Actor:
         return Actor.of(get_user_model()._default_manager.get(username=name))

@@ -18,11 +18,14 @@ from ...services import facts as facts_of
 ORDER = ("approve", "start", "advance", "complete", "request", "resume", "retry", "pause", "reject", "withdraw", "skip")
 
 
+ABOUT_A_REQUEST = ("approve", "reject", "withdraw")
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """A button: ``blockers`` disable it; an admin may override them where ``can_override`` says so.
 
-    ``looked_at`` is the digest of the request that the person decides about.
+    ``looked_at`` is the digest and ``request`` the number of the request that the person decides about.
     """
 
     verb: str
@@ -34,6 +37,7 @@ class Action:
     is_primary: bool
     can_override: bool
     looked_at: str = ""
+    request: int | None = None
 
 
 def actions_of(facts: RolloutFacts, phase: PhaseFacts, row: Phase, viewer: Actor, next_verb: str) -> tuple[Action, ...]:
@@ -80,7 +84,7 @@ def rollout_actions(facts: RolloutFacts, rollout: Rollout, viewer: Actor) -> tup
 def action_of(verb: str, facts: RolloutFacts, phase: PhaseFacts, version: int, viewer: Actor) -> Action:
     """The button for a verb as this person sees it."""
     rule = PHASE_VERBS[verb]
-    found = guards.blockers(verb, facts, phase.name, viewer.person, Wish(reason="-"))
+    found = guards.blockers(verb, facts, phase.name, viewer.person, Wish.of_who_looks(phase))
     anyway = Wish(reason="-", override=True, confirm=facts.slug)
     return Action(
         verb=verb,
@@ -94,6 +98,7 @@ def action_of(verb: str, facts: RolloutFacts, phase: PhaseFacts, version: int, v
         and rule.overridable
         and not guards.blockers(verb, facts, phase.name, viewer.person, anyway),
         looked_at=phase.request.stands if phase.request and verb in guards.BY_POLICY else "",
+        request=phase.request.pk if phase.request and verb in ABOUT_A_REQUEST else None,
     )
 
 

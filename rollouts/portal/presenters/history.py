@@ -25,6 +25,8 @@ DONE = {
     "reading.enter": later("entered a reading of {what}"),
     "approval.void": later("asks approvers again: what was asked for has changed: {what}"),
     "approval.lapse": later("asks approvers again: an approval no longer counts: {what}"),
+    "approval.regain": later("counts approvals again: it is as it was approved: {what}"),
+    "approval.carry": later("carried what stands over to this release: {what}"),
     "approval.expire": later("let the request expire: {what}"),
     "override.review": later("reviewed the override: {what}"),
     "feeds.renew": later("made new addresses for the {what}"),

@@ -13,6 +13,7 @@ from ...rules.approvals import STANDING, RequestFacts
 from ...rules.blockers import Blocker, in_words
 from ...rules.expected import Drift
 from ...rules.facts import PhaseFacts, RolloutFacts
+from ...rules.guards import Wish
 from ...rules.machine import state_in_words
 from ...rules.words import say
 from ...services import facts as facts_of
@@ -55,7 +56,7 @@ class Card:
     feedback_title: str
     feedback_notes: int | None
     last_time: Before | None
-    approvals: tuple[tuple[str, datetime, bool], ...]
+    approvals: tuple[tuple[str, datetime, bool, str], ...]
     phase_name: str
     verb: str
 
@@ -131,7 +132,7 @@ def _card(rollout: Rollout, facts: RolloutFacts, phase: PhaseFacts, row: Phase, 
         reach=say("{n} % of all actors", n=reach * 100) if reach else say("the people and groups named"),
         requests_per_minute=_load(needed, facts),
         blockers=tuple((b.message, transitions.url_of(b, rollout)) for b in in_the_way),
-        why_not_me=tuple(guards.blockers("approve", facts, phase.name, viewer.person)),
+        why_not_me=tuple(guards.blockers("approve", facts, phase.name, viewer.person, Wish.of_who_looks(phase))),
         actions=tuple(
             action_of(each, facts, phase, row.version, viewer)
             for each in ("approve", "reject", "withdraw")
@@ -141,7 +142,7 @@ def _card(rollout: Rollout, facts: RolloutFacts, phase: PhaseFacts, row: Phase, 
         feedback_title=feedback.title_for(sees_confidential=viewer.sees_confidential) if feedback else "",
         feedback_notes=_notes_of(feedback, viewer),
         last_time=_last_time(rollout, phase, wanted.percentage if wanted else None),
-        approvals=tuple((one.by, one.at, request.counts(one)) for one in request.given),
+        approvals=tuple((one.by, one.at, request.counts(one), one.came) for one in request.given),
         phase_name=phase.name,
         verb=verb,
     )

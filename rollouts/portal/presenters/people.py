@@ -8,6 +8,7 @@ from datetime import datetime
 from django.db.models import Prefetch
 
 from ...models import Approval, ApprovalRequest, Rollout
+from ...rules import ways
 
 #: So many requests are shown, the newest.
 SHOWN = 10
@@ -22,7 +23,7 @@ class Asked:
     look: str
     by: str
     at: datetime
-    approvals: tuple[tuple[str, datetime], ...]
+    approvals: tuple[tuple[str, datetime, str], ...]
     closed_by: str
     closed_at: datetime | None
     reason: str
@@ -48,7 +49,11 @@ def _asked(request: ApprovalRequest) -> Asked:
         look=looks.get(request.state, ""),
         by=request.requested_by,
         at=request.requested_at,
-        approvals=tuple((one.approver, one.at) for one in request.approvals.all() if one.digest == request.digest),
+        approvals=tuple(
+            (one.approver, one.at, ways.in_words(one.source, one.way))
+            for one in request.approvals.all()
+            if request.carried.get(one.digest, one.digest) == request.digest
+        ),
         closed_by=request.closed_by if request.state in ("rejected", "withdrawn") else "",
         closed_at=request.closed_at,
         reason=request.reason,

@@ -33,7 +33,8 @@ class RequestShown:
     expires_at: datetime
     given: int
     needed: int
-    approvals: tuple[tuple[str, datetime, bool], ...]
+    came: str
+    approvals: tuple[tuple[str, datetime, bool, str], ...]
     changed: tuple[str, ...]
     policy: str
 
@@ -132,7 +133,8 @@ def _request(phase: PhaseFacts, now: datetime) -> RequestShown:
         expires_at=request.expires_at,
         given=len(request.counting()),
         needed=request.policy.needed,
-        approvals=tuple((one.by, one.at, request.counts(one)) for one in request.given),
+        came=request.came,
+        approvals=tuple((one.by, one.at, request.counts(one), one.came) for one in request.given),
         changed=request.changed,
         policy=request.policy.words,
     )

@@ -47,13 +47,14 @@ def _page(request: HttpRequest, refused: Refused | None = None, what: str = "") 
 
 @require_POST
 def decide(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
-    """Approve, reject or withdraw a request from the inbox; the same service as everywhere."""
+    """Approve, reject or withdraw this very request from the inbox; the same service as everywhere."""
     asked: ApprovalRequest = get_object_or_404(ApprovalRequest.objects.select_related("phase__rollout"), pk=pk)
     if verb not in VERBS:
         raise Http404(f"There is no {verb} of a request.")
     what = say("{phase} of {rollout}", phase=asked.phase, rollout=asked.phase.rollout)
     try:
-        transitions.perform(verb, asked.phase, by=Actor.of(request.user), **transitions.said_in(request.POST))
+        said = {**transitions.said_in(request.POST), "request": pk}
+        transitions.perform(verb, asked.phase, by=Actor.of(request.user), **said)
     except Refused as refused:
         return _page(request, refused, say("{verb}: {what}", verb=PHASE_VERBS[verb].label, what=what))
     messages.success(request, spoken(say("You {did}.", did=PHASE_VERBS[verb].did(what))))

@@ -103,7 +103,8 @@ def rollout_verb(request: HttpRequest, slug: str, verb: str) -> HttpResponse:
     if request.method != "POST":
         return _rehearse_on_rollout(request, whole, verb)
     try:
-        transitions.perform_on_rollout(verb, whole, by=Actor.of(request.user), reason=request.POST.get("reason", ""))
+        said = transitions.said_in(request.POST)
+        transitions.perform_on_rollout(verb, whole, by=Actor.of(request.user), reason=said["reason"], seen=said["seen"])
     except Refused as refused:
         return _page(request, slug, refused, ROLLOUT_VERBS[verb].label)
     messages.success(request, spoken(say("You {did}.", did=ROLLOUT_VERBS[verb].did(whole.title))))
