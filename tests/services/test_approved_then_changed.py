@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import Group
@@ -194,6 +195,8 @@ def other(field, value):
             return not value
         case models.IntegerField():
             return (value or 0) + 7
+        case models.DecimalField():
+            return value + Decimal("0.5")
         case models.DurationField():
             return (value or timedelta()) + timedelta(hours=3)
         case models.DateTimeField():
