@@ -182,7 +182,7 @@ STANDING = {
                     "rollout_issue_url", "feature_issue_url"},
     "ApprovalRequest": {"state", "version", "round", "digest", "content", "changed", "policy", "authors", "carried",
                         "source", "way", "closed_at", "closed_by", "reason", "is_start", "percentage"},
-    "GitLabInstance": {"flags_read_at"},
+    "GitLabInstance": {"flags_read_at", "retired_at"},
 }  # fmt: skip
 
 
