@@ -732,12 +732,12 @@ def test_one_line_that_breaks_keeps_no_other_from_the_portfolio(world, monkeypat
 
 def test_one_calendar_that_breaks_keeps_no_other_from_being_read(world, monkeypatch, settings):
     from rollouts.models import LockCalendar
-    from rollouts.services import locks
+    from rollouts.services.calendars import add_calendar
     from rollouts.sync import calendars
 
     settings.LOCK_CALENDAR_HOSTS = ["127.0.0.1"]
     for name in ("a", "b"):
-        locks.add_calendar(name, f"https://127.0.0.1:1/{name}.ics", by=world.actor("root"))
+        add_calendar(name, f"https://127.0.0.1:1/{name}.ics", by=world.actor("root"))
     asked = []
     monkeypatch.setattr(calendars, "fetch", lambda url: asked.append(url) or breaks())
     calendars.read_due()
