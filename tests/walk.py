@@ -14,6 +14,7 @@ from django.contrib.auth.models import Group
 from rollouts.audit.actor import Actor
 from rollouts.models import ChecklistItem, Phase, Rollout
 from rollouts.rules.machine import PhaseState
+from rollouts.rules.progress import blockers_of_exit_item
 from rollouts.services import checklist, facts, plans, transitions
 from rollouts.services.instances import all_instances
 from rollouts.simulator import Simulator
@@ -116,10 +117,13 @@ class World:
         return asked.stands if asked else "-"
 
     def confirm(self, phase: str | None = None) -> None:
-        """Confirm every manual item of the rollout, or of one phase, with evidence."""
-        rollout = self.rollout()
+        """Confirm every manual item of the rollout, or of one phase, that can be known yet, with evidence."""
+        rollout, told = self.rollout(), self.facts()
         for item in ChecklistItem.objects.filter(rollout=rollout, confirmed_at=None):
-            if not item.is_automatic and (item.phase.name if item.phase else None) == phase:
+            name = item.phase.name if item.phase else None
+            if name and item.gate == "complete" and blockers_of_exit_item(told.phase(name)):
+                continue
+            if not item.is_automatic and name == phase:
                 checklist.confirm(item, by=self.actor("mia"), evidence="https://gitlab.example.com/x", channel="#ai")
 
     def obey(self) -> None:
@@ -172,6 +176,7 @@ class World:
                 self.confirm(name)
             if verb == "complete":
                 self.climb(name)
+                self.confirm(name)
             if verb == "approve":
                 self.approve(name)
             elif now != step:

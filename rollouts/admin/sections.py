@@ -10,9 +10,10 @@ from typing import Any
 from ..audit.actor import Actor
 from ..models import ChecklistItem, Phase, Rollout
 from ..rules.blockers import in_words
-from ..rules.checklist import ItemKind
+from ..rules.checklist import Gate, ItemKind
 from ..rules.facts import RolloutFacts
 from ..rules.machine import Role
+from ..rules.progress import blockers_of_exit_item
 from ..services import checklist, facts
 
 LOOKS = {"active": "go", "paused": "wait", "requested": "wait", "approved": "wait", "rolled_back": "stop"}
@@ -101,12 +102,13 @@ def _items(rollout: Rollout, phase: Phase | None, told: RolloutFacts, by: Actor)
         if row.phase_id != (phase.pk if phase else None) or (name, row.key) not in verdicts:
             continue
         verdict = verdicts[name, row.key]
+        early = row.gate == Gate.COMPLETE and phase is not None and bool(blockers_of_exit_item(told.phase(phase.name)))
         lines.append(
             ItemLine(
                 row=row,
                 is_done=verdict.satisfied,
                 words=verdict.words,
-                may_confirm=may and not row.is_automatic and row.confirmed_at is None,
+                may_confirm=may and not early and not row.is_automatic and row.confirmed_at is None,
                 may_undo=may and row.confirmed_at is not None,
                 is_announcement=row.kind == ItemKind.ANNOUNCEMENT,
             )

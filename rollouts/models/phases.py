@@ -28,6 +28,12 @@ S = PhaseState
 STATES = [(state.value, state_in_words(state)) for state in S]
 Method = TypeVar("Method", bound=Callable[..., Any])
 STARTED = (S.ACTIVE, S.PAUSED, S.COMPLETED, S.ROLLED_BACK)
+#: Since when something lasts, and the states in which it may. Other times say when something was done, and stay.
+LASTING = {
+    "confirmed_at": (S.ACTIVE, S.PAUSED, S.COMPLETED),
+    "paused_at": (S.PAUSED,),
+    "held_since": (S.ACTIVE,),
+}
 
 
 def _moves(field: FSMField, verb: str) -> Callable[[Method], Method]:
@@ -130,12 +136,28 @@ class Phase(GuardedModel):
             models.CheckConstraint(
                 condition=Q(confirmed_at__isnull=True) | Q(started_at__isnull=False), name="confirmed_after_start"
             ),
+            *(
+                models.CheckConstraint(
+                    condition=Q(**{f"{name}__isnull": True}) | Q(state__in=[s.value for s in states]),
+                    name=f"{name}_only_while_it_lasts",
+                )
+                for name, states in LASTING.items()
+            ),
             models.CheckConstraint(
                 condition=~Q(audience="percentage", state__in=["active", "paused", "completed"])
                 | Q(current_step__isnull=False),
                 name="a_live_ramp_stands_on_a_step",
             ),
         ]
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """What lasts as long as a state ends with it."""
+        for name, states in LASTING.items():
+            if self.state not in states:
+                setattr(self, name, None)
+        if self.held_since is None:
+            self.held_by = ""
+        super().save(*args, **kwargs)
 
     def __str__(self) -> str:
         return say("{phase}, attempt {n}", phase=self.title, n=self.attempt) if self.attempt > 1 else self.title

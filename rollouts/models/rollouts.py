@@ -26,6 +26,8 @@ from .ledger import AuditedModel
 R = RolloutState
 SLUG = RegexValidator(r"^[a-z0-9]+(?:[-_][a-z0-9]+)*$", _("Lower-case letters, digits, single - and _ between them."))
 STATES = [(state.value, state_in_words(state)) for state in RolloutState]
+#: Since when it is in a state, and the states in which that holds.
+LASTING = {"completed_at": (R.COMPLETED, R.CLOSED), "abandoned_at": (R.ABANDONED,), "closed_at": (R.CLOSED,)}
 DRIFTS = [(kind.value, kind.words) for kind in Drift]
 
 
@@ -156,6 +158,13 @@ class Rollout(GuardedModel):
             models.CheckConstraint(
                 condition=~Q(state="completed") | Q(completed_at__isnull=False), name="completed_has_a_time"
             ),
+            *(
+                models.CheckConstraint(
+                    condition=Q(**{f"{name}__isnull": True}) | Q(state__in=[s.value for s in states]),
+                    name=f"rollout_{name}_only_while_it_is",
+                )
+                for name, states in LASTING.items()
+            ),
             models.CheckConstraint(condition=~Q(slug="new") & ~Q(slug__contains="/"), name="slug_fits_an_address"),
         ]
 
@@ -173,6 +182,7 @@ class Rollout(GuardedModel):
 
     @transition(state, source=[R.DRAFT, R.ROLLED_BACK, R.COMPLETED], target=R.UNDERWAY)
     def go_underway(self) -> None:
+        self.completed_at = None
         self.passed()
 
     @transition(state, source=[R.DRAFT, R.UNDERWAY, R.ROLLED_BACK], target=R.COMPLETED)
@@ -181,6 +191,7 @@ class Rollout(GuardedModel):
 
     @transition(state, source=[R.UNDERWAY, R.COMPLETED], target=R.ROLLED_BACK)
     def fall_back(self) -> None:
+        self.completed_at = None
         self.passed()
 
     @transition(state, source=[R.DRAFT, R.UNDERWAY, R.ROLLED_BACK], target=R.ABANDONED)

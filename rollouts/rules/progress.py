@@ -11,7 +11,7 @@ from .checklist import Gate, ItemKind
 from .expected import Audience, Presence
 from .exposure import widens
 from .facts import ItemFacts, PhaseFacts, RolloutFacts
-from .machine import SETTLED, state_in_words
+from .machine import SETTLED, PhaseState, state_in_words
 from .moments import day_and_clock
 from .ramp import soak_left
 from .words import joined, say, sentence
@@ -105,6 +105,23 @@ def blockers_of_completion(facts: RolloutFacts, phase: PhaseFacts) -> list[Block
         found.append(Blocker("not_whole", say("It stands at {step} %, not at 100 %.", step=opening.step), phase.where))
     found += _reading_blockers(facts, phase)
     return found + _soak_blockers(facts, phase, phase.final_soak, phase.title)
+
+
+def blockers_of_exit_item(phase: PhaseFacts) -> list[Blocker]:
+    """Why what decides about a phase's end can't be known yet: GitLab was not read at all that the phase opens."""
+    opening = phase.opening
+    ramp = opening.ramp
+    whole = opening.at(ramp.steps[-1].percentage if ramp else None)
+    stands = phase.state in (PhaseState.ACTIVE, PhaseState.PAUSED) and opening.exposure == whole
+    if stands and phase.confirmed_at is not None:
+        return []
+    said = say(
+        "It can't be known yet: {phase} is {state}. Confirm it once GitLab was read at {exposure}.",
+        phase=phase.title,
+        state=state_in_words(phase.state),
+        exposure=whole.words,
+    )
+    return [Blocker("too_early", said, phase.where)]
 
 
 def _of_item(item: ItemFacts) -> str:

@@ -6,10 +6,12 @@ from ..audit.actor import Actor
 from ..audit.deeds import Deed, deed
 from ..models import ChecklistItem, Rollout, clock
 from ..rules.blockers import Blocker
-from ..rules.checklist import ItemKind
+from ..rules.checklist import Gate, ItemKind
 from ..rules.machine import PhaseState, Role, RolloutState, state_in_words
+from ..rules.progress import blockers_of_exit_item
 from ..rules.words import say
-from .reconcile import reconcile
+from . import facts as facts_of
+from .reconcile import NO_LOCKS, reconcile
 from .refusals import in_evidence, refuse_if
 
 LONGEST_EVIDENCE = 5_000
@@ -32,6 +34,7 @@ def confirm(item: ChecklistItem, *, by: Actor, evidence: str, channel: str = "")
                     "automatic", say("{item} checks itself from GitLab: it can't be ticked by hand.", item=item.title)
                 )
             )
+        found += _too_early(item)
         if item.confirmed_at is not None:
             found.append(
                 Blocker("confirmed", say("{who} has confirmed it already. Undo that first.", who=item.confirmed_by))
@@ -85,6 +88,14 @@ def _locked(item: ChecklistItem, doing: Deed) -> ChecklistItem:
 def _look_again(item: ChecklistItem) -> None:
     """What was approved with the checklist as it stood is asked for again."""
     reconcile(Rollout.objects.whole().get(pk=item.rollout_id), clock.now())
+
+
+def _too_early(item: ChecklistItem) -> list[Blocker]:
+    """An exit item is confirmed once GitLab was read at what its phase opens, not before anybody could know."""
+    if item.gate != Gate.COMPLETE or item.phase is None or item.phase.state in PAST:
+        return []
+    facts = facts_of.for_rollout(Rollout.objects.whole().get(pk=item.rollout_id), clock.now(), NO_LOCKS)
+    return blockers_of_exit_item(facts.phase(item.phase.name))
 
 
 def _blockers(item: ChecklistItem, by: Actor) -> list[Blocker]:

@@ -119,12 +119,20 @@ def _skip(doing: Deeds) -> Phase:
 
 def _roll_back(doing: Deeds) -> Phase:
     """The phase and every later one that rests on it; what was asked for on top of it is dropped."""
+    why = say("{phase} was rolled back", phase=doing.phase.title)
     for later in facts_of.newest_attempts(doing.phase.rollout):
-        if later.position > doing.phase.position and later.state in LIVE:
-            _drop(later, doing, say("rolled back"))
+        if later.position <= doing.phase.position:
+            continue
+        asked = bool(later.standing_requests)
+        _drop(later, doing, why)
+        if later.state in LIVE:
             later.roll_back(at=doing.now, reason=doing.wish.reason)
-            later.save()
-    _drop(doing.phase, doing, say("rolled back"))
+        elif asked:
+            later.withdraw(reason=why)
+        else:
+            continue
+        later.save()
+    _drop(doing.phase, doing, why)
     doing.phase.roll_back(at=doing.now, reason=doing.wish.reason)
     return doing.phase
 

@@ -39,6 +39,7 @@ def started(world, time_machine, **more):
         world.do("start", phase, "mia")
         world.obey()
         go(world, time_machine, minutes=16)
+        world.confirm(phase)
         world.do("complete", phase, "mia")
     world.confirm("everyone")
     world.do("request", "everyone", "mia")

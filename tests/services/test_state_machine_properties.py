@@ -4,7 +4,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from rollouts.models import AuditEvent, Phase
+from rollouts.models import ApprovalRequest, AuditEvent, Phase
+from rollouts.models.phases import LASTING
 from rollouts.rules.document import DocumentRefused
 from rollouts.rules.exposure import widens
 from rollouts.rules.machine import PHASE_VERBS
@@ -55,6 +56,7 @@ class AnySequence(TestCase):
             assert AuditEvent.objects.count() == events
             assert {phase: world.phase(phase).state for phase in PHASES} == {n: p.state for n, p in before.items()}
             return
+        self.nothing_is_left_of_what_is_over(world)
         now = facts.for_rollout(world.rollout(), world.now()).expected
         if what in PHASE_VERBS:
             assert AuditEvent.objects.count() == events + 1
@@ -67,6 +69,15 @@ class AnySequence(TestCase):
             assert done.state == "active"
         standing = Phase.objects.exclude(state="rolled_back").values_list("name", flat=True)
         assert len(set(standing)) == len(standing)
+
+    def nothing_is_left_of_what_is_over(self, world):
+        """Times end with their states, and nobody waits for an answer about what can't come next."""
+        for phase in Phase.objects.all():
+            for name, states in LASTING.items():
+                assert getattr(phase, name) is None or phase.state in states, (phase.state, name)
+            standing = ApprovalRequest.objects.filter(phase=phase, state__in=("open", "granted")).count()
+            may_stand = phase.state in ("requested", "approved", "active", "paused")
+            assert standing == 1 if phase.state in ("requested", "approved") else standing <= may_stand
 
     def move_gitlab(self, world, to):
         if to == "obey":

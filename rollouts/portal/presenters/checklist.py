@@ -9,8 +9,10 @@ from django.utils.translation import gettext as _
 
 from ...audit.actor import Actor
 from ...models import ChecklistItem, Phase, Rollout, TrackedIssue
+from ...rules.checklist import Gate
 from ...rules.facts import ItemFacts, RolloutFacts
 from ...rules.machine import PHASE_VERBS, SETTLED, PhaseState, RolloutState
+from ...rules.progress import blockers_of_exit_item
 from ...services import facts as facts_of
 
 #: From so many items on, those that are done are folded.
@@ -41,7 +43,10 @@ class IssueShown:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A checklist item: ``words`` is the fact behind the verdict where no issue says it."""
+    """A checklist item: ``words`` is the fact behind the verdict where no issue says it.
+
+    ``waits`` says of an exit item why nobody can know it yet.
+    """
 
     anchor: str
     title: str
@@ -57,6 +62,7 @@ class Item:
     kind: str
     is_learnt: bool
     may_confirm: bool
+    waits: str
     may_undo: bool
     guide: str
 
@@ -127,6 +133,8 @@ def _item(
         phase is None or phase.state not in (PhaseState.COMPLETED, PhaseState.SKIPPED, PhaseState.ROLLED_BACK)
     )
     may = is_open and not row.is_automatic and viewer.person.has(PHASE_VERBS["request"].role)
+    early = is_open and not row.is_automatic and row.gate == Gate.COMPLETE and item.phase is not None
+    too_early = blockers_of_exit_item(facts.phase(item.phase)) if early and item.phase else []
     return Item(
         anchor=item.where.removeprefix("#"),
         title=item.title,
@@ -141,7 +149,8 @@ def _item(
         pk=row.pk,
         kind=row.kind,
         is_learnt=row.gate == "complete" and not row.is_automatic,
-        may_confirm=may and row.confirmed_at is None,
+        may_confirm=may and row.confirmed_at is None and not too_early,
         may_undo=may and row.confirmed_at is not None,
         guide=row.guide,
+        waits=too_early[0].message if too_early and row.confirmed_at is None else "",
     )
