@@ -6,13 +6,14 @@ No test writes a state: ``world.up_to("team", "approved")`` goes there through p
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 
 from rollouts.audit.actor import Actor
-from rollouts.models import ChecklistItem, Phase, Rollout
+from rollouts.models import ChecklistItem, GitLabInstance, GitLabProject, Phase, Rollout
 from rollouts.rules.machine import PhaseState
 from rollouts.rules.progress import blockers_of_exit_item
 from rollouts.services import checklist, facts, plans, transitions
@@ -141,6 +142,16 @@ class World:
                 state.set_feature(FLAG, "true", feature_group=group)
             if expected.percentage_of_actors:
                 state.set_feature(FLAG, str(expected.percentage_of_actors), key="percentage_of_actors")
+        self.sync()
+
+    def let_pass(self, time_machine: Any, **span: float) -> None:
+        """Time goes by, and GitLab's flags are read all along."""
+        then = self.now() + timedelta(**span)
+        for scope in (*GitLabInstance.objects.all(), *GitLabProject.objects.all()):
+            if scope.flags_read_at is not None:
+                scope.flags_read_at = then - timedelta(minutes=1)
+                scope.save(update_fields=["flags_read_at"])
+        time_machine.move_to(then)
         self.sync()
 
     @staticmethod

@@ -165,7 +165,7 @@ def _phase(phase: TemplatePhase, template: Template) -> PhasePreview:
         phase=phase,
         who=who,
         steps=tuple((step, in_words(phase.soak)) for step in phase.steps) if has_ramp else (),
-        final_soak=in_words(phase.final_soak) if phase.audience == "everyone" else "",
+        final_soak=in_words(phase.final_soak) if phase.final_soak else "",
         policy=phase.approvals.words(has_ramp=has_ramp),
         items=template.items_of(phase.name),
         curve=_curve(phase) if has_ramp else None,

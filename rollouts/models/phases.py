@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -81,6 +81,9 @@ class Phase(GuardedModel):
     started_at = models.DateTimeField(null=True, blank=True)
     stepped_at = models.DateTimeField(null=True, blank=True, help_text=_("When the present step was asked for."))
     confirmed_at = models.DateTimeField(null=True, blank=True, help_text=_("Since when GitLab is read as expected."))
+    unread = models.DurationField(
+        default=timedelta, editable=False, help_text=_("How long since then GitLab was not read: that does not count.")
+    )
     paused_at = models.DateTimeField(null=True, blank=True)
     completed_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True, help_text=_("When it was skipped or rolled back."))
@@ -155,6 +158,8 @@ class Phase(GuardedModel):
         for name, states in LASTING.items():
             if self.state not in states:
                 setattr(self, name, None)
+        if self.confirmed_at is None:
+            self.unread = timedelta(0)
         if self.held_since is None:
             self.held_by = ""
         super().save(*args, **kwargs)

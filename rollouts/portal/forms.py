@@ -119,6 +119,15 @@ class PlanForm(forms.Form):
             known = " ".join(phase.actors or phase.groups)
             said = spoken(joined([what, say("Left empty: {known}.", known=known) if known else ""]))
             self._add(phase.name, phase, phase.audience, label=phase.title, help_text=said, required=False)
+            self._add(
+                f"final_soak-{phase.name}",
+                phase,
+                "final_soak",
+                label=gettext_lazy("Final soak"),
+                initial=durations.short(phase.final_soak),
+                help_text=gettext_lazy("How long it must stand before it may be complete: 0, 24h, 1d."),
+                required=False,
+            )
             return
         mark = "" if "steps" not in self.fields else f"-{phase.name}"
         steps = " ".join(map(str, phase.steps))
@@ -242,7 +251,8 @@ class PlanForm(forms.Form):
         if phase.audience != "everyone":
             named = said[phase.audience].split()
             must_say = not (phase.optional or phase.actors or phase.groups)
-            return {phase.audience: named} if named or must_say else {}
+            soak = {"final_soak": said["final_soak"]} if said["final_soak"] else {}
+            return {phase.audience: named, **soak} if named or must_say else soak
         if said["method"] == "all_at_once":
             return {"method": "all_at_once", "final_soak": said["final_soak"]}
         steps = [_as_number(step) for step in said["steps"].replace(",", " ").split()]

@@ -35,7 +35,10 @@ class ItemFacts:
 
 @dataclass(frozen=True, slots=True)
 class PhaseFacts:
-    """One phase's newest attempt, with its standing request if there is one."""
+    """One phase's newest attempt, with its standing request if there is one.
+
+    ``unread`` is how long of the time since ``confirmed_at`` GitLab was not read: a gap stops the clock.
+    """
 
     name: str
     title: str
@@ -44,6 +47,7 @@ class PhaseFacts:
     opening: Opening
     final_soak: timedelta = timedelta(0)
     confirmed_at: datetime | None = None
+    unread: timedelta = timedelta(0)
     unresolved: tuple[str, ...] = ()
     policy: PhasePolicy = USUAL
     request: RequestFacts | None = None
@@ -61,9 +65,14 @@ class PhaseFacts:
         return ramp.at(step).soak
 
     @property
+    def counts_from(self) -> datetime | None:
+        """From when its soak would count if GitLab had been read all along; None while GitLab was not read at it."""
+        return self.confirmed_at + self.unread if self.confirmed_at else None
+
+    @property
     def soaked_at(self) -> datetime | None:
-        """When it has stood so long; None while GitLab was not read at it."""
-        return self.confirmed_at + self.soak if self.confirmed_at else None
+        """When it has stood so long, if GitLab is read from now on; None while GitLab was not read at it."""
+        return self.counts_from + self.soak if self.counts_from else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +128,16 @@ class RolloutFacts:
     def is_stale(self) -> bool:
         """The newest reading is older than the freshness limit, or there is none: the portal does not know."""
         return self.reading.read_at is None or self.now - self.reading.read_at > self.freshness
+
+    def stood(self, phase: PhaseFacts) -> timedelta | None:
+        """How long it has stood, as read; None while GitLab was not read at it. What is too old to know adds nothing.
+
+        Soak counts from when GitLab was *read* at the step, not from when it was asked for.
+        """
+        if phase.counts_from is None:
+            return None
+        known_until = self.reading.read_at if self.is_stale else self.now
+        return max(timedelta(0), known_until - phase.counts_from) if known_until else timedelta(0)
 
     @property
     def is_confirmed(self) -> bool:

@@ -22,8 +22,8 @@ __all__ = ["Criteria", "FlagPlan", "ModelPlan", "PhasePlan", "PlanDocument", "St
 
 #: The keys of a phase, by what its audience may be.
 _KEYS = {
-    "actors": ("actors",),
-    "groups": ("groups",),
+    "actors": ("actors", "final_soak"),
+    "groups": ("groups", "final_soak"),
     "everyone": ("method", "steps", "soak", "final_soak", "auto", "schedule"),
 }
 _RIGHT = {
@@ -130,8 +130,7 @@ def _phase_faults(document: Document, phase: TemplatePhase) -> list[Fault]:
                 value=_RIGHT[phase.audience],
             ),
         )
-        for keys in _KEYS.values()
-        for key in keys
+        for key in dict.fromkeys(key for keys in _KEYS.values() for key in keys)
         if key in said and key not in fitting
     ]
     named = said.get("actors")
@@ -161,7 +160,7 @@ def _lets_nobody_in(said: Mapping[str, Any], phase: TemplatePhase, fitting: tupl
     """Whether a phase for actors or groups names none, here or in the template."""
     if phase.audience == "everyone":
         return False
-    (key,) = fitting
+    key = fitting[0]
     return not said.get(key, getattr(phase, key))
 
 
@@ -214,14 +213,14 @@ def _phase(written: PhasePlanWritten | None, phase: TemplatePhase, plan: PlanWri
     """A phase as the plan says, with the template's word where the plan is silent."""
     said = written or PhasePlanWritten()
     chosen = {key: value for key, value in said if value is not None}
+    final_soak = phase.final_soak if said.final_soak is None else said.final_soak
     match _audience(phase, chosen, is_project=bool(plan.flag.project)):
         case "actors":
             actors = phase.actors if said.actors is None else tuple(said.actors)
-            return PhasePlan(phase.name, Audience.ACTORS, actors=actors, issues=said.issues)
+            return PhasePlan(phase.name, Audience.ACTORS, actors=actors, final_soak=final_soak, issues=said.issues)
         case "groups":
             groups = phase.groups if said.groups is None else tuple(said.groups)
-            return PhasePlan(phase.name, Audience.GROUPS, groups=groups, issues=said.issues)
-    final_soak = phase.final_soak if said.final_soak is None else said.final_soak
+            return PhasePlan(phase.name, Audience.GROUPS, groups=groups, final_soak=final_soak, issues=said.issues)
     if (said.method or ("percentage" if said.steps else phase.method)) == "all_at_once":
         return PhasePlan(phase.name, Audience.ALL_AT_ONCE, final_soak=final_soak, issues=said.issues)
     return PhasePlan(

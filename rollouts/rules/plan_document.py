@@ -181,9 +181,9 @@ def _phase(phase: PhasePlan) -> dict[str, Any]:
     whole: dict[str, Any] = {}
     match phase.audience:
         case Audience.ACTORS:
-            whole["actors"] = list(phase.actors)
+            whole = {"actors": list(phase.actors), "final_soak": durations.short(phase.final_soak)}
         case Audience.GROUPS:
-            whole["groups"] = list(phase.groups)
+            whole = {"groups": list(phase.groups), "final_soak": durations.short(phase.final_soak)}
         case Audience.ALL_AT_ONCE:
             whole = {"method": "all_at_once", "final_soak": durations.short(phase.final_soak)}
         case Audience.PERCENTAGE:

@@ -13,7 +13,6 @@ from .exposure import widens
 from .facts import ItemFacts, PhaseFacts, RolloutFacts
 from .machine import SETTLED, PhaseState, state_in_words
 from .moments import day_and_clock
-from .ramp import soak_left
 from .words import joined, say, sentence
 
 
@@ -185,11 +184,11 @@ def _reading_blockers(facts: RolloutFacts, phase: PhaseFacts) -> list[Blocker]:
 
 
 def _soak_blockers(facts: RolloutFacts, phase: PhaseFacts, soak: timedelta, what: str) -> list[Blocker]:
-    left = soak_left(phase.confirmed_at, soak, facts.now)
-    if left is None:
+    stood = facts.stood(phase)
+    if stood is None:
         words = say("{what} must stand {length} from when GitLab is read at it.", what=what, length=in_words(soak))
         return [Blocker("soak", words, phase.where)] if soak else []
-    if left:
+    if (left := soak - stood) > timedelta(0):
         return [Blocker("soak", say("{what} must stand {length} more.", what=what, length=in_words(left)), phase.where)]
     return []
 

@@ -7,7 +7,7 @@ Source: guide, "Rollout to all users"; GitLab doc/development/feature_flags/cont
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 from .percentages import FULL, LEAST
@@ -57,13 +57,3 @@ class Ramp:
     def number(self, percentage: Decimal | None) -> int:
         """Which step this is, from 1; 0 before the first."""
         return sum(1 for step in self.steps if percentage is not None and step.percentage <= percentage)
-
-
-def soak_left(confirmed_at: datetime | None, soak: timedelta, now: datetime) -> timedelta | None:
-    """How long a step must still stand. None while GitLab was not read at it; zero when the soak is over.
-
-    Soak counts from when GitLab was *read* at the step, not from when it was asked for.
-    """
-    if confirmed_at is None:
-        return None
-    return max(timedelta(0), soak - (now - confirmed_at))

@@ -69,7 +69,9 @@ class StepTimes:
 
 @dataclass(frozen=True, slots=True)
 class PhaseTimes:
-    """One attempt at a phase. ``planned_at`` is the day that the plan's timeline names, if it names one."""
+    """One attempt at a phase. ``planned_at`` is the day that the plan's timeline names, if it names one; ``unread`` how
+    long of the time since ``confirmed_at`` GitLab was not read.
+    """
 
     name: str
     title: str
@@ -82,6 +84,7 @@ class PhaseTimes:
     planned_at: datetime | None = None
     started_at: datetime | None = None
     confirmed_at: datetime | None = None
+    unread: timedelta = timedelta(0)
     completed_at: datetime | None = None
     ended_at: datetime | None = None
 
@@ -247,11 +250,15 @@ def _past(rollout: RolloutTimes, now: datetime) -> tuple[list[Span], list[Moment
 
 @dataclass(slots=True)
 class _Cursor:
-    """How far the future is told. Without locks ``at`` is ``until``, or ``takes`` from now, whichever is later."""
+    """How far the future is told. Without locks ``at`` is ``until``, or ``takes`` from now, whichever is later.
+
+    ``is_whole``: it is told to the end of the last phase.
+    """
 
     at: datetime
     is_dated: bool = False
     is_held: bool = False
+    is_whole: bool = True
     takes: timedelta = timedelta(0)
     until: datetime | None = None
 
@@ -285,15 +292,26 @@ class _Cursor:
 
 def _future(rollout: RolloutTimes, now: datetime, locks: Sequence[Window]) -> tuple[list[Span], list[Moment], _Cursor]:
     """From where the rollout stands. A draft that has no date and was not asked for has no future yet."""
+    if rollout.state in OVER or not _is_foreseeable(rollout):
+        return [], [], _Cursor(now)
+    return ahead(rollout.newest, now, locks)
+
+
+def ahead(
+    phases: Sequence[PhaseTimes], now: datetime, locks: Sequence[Window]
+) -> tuple[list[Span], list[Moment], _Cursor]:
+    """What is to come of these phases (newest attempts, in order), each as early as the guards would let it.
+
+    ``locks`` are in order and do not overlap (``locks.merged``).
+    """
     spans: list[Span] = []
     moments: list[Moment] = []
     cursor = _Cursor(now)
-    if rollout.state in OVER or not _is_foreseeable(rollout):
-        return spans, moments, cursor
-    for phase in rollout.newest:
+    for phase in phases:
         if phase.state in SETTLED:
             continue
         if phase.state == P.ROLLED_BACK:  # nobody has planned another attempt
+            cursor.is_whole = False
             break
         cursor.is_held = cursor.is_held or phase.state == P.PAUSED
         begins = _stand_or_start(phase, cursor, locks, moments)
@@ -313,7 +331,7 @@ def _stand_or_start(phase: PhaseTimes, cursor: _Cursor, locks: Sequence[Window],
         begins = replace(cursor)
         stands = next((step for step in phase.steps if step.percentage == phase.percentage), None)
         soak = stands.soak if stands and stands.percentage != last else phase.final_soak
-        cursor.stand(soak, phase.confirmed_at)
+        cursor.stand(soak, phase.confirmed_at and phase.confirmed_at + phase.unread)
         begins.is_dated = cursor.is_dated  # whether what comes next has a date
         left = [step for step in phase.steps if step.percentage > (phase.percentage or 0)]
     else:

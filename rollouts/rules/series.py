@@ -92,12 +92,12 @@ def read(reads: Iterable[Read], gaps: Iterable[Span], until: datetime, freshness
     by_hand = [(each.at, each.at + freshness) for each in in_order if each.by_hand]
     last = max([until, *(each.at for each in in_order), *(end for _, end in by_hand)])
     unread = [*gaps, (until, last)]
-    blind = [left for gap in unread for left in _without(gap, by_hand)]
+    blind = [left for gap in unread for left in without(gap, by_hand)]
     found: list[Stretch] = []
     for each, after in pairwise([*in_order, None]):
         assert each is not None
         end = after.at if after else last
-        found += [Stretch(start, stop, each.exposure) for start, stop in _without((each.at, end), blind)]
+        found += [Stretch(start, stop, each.exposure) for start, stop in without((each.at, end), blind)]
     return tuple(found)
 
 
@@ -161,7 +161,7 @@ def _stretches(steps: Sequence[tuple[datetime, Exposure]], since: datetime, unti
     return tuple(found)
 
 
-def _without(span: Span, cuts: Iterable[Span]) -> list[Span]:
+def without(span: Span, cuts: Iterable[Span]) -> list[Span]:
     """What is left of a span without these cuts, in order."""
     left, at = [], span[0]
     for start, end in sorted(cuts):
@@ -173,6 +173,15 @@ def _without(span: Span, cuts: Iterable[Span]) -> list[Span]:
     if at < span[1]:
         left.append((at, span[1]))
     return left
+
+
+def unread_within(since: datetime, until: datetime, gaps: Iterable[Span], held: Iterable[Span]) -> timedelta:
+    """How long of a time GitLab was not read: its gaps, without what readings by hand held meanwhile."""
+    if until <= since:
+        return timedelta(0)
+    known = list(held)
+    blind = [part for gap in gaps for part in without(gap, known)]
+    return until - since - sum((end - start for start, end in without((since, until), blind)), timedelta(0))
 
 
 def _as_reading(exposure: Exposure | None) -> FlagReading:

@@ -33,8 +33,8 @@ from .words import say
 class TemplatePhase:
     """One audience in order, with what a plan gets that says nothing else. ``recommended`` is advice in a sentence.
 
-    ``approvals`` says who must agree to its start and its steps. Method, steps and soaks speak for phases with
-    audience ``everyone`` only.
+    ``approvals`` says who must agree to its start and its steps. Method, steps and their soak speak for phases with
+    audience ``everyone`` only, ``final_soak`` for any: so long it must have stood, as read, before it is complete.
     """
 
     name: str
@@ -153,9 +153,16 @@ def _phase(written: PhaseWritten) -> TemplatePhase:
         method=written.method,
         steps=tuple(written.steps),
         soak=written.soak,
-        final_soak=written.final_soak,
+        final_soak=_final_soak(written),
         approvals=_approvals(written.approvals, written.audience),
     )
+
+
+def _final_soak(written: PhaseWritten) -> timedelta:
+    """Where nothing is said, all users stand for a day before that phase is complete; earlier phases may go on."""
+    if written.final_soak is not None:
+        return written.final_soak
+    return SAFE_FINAL_SOAK if written.audience == "everyone" else timedelta(0)
 
 
 def _approvals(written: ApprovalsWritten, audience: AudienceKind) -> PhasePolicy:
@@ -191,7 +198,11 @@ def _item(written: ItemWritten) -> TemplateItem:
 
 def _phase_faults(document: Document, written: TemplateWritten) -> list[Fault]:
     faults, seen = [], set[str]()
-    fitting = {"actors": {"actors"}, "groups": {"groups"}, "everyone": {"method", "steps", "soak", "final_soak"}}
+    fitting = {
+        "actors": {"actors", "final_soak"},
+        "groups": {"groups", "final_soak"},
+        "everyone": {"method", "steps", "soak", "final_soak"},
+    }
     for position, phase in enumerate(written.phases):
         path = ("phases", position)
         if phase.name in seen:

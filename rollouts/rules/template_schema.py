@@ -13,7 +13,7 @@ from . import gitlab_text, names
 from .approval_policy import LIVES
 from .durations import parse_duration
 from .percentages import as_step
-from .ramp import SAFE_FINAL_SOAK, SAFE_SOAK, SAFE_STEPS
+from .ramp import SAFE_SOAK, SAFE_STEPS
 from .schema import Written, checked, filled, text, words
 from .words import say
 
@@ -121,7 +121,7 @@ class PhaseWritten(Written):
     method: Method = "percentage"
     steps: Steps = list(SAFE_STEPS)
     soak: Duration = SAFE_SOAK
-    final_soak: Duration = SAFE_FINAL_SOAK
+    final_soak: Duration | None = None
     approvals: ApprovalsWritten = ApprovalsWritten()
 
 

@@ -15,13 +15,14 @@ from django.db.models import Count, Q
 
 from ..models import AuditEvent, ChangeLock, FlagReading, LockPeriod, Phase, ReadingGap, Rollout
 from ..rules import series
-from ..rules.expected import Audience, Presence
+from ..rules.expected import Presence
 from ..rules.exposure import EVERYONE, NOBODY, Exposure
 from ..rules.locks import Window, following
 from ..rules.machine import RolloutState
-from ..rules.prediction import Ahead, AheadStep, Prediction, predict
+from ..rules.prediction import Prediction, predict
 from ..rules.series import Move, Piece, Read, Span, Stretch
 from . import facts as facts_of
+from .schedules import times_of
 
 #: So many readings, moves, gaps and locks are looked at, the newest.
 READINGS, MOVES, GAPS, LOCKS = 500, 300, 200, 60
@@ -77,7 +78,9 @@ def course_of(rollout: Rollout, now: datetime, *, events: int = 60) -> Course:
     phases = tuple(phase for phase in rollout.phases.all() if phase.started_at)
     since = min((phase.started_at for phase in phases if phase.started_at), default=known_until - BEFORE)
     windows = _windows(rollout.flag.instance_id, since, known_until + (timedelta(0) if is_over else AHEAD))
-    prediction = Prediction() if is_over else predict(ahead_of(facts_of.newest_attempts(rollout)), now, windows)
+    prediction = (
+        Prediction() if is_over else predict(times_of(facts_of.newest_attempts(rollout), rollout), now, windows)
+    )
     until = max(filter(None, (known_until, prediction.complete_at)))
     room = max((until - since) * 0.03, timedelta(minutes=10))
     since, until = since - room, until + room
@@ -102,22 +105,6 @@ def course_of(rollout: Rollout, now: datetime, *, events: int = 60) -> Course:
         events_told=told_all,
         events_all=everything,
         is_over=is_over,
-    )
-
-
-def ahead_of(phases: Iterable[Phase]) -> tuple[Ahead, ...]:
-    """Phases (newest attempts, in order) as far as they decide what comes when."""
-    return tuple(
-        Ahead(
-            name=phase.name,
-            state=phase.state,
-            audience=Audience(phase.audience),
-            final_soak=phase.final_soak,
-            confirmed_at=phase.confirmed_at,
-            stands_at=phase.percentage,
-            steps=tuple(AheadStep(step.percentage, step.soak, step.planned_at) for step in phase.steps.all()),
-        )
-        for phase in phases
     )
 
 

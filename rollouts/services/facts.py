@@ -71,6 +71,7 @@ def for_rollout(rollout: Rollout, now: datetime, locks: Locks | None = None) -> 
                 opening=openings[phase.name],
                 final_soak=phase.final_soak,
                 confirmed_at=phase.confirmed_at,
+                unread=phase.unread,
                 unresolved=tuple(name for name in phase.actors if not _gitlab_id(rollout, name)),
                 policy=phase.policy,
             )

@@ -171,7 +171,7 @@ def _standing_at(facts: RolloutFacts, phase: PhaseFacts) -> dict[str, Any]:
             "steps": len(opening.ramp.steps),
         }
     if phase.state in LIVE:
-        told |= {"confirmed_at": _moment(phase.confirmed_at), "soak": phase.soak.total_seconds()}
+        told |= {"confirmed_at": _moment(phase.counts_from), "soak": phase.soak.total_seconds()}
     elif phase.state == PhaseState.PLANNED:
         mine = [i for i in facts.items if i.required and i.gate == "start" and i.phase in (None, phase.name)]
         told |= {"items_done": sum(i.verdict.satisfied for i in mine), "items": len(mine)}

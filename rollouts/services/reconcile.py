@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from django.conf import settings
 
 from ..audit.actor import Actor
 from ..audit.deeds import deed
-from ..models import Phase, Rollout
+from ..models import FlagReading, Phase, ReadingGap, Rollout
 from ..rules import health
 from ..rules.expected import Drift
 from ..rules.facts import RolloutFacts
 from ..rules.machine import PhaseState
+from ..rules.series import unread_within
 from ..rules.words import joined
 from . import approvals, schedules
 from . import facts as facts_of
@@ -29,11 +32,12 @@ class Findings:
 
     facts: RolloutFacts
     confirmed: list[tuple[Phase, datetime | None]]
+    unread: list[tuple[Phase, timedelta]]
     drift: Drift | None
     requests: list[Settlement]
 
     def __bool__(self) -> bool:
-        return bool(self.confirmed or self.requests) or self.drift is not None
+        return bool(self.confirmed or self.unread or self.requests) or self.drift is not None
 
 
 def look(rollout: Rollout, now: datetime) -> Findings:
@@ -44,6 +48,7 @@ def look(rollout: Rollout, now: datetime) -> Findings:
     """
     facts = facts_of.for_rollout(rollout, now, NO_LOCKS)  # whether something is locked changes nothing here
     confirmed: list[tuple[Phase, datetime | None]] = []
+    unread: list[tuple[Phase, timedelta]] = []
     for phase in facts_of.newest_attempts(rollout):
         if phase.state not in MOVING:
             continue
@@ -52,8 +57,12 @@ def look(rollout: Rollout, now: datetime) -> Findings:
                 confirmed.append((phase, since))
         elif not facts.is_confirmed and phase.confirmed_at is not None:
             confirmed.append((phase, None))
+        elif phase.confirmed_at is not None and (blind := _unread(rollout, facts, phase.confirmed_at)) != phase.unread:
+            unread.append((phase, blind))
     kind = health.judge(facts).drift
-    return Findings(facts, confirmed, kind if kind != rollout.drift else None, approvals.to_settle(rollout, facts))
+    return Findings(
+        facts, confirmed, unread, kind if kind != rollout.drift else None, approvals.to_settle(rollout, facts)
+    )
 
 
 def reconcile(rollout: Rollout, now: datetime, by: Actor = JOB) -> Findings:
@@ -63,6 +72,9 @@ def reconcile(rollout: Rollout, now: datetime, by: Actor = JOB) -> Findings:
         approvals.settle(request, findings.facts, by=by)
     for phase, confirmed_at in findings.confirmed:
         phase.confirmed_at = confirmed_at
+        phase.save()
+    for phase, blind in findings.unread:
+        phase.unread = blind
         phase.save()
     if findings.drift is not None:
         rollout.drift = findings.drift
@@ -89,6 +101,9 @@ def reconcile_alone(pk: int, *, by: Actor, now: datetime) -> None:
         elif findings.confirmed:
             doing.about, since = findings.confirmed[0]
             doing.verb = "phase.confirmed" if since else "phase.unconfirmed"
+        elif findings.unread:
+            (doing.about, _), *_ = findings.unread
+            doing.verb = "phase.unread"
         else:
             doing.verb = "drift.ended" if findings.drift is Drift.NONE else "drift.began"
         doing.notes = {"gitlab": findings.facts.reading.words, "plan": findings.facts.expected.words}
@@ -99,6 +114,21 @@ def _began(rollout: Rollout, facts: RolloutFacts, now: datetime) -> datetime:
     phases = facts_of.newest_attempts(rollout)
     intents = [moment for phase in phases for moment in (phase.stepped_at, phase.ended_at) if moment]
     return max([facts.reading.since or now, *intents])
+
+
+def _unread(rollout: Rollout, facts: RolloutFacts, since: datetime) -> timedelta:
+    """How long of the time since GitLab was first read so it was not read; up to the newest reading."""
+    flag, read_at = rollout.flag, facts.reading.read_at
+    if read_at is None:
+        return timedelta(0)
+    freshness = timedelta(seconds=settings.FRESHNESS_SECONDS)
+    rows = ReadingGap.objects.filter(instance=flag.instance_id, project=flag.project_id, until__gt=since)
+    gaps = [(start or since, until) for start, until in rows.values_list("since", "until")]
+    by_hand = FlagReading.objects.filter(flag=flag, source=FlagReading.Source.BY_HAND, read_at__gt=since - freshness)
+    held = [(at, at + freshness) for at in by_hand.values_list("read_at", flat=True)]
+    if held:  # GitLab itself was read up to then, and since then only by people
+        gaps.append((flag.scope_read_at or since, read_at))
+    return unread_within(since, read_at, gaps, held)
 
 
 def _confirmed_since(facts: RolloutFacts, stepped_at: datetime | None) -> datetime | None:

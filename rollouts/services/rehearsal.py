@@ -167,10 +167,9 @@ def _facts(verb: str, rollout: Rollout, facts: RolloutFacts, phase: PhaseFacts, 
     locks = [lock.title for lock in facts.locks] + list(facts.locks_unread)
     told.append(Fact(say("Change locks"), joined(locks, "; ") or say("none holds"), not locks))
     opening = phase.opening
-    if verb in ("advance", "complete") and phase.confirmed_at:
+    if verb in ("advance", "complete") and (stood := facts.stood(phase)) is not None:
         soak = opening.ramp.at(opening.step).soak if opening.ramp and opening.step and verb == "advance" else None
         soak = phase.final_soak if soak is None else soak
-        stood = facts.now - phase.confirmed_at
         told.append(
             Fact(
                 say("Soak"),

@@ -28,6 +28,7 @@ _PHASE = (
     "current_step_id",
     "started_at",
     "confirmed_at",
+    "unread",
     "completed_at",
     "ended_at",
 )
@@ -100,11 +101,16 @@ def keep_extent(rollout: Rollout) -> None:
 
 
 def _extent_of(rollout: Rollout) -> Extent:
-    phases = [
-        _phase_times({name: getattr(phase, name) for name in _PHASE}, rollout.timeline, _steps(phase))
-        for phase in rollout.phases.all()
-    ]
+    phases = times_of(rollout.phases.all(), rollout)
     return extent(_rollout_times({name: getattr(rollout, name) for name in _OF_TIMES}, phases))
+
+
+def times_of(phases: Iterable[Phase], rollout: Rollout) -> list[PhaseTimes]:
+    """Phases of a rollout, loaded with their steps, as the rules take them."""
+    return [
+        _phase_times({name: getattr(phase, name) for name in _PHASE}, rollout.timeline, _steps(phase))
+        for phase in phases
+    ]
 
 
 def _steps(phase: Phase) -> list[dict[str, Any]]:
@@ -132,6 +138,7 @@ def _phase_times(row: Mapping[str, Any], timeline: Mapping[str, str], steps: Ite
         planned_at=planned_day(str(timeline.get(row["name"], ""))),
         started_at=row["started_at"],
         confirmed_at=row["confirmed_at"],
+        unread=row["unread"],
         completed_at=row["completed_at"],
         ended_at=row["ended_at"],
     )

@@ -23,6 +23,7 @@ from ..models import (
     GitLabProject,
     InstanceHealth,
     Phase,
+    ReadingGap,
     Rollout,
     SyncScope,
     TrackedIssue,
@@ -189,7 +190,10 @@ def touched(scope: SyncScope, reading: Reading) -> Iterable[int]:
         unconfirmed = Phase.objects.filter(rollout=OuterRef("pk"), state__in=sorted(MOVING), confirmed_at=None)
         waits = ApprovalRequest.objects.filter(phase__rollout=OuterRef("pk"), state__in=sorted(STANDING))
         changed = Q(flag__reading__read_at__gte=scope.settled_at)
-        of_the_scope = of_the_scope.filter(Exists(unconfirmed) | Exists(waits) | changed)
+        soaks = Phase.objects.filter(rollout=OuterRef("pk"), state__in=sorted(MOVING), confirmed_at__isnull=False)
+        gap = ReadingGap.objects.filter(instance=scope.instance, project=scope.project, until__gte=scope.settled_at)
+        after_a_gap = Exists(soaks) & Exists(gap)
+        of_the_scope = of_the_scope.filter(Exists(unconfirmed) | Exists(waits) | after_a_gap | changed)
     found = set(of_the_scope.values_list("pk", flat=True))
     for issue_ids in _chunks(reading.issues):
         found.update(rollouts.filter(issue_links__issue__in=issue_ids).values_list("pk", flat=True))

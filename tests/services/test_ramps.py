@@ -50,8 +50,7 @@ def started(world, time_machine, **more):
 
 
 def go(world, time_machine, **span):
-    time_machine.move_to(world.now() + timedelta(**span))
-    world.sync()
+    world.let_pass(time_machine, **span)
 
 
 def test_a_step_begins_by_itself_when_its_soak_is_over(world, time_machine):

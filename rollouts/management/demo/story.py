@@ -62,8 +62,7 @@ class Story:
         self.lock()
 
     def read_all_along(self) -> None:
-        """Between what is told GitLab was read every minute, but for one night."""
-        ReadingGap.objects.exclude(since=None).delete()
+        """GitLab was read every minute, but for one night."""
         since = self.now - timedelta(days=4.4)
         ReadingGap.objects.create(instance=default_instance(), since=since, until=since + timedelta(hours=9))
 
@@ -217,10 +216,15 @@ class Story:
                 for group in sorted(expected.groups):
                     state.set_feature(flag, True, feature_group=group)
                 if expected.percentage_of_actors:
-                    state.set_feature(flag, int(expected.percentage_of_actors), key="percentage_of_actors")
+                    state.set_feature(flag, str(expected.percentage_of_actors), key="percentage_of_actors")
         self.read()
 
     def read(self) -> None:
+        """Read GitLab, as it was each minute since what was told before."""
+        instance, before = default_instance(), clock.now() - timedelta(minutes=1)
+        if instance.flags_read_at and instance.flags_read_at < before:
+            instance.flags_read_at = before
+            instance.save(update_fields=["flags_read_at"])
         passes.sync_instance(default_instance(), trigger="demo")
 
     def do(self, slug: str, phase: str, verb: str, by: str, *, reason: str = "") -> None:

@@ -91,6 +91,5 @@ def _facts_that_stand(
             stood = _("It stood for %(span)s") % {"span": spoken(in_words(phase.final_soak))}
             stands.append((("soak", "not_whole"), Check(True, stood, "", _("confirmed"), phase.confirmed_at)))
         return stands
-    step = phase.opening.ramp.at(phase.opening.step) if phase.opening.ramp and phase.opening.step else None
-    soak = _("Soak of %(span)s is over") % {"span": spoken(in_words(step.soak))} if step else _("Soak is over")
+    soak = _("Soak of %(span)s is over") % {"span": spoken(in_words(phase.soak))}
     return [*stands, (("soak",), Check(True, soak, "", _("confirmed"), phase.confirmed_at)), free, *approved, capacity]

@@ -66,6 +66,7 @@ DONE = {
     "project.move": later("followed the project to its new path {what}"),
     "ramp.freed": later("let {what} go on by itself again"),
     "ramp.held": later("held {what}"),
+    "phase.unread": later("stopped the clock of the soak of {what} for as long as GitLab was not read"),
     "rollout.reconcile": later("compared {what} with GitLab"),
     "view.keep": later("kept the view {what}"),
     "view.remove": later("removed the view {what}"),
@@ -75,6 +76,7 @@ DONE = {
 KINDS = {
     "phase.confirmed": say("found GitLab as planned"),
     "phase.unconfirmed": say("found GitLab not as planned"),
+    "phase.unread": say("stopped the clock of a soak"),
     "drift.began": say("found drift"),
     "drift.ended": say("found that the drift has ended"),
     "flag.read": say("read a flag"),

@@ -185,7 +185,7 @@ def _where(told: Mapping[str, Any], now: datetime) -> tuple[str, tuple[str, ...]
     else:
         details.append(state_in_words(told["phase_state"]))
     if confirmed_at := _moment(told.get("confirmed_at")):
-        stood, soak = in_words(now - confirmed_at, units=1), timedelta(seconds=told["soak"])
+        stood, soak = in_words(max(now - confirmed_at, timedelta(0)), units=1), timedelta(seconds=told["soak"])
         of_all = say("stood {length} of {soak}", length=stood, soak=in_words(soak, units=1))
         details.append(of_all if soak else say("stood {length}", length=stood))
     if "items" in told:

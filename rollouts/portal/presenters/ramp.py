@@ -9,13 +9,13 @@ from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
-from ...models import Phase
+from ...models import Phase, RampStep
 from ...rules.facts import RolloutFacts
 from ...rules.machine import PhaseState
 from ...rules.percentages import NOTHING
 from ...rules.prediction import Prediction, predict
 from ...rules.words import say, spoken
-from ...services.course import ahead_of
+from ...services.schedules import times_of
 from .moments import day_and_clock
 
 WIDTH, HEIGHT, LEFT, BOTTOM = 640.0, 150.0, 48.0, 24.0
@@ -58,7 +58,7 @@ def picture(
     phase = next((p for p in phases.values() if list(p.steps.all())), None)
     if phase is None or phase.state in (PhaseState.COMPLETED, PhaseState.SKIPPED, PhaseState.ROLLED_BACK):
         return None
-    rows = _rows(phase, prediction or predict(ahead_of(phases.values()), facts.now))
+    rows = _rows(phase, prediction or predict(times_of(phases.values(), phase.rollout), facts.now))
     if not rows:
         return None
     first, last = rows[0].at, rows[-1].at + max(rows[-1].soak, timedelta(minutes=15))
@@ -90,12 +90,17 @@ def picture(
 def _rows(phase: Phase, prediction: Prediction) -> list[RampRow]:
     """Where the ramp stands, and what is to come."""
     steps = {step.percentage: step for step in phase.steps.all()}
+    last = max(steps, default=None)
+
+    def soak(step: RampStep) -> timedelta:
+        return phase.final_soak if step.percentage == last else step.soak
+
     rows: list[RampRow] = []
     stands = steps.get(phase.percentage or NOTHING)
     if stands and phase.stepped_at:
-        rows.append(RampRow(stands.percentage, phase.stepped_at, True, False, stands.soak, stands.auto))
+        rows.append(RampRow(stands.percentage, phase.stepped_at, True, False, soak(stands), stands.auto))
     for each in prediction.coming:
         if each.phase == phase.name and each.percentage in steps:
             step = steps[each.percentage]
-            rows.append(RampRow(step.percentage, each.at, False, each.is_planned_time, step.soak, step.auto))
+            rows.append(RampRow(step.percentage, each.at, False, each.is_planned_time, soak(step), step.auto))
     return rows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.utils.formats import date_format, localize
 from django.utils.timezone import localtime
@@ -90,9 +90,8 @@ def _station_words(row: Phase, phase: PhaseFacts, facts: RolloutFacts, course: C
         else:
             strays = facts.drift in (Drift.AHEAD, Drift.DIFFERENT, Drift.MISSING)
             said.append(_("GitLab stands elsewhere") if strays else _("waiting for GitLab"))
-        if since and ramp and step:
-            stood = {"stood": spoken(in_words(facts.now - since)), "soak": spoken(in_words(ramp.at(step).soak))}
-            said.append(_("stood %(stood)s of %(soak)s") % stood)
+        if since and (phase.soak or ramp):
+            said += _stood(phase, facts, course)
     elif row.state == PhaseState.REQUESTED and phase.request:
         given, needed = len(phase.request.counting()), phase.request.policy.needed
         said = [
@@ -113,6 +112,30 @@ def _station_words(row: Phase, phase: PhaseFacts, facts: RolloutFacts, course: C
         said.append(_("attempt %(number)s") % {"number": row.attempt})
     if phase.state == PhaseState.PLANNED:
         said.append(_("opens for %(whom)s") % {"whom": spoken(phase.opening.at(phase.opening.first_step).words)})
+    return said
+
+
+def _stood(phase: PhaseFacts, facts: RolloutFacts, course: Course) -> list[str]:
+    """What the clock of the soak did: «stood 1 d of 2 d», or «read for 3 h of 24 h» and when it stood still."""
+    told = {"stood": spoken(in_words(facts.stood(phase) or timedelta(0))), "soak": spoken(in_words(phase.soak))}
+    since = phase.confirmed_at or facts.now
+    gaps = [piece for piece in course.pieces if not piece.is_known and piece.end > since]
+    spans: list[tuple[datetime, datetime]] = []
+    for gap in gaps:
+        start = max(gap.start, since)
+        if spans and spans[-1][1] == start:
+            start = spans.pop()[0]
+        spans.append((start, gap.end))
+    if not spans:
+        return [_("stood %(stood)s of %(soak)s") % told]
+    first, last = spans[-1]
+    blind = {"since": day_and_clock(first), "until": day_and_clock(last), "times": len(spans)}
+    said = [
+        _("read for %(stood)s of %(soak)s") % told,
+        _("blind from %(since)s to %(until)s: that does not count") % blind
+        if len(spans) == 1
+        else _("blind %(times)s times, at last from %(since)s to %(until)s: that does not count") % blind,
+    ]
     return said
 
 
