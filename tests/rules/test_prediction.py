@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import pairwise
 
 from hypothesis import given
@@ -10,7 +11,8 @@ from hypothesis import strategies as some
 
 from rollouts.rules.expected import Audience
 from rollouts.rules.locks import Window
-from rollouts.rules.prediction import Ahead, AheadStep, predict
+from rollouts.rules.prediction import predict
+from rollouts.rules.schedule import PhaseTimes, StepTimes
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -18,12 +20,12 @@ HOUR = timedelta(hours=1)
 
 def ramp(state="planned", soak=24, planned=None, **more):
     times = planned or {}
-    steps = tuple(AheadStep(p, soak * HOUR, times.get(p)) for p in (1, 25, 100))
-    return Ahead("everyone", state, Audience.PERCENTAGE, 24 * HOUR, steps=steps, **more)
+    steps = tuple(StepTimes(Decimal(p), soak * HOUR, times.get(p)) for p in (1, 25, 100))
+    return PhaseTimes("everyone", "All", state, Audience.PERCENTAGE, final_soak=24 * HOUR, steps=steps, **more)
 
 
 def named(name, state, **more):
-    return Ahead(name, state, Audience.ACTORS, 48 * HOUR, **more)
+    return PhaseTimes(name, name, state, Audience.ACTORS, final_soak=48 * HOUR, **more)
 
 
 def told(prediction):
@@ -44,7 +46,7 @@ def test_phases_follow_one_another_after_their_soaks():
 
 
 def test_a_ramp_goes_on_from_where_it_stands_but_not_before_a_planned_time_nor_in_a_lock():
-    stands = {"stands_at": 1, "confirmed_at": NOON - 30 * HOUR}
+    stands = {"percentage": 1, "confirmed_at": NOON - 30 * HOUR}
     assert told(predict([ramp("active", **stands)], NOON)) == [("everyone", 25, 0), ("everyone", 100, 24)]
     planned = ramp("active", planned={25: NOON + 5 * HOUR}, **stands)
     assert told(predict([planned], NOON))[0] == ("everyone", 25, 5)
@@ -54,7 +56,7 @@ def test_a_ramp_goes_on_from_where_it_stands_but_not_before_a_planned_time_nor_i
 
 
 def test_the_last_step_only_soaks_and_what_is_over_or_rolled_back_predicts_nothing():
-    last = predict([ramp("active", stands_at=100, confirmed_at=NOON - 20 * HOUR)], NOON)
+    last = predict([ramp("active", percentage=100, confirmed_at=NOON - 20 * HOUR)], NOON)
     assert (told(last), last.complete_at) == ([], NOON + 4 * HOUR)
     for phases in ([named("team", "rolled_back"), ramp()], [named("team", "completed"), ramp("completed")], []):
         assert predict(phases, NOON).complete_at is None

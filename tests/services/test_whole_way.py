@@ -85,8 +85,12 @@ def test_soak_counts_from_when_gitlab_was_read_there(world, time_machine):
     time_machine.move_to(asked_at + timedelta(minutes=36))
     with pytest.raises(Refused) as refused:
         world.do("advance", "everyone", "mia")
-    assert refused.value.codes == {"reading_stale"}
-    world.sync()
+    assert refused.value.codes == {"reading_stale", "soak"}
+    world.sync()  # in between nobody looked
+    with pytest.raises(Refused) as refused:
+        world.do("advance", "everyone", "mia")
+    assert refused.value.codes == {"soak"}
+    world.let_pass(time_machine, minutes=15)
     assert world.do("advance", "everyone", "mia").percentage == 25
 
 
