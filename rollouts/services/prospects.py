@@ -17,7 +17,8 @@ from ..models import AIModel, FeatureFlag, Rollout, TrackedIssue
 from ..rules.issue_url import IssueRef
 from ..rules.machine import PhaseState
 from ..rules.plan_document import FlagPlan, ModelPlan, PlanDocument
-from ..rules.prediction import Ahead, AheadStep, Prediction, predict
+from ..rules.prediction import Prediction, predict
+from ..rules.schedule import PhaseTimes, StepTimes, planned_day
 from . import plans
 from .instances import all_instances, default_instance
 from .schedules import locks_between
@@ -89,12 +90,14 @@ def known(named: Named) -> Known:
 def ahead(plan: PlanDocument, now: datetime) -> Prediction:
     """What would come when at the earliest, if it began now: outside the change locks that are known."""
     phases = [
-        Ahead(
+        PhaseTimes(
             name=phase.name,
+            title=phase.name,
             state=PhaseState.PLANNED,
             audience=phase.audience,
             final_soak=phase.final_soak,
-            steps=tuple(AheadStep(step.percentage, step.soak, step.planned_at) for step in phase.steps),
+            planned_at=planned_day(str(plan.timeline.get(phase.name, ""))),
+            steps=tuple(StepTimes(step.percentage, step.soak, step.planned_at) for step in phase.steps),
         )
         for phase in plan.phases
     ]
