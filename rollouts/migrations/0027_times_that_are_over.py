@@ -34,7 +34,7 @@ def only_while(name: str, states: list[str], called: str) -> models.CheckConstra
 
 
 class Migration(migrations.Migration):
-    dependencies = [("rollouts", "0025_periods_are_rows")]
+    dependencies = [("rollouts", "0026_ways_and_policies")]
 
     operations = [
         migrations.RunPython(forget, migrations.RunPython.noop),

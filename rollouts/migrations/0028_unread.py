@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("rollouts", "0026_times_that_are_over")]
+    dependencies = [("rollouts", "0027_times_that_are_over")]
 
     operations = [
         migrations.AddField(
