@@ -42,7 +42,7 @@ format: .venv/test.stamp ## let ruff format
 	@$(BIN)/ruff format .
 
 drills: .venv/test.stamp ## slow fault drills: kill workers, drop connections, restart the database; with their figures
-	@$(BIN)/python -m tests.tools redis-server postgresql
+	@$(BIN)/python -m tests.tools redis-server postgresql nginx curl openssl
 	@$(BIN)/python -m pytest -v -s -m drill
 
 bench: .venv/test.stamp ## benchmarks, with their figures

@@ -209,3 +209,22 @@ def test_the_real_model_catalogue_is_imported(db, shared):
     assert "code_completions" in codestral.default_for
     gemini = AIModel.objects.get(catalogue_identifier="gemini_2_5_flash_vertex")
     assert str(gemini.deprecated_on) == "2026-03-01"
+
+
+@pytest.mark.embedded
+def test_a_database_that_can_not_be_used_is_said_in_one_line(tmp_path):
+    """Not by a page of Python."""
+    import os
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    environment = {**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path}/gone/portal.sqlite3", "DATA_DIR": str(tmp_path)}
+    environment["DJANGO_SETTINGS_MODULE"] = "config.settings"
+    ran = subprocess.run(
+        [sys.executable, "manage.py", "migrate"],
+        cwd=Path(__file__).resolve().parents[2], env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 1
+    assert "the database can't be used: unable to open database file" in ran.stderr
+    assert "Traceback" not in ran.stderr

@@ -149,8 +149,8 @@ def execute(server: str, database: str, statements: str) -> None:
             connection.execute(statement)
 
 
-def follow(machine: Machine, server: str, processes: list[subprocess.Popen]) -> list[str]:
-    """Do what the guide tells; what the commands said."""
+def follow(machine: Machine, server: str, processes: list[subprocess.Popen], *, installs: bool = False) -> list[str]:
+    """Do what the guide tells; what the commands said. ``installs``: fetch the code and what it needs, too."""
     said = []
     for kind, text in blocks():
         own = machine.own(text)
@@ -167,7 +167,9 @@ def follow(machine: Machine, server: str, processes: list[subprocess.Popen]) -> 
                 for line in own.splitlines():
                     command = line.removeprefix("$ ")
                     assert line.startswith("$ "), line
-                    if not command.startswith(INSTALLED):
+                    if command.startswith("git clone ") and installs:
+                        machine.run(f"cd .. && {command}")
+                    elif installs or not command.startswith(INSTALLED):
                         said.append(machine.run(command, PASSWORD if "createsuperuser" in command else ""))
             case _:
                 raise AssertionError(f"the test does not know how to follow a block of {kind}")
@@ -176,15 +178,15 @@ def follow(machine: Machine, server: str, processes: list[subprocess.Popen]) -> 
 
 @pytest.fixture
 def machine(tmp_path):
-    """It has PostgreSQL, Redis, nginx, a GitLab to read, and the code; gives the database server's address too."""
+    """It has PostgreSQL, Redis, nginx and a GitLab to read; gives the database server's address too."""
     (tmp_path / "portal").mkdir()
-    fresh_copy(tmp_path / "portal")
     key, pem = certificate(tmp_path)
     port = free_port()
     (tmp_path / ".curlrc").write_text(f'connect-to = "{HOST}:443:127.0.0.1:{port}"\ncacert = "{pem}"\nnoproxy = "*"\n')
     processes: list[subprocess.Popen] = []
     with throw_away(Postgres("postgres")) as database, throw_away(Redis()) as redis, Simulator() as gitlab:
         places = {
+            "https://git.example.com/model-rollout-portal.git": str(ROOT),
             "127.0.0.1:5432": database.split("@")[1].split("/")[0],
             "127.0.0.1:6379": redis.removeprefix("redis://"),
             "127.0.0.1:8000": f"127.0.0.1:{free_port()}",
@@ -206,7 +208,18 @@ def machine(tmp_path):
 
 def test_who_follows_the_guide_has_a_portal_that_people_sign_in_to(machine):
     there, database, processes = machine
-    said = follow(there, database, processes)
+    fresh_copy(there.folder)
+    people_sign_in(there, database, processes, follow(there, database, processes))
+
+
+@pytest.mark.drill
+@pytest.mark.timeout(1800)
+def test_the_same_from_a_clone_with_all_that_it_installs(machine):
+    there, database, processes = machine
+    people_sign_in(there, database, processes, follow(there, database, processes, installs=True))
+
+
+def people_sign_in(there: Machine, database: str, processes: list[subprocess.Popen], said: list[str]) -> None:
     assert '"ready": true' in said[-1]
     assert there.used == set(there.places), "the guide and this test tell of other addresses"
     assert [process.poll() for process in processes] == [None] * len(processes)
