@@ -14,7 +14,7 @@ from tests.walk import World
 WORDY = ("Claude Haiku for code completion in every editor that anybody ever wrote a plug-in for, " * 3)[:200]
 UNBROKEN = ("Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft" * 3)[:200]
 SIGNS = "🚀 Haiku 👩🏽‍💻 → 🇨🇦 <b>&amp; “quoted” 50 % — 日本語のモデル"
-RIGHT_TO_LEFT = "نموذج كلود هايكو لإكمال الشيفرة ‏(הדור החדש)"
+RIGHT_TO_LEFT = "نموذج كلود هايكو لإكمال الشيفرة (הדור החדש)"
 ITEMS, STEPS = 60, 20
 
 

@@ -14,7 +14,7 @@ from ..rules.words import spoken
 Words = Mapping[str, str | Promise]
 
 
-def column(name: str, words: Words | Callable[[str], str], title: str | Promise) -> Any:
+def column(name: str, words: Words | Callable[[str], str], title: Any) -> Any:
     """A column for ``list_display`` that says the field's code in words; a code without any as it is."""
 
     @admin.display(description=title, ordering=name)
@@ -28,9 +28,9 @@ def choice(name: str, words: Words) -> tuple[str, type[admin.AllValuesFieldListF
     """A filter for ``list_filter`` that offers the codes that there are, in words."""
 
     class InWords(admin.AllValuesFieldListFilter):
-        def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+        def choices(self, changelist: Any) -> Iterator[Any]:
             for one in super().choices(changelist):
-                yield {**one, "display": _said(words, one["display"])}
+                yield {**one, "display": _said(words, str(one["display"]))}
 
     return name, InWords
 

@@ -5,7 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
+from django.utils.functional import lazy
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
+
+
+def _kept_for() -> str:
+    from ..sync.runs import KEPT_FOR  # this is read before there are models
+
+    return str(KEPT_FOR.days)
+
+
+#: Numbers are looked up where they are said, not where this is read.
+setting, kept_for = lazy(lambda name: str(getattr(settings, name)), str), lazy(_kept_for, str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +49,10 @@ OF = {
         _("Nobody has asked for anything yet."),
     ),
     "Override": Words(
-        _("Blockers that an admin passed, with the reason. A second person reviews each within days."),
+        format_lazy(
+            _("Blockers that an admin passed, with the reason. A second person reviews each within {days} days."),
+            days=setting("OVERRIDE_REVIEW_DAYS"),
+        ),
         _("No blocker was ever passed."),
     ),
     "ChangeLock": Words(
@@ -80,7 +96,12 @@ OF = {
         _("People, groups and projects that plans name, and what GitLab calls them in a flag's gates."),
         _("Actors come with plans."),
     ),
-    "SyncRun": Words(_("Passes of reading GitLab: what was asked, what was found, what failed. Kept for two weeks.")),
+    "SyncRun": Words(
+        format_lazy(
+            _("Passes of reading GitLab: what was asked, what was found, what failed. Kept for {days} days."),
+            days=kept_for(),
+        )
+    ),
     "GitLabWrite": Words(
         _("What the portal owes to GitLab: notes, issues, gates. Each is done exactly once, in order."),
         _("Nothing was ever owed: GITLAB_WRITES is off, or nothing happened yet."),
@@ -92,7 +113,7 @@ OF = {
         _("People"),
     ),
     "Group": Words(
-        _("The four roles. Give them on the list of people; what each may do stands in the guide."), "", _("Roles")
+        _("The roles. Give them on the list of people; what each may do stands in the guide."), "", _("Roles")
     ),
     "ApiToken": Words(
         _("Tokens of scripts, by person. A token's text is nowhere; people make their own, on their account's page."),

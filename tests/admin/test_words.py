@@ -10,6 +10,7 @@ import pytest
 
 from rollouts.models import Override, SyncRun, TrackedIssue
 from rollouts.services import locks
+from rollouts.sync.runs import KEPT_FOR
 from tests import pseudo
 from tests.browser.pages import admin_pages
 from tests.portal.test_pages import signed_in
@@ -80,3 +81,10 @@ def test_counts_of_tasks_are_said_in_the_readers_language(rich, monkeypatch):
     pseudo.speak_wide(monkeypatch)
     page = signed_in(rich, "root").get("/admin/rollouts/trackedissue/", **GERMAN).content.decode()
     assert f">1 {pseudo.wide('of')} 2<" in page
+
+
+def test_numbers_of_settings_are_said_as_they_are_set(rich, settings):
+    settings.OVERRIDE_REVIEW_DAYS = 9
+    root = signed_in(rich, "root")
+    assert "A second person reviews each within 9 days." in root.get("/admin/rollouts/override/").content.decode()
+    assert f"Kept for {KEPT_FOR.days} days." in root.get("/admin/rollouts/syncrun/").content.decode()
