@@ -41,7 +41,7 @@ class Channel(filesystem.Channel):
                 unfinished.unlink()
             raise ChannelError(f"the message can't be written to {folder}: {error.strerror}") from error
 
-    def _get(self, queue: str) -> Any:
+    def _get(self, queue: str, timeout: Any = None) -> Any:
         """The oldest message; who renames its file first has it."""
         folder, taken = Path(self.data_folder_in), Path(self.processed_folder)
         for name in sorted(os.listdir(folder)):
