@@ -22,7 +22,7 @@ DOCS = "/api/v1/docs"
 #: What a status says where nobody says more.
 WORDS = {
     400: "The request can't be read: it is malformed, or holds a character that no text has. Correct it.",
-    401: "Send a token that works: «Authorization: Bearer mrp_…». `manage.py api_token USER` prints one.",
+    401: "Send a token that works: «Authorization: Bearer mrp_…». Make one on the page /account/.",
     403: "This takes a role that you have not got.",
     404: f"There is nothing at this address. {DOCS} lists what there is.",
     405: "This address does not take that method. The header Allow names those that it takes.",

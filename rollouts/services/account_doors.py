@@ -91,7 +91,7 @@ def _remember(sender: Any, instance: Any, update_fields: Any = None, **more: Any
 
 def _is_hashed_anew(person: User) -> bool:
     """Django keeps the same password by a newer method, at a sign-in."""
-    return person._password is None and person.has_usable_password()
+    return getattr(person, "_password", None) is None and person.has_usable_password()
 
 
 def _refuse_name(sender: Any, thing: Any, stored: Any) -> None:
