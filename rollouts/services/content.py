@@ -142,7 +142,8 @@ def _phase(phase: Phase) -> dict[str, Any]:
 
 def _checklist(rollout: Rollout, facts: RolloutFacts, phases: list[Phase], phase: Phase) -> dict[str, Any]:
     """What each item asks; of those that the phase starts on also how it stands."""
-    names = {None: None, **{each.pk: each.name for each in phases}}
+    names: dict[int | None, str | None] = {None: None}
+    names |= {each.pk: each.name for each in phases}
     rows = {(names[item.phase_id], item.key): item for item in rollout.items.all() if item.phase_id in names}
     return {
         f"{item.phase or 'rollout'} {item.key}": _item(item, rows[item.phase, item.key], phase.name)

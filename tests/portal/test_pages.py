@@ -98,7 +98,9 @@ def test_asking_and_approving_through_the_pages(world):
     assert response.redirect_chain == [("/rollouts/haiku/", 303)]
     assert "You asked for Owning team." in words(response)
     assert "Approve Owning team" in words(approver.get("/rollouts/haiku/"))
-    assert approver.post("/rollouts/haiku/phases/team/approve/", {}).status_code == 303
+    assert approver.post("/rollouts/haiku/phases/team/approve/", {}).status_code == 409, "she names nothing she saw"
+    seen = {"looked_at": world.looked_at("team")}
+    assert approver.post("/rollouts/haiku/phases/team/approve/", seen).status_code == 303
     assert world.phase("team").approved_by == "alice"
     assert AuditEvent.objects.filter(verb="phase.approve", source="page").count() == 1
 

@@ -57,7 +57,8 @@ def really(verb, world, phase, name):
             if phase == "rollout":
                 transitions.perform_on_rollout(verb, world.rollout(), by=world.actor(name), reason="x")
             else:
-                transitions.perform(verb, world.phase(phase), by=world.actor(name), reason="x")
+                seen = {"looked_at": world.looked_at(phase)}
+                transitions.perform(verb, world.phase(phase), by=world.actor(name), reason="x", **seen)
             return set()
         except Refused as refused:
             return refused.codes
