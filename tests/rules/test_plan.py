@@ -280,7 +280,7 @@ BAD = [
     ("phases: {everyone: {steps: [50, 150]}}", 5, "150 is no percentage from 0.001 to 100"),
     ("phases: {everyone: {steps: [0.0001, 100]}}", 5, "0.0001 is no percentage from 0.001 to 100"),
     ("phases: {everyone: {steps: [1.0005, 100]}}", 5, "1.0005 is no percentage from 0.001 to 100 with three decimals"),
-    ("phases: {everyone: {steps: [.nan, 100]}}", 5, "nan is no percentage"),
+    ("phases: {everyone: {steps: [.nan, 100]}}", 5, "'.nan' is no percentage"),
     ("phases: {everyone: {steps: ['0.1', 100]}}", 5, "'0.1' is no percentage"),
     ("phases: {everyone: {steps: [1%, 100]}}", 5, "'1%' is no percentage"),
     ("phases: {everyone: {steps: [true, 100]}}", 5, "True is no percentage"),
