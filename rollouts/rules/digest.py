@@ -14,6 +14,7 @@ from typing import Any
 from .checklist import GATE_WORDS, KIND_WORDS
 from .durations import short
 from .expected import AUDIENCE_WORDS
+from .metrics import Bound
 from .moments import day_and_clock
 from .words import Phrase, joined, say
 
@@ -98,8 +99,9 @@ def _differences(path: tuple[str, ...], before: Any, after: Any) -> Iterator[tup
     """Where two contents part, as deep as both go on; a checklist item that is there twice is told as one."""
     if before == after:
         return
+    is_bound = len(path) == 2 and path[0] == "guard_metrics"
     is_item = len(path) == 2 and path[0] == "checklist"
-    if not (isinstance(before, Mapping) and isinstance(after, Mapping)) or (path and path[-1] in WHOLE):
+    if not (isinstance(before, Mapping) and isinstance(after, Mapping)) or is_bound or (path and path[-1] in WHOLE):
         yield path, before, after
     elif is_item and _asks(before) == _asks(after):
         yield (path[0], str(after["title"])), before, after
@@ -134,6 +136,8 @@ def _words(path: tuple[str, ...], value: Any) -> str:
             return say("on") if value else say("off")
         case dict() if path[0] == "checklist" and len(path) == 2:
             return _item_in_words(value)
+        case dict() if path[0] == "guard_metrics" and len(path) == 2:
+            return Bound(name, **value).words
         case dict() if "soak" in value and "percentage" in value:
             return _step_in_words(value)
         case dict():
