@@ -29,6 +29,12 @@ def forget(apps: Any, schema_editor: Any) -> None:
     )
 
 
+def settle_references(apps: Any, schema_editor: Any) -> None:
+    """PostgreSQL alters no table while references of rows written just now wait to be checked."""
+    if schema_editor.connection.vendor == "postgresql":
+        schema_editor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
 def only_while(name: str, states: list[str], called: str) -> models.CheckConstraint:
     return models.CheckConstraint(condition=Q(**{f"{name}__isnull": True}) | Q(state__in=states), name=called)
 
@@ -38,6 +44,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunPython(forget, migrations.RunPython.noop),
+        migrations.RunPython(settle_references, migrations.RunPython.noop),
         *(
             migrations.AddConstraint("phase", only_while(name, states, f"{name}_only_while_it_lasts"))
             for name, states in OF_PHASES.items()

@@ -1,0 +1,73 @@
+"""A database of an earlier release, with rows, comes up to this one on either engine; what is over is tidied on the way."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.on_services import Postgres
+
+ROOT = Path(__file__).resolve().parents[2]
+BEFORE = "0017_what_events_say"
+FILL = f"""
+import django; django.setup()
+from datetime import datetime, timedelta, timezone
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+old = MigrationExecutor(connection).loader.project_state([("rollouts", "{BEFORE}")]).apps
+row = lambda kind, /, **values: old.get_model("rollouts", kind).objects.create(**values)
+at = datetime(2026, 10, 1, tzinfo=timezone.utc)
+instance, _ = old.get_model("rollouts", "GitLabInstance").objects.get_or_create(name="gitlab")
+flag = row("FeatureFlag", instance=instance, name="use_claude_code_completion")
+model = row("AIModel", slug="haiku", name="Haiku")
+template = row("PlanTemplate", slug="plain", title="Plain", document={{}})
+rollout = row("Rollout", slug="haiku", title="Haiku", flag=flag, ai_model=model, template=template, state="underway",
+              created_at=at, created_by="mia", completed_at=at)
+phase = row("Phase", rollout=rollout, name="everyone", title="All users", position=0, audience="everyone",
+            state="skipped", optional=True, final_soak=timedelta(days=1), started_at=at, confirmed_at=at, paused_at=at, ended_at=at,
+            reason="too slow")
+row("RampStep", phase=phase, percentage=25, soak=timedelta(minutes=15))
+row("ChecklistItem", rollout=rollout, phase=phase, key="bugs", title="Bugs?", kind="decision", gate="complete",
+    confirmed_by="mia", confirmed_at=at - timedelta(days=1), evidence="none")
+"""
+READ = """
+import json, django; django.setup()
+from rollouts.models import Phase, RampStep, Rollout
+phase = Phase.objects.get(rollout__slug="haiku")
+print(json.dumps([phase.state, str(phase.confirmed_at), str(phase.paused_at), str(phase.started_at)[:10],
+                  str(Rollout.objects.get().completed_at), str(RampStep.objects.get().percentage)]))
+"""
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def environment(request, tmp_path):
+    """What a process with a database of its own is started with."""
+    clean = {
+        name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "DJANGO_SETTINGS_MODULE")
+    }
+    clean |= {"DATA_DIR": str(tmp_path), "SECRET_KEY": "x" * 50, "DJANGO_SETTINGS_MODULE": "config.settings"}
+    if request.param == "sqlite":
+        yield clean
+        return
+    server = Postgres()
+    try:
+        server.start()
+        yield clean | {"DATABASE_URL": server.url}
+    finally:
+        server.remove()
+
+
+def test_a_database_of_an_earlier_release_comes_up_to_this_one(environment):
+    def run(*arguments):
+        done = subprocess.run([sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    run("manage.py", "migrate", "--verbosity", "0", "rollouts", BEFORE)
+    run("-c", FILL)
+    run("manage.py", "migrate", "--verbosity", "0")
+    assert json.loads(run("-c", READ)) == ["skipped", "None", "None", "2026-10-01", "None", "25"]
