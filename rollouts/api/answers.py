@@ -200,7 +200,7 @@ class Readings(Schema):
 
 
 class Inclusion(Schema):
-    actor: str
+    actor: str = Field(description="Who was judged, as GitLab names them: User:42.")
     included: bool | None = Field(description="null where only GitLab knows, or nothing was read.")
     percentage_at_which_in: int | float | None = Field(
         description="In as soon as the percentage of actors is above this; of a project's flag, from this on. "

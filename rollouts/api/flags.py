@@ -10,12 +10,12 @@ from django.urls import reverse
 from ninja import Query, Router
 
 from ..models import FeatureFlag, FlagReading
-from ..rules import inclusion
 from ..rules.expected import FlagReading as Latest
 from ..rules.expected import Presence
 from ..rules.exposure import Exposure
 from ..rules.inclusion import Gate, Inclusion
 from ..rules.percentages import plain_number
+from ..services import who_is_in
 from . import answers, pages, questions
 from .contract import LIST, LOOK
 from .freshness import is_stale
@@ -60,11 +60,16 @@ def readings(request: HttpRequest, name: str, asked: Query[questions.ReadingsAsk
 
 @router.get("/flags/{name}/includes", response={200: answers.Inclusion, **LOOK}, summary="Is this actor in?")
 def includes(request: HttpRequest, name: str, asked: Query[questions.InclusionAsked]) -> dict[str, Any]:
-    """By GitLab's own rule, as the flag was last read; for a project's flag by that of Unleash's clients."""
+    """By GitLab's own rule, as the flag was last read; for a project's flag by that of Unleash's clients.
+
+    A name from a plan (`user:alice`) is looked up; where GitLab's number of it is not known, that is 422."""
     found = _one(name, asked)
-    known = _judged(asked.actor, found)
+    (judged,) = who_is_in.judge(found, [asked.actor])
+    known = judged.found
+    if known is None:
+        raise Problem(422, judged.wrong, errors=[error("query", "actor", judged.wrong)], kind="invalid")
     return {
-        "actor": asked.actor,
+        "actor": known.actor,
         "included": known.inside,
         "percentage_at_which_in": None if known.enters_at is None else plain_number(known.enters_at),
         "why": _why(known, found.as_listed),
@@ -125,15 +130,6 @@ def _one(name: str, asked: questions.WhichFlag) -> FeatureFlag:
     choices = "; ".join(f"{flag.instance}: {flag}" for flag in found[:MOST_NAMED])
     said = f"Several flags are named {name}: say which by instance, project and environment. There are {choices}."
     raise Problem(422, said, errors=[error("query", "project", said)], kind="invalid")
-
-
-def _judged(actor: str, flag: FeatureFlag) -> Inclusion:
-    exposure = flag.as_listed.exposure
-    if flag.project_id is None:
-        return inclusion.in_instance(actor, flag=flag.name, exposure=exposure)
-    strategies = flag.reading.strategies if flag.reading else []
-    user_id = actor.removeprefix("User:")
-    return inclusion.in_project(user_id, exposure=exposure, strategies=strategies, environment=flag.environment)
 
 
 def _why(known: Inclusion, latest: Latest) -> str:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from ..rules.health import Health
 from ..rules.machine import RolloutState
 from ..rules.percentages import as_step
+from ..services import who_is_in
 from . import moments, pages
 
 Limit = Annotated[int, Field(ge=1, le=pages.MOST, description=f"How many at most, 1 to {pages.MOST}.")]
@@ -81,9 +82,9 @@ class ReadingsAsked(WhichFlag, Page):
 
 class InclusionAsked(WhichFlag):
     actor: str = Field(
-        max_length=200,
-        pattern=r"^[A-Za-z:]{1,60}:[A-Za-z0-9_.@:-]{1,100}$",
-        description="As GitLab names it, a type and a number: User:42.",
+        max_length=who_is_in.LONGEST,
+        description="As GitLab names it, a type and a number: User:42, or 42. A name from a plan (user:alice) is "
+        "looked up. For a project's flag the id as the application passes it.",
     )
 
 

@@ -142,8 +142,11 @@ def _finished(event: Event, changed: datetime) -> Event:
     return event
 
 
-def events(name: str, of: Q, address: str) -> tuple[bytes, datetime | None]:
-    """The newest events, as the history page tells them; and when the newest was."""
+def events(name: str, of: Q, address: str, slug: str = "") -> tuple[bytes, datetime | None]:
+    """The newest events, as the history page tells them; and when the newest was.
+
+    ``slug`` is of the rollout that they are of: a title and a language change, the feed stays the same one to readers.
+    """
     newest = AuditEvent.objects.newest_first().filter(of)[:MOST_EVENTS]
     feed = Atom1Feed(
         title=_clean(name),
@@ -151,7 +154,7 @@ def events(name: str, of: Q, address: str) -> tuple[bytes, datetime | None]:
         description=None,
         language=get_language(),
         feed_url=address,
-        feed_guid=_uid(f"events-{name}", "tag:{host},2026:{what}"),
+        feed_guid=_uid(f"events-{slug}" if slug else "events", "tag:{host},2026:{what}"),
     )
     last = None
     for event in newest:

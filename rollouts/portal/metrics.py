@@ -37,7 +37,10 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 class Portal:
-    """All metrics, made anew at each scrape."""
+    """All metrics, made anew at each scrape.
+
+    A GitLab instance is the label ``gitlab``: ``instance`` is Prometheus' own, the address that it scraped.
+    """
 
     def describe(self) -> Iterable[Metric]:
         return ()
@@ -46,7 +49,7 @@ class Portal:
         instances = [found for found in status.of_all() if found.instance.url]
         yield from self._scopes(instances)
         for name, words, value in PER_INSTANCE:
-            gauge = GaugeMetricFamily(f"portal_{name}", words, labels=["instance"])
+            gauge = GaugeMetricFamily(f"portal_{name}", words, labels=["gitlab"])
             for each in instances:
                 if (measured := value(each)) is not None:
                     gauge.add_metric([each.instance.name], float(measured))
@@ -57,7 +60,7 @@ class Portal:
         yield _counted("portal_rollouts_drifting", "Open rollouts whose flag is not as planned.", "kind", drifting)
 
     def _scopes(self, instances: list[status.InstanceStatus]) -> Iterable[Metric]:
-        labels = ["instance", "project"]
+        labels = ["gitlab", "project"]
         gauges = {
             "read_at": GaugeMetricFamily("portal_sync_read_timestamp_seconds", "When it was last read.", labels=labels),
             "seconds": GaugeMetricFamily("portal_sync_read_seconds", "How long that took.", labels=labels),

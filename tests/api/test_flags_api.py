@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from rollouts.audit.actor import Actor
 from rollouts.audit.deeds import deed
-from rollouts.models import AuditEvent, FeatureFlag, GitLabProject
+from rollouts.models import AuditEvent, FeatureFlag, GitLabActor, GitLabProject
 from rollouts.rules.exposure import Exposure, enters_at
 from rollouts.services import readings
 from tests.walk import FLAG
@@ -112,7 +112,47 @@ def test_nothing_is_said_of_a_flag_that_was_never_read(world, script):
     assert "not read yet" in told["why"]
 
 
-@pytest.mark.parametrize("actor", ["", "mia", "User:", ":1", "User:1\n", "<script>", "User:" + "1" * 300, "User:1;x"])
+def test_a_name_from_a_plan_is_judged_by_its_number_as_the_page_judges_it(world, script, refused, client):
+    """`user:ann` spread by her name would be somebody else."""
+    world.apply()
+    world.gitlab.fail(status=403, path="/features")  # so that a reading by hand is what is known
+    world.sync()
+    flag = world.rollout().flag
+    ann = GitLabActor.objects.get(name="user:ann").gitlab_id
+    by_number, by_name = (enters_at(name, flag=FLAG) for name in (ann, "user:ann"))
+    between = round((by_number + by_name) / 2, 3)  # one of the two would be in, the other not
+    halfway = Exposure.from_gates([("percentage_of_actors", between)])
+    readings.enter(flag, halfway, by=world.actor("mia"), evidence="seen")
+    client.force_login(world.people["vic"])
+    vic = script("vic")
+    for written in ("user:ann", "ann", "@ann", ann):
+        told = vic.get(f"/flags/{FLAG}/includes", {"actor": written}).json()
+        assert (told["actor"], told["included"]) == (ann, by_number < by_name), written
+        assert told["percentage_at_which_in"] == pytest.approx(float(by_number))
+        page = client.get(f"/flags/{flag.pk}/", {"actor": written}).context["answer"]
+        assert (page.actor, page.inside) == (told["actor"], told["included"])
+
+
+@pytest.mark.parametrize(
+    ("written", "cure"),
+    [("user:nobody", "User:42"), ("nobody", "User:42"), ("group:acme/none", "Group:42"), ("project:a/b", "Project:42")],
+)
+def test_a_name_that_the_portal_does_not_know_is_refused_with_what_to_write(world, script, refused, written, cure):
+    world.apply()
+    world.sync()
+    told = refused(script("vic").get(f"/flags/{FLAG}/includes", {"actor": written}), 422)
+    assert told["errors"][0]["name"] == "actor"
+    assert "does not know the number of" in told["detail"]
+    assert f"Write it as GitLab does: {cure}." in told["detail"]
+
+
+def test_an_id_of_a_projects_flag_is_judged_as_the_application_passes_it(project_flags, script):
+    which = {"project": "acme/flags", "environment": "staging"}
+    told = script("vic").get(f"/flags/{FLAG}/includes", {**which, "actor": "Jürgen 7"}).json()
+    assert (told["actor"], told["included"]) == ("Jürgen 7", None)
+
+
+@pytest.mark.parametrize("actor", ["", " ", "User:", ":1", "User:1\n2", "<script>", "User:" + "1" * 300, "User:1;x"])
 def test_what_is_no_actor_is_refused(world, script, refused, actor):
     world.apply()
     told = refused(script("vic").get(f"/flags/{FLAG}/includes", {"actor": actor}), 422)
@@ -166,7 +206,7 @@ def test_what_is_no_time_is_refused_with_how_to_write_one(world, script, refused
     told = refused(script("vic").get("/audit", {name: moment}), 422)
     assert told["errors"][0]["where"] == "query"
     assert told["errors"][0]["name"] == name
-    assert "2026-11-01T14:00Z" in told["errors"][0]["message"]
+    assert "2026-11-01T14:00+01:00" in told["errors"][0]["message"]
 
 
 def test_an_event_tells_who_what_and_why(world, script):

@@ -197,6 +197,28 @@ def test_events_are_told_as_the_history_page_tells_them(world):
     assert "paused Owning team" in page
 
 
+def test_a_feed_stays_the_same_one_when_its_title_or_the_language_changes(world):
+    """Readers go by the id: by another one, all that was read comes again as new."""
+    world.up_to("team", "active")
+    key = key_of(world)
+
+    def ids(language):
+        answers = [
+            read(key, path, **{"accept-language": language}).content for path in ("events.atom", "rollouts/haiku.atom")
+        ]
+        return [[found.text for found in ElementTree.fromstring(body).iter(f"{ATOM}id")] for body in answers]
+
+    before = ids("en")
+    assert [feed[0] for feed in before] == ["tag:localhost,2026:events", "tag:localhost,2026:events-haiku"]
+    every = [name for feed in before for name in feed]
+    assert len(set(every)) > 4
+    assert not any(re.search(r"\s", name) for name in every)
+    world.apply(title="Another title; 2 of it")
+    for feed, (same, *entries_before) in zip(ids("de"), before, strict=True):
+        assert feed[0] == same
+        assert feed[-len(entries_before) :] == entries_before
+
+
 def test_what_a_reader_has_is_not_sent_again(world):
     with clock.told_at(datetime(2026, 11, 24, 12, 30, tzinfo=UTC)):
         world.up_to("team", "active")

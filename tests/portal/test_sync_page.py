@@ -100,11 +100,13 @@ def test_metrics_say_what_the_page_says(world):
     world.apply()
     world.sync()
     found = measured(signed_in(world))
-    here = ("instance", "gitlab")
+    here = ("gitlab", "gitlab")
     assert found["portal_sync_read_calls", (here, ("project", "acme/app"))] == 1
     assert found["portal_hook_waiting", (here,)] == 0
     assert found["portal_rollouts", (("state", "draft"),)] == 1
     assert not any(name == "portal_sync_failing" for name, _ in found)
+    names = {name for _, labels in found for name, _ in labels}
+    assert not names & {"instance", "job"}, "Prometheus' own: it would rename ours"
     world.gitlab.fail(path="/issues", status=403)
     world.sync()
     failing = (here, ("outcome", "forbidden"), ("project", "acme/app"), ("what", "issues"))

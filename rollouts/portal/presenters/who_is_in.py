@@ -10,14 +10,13 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from ...models import FeatureFlag, GitLabActor
-from ...rules import inclusion
+from ...models import FeatureFlag
 from ...rules.inclusion import Gate, Inclusion
 from ...rules.percentages import plain_number
 from ...rules.words import spoken
+from ...services.who_is_in import Judged, judge
 
 MOST = 1_000
-LONGEST = 300
 #: Texts that a spreadsheet would take for a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -63,53 +62,18 @@ def split(text: str) -> list[str]:
 
 
 def answers(flag: FeatureFlag, asked: Sequence[str]) -> list[Answer]:
-    """One query, whatever their number: names of plans are looked up."""
-    wanted = [_wanted(flag, text) for text in asked]
-    names = {actor for actor, wrong in wanted if not wrong and inclusion.AS_PLANS_NAME.fullmatch(actor)}
-    known: dict[str, str] = {}
-    if names and flag.project_id is None:
-        found = GitLabActor.objects.filter(instance=flag.instance_id, name__in=names).exclude(gitlab_id="")
-        known = dict(found.values_list("name", "gitlab_id"))
-    return [_answer(flag, text, actor, wrong, known) for text, (actor, wrong) in zip(asked, wanted, strict=True)]
+    """One query, whatever their number."""
+    return [_answer(flag, judged) for judged in judge(flag, asked)]
 
 
-def _wanted(flag: FeatureFlag, text: str) -> tuple[str, str]:
-    try:
-        if len(text) > LONGEST:
-            raise ValueError
-        return inclusion.wanted_actor(text, in_project=flag.project_id is not None), ""
-    except ValueError:
-        shown = text if len(text) <= 60 else f"{text[:59]}…"
-        if flag.project_id is not None:
-            said = _(
-                "«%(text)s» is no user id. Write it as the application passes it: at most 256 characters, no comma."
-            )
-        else:
-            said = _(
-                "«%(text)s» is no actor. Write a user's number (42), a type and a number (User:42), or user:alice."
-            )
-        return "", said % {"text": shown}
-
-
-def _answer(flag: FeatureFlag, asked: str, actor: str, wrong: str, known: dict[str, str]) -> Answer:
-    if wrong:
-        return Answer(asked, wrong=wrong)
-    in_project = flag.project_id is not None
-    if not in_project and inclusion.AS_PLANS_NAME.fullmatch(actor):
-        if actor not in known:
-            said = _("The portal does not know the number of %(name)s. Write it as GitLab does: User:42.")
-            return Answer(asked, wrong=said % {"name": actor})
-        actor = known[actor]
+def _answer(flag: FeatureFlag, judged: Judged) -> Answer:
+    found = judged.found
+    if found is None:
+        return Answer(judged.asked, wrong=spoken(judged.wrong))
     exposure = flag.as_listed.exposure
-    if in_project:
-        strategies = flag.reading.strategies if flag.reading else []
-        found = inclusion.in_project(actor, exposure=exposure, strategies=strategies, environment=flag.environment)
-    else:
-        found = inclusion.in_instance(actor, flag=flag.name, exposure=exposure)
     by_group = found.inside is None and exposure is not None and bool(exposure.groups)
-    return Answer(
-        asked, actor, found.inside, enters_words(found), now_words(found), why(found, flag), by_group=by_group
-    )
+    entered, now = enters_words(found), now_words(found)
+    return Answer(judged.asked, found.actor, found.inside, entered, now, why(found, flag), by_group=by_group)
 
 
 def enters_words(found: Inclusion) -> str:

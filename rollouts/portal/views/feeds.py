@@ -132,7 +132,7 @@ def all_events(request: HttpRequest) -> Feed:
 @_feed
 def rollout_events(request: HttpRequest, slug: str) -> Feed:
     rollout = get_object_or_404(Rollout, slug=slug)
-    return _events(request, rollout.title, Q(rollout=rollout))
+    return _events(request, rollout.title, Q(rollout=rollout), rollout.slug)
 
 
 def _calendar(name: str, rollouts: Any) -> Feed:
@@ -140,8 +140,8 @@ def _calendar(name: str, rollouts: Any) -> Feed:
     return Feed(body, ICS, "rollouts.ics", changed_at)
 
 
-def _events(request: HttpRequest, name: str, of: Q) -> Feed:
-    body, changed_at = events(name, of, absolute(request.path))
+def _events(request: HttpRequest, name: str, of: Q, slug: str = "") -> Feed:
+    body, changed_at = events(name, of, absolute(request.path), slug)
     return Feed(body, ATOM, "events.atom", changed_at)
 
 

@@ -19,6 +19,7 @@ from ...rules.exposure import Exposure
 from ...rules.words import spoken
 from ...services import locks, readings
 from ...services.refusals import Refused
+from ...services.who_is_in import LONGEST
 from .. import live
 from ..flag_filter import FlagFilter, Known, presences
 from ..presenters import flag_page, who_is_in
@@ -67,7 +68,7 @@ def flag(request: HttpRequest, pk: int) -> HttpResponse:
         return _page(request, found)
     answer = who_is_in.answers(found, [asked])[0]
     status = 422 if answer.wrong and not live.is_asked(request) else 200
-    return _page(request, found, actor_asked=asked[: who_is_in.LONGEST], answer=answer, status=status)
+    return _page(request, found, actor_asked=asked[:LONGEST], answer=answer, status=status)
 
 
 @require_POST
