@@ -8,10 +8,26 @@ from typing import Annotated, Any, Literal
 from ninja import Schema
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
+from ..rules.machine import PHASE_VERBS
+from .questions import Verb
+
 Moment = Annotated[
     datetime,
     PlainSerializer(lambda moment: moment.isoformat(), return_type=str),
     WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+#: A time that is text already, with its zone.
+MomentWritten = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+Next = Annotated[
+    str | None,
+    Field(
+        description="Send it as `cursor` for the page that follows; null: this was the last. It is opaque, and fits "
+        "this list only.",
+    ),
+]
+NextVerb = Annotated[
+    str,
+    WithJsonSchema({"type": "string", "enum": [*PHASE_VERBS, ""], "description": "Empty where the phase is settled."}),
 ]
 
 
@@ -44,7 +60,7 @@ class Blocker(Schema):
 
 
 class BlockerOfVerb(Blocker):
-    verb: str
+    verb: NextVerb
 
 
 class PhaseTold(Schema):
@@ -87,7 +103,7 @@ class FactTold(Schema):
     name: str
     words: str
     ok: bool
-    at: datetime | None = Field(description="As of when that is known.")
+    at: Moment | None = Field(description="As of when that is known.")
 
 
 class CallTold(Schema):
@@ -106,7 +122,7 @@ class RehearsalTold(Schema):
 
     dry_run: bool
     ok: bool = Field(description="Whether it would pass now.")
-    verb: str
+    verb: Verb
     phase: str
     blockers: list[Blocker]
     facts: list[FactTold]
@@ -118,7 +134,7 @@ class RehearsalTold(Schema):
 
 class ApprovalTold(Schema):
     by: str
-    at: datetime
+    at: Moment
     counts: bool = Field(description="Whether it is for what would be done now, by somebody who still may.")
     source: str = Field("", description="From where it came: page, admin, api, command.")
     way: dict[str, Any] = Field({}, description="By which session, token or user of the operating system.")
@@ -132,8 +148,8 @@ class RequestTold(Schema):
     percentage: int | float | None
     state: str
     requested_by: str
-    requested_at: datetime
-    expires_at: datetime
+    requested_at: Moment
+    expires_at: Moment
     digest: str = Field(description="Of exactly what would be done: send it as `looked_at` when you approve.")
     content: dict[str, Any]
     changed: list[str]
@@ -145,12 +161,12 @@ class RequestTold(Schema):
 
 class Requests(Schema):
     items: list[RequestTold]
-    next: str | None
+    next: Next
 
 
 class Rollouts(Schema):
     items: list[RolloutTold]
-    next: str | None
+    next: Next
 
 
 class PlanApplied(Schema):
@@ -182,7 +198,7 @@ class FlagTold(Schema):
 
 class Flags(Schema):
     items: list[FlagTold]
-    next: str | None
+    next: Next
 
 
 class ReadingTold(Schema):
@@ -196,7 +212,7 @@ class ReadingTold(Schema):
 
 class Readings(Schema):
     items: list[ReadingTold]
-    next: str | None
+    next: Next
 
 
 class Inclusion(Schema):
@@ -223,9 +239,9 @@ class WhatChanged(Schema):
 
 class EventTold(Schema):
     id: int
-    at: str
+    at: MomentWritten
     actor: WhoDid
-    verb: str
+    verb: str = Field(description="What was done to what: `phase.start`, `lock.end`, `token.issue`.")
     object: WhatChanged
     rollout: str | None
     reason: str
@@ -241,7 +257,7 @@ class EventTold(Schema):
 
 class Events(Schema):
     items: list[EventTold]
-    next: str | None
+    next: Next
 
 
 class ScopeTold(Schema):

@@ -7,7 +7,7 @@ from typing import Any
 from .answers import ProblemTold
 from .questions import MeasuredAsked, PlanWritten, TransitionAsked
 
-LIST: dict[Any, Any] = dict.fromkeys((400, 401, 405, 406, 422, 500), ProblemTold)
+LIST: dict[Any, Any] = dict.fromkeys((400, 401, 405, 406, 414, 422, 500, 503), ProblemTold)
 LOOK: dict[Any, Any] = {**LIST, 404: ProblemTold}
 TRANSITION: dict[Any, Any] = {**LOOK, 403: ProblemTold, 409: ProblemTold, 413: ProblemTold, 415: ProblemTold}
 WRITE: dict[Any, Any] = {status: model for status, model in TRANSITION.items() if status != 404}

@@ -39,7 +39,7 @@ def flags(request: HttpRequest, asked: Query[questions.FlagsAsked]) -> dict[str,
 
 
 @router.get("/flags/{name}", response={200: answers.FlagTold, **LOOK}, summary="One flag", exclude_unset=True)
-def flag(request: HttpRequest, name: str, asked: Query[questions.WhichFlag]) -> dict[str, Any]:
+def flag(request: HttpRequest, name: questions.Name, asked: Query[questions.WhichFlag]) -> dict[str, Any]:
     """Without `project` the flag of the instance is meant, or the only one of this name."""
     return told(_one(name, asked))
 
@@ -47,7 +47,7 @@ def flag(request: HttpRequest, name: str, asked: Query[questions.WhichFlag]) -> 
 @router.get(
     "/flags/{name}/readings", response={200: answers.Readings, **LOOK}, summary="A flag over time", exclude_unset=True
 )
-def readings(request: HttpRequest, name: str, asked: Query[questions.ReadingsAsked]) -> dict[str, Any]:
+def readings(request: HttpRequest, name: questions.Name, asked: Query[questions.ReadingsAsked]) -> dict[str, Any]:
     """What was read, newest first; a reading is kept when it differs from the one before."""
     key = pages.key("readings", asked.cursor, datetime, int)
     rows = pages.after(_one(name, asked).readings.all(), "read_at", key, newest_first=True)
@@ -59,7 +59,7 @@ def readings(request: HttpRequest, name: str, asked: Query[questions.ReadingsAsk
 
 
 @router.get("/flags/{name}/includes", response={200: answers.Inclusion, **LOOK}, summary="Is this actor in?")
-def includes(request: HttpRequest, name: str, asked: Query[questions.InclusionAsked]) -> dict[str, Any]:
+def includes(request: HttpRequest, name: questions.Name, asked: Query[questions.InclusionAsked]) -> dict[str, Any]:
     """By GitLab's own rule, as the flag was last read; for a project's flag by that of Unleash's clients.
 
     A name from a plan (`user:alice`) is looked up; where GitLab's number of it is not known, that is 422."""

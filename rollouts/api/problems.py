@@ -21,13 +21,15 @@ MEDIA_TYPE = "application/problem+json"
 DOCS = "/api/v1/docs"
 #: What a status says where nobody says more.
 WORDS = {
-    400: "The request can't be read: it is malformed, or holds a character that no text has. Correct it.",
+    400: "The request can't be read: it is malformed, or holds a character that no text has, such as NUL. Correct it.",
     401: "Send a token that works: «Authorization: Bearer mrp_…». Make one on the page /account/.",
     403: "This takes a role that you have not got.",
     404: f"There is nothing at this address. {DOCS} lists what there is.",
     405: "This address does not take that method. The header Allow names those that it takes.",
     406: "The API answers in application/json only: accept that.",
+    409: "It may not happen now: see blockers. Nothing was changed.",
     413: "The request is too large. Send less at once.",
+    414: "The address is too long for the server that takes it. Ask for less at once.",
     415: "This address does not take that kind of body. Name the right one in the header Content-Type.",
     422: "The request was understood, but what it asks makes no sense. See errors.",
     500: "The portal failed. Nothing was changed. The operators find it in the log by the header X-Request-Id.",

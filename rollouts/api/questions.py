@@ -9,7 +9,7 @@ from ninja import Schema
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from ..rules.health import Health
-from ..rules.machine import RolloutState
+from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS, RolloutState
 from ..rules.percentages import as_step
 from ..services import who_is_in
 from . import moments, pages
@@ -20,11 +20,15 @@ Cursor = Annotated[
     Field(
         max_length=600,
         pattern=r"^[A-Za-z0-9_-]*$",
-        description="Where the page begins: the `next` of the page before.",
+        description="Where the page begins: the `next` of the page before, as it is; left out, the first page. Another "
+        "list's is refused.",
     ),
 ]
 Text = Annotated[str, Field(max_length=200)]
 Name = Annotated[str, Field(max_length=255)]
+VERBS = [*PHASE_VERBS, *ROLLOUT_VERBS]
+#: A transition. One that there is not is a wrong address (404), so the list is told and not checked here.
+Verb = Annotated[str, Field(max_length=255), WithJsonSchema({"type": "string", "enum": VERBS})]
 
 
 def _writable(text: str) -> str:

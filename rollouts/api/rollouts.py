@@ -64,7 +64,7 @@ def rollouts(request: HttpRequest, asked: Query[questions.RolloutsAsked]) -> dic
 
 
 @router.get("/rollouts/{slug}", response={200: answers.RolloutTold, **LOOK}, summary="One rollout", exclude_unset=True)
-def rollout(request: HttpRequest, slug: str, asked: Query[questions.RolloutAsked]) -> dict[str, Any]:
+def rollout(request: HttpRequest, slug: questions.Name, asked: Query[questions.RolloutAsked]) -> dict[str, Any]:
     """Where it stands, what GitLab says, and what stands in the way of each phase's next verb for you."""
     if asked.as_of is not None:
         words = f"as_of: how a rollout was is not told yet. /api/v1/audit?rollout={slug} says what has happened since."
@@ -78,7 +78,9 @@ def rollout(request: HttpRequest, slug: str, asked: Query[questions.RolloutAsked
     summary="Make a rollout what a plan says",
     openapi_extra=PLAN_BODY,
 )
-def put_plan(request: HttpRequest, slug: str, asked: Query[questions.PlanAsked], response: HttpResponse) -> Any:
+def put_plan(
+    request: HttpRequest, slug: questions.Name, asked: Query[questions.PlanAsked], response: HttpResponse
+) -> Any:
     """The plan document as YAML, or in JSON. The same plan again changes nothing. Takes the role manager."""
     by = actor(request)
     with refusals_about(Rollout.objects.filter(slug=slug).first()):
@@ -109,7 +111,11 @@ def put_plan(request: HttpRequest, slug: str, asked: Query[questions.PlanAsked],
     exclude_unset=True,
 )
 def transition(
-    request: HttpRequest, slug: str, phase: str, verb: str, run: Query[questions.PlanAsked]
+    request: HttpRequest,
+    slug: questions.Name,
+    phase: questions.Name,
+    verb: questions.Verb,
+    run: Query[questions.PlanAsked],
 ) -> dict[str, Any]:
     """What the buttons do; answers the rollout as it is then. `phase` may be rollout itself, for abandon and close.
 
@@ -145,7 +151,7 @@ def transition(
     openapi_extra=MEASURED_BODY,
     exclude_unset=True,
 )
-def measure(request: HttpRequest, slug: str, name: str) -> dict[str, Any]:
+def measure(request: HttpRequest, slug: questions.Name, name: questions.Name) -> dict[str, Any]:
     """For monitors: while a value is beyond what the plan allows, no step of the ramp begins by itself. Answers the
     rollout as it is then. Takes the role manager."""
     by, found = actor(request), _whole(slug)

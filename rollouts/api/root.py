@@ -23,13 +23,15 @@ class RolloutAPI(NinjaAPI):
     """Ninja, with problem documents where it would write its own."""
 
     def get_openapi_schema(self, **where: Any) -> Any:
-        """The document, with refusals under their own media type."""
+        """The document, with refusals in words and under their own media type."""
         document: Any = super().get_openapi_schema(**where)
         for operations in document["paths"].values():
             for operation in operations.values():
                 for status, answer in operation["responses"].items():
                     if int(status) >= 400 and JSON in answer.get("content", {}):
                         answer["content"] = {problems.MEDIA_TYPE: answer["content"][JSON]}
+                        answer["description"] = problems.WORDS.get(int(status), answer["description"])
+                operation["responses"][414]["content"] = {"text/html": {"schema": {"type": "string"}}}  # the server's
         return document
 
     def own_urls(self) -> list[URLPattern]:
@@ -61,7 +63,9 @@ def entrance(view: Any) -> Any:
 api = RolloutAPI(
     title="Model Rollout Portal",
     version="1",
-    description="Rollouts of AI models behind GitLab feature flags: see where they stand, plan them, take transitions.",
+    description="Rollouts of AI models behind GitLab feature flags: see where they stand, plan them, take transitions."
+    "\n\nA NUL character is in no text: in an address it is 400, in a body 422. Refusals are problem documents "
+    "(RFC 9457), but 414 is said by the server before the portal is asked.",
     urls_namespace="api-1",
     openapi_url=None,
     docs_url=None,

@@ -106,20 +106,36 @@ def _note(verb: str, phase: Phase, by: Actor, wish: Wish) -> str:
 
 
 def said_in(form: Mapping[str, str]) -> dict[str, Any]:
-    """What a form or a request says besides the verb, as arguments of ``perform`` and ``rehearse``."""
+    """What a form or a request says besides the verb, as arguments of ``perform`` and ``rehearse``.
+
+    Raises ``Refused`` for what can't be read: left out, it would be done to whatever stands there by then.
+    """
     return {
         "reason": form.get("reason", ""),
         "to": _step(form.get("to", "")),
-        "override": form.get("override") == "yes",
+        "override": _is_yes("override", form.get("override", "")),
         "confirm": form.get("confirm", ""),
         "looked_at": form.get("looked_at", ""),
-        "seen": _number(form.get("seen", "")),
-        "request": _number(form.get("request", "")),
+        "seen": _number("seen", form.get("seen", "")),
+        "request": _number("request", form.get("request", "")),
     }
 
 
-def _number(written: str) -> int | None:
-    return int(written) if written.isdecimal() and len(written) < 10 else None
+def _number(name: str, written: str) -> int | None:
+    if not written:
+        return None
+    if written.isascii() and written.isdecimal() and len(written) < 10:
+        return int(written)
+    said = say("{name}: «{written}» is no number. Load the page again and press its button.", name=name,
+               written=written[:40])  # fmt: skip
+    raise Refused([Blocker("not_understood", said)])
+
+
+def _is_yes(name: str, written: str) -> bool:
+    if written in ("", "yes"):
+        return written == "yes"
+    said = say("{name}: «{written}» is not understood. Write yes, or leave it out.", name=name, written=written[:40])
+    raise Refused([Blocker("not_understood", said)])
 
 
 def _step(written: str) -> Decimal | None:

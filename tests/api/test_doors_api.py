@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
+from datetime import datetime
 
 import pytest
 from django.test import Client
 
 from rollouts.models import AuditEvent
+from rollouts.rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from tests.admin.test_doors import signed_in
 from tests.walk import FLAG
 
@@ -264,18 +267,118 @@ def test_the_openapi_document_declares_every_refusal(world, script):
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             statuses = set(operation["responses"])
-            assert {"401", "405", "422"} <= statuses
+            assert {"400", "401", "405", "406", "414", "422", "500", "503"} <= statuses
             if "{" in path and method != "put":
                 assert "404" in statuses
             if method != "get":
                 assert {"403", "409", "413", "415"} <= statuses
             for status, response in operation["responses"].items():
                 kind = "application/json" if int(status) < 400 else "application/problem+json"
-                assert list(response["content"]) == [kind]
+                assert list(response["content"]) == ["text/html" if status == "414" else kind]
+                assert int(status) < 400 or response["description"].count(" ") > 3
             assert operation["security"]
             for parameter in operation["parameters"]:
                 if parameter["schema"].get("type") == "integer":
                     assert {"minimum", "maximum"} <= parameter["schema"].keys()
+
+
+#: Names of moments that do not end in ``_at``.
+MOMENTS = {"at", "since", "until", "newest", "oldest", "held_until", "as_of"}
+
+
+def nodes(tree, path=""):
+    """Every object in a document, with where it stands."""
+    if isinstance(tree, dict):
+        yield path, tree
+    for name, below in tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ():
+        yield from nodes(below, f"{path}/{name}")
+
+
+def kinds(schema):
+    """The schemas that a value may have, without null."""
+    found = [kind for one in schema.get("anyOf", [schema]) for kind in one.get("anyOf", [one])]
+    return [kind for kind in found if kind.get("type") != "null"]
+
+
+@pytest.fixture
+def document(world, script):
+    return script("vic").get("/openapi.json").json()
+
+
+def test_every_time_in_the_document_is_a_date_time(document):
+    named = [
+        (f"{path}/{name}", schema)
+        for path, tree in nodes(document)
+        for name, schema in tree.get("properties", {}).items()
+        if name in MOMENTS or name.endswith("_at")
+    ]
+    named = [(where, schema) for where, schema in named if not where.endswith("/looked_at")]  # a digest
+    assert len(named) > 15
+    assert [where for where, schema in named if kinds(schema)[0].get("format") != "date-time"] == []
+
+
+def test_the_verb_of_a_transition_is_one_of_a_list_wherever_it_stands(document):
+    transition = document["paths"]["/api/v1/rollouts/{slug}/phases/{phase}/{verb}"]["post"]
+    (in_path,) = [one["schema"] for one in transition["parameters"] if one["name"] == "verb"]
+    assert in_path["enum"] == [*PHASE_VERBS, *ROLLOUT_VERBS]
+    found = {
+        path.rsplit("/", 1)[-1]: tree["properties"]["verb"]
+        for path, tree in nodes(document)
+        if "verb" in tree.get("properties", {})
+    }
+    assert found["BlockerOfVerb"]["enum"] == [*PHASE_VERBS, ""]
+    assert found["RehearsalTold"]["enum"] == [*PHASE_VERBS, *ROLLOUT_VERBS]
+    others = {name: schema for name, schema in found.items() if "enum" not in schema}
+    assert others.keys() == {"EventTold", "EventsAsked"}, "those of the history are open: each says so"
+    assert all("phase.start" in schema["description"] for schema in others.values())
+
+
+def test_what_is_answered_is_of_the_lists_that_the_document_tells(world, script, document):
+    world.apply()
+    shapes, mia = document["components"]["schemas"], script("mia")
+    told = script("vic").get("/rollouts/haiku").json()
+    verbs = {blocker["verb"] for phase in told["phases"] for blocker in phase["blockers"]}
+    assert verbs
+    assert verbs <= set(shapes["BlockerOfVerb"]["properties"]["verb"]["enum"])
+    answer = mia.send("POST", "/rollouts/haiku/phases/team/roll-back?dry_run=true", "{}", "application/json").json()
+    assert answer["verb"] in shapes["RehearsalTold"]["properties"]["verb"]["enum"]
+    moments = [fact["at"] for fact in answer["facts"] if fact["at"]]
+    moments += [event["at"] for event in mia.get("/audit").json()["items"]]
+    assert moments
+    assert all(datetime.fromisoformat(moment).tzinfo for moment in moments)
+
+
+def test_every_text_that_is_asked_has_its_bound_and_every_page_its_words(document):
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            for parameter in operation["parameters"]:
+                where = f"{path} {parameter['name']}"
+                for kind in kinds(parameter["schema"]):
+                    is_free = kind.get("type") == "string" and not {"enum", "format"} & kind.keys()
+                    assert not is_free or kind["maxLength"] <= 600, where
+                if parameter["name"] == "cursor":
+                    assert "next" in parameter["schema"]["description"], where
+    pages = [tree["properties"]["next"] for _, tree in nodes(document) if "next" in tree.get("properties", {})]
+    assert len(pages) == 5
+    assert all("cursor" in page["description"] for page in pages)
+    assert "NUL" in document["info"]["description"]
+
+
+@pytest.mark.parametrize("name", ["q", "phase", "provider"])
+def test_a_text_beyond_its_bound_is_refused_with_the_bound(script, world, refused, name):
+    told = refused(script("vic").get("/rollouts", {name: "x" * 201}), 422)
+    assert told["errors"][0]["name"] == name
+    assert "200" in told["detail"]
+    assert refused(script("vic").get(f"/rollouts/{'x' * 256}"), 422)["errors"][0]["where"] == "path"
+
+
+def test_a_nul_is_refused_as_the_document_says(script, world, refused):
+    world.apply()
+    mia = script("mia")
+    for path in ("/rollouts?q=a%00b", "/rollouts/a%00b", "/flags/a%00b"):
+        refused(mia.get(path), 400)
+    body = json.dumps({"reason": "a\x00b"})
+    refused(mia.send("POST", "/rollouts/haiku/phases/team/request", body, "application/json"), 422)
 
 
 def test_a_script_makes_no_session(world, script):

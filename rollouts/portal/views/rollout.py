@@ -83,7 +83,11 @@ def _rehearse(request: HttpRequest, phase: Phase, verb: str) -> HttpResponse:
 
 def _rehearse_on_rollout(request: HttpRequest, whole: Rollout, verb: str) -> HttpResponse:
     viewer = Actor.of(request.user)
-    told = rehearsal.rehearse_on_rollout(verb, whole, by=viewer, reason=request.GET.get("reason", ""))
+    try:
+        reason = transitions.said_in(request.GET)["reason"]
+    except Refused as refused:
+        return _page(request, whole.slug, refused, ROLLOUT_VERBS[verb].label)
+    told = rehearsal.rehearse_on_rollout(verb, whole, by=viewer, reason=reason)
     about = facts.for_rollout(whole, clock.now())
     actions = {action.verb: action for action in buttons.rollout_actions(about, whole, viewer)}
     return _told(request, whole, told, action=actions.get(verb), roll_backs=buttons.roll_backs(whole, about, viewer))
