@@ -237,7 +237,11 @@ def test_a_phase_goes_its_way_by_scripts(world, script):
     asked = mia.post("/rollouts/haiku/phases/team/request", {"reason": "ready", "seen": 0})
     assert asked.status_code == 200
     assert asked.json()["phases"][0]["state"] == "requested"
-    assert alice.post("/rollouts/haiku/phases/team/approve").json()["phases"][0]["state"] == "approved"
+    (waiting,) = alice.get("/approvals").json()["items"]
+    answer = alice.post(
+        "/rollouts/haiku/phases/team/approve", {"request": waiting["id"], "looked_at": waiting["digest"]}
+    )
+    assert answer.json()["phases"][0]["state"] == "approved"
     assert mia.post("/rollouts/haiku/phases/team/start", {}).json()["phases"][0]["state"] == "active"
     event = AuditEvent.objects.get(verb="phase.approve")
     assert (event.actor, event.source, event.actor_kind) == ("alice", "api", "person")

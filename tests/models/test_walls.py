@@ -1,6 +1,7 @@
 """What the database and the models refuse, whichever door is tried."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -217,12 +218,13 @@ def test_nothing_changes_outside_a_deed(world, model):
         f
         for f in thing._meta.concrete_fields
         if f.name not in model.unaudited_fields
-        and f.get_internal_type() in ("CharField", "TextField", "PositiveSmallIntegerField", "PositiveIntegerField")
+        and f.get_internal_type()
+        in ("CharField", "TextField", "PositiveSmallIntegerField", "PositiveIntegerField", "DecimalField")
         and not f.choices
         and f.name not in ("state", "version")
     )
     value = getattr(thing, field.name)
-    setattr(thing, field.name, value + 1 if isinstance(value, int) else f"{value}x")
+    setattr(thing, field.name, value + 1 if isinstance(value, int | Decimal) else f"{value}x")
     for attack in (
         thing.save,
         thing.delete,

@@ -144,7 +144,7 @@ def test_a_changed_plan_voids_approvals_and_asks_again(world):
     assert (phase.state, phase.approved_by) == ("requested", "")
     request = world.facts().phase("everyone").request
     assert request.counting() == ()
-    assert "What: was Start All users at 1 %, is Start All users at 5 %." in request.changed
+    assert "What, “percentage”: was 1 %, is 5 %." in request.changed
     with pytest.raises(Refused) as refused:
         world.do("approve", "everyone", "alice", looked_at="0" * 64)
     assert refused.value.codes == {"void"}
