@@ -184,6 +184,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "rollouts.portal.middleware.RefusalsInWords",
+    "rollouts.portal.middleware.RefuseBodies",
     "rollouts.portal.middleware.RefuseNul",
     "rollouts.portal.zones.ViewersZone",
     "rollouts.portal.middleware.OwnPasswordFirst",

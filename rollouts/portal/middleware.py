@@ -12,6 +12,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy
 
+from config.chunked import REFUSED
+
 from ..models import accounts, waiting
 from .views import trouble
 
@@ -25,7 +27,29 @@ ROOM_OF_API = "/api/"
 #: What one request may wait for others' writes, in seconds: GitLab hangs up after ten, people before.
 LONGEST_WAIT = 5.0
 NUL = "\x00"
+#: What is said of bodies that could not be read, by status.
+BODIES = {
+    400: gettext_lazy("The body breaks off, or its chunks are none. Send it again, whole."),
+    411: gettext_lazy("This server reads a body only if the header Content-Length says how long it is. Send that."),
+    413: gettext_lazy("What was sent is larger than the portal reads. Send less of it at once."),
+}
 WORDS = gettext_lazy("The request holds a NUL character, which no text has. Take it out and send it again.")
+
+
+class RefuseBodies:
+    """Says what ``config.chunked`` could not read, before a view takes it for an empty body."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        status = request.META.get(REFUSED)
+        if status is None:
+            return self.get_response(request)
+        words = BODIES[status]
+        if request.path.startswith(PROGRAMS):
+            return HttpResponse(f"{words}\n", status=status, content_type="text/plain; charset=utf-8")
+        return render(request, "400.html", {"words": words, "code": status}, status=status)
 
 
 class RefuseNul:
