@@ -46,14 +46,16 @@ class AskedInWords(ModelAdmin):
         try:
             return super().changelist_view(request, extra_context)
         except WrongQuestion as wrong:
-            context = {
-                **self.admin_site.each_context(request),
-                "title": _("Not understood"),
-                "opts": self.opts,
-                "words": str(wrong),
-                **(extra_context or {}),
-            }
-            return render(request, "admin/not_understood.html", context, status=422)
+            return self.not_understood(request, str(wrong))
+
+    def not_understood(self, request: HttpRequest, words: str) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Not understood"),
+            "opts": self.opts,
+            "words": words,
+        }
+        return render(request, "admin/not_understood.html", context, status=422)
 
 
 def _wrong_moments(model: type[models.Model], request: HttpRequest) -> Iterator[str]:

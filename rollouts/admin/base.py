@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from ..audit.actor import Actor
 from ..audit.deeds import Deed, deed
 from ..models import Rollout, names
+from ..models.keyset import WrongCursor
 from ..models.ledger import AuditedModel
 from ..rules.machine import Role
 from ..rules.words import spoken
@@ -206,18 +207,21 @@ class AuditedAdmin(AskedInWords):
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined]
         if not self.has_view_permission(request, obj):
             raise PermissionDenied
-        before = request.GET.get("before", "")
+        try:
+            page = events.of(
+                obj,
+                sees_confidential=Actor.of(request.user).sees_confidential,
+                before=request.GET.get("before", ""),
+            )
+        except WrongCursor as wrong:
+            return self.not_understood(request, spoken(str(wrong)))
         context = {
             **self.admin_site.each_context(request),
             "title": _("History of %(thing)s") % {"thing": spoken(str(obj))},
             "object": obj,
             "opts": self.opts,
             "module_name": self.opts.verbose_name_plural,
-            "page": events.of(
-                obj,
-                sees_confidential=Actor.of(request.user).sees_confidential,
-                before=int(before) if before.isdecimal() and len(before) < 19 else None,
-            ),
+            "page": page,
             **(extra_context or {}),
         }
         return TemplateResponse(request, self.object_history_template, context)

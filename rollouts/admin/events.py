@@ -17,6 +17,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from ..audit.lookup import NEWEST_FIRST
 from ..models import AuditEvent, Rollout, names
 from ..rules.words import Phrase, joined, spoken
 
@@ -63,26 +64,24 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class HistoryPage:
-    """Newest first; ``next`` is the ``before`` of the page with older ones, None on the last."""
+    """Newest first; ``next`` is the ``before`` of the page with older ones, empty on the last."""
 
     told: tuple[Told, ...]
-    next: int | None
+    next: str
 
 
-def of(obj: Any, *, sees_confidential: bool, before: int | None = None) -> HistoryPage:
-    """What happened to an object; to a rollout also what happened to all that belongs to it."""
+def of(obj: Any, *, sees_confidential: bool, before: str = "") -> HistoryPage:
+    """What happened to an object; to a rollout also what happened to all that belongs to it. Raises ``WrongCursor``."""
     about = Q(object_type=obj._meta.object_name, object_id=str(obj.pk))
     if isinstance(obj, Rollout):
         about = Q(rollout=obj)
     events = AuditEvent.objects.newest_first().filter(about)
-    if before is not None:
-        events = events.told_before(before)
-    found = list(events[: PER_PAGE + 1])
+    found, following = NEWEST_FIRST.page(events, before, PER_PAGE)
     told = tuple(
         Told(event, changes(event, sees_confidential=sees_confidential), bool(event.confidential) > sees_confidential)
-        for event in found[:PER_PAGE]
+        for event in found
     )
-    return HistoryPage(told, found[PER_PAGE - 1].pk if len(found) > PER_PAGE else None)
+    return HistoryPage(told, following)
 
 
 def changes(event: AuditEvent, *, sees_confidential: bool) -> tuple[Changed, ...]:

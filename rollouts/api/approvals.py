@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from ninja import Query, Router
 
 from ..models import ApprovalRequest, Rollout, clock
+from ..models.keyset import Keyset
 from ..rules import guards
 from ..rules.approvals import STANDING
 from ..rules.guards import Wish
@@ -19,19 +20,19 @@ from .auth import actor
 from .contract import LIST
 
 router = Router(tags=["approvals"])
+OLDEST_FIRST = Keyset("approvals", {"pk": int})
 
 
 @router.get("/approvals", response={200: answers.Requests, **LIST}, summary="Requests that wait", exclude_unset=True)
 def approvals(request: HttpRequest, asked: Query[questions.Page]) -> dict[str, Any]:
     """Oldest first. Decide by `POST /rollouts/{slug}/phases/{phase}/approve`, or `reject`, with `looked_at`."""
     by, now = actor(request), clock.now()
-    key = pages.key("approvals", asked.cursor, int)
-    standing = ApprovalRequest.objects.filter(state__in=sorted(STANDING), pk__gt=key[0] if key else 0).order_by("pk")
-    found = list(standing.values_list("pk", "phase__rollout_id", "phase__name")[: asked.limit + 1])
-    page, holding = found[: asked.limit], locks.standing(now)
-    whole = {r.pk: r for r in Rollout.objects.whole().filter(pk__in=[each[1] for each in page])}
+    standing = ApprovalRequest.objects.filter(state__in=sorted(STANDING)).select_related("phase")
+    page, following = pages.page(OLDEST_FIRST, standing, asked.cursor, asked.limit)
+    holding = locks.standing(now)
+    whole = {r.pk: r for r in Rollout.objects.whole().filter(pk__in=[each.phase.rollout_id for each in page])}
     items = []
-    for pk, rollout_id, name in page:
+    for pk, rollout_id, name in ((each.pk, each.phase.rollout_id, each.phase.name) for each in page):
         rollout = whole[rollout_id]
         facts = facts_of.for_rollout(rollout, now, holding)
         about = facts.phase(name).request
@@ -71,5 +72,4 @@ def approvals(request: HttpRequest, asked: Query[questions.Page]) -> dict[str, A
                 "url": rollout.get_absolute_url(),
             }
         )
-    more = len(found) > asked.limit
-    return {"items": items, "next": pages.cursor("approvals", page[-1][0]) if more else None}
+    return {"items": items, "next": following}

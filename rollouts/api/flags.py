@@ -10,6 +10,7 @@ from django.urls import reverse
 from ninja import Query, Router
 
 from ..models import FeatureFlag, FlagReading
+from ..models.keyset import Keyset
 from ..rules.expected import FlagReading as Latest
 from ..rules.expected import Presence
 from ..rules.exposure import Exposure
@@ -22,6 +23,8 @@ from .freshness import is_stale
 from .problems import Problem, error
 
 router = Router(tags=["flags"])
+BY_NAME = Keyset("flags", {"name": str, "pk": int})
+NEWEST_FIRST = Keyset("readings", {"-read_at": datetime, "-pk": int})
 #: So many flags of one name are named where a name is not enough.
 MOST_NAMED = 10
 
@@ -29,12 +32,10 @@ MOST_NAMED = 10
 @router.get("/flags", response={200: answers.Flags, **LIST}, summary="All flags", exclude_unset=True)
 def flags(request: HttpRequest, asked: Query[questions.FlagsAsked]) -> dict[str, Any]:
     """By name. `presence` says what GitLab knows of a flag; one that it does not list is never simply off."""
-    rows = pages.after(FeatureFlag.objects.for_list(), "name", pages.key("flags", asked.cursor, str, int))
+    rows = FeatureFlag.objects.for_list()
     if asked.q:
         rows = rows.filter(name__icontains=asked.q)
-    read = list(rows[: asked.limit + 1])
-    shown = read[: asked.limit]
-    following = pages.cursor("flags", shown[-1].name, shown[-1].pk) if len(read) > asked.limit else None
+    shown, following = pages.page(BY_NAME, rows, asked.cursor, asked.limit)
     return {"items": [told(flag) for flag in shown], "next": following}
 
 
@@ -49,12 +50,7 @@ def flag(request: HttpRequest, name: questions.Name, asked: Query[questions.Whic
 )
 def readings(request: HttpRequest, name: questions.Name, asked: Query[questions.ReadingsAsked]) -> dict[str, Any]:
     """What was read, newest first; a reading is kept when it differs from the one before."""
-    key = pages.key("readings", asked.cursor, datetime, int)
-    rows = pages.after(_one(name, asked).readings.all(), "read_at", key, newest_first=True)
-    read = list(rows[: asked.limit + 1])
-    shown = read[: asked.limit]
-    last = shown[-1] if len(read) > asked.limit else None
-    following = pages.cursor("readings", last.read_at.isoformat(), last.pk) if last else None
+    shown, following = pages.page(NEWEST_FIRST, _one(name, asked).readings.all(), asked.cursor, asked.limit)
     return {"items": [_reading_told(reading) for reading in shown], "next": following}
 
 

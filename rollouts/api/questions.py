@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
+from enum import StrEnum
 from typing import Annotated
 
 from ninja import Schema
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from ..audit.source import SOURCES
 from ..rules.health import Health
 from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS, RolloutState
 from ..rules.percentages import as_step
 from ..services import who_is_in
 from . import moments, pages
+from .problems import Problem, error
 
 Limit = Annotated[int, Field(ge=1, le=pages.MOST, description=f"How many at most, 1 to {pages.MOST}.")]
 Cursor = Annotated[
@@ -24,6 +28,9 @@ Cursor = Annotated[
         "list's is refused.",
     ),
 ]
+#: So many choices are named.
+MOST_NAMED = 20
+EventSource = StrEnum("EventSource", {name.upper(): name for name in SOURCES})  # type: ignore[misc]
 Text = Annotated[str, Field(max_length=200)]
 Name = Annotated[str, Field(max_length=255)]
 VERBS = [*PHASE_VERBS, *ROLLOUT_VERBS]
@@ -49,6 +56,13 @@ Percentage = Annotated[
     BeforeValidator(_step),
     WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 100}),
 ]
+
+
+def refuse_unless_known(name: str, written: str, known: Sequence[str]) -> None:
+    """Of what is asked for, where the data says what there is. Raises ``Problem`` (422) with the choices."""
+    if written and written not in known:
+        words = f"There is no {name} «{written[:60]}». There are: {', '.join(known[:MOST_NAMED]) or 'none'}."
+        raise Problem(422, words, errors=[error("query", name, words)], kind="invalid")
 
 
 class Page(Schema):
@@ -96,7 +110,7 @@ class EventsAsked(Page):
     rollout: Text = Field("", description="The rollout's slug.")
     actor: Text = Field("", description="Who did it: the user name.")
     verb: Text = Field("", description="A verb (phase.start) or its first part (phase).")
-    source: Text = Field("", description="page, admin, api, command, sync.")
+    source: EventSource | None = Field(None, description="Where it was done.")
     since: moments.Since | None = Field(None, description="A day or a time; without zone UTC.")
     until: moments.Until | None = Field(None, description="A time, or a day, which is then included.")
     q: Text = Field("", description="In names, people and reasons.")

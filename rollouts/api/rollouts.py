@@ -10,6 +10,7 @@ from ninja import Query, Router, Status
 
 from ..audit.actor import Actor
 from ..models import Phase, Rollout, clock
+from ..models.keyset import Keyset
 from ..rules import document, health
 from ..rules.blockers import Blocker
 from ..rules.document import DocumentRefused
@@ -18,8 +19,8 @@ from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS, PhaseState, Role
 from ..rules.metrics import Metric
 from ..rules.percentages import plain_number
 from ..rules.words import say
+from ..services import choices, locks, metrics, plans, rehearsal, transitions
 from ..services import facts as facts_of
-from ..services import locks, metrics, plans, rehearsal, transitions
 from ..services.refusals import Refused
 from . import answers, bodies, pages, questions
 from .auth import actor
@@ -27,6 +28,7 @@ from .contract import LIST, LOOK, MEASURED_BODY, PLAN_BODY, TRANSITION, TRANSITI
 from .problems import Problem, error, refusals_about
 
 router = Router(tags=["rollouts"])
+AS_MADE = Keyset("rollouts", {"pk": int})
 #: Phase and health are judged, not stored: so many rows are looked through for one page.
 MOST_JUDGED = 200
 #: What follows on a state; an active ramp goes on to its next step first.
@@ -45,22 +47,22 @@ def rollouts(request: HttpRequest, asked: Query[questions.RolloutsAsked]) -> dic
     """In the order in which they were made. With `phase` or `health` a page may be short, or even empty, and still have
     a `next`: go on until `next` is null."""
     by, now = actor(request), clock.now()
-    key = pages.key("rollouts", asked.cursor, int)
-    rows = _found(asked).filter(pk__gt=key[0] if key else 0).order_by("pk")
+    questions.refuse_unless_known("phase", asked.phase, [name for name, _title in choices.phases()])
+    questions.refuse_unless_known("provider", asked.provider, choices.providers())
     judged = bool(asked.phase or asked.health)
     most = max(MOST_JUDGED, asked.limit) if judged else asked.limit
-    read = list(rows[: most + 1])
+    read, following = pages.page(AS_MADE, _found(asked), asked.cursor, most)
     items: list[dict[str, Any]] = []
     last, holding = None, locks.standing(now)
-    for rollout in read[:most]:
+    for rollout in read:
         if len(items) == asked.limit:
             break
         facts = facts_of.for_rollout(rollout, now, holding)
         last = rollout
         if _fits(rollout, facts, asked):
             items.append(told(rollout, facts, by))
-    has_more = last is not None and last.pk != read[-1].pk
-    return {"items": items, "next": pages.cursor("rollouts", last.pk) if last and has_more else None}
+    is_whole = last is None or last.pk == read[-1].pk
+    return {"items": items, "next": following if is_whole else AS_MADE.cursor(last)}
 
 
 @router.get("/rollouts/{slug}", response={200: answers.RolloutTold, **LOOK}, summary="One rollout", exclude_unset=True)

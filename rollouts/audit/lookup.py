@@ -8,11 +8,14 @@ from datetime import datetime
 from django.db.models import Q
 
 from ..models import AuditEvent
+from ..models.keyset import Keyset
+
+NEWEST_FIRST = Keyset("audit", {"-at": datetime, "-pk": int})
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What to look for; empty means any. ``before`` is the id of the event below which the page begins."""
+    """What to look for; empty means any. ``before`` is the ``next`` of the page before."""
 
     rollout: str = ""
     actor: str = ""
@@ -21,19 +24,22 @@ class Question:
     since: datetime | None = None
     until: datetime | None = None
     text: str = ""
-    before: int | None = None
+    before: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Events, newest first; ``next`` is the ``before`` of the next page, None on the last."""
+    """Events, newest first; ``next`` is the ``before`` of the next page, empty on the last."""
 
     events: list[AuditEvent]
-    next: int | None
+    next: str
 
 
 def find(question: Question, *, limit: int = 50) -> Page:
-    """One page of events, newest first. ``verb`` may be a whole verb or its first part (``phase``)."""
+    """One page of events, newest first. ``verb`` may be a whole verb or its first part (``phase``).
+
+    Raises ``WrongCursor``.
+    """
     events = AuditEvent.objects.newest_first()
     if question.rollout:
         events = events.filter(rollout__slug=question.rollout)
@@ -56,7 +62,4 @@ def find(question: Question, *, limit: int = 50) -> Page:
             | Q(actor__icontains=text)
             | Q(rollout__title__icontains=text)
         )
-    if question.before:
-        events = events.told_before(question.before)
-    found = list(events[: limit + 1])
-    return Page(found[:limit], found[limit - 1].pk if len(found) > limit else None)
+    return Page(*NEWEST_FIRST.page(events, question.before, limit))

@@ -54,6 +54,10 @@ def _by_terminal() -> Mapping[str, Any]:
     return {"os_user": os_user()}
 
 
+#: All that deeds come from.
+SOURCES = ("page", "admin", "api", "command", "sync", "webhook", "outbox", "ramp", "demo", "shell")
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """``way`` is asked when an event is written: ``{"os_user": …}``, ``{"token": …}``, ``{"session": …}`` or ``{}``."""

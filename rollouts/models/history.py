@@ -72,13 +72,6 @@ class AuditEventQuerySet(models.QuerySet):
         """In the order of their time: what was told late, or out of order, stands where it belongs."""
         return self.select_related("rollout").order_by("-at", "-pk")
 
-    def told_before(self, pk: int) -> AuditEventQuerySet:
-        """What stands below the event of this id where the newest is first: the next page of a list."""
-        at = AuditEvent.objects.filter(pk=pk).values_list("at", flat=True).first()
-        if at is None:
-            return self.filter(pk__lt=pk)
-        return self.filter(models.Q(at__lt=at) | models.Q(at=at, pk__lt=pk), at__lte=at)
-
     def known(self, column: str, limit: int = 200) -> list[str]:
         """The values that a column with an index has, in their order: as many small steps as there are values."""
         if column not in ("verb", "source", "actor"):

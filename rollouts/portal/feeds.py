@@ -43,7 +43,7 @@ def calendar(name: str, rollouts: QuerySet[Any], now: datetime) -> tuple[bytes, 
     since, until = now - BEHIND, now + AHEAD
     locks = schedules.locks_between(since, until)
     found, following = schedules.page(rollouts, since, until, now, locks=locks, limit=MOST_ROLLOUTS)
-    return _written(name, found, locks, now, is_whole=following is None)
+    return _written(name, found, locks, now, is_whole=not following)
 
 
 def calendar_of_one(rollout: Rollout, now: datetime) -> tuple[bytes, datetime | None]:

@@ -7,15 +7,15 @@ from datetime import datetime, timedelta
 import django_filters
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext_lazy as _
 
 from ..audit.actor import Actor
-from ..models import AIModel, PlanTemplate, PortfolioLine, Rollout, clock
+from ..models import PortfolioLine, clock
 from ..models.lines import LineQuerySet
 from ..rules.health import Health
 from ..rules.machine import Role
-from ..rules.words import spoken
+from ..services import choices
+from .asking import Asked
 
 Place = PortfolioLine.Place
 STATES = [("", _("Open")), ("over", _("Finished")), ("all", _("All"))]
@@ -23,7 +23,7 @@ SHOWN = ("yours", "drifting", "overdue", "reviews")
 
 
 class LineFilter(django_filters.FilterSet):
-    """What the address asks for; what it does not understand, it leaves out."""
+    """What the address asks for. ``read`` first tells what there is not: it would be left out here."""
 
     q = django_filters.CharFilter(method="search")
     state = django_filters.ChoiceFilter(method="in_state", choices=STATES[1:])
@@ -36,6 +36,17 @@ class LineFilter(django_filters.FilterSet):
     class Meta:
         model = PortfolioLine
         fields: list[str] = []
+
+    @classmethod
+    def read(cls, asked: Asked) -> tuple[LineFilter, LineQuerySet]:
+        """And the lines that fit; none, and words in ``asked``, where it asks for what there is not."""
+        asked.filter("state", [value for value, _words in STATES[1:]])
+        asked.filter("health", [kind.value for kind in Health])
+        asked.filter("show", SHOWN)
+        asked.filter("provider", choices.providers())
+        asked.filter("phase", [name for name, _title in choices.phases()])
+        chosen = cls(asked.query, queryset=PortfolioLine.objects.all(), request=asked.request)
+        return chosen, asked.rows(chosen.qs)
 
     @property
     def viewer(self) -> Actor:
@@ -80,18 +91,6 @@ def counted(lines: LineQuerySet, what: str, viewer: Actor, now: datetime) -> Lin
 
 def freshness() -> timedelta:
     return timedelta(seconds=settings.FRESHNESS_SECONDS)
-
-
-def providers() -> list[str]:
-    """Providers of the AI models that are rolled out."""
-    rolled_out = AIModel.objects.filter(Exists(Rollout.objects.filter(ai_model=OuterRef("pk"))))
-    return list(rolled_out.exclude(provider="").order_by("provider").values_list("provider", flat=True).distinct())
-
-
-def phases() -> list[tuple[str, str]]:
-    """Name and title of each phase that templates know, in their order."""
-    found = {phase.name: phase.title for kept in PlanTemplate.objects.all() for phase in kept.template.phases}
-    return [(name, spoken(title)) for name, title in found.items()]
 
 
 def owners(viewer: Actor, chosen: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,6 +14,7 @@ from ..models.flags import PRESENCES, FeatureFlagQuerySet
 from ..rules.expected import Presence
 from ..rules.health import release_day
 from ..rules.lifetime import ROLLED_OUT, overdue_milestones
+from .asking import Asked
 from .sorting import ListFilter
 
 
@@ -72,8 +74,21 @@ class FlagFilter(ListFilter):
     USUAL = "-rollout"
     ASKED = ("q", "type", "group", "presence", "instance", "with", "age", "issue")
 
+    @classmethod
+    def read(cls, asked: Asked, known: Known) -> FlagFilter:
+        choices: dict[str, Iterable[str]] = {
+            "type": known.types,
+            "group": known.groups,
+            "instance": [name for _pk, name in known.instances],
+            "presence": [value for value, _words in PRESENCES],
+            "with": ("rollout", "none", "ours"),
+            "age": ("overdue",),
+            "issue": ("missing",),
+        }
+        return cls.of(asked, choices)
+
     def flags(self, known: Known, now: datetime) -> FeatureFlagQuerySet:
-        """The flags that fit, in order. An unknown choice fits nothing rather than everything."""
+        """The flags that fit, in order."""
         found, asked = FeatureFlag.objects.for_list(), self.asked
         if asked["q"]:
             found = found.filter(Q(name__icontains=asked["q"]) | Q(description__icontains=asked["q"]))

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import reduce
 from itertools import islice
-from operator import or_
 from typing import Any
 
-from django.db.models import IntegerField, Q, Subquery
+from django.db.models import IntegerField, Subquery
 from django.utils.translation import gettext as _
 
 from ..audit.actor import Actor
-from ..models import FeatureFlag, PortfolioLine
+from ..models import FeatureFlag, PortfolioLine, keyset
+from ..models.keyset import Keyset
 from ..models.lines import LineQuerySet, read_last
 from ..services import lines as worked_out
 from .filters import counted, freshness
@@ -39,6 +38,10 @@ SORTS: Mapping[str, tuple[str, ...]] = {
     "owner": ("owner", "urgency"),
     "provider": ("provider", "urgency"),
 }
+#: What the columns of ``SORTS`` and ``GROUPS`` hold.
+TYPES = {
+    "urgency": int, "since": datetime, "title": str, "phase_position": int, "owner": str, "provider": str,
+}  # fmt: skip
 #: By what rows are grouped but for who must act; the field orders the groups.
 GROUPS: Mapping[str, str] = {"health": "urgency", "phase": "phase_position", "owner": "owner", "provider": "provider"}
 
@@ -59,7 +62,7 @@ class Listing:
     """A page of rows in groups; ``next`` is where the next page begins."""
 
     groups: list[Group]
-    next: int | None
+    next: str
 
 
 def count(lines: LineQuerySet) -> str:
@@ -88,8 +91,8 @@ class _HowMany(Subquery):
     output_field = IntegerField()
 
 
-def by_turn(lines: LineQuerySet, viewer: Actor, sort: str, after: int | None, now: datetime) -> Listing:
-    """Grouped by who must act."""
+def by_turn(lines: LineQuerySet, viewer: Actor, sort: str, after: str, now: datetime) -> Listing:
+    """Grouped by who must act. Raises ``WrongCursor``."""
     sections = {
         "yours": lines.waiting_for(viewer.person),
         "others": lines.waiting_for_others(viewer.person),
@@ -97,28 +100,28 @@ def by_turn(lines: LineQuerySet, viewer: Actor, sort: str, after: int | None, no
         "overdue": lines.filter(place=Place.OVERDUE),
         "over": lines.filter(place=Place.OVER),
     }
-    titles, room, begun = present.group_titles(), PAGE, after is None
+    titles, room = present.group_titles(), PAGE
+    keysets = {key: _keyset(f"{key}-{sort}", SORTS[sort]) for key in sections}
+    begins = keyset.owner(keysets.values(), after)
     found: list[tuple[str, list[Line], str]] = []
-    following: int | None = None
-    for key, section in sections.items():
-        if not begun:
-            begun = section.filter(pk=after or 0).exists()
-            if not begun:
-                continue
-            shown = _after(section, SORTS[sort], after)
-        else:
-            shown = section
+    following = ""
+    for place, (key, section) in enumerate(sections.items()):
+        if place < begins:
+            continue
+        is_begun = bool(after) and place == begins
+        shown = keysets[key].after(section, after if is_begun else "")
         if room <= 0:
             if shown.exists():
-                following = found[-1][1][-1]["pk"]
+                last, lines_of_last, _total = found[-1]
+                following = keysets[last].cursor(lines_of_last[-1])
                 break
             continue
-        read = _first(shown, SORTS[sort], room + 1)
+        read = list(shown.values(*FIELDS, *SORTS[sort])[: room + 1])
         if read:
-            total = count(section) if len(read) > room or shown is not section else str(len(read))
+            total = count(section) if len(read) > room or is_begun else str(len(read))
             found.append((key, read[:room], total))
         if len(read) > room:
-            following = read[room - 1]["pk"]
+            following = keysets[key].cursor(read[room - 1])
             break
         room -= len(read)
     rows = iter(rows_of([line for _, read, _ in found for line in read], now))
@@ -126,19 +129,22 @@ def by_turn(lines: LineQuerySet, viewer: Actor, sort: str, after: int | None, no
     return Listing(groups, following)
 
 
-def by_field(lines: LineQuerySet, group: str, sort: str, after: int | None, now: datetime) -> Listing:
-    """Grouped by what the rows have in common, or in one list."""
+def by_field(lines: LineQuerySet, group: str, sort: str, after: str, now: datetime) -> Listing:
+    """Grouped by what the rows have in common, or in one list. Raises ``WrongCursor``."""
     first = (GROUPS[group],) if group in GROUPS else ()
     order = (*first, *(name for name in SORTS[sort] if name not in first))
-    shown = _after(lines, order, after) if after is not None else lines
-    read = _first(shown, order, PAGE + 1)
+    read, following = _keyset(f"{group}-{sort}", order).page(lines.values(*FIELDS, *order), after, PAGE)
     groups: list[Group] = []
-    for one in rows_of(read[:PAGE], now):
+    for one in rows_of(read, now):
         key = _key(one, group)
         if not groups or groups[-1].key != key:
             groups.append(Group(key, _title(one, group)))
         groups[-1].rows.append(one)
-    return Listing(groups, read[PAGE - 1]["pk"] if len(read) > PAGE else None)
+    return Listing(groups, following)
+
+
+def _keyset(of: str, order: Sequence[str]) -> Keyset:
+    return Keyset(f"portfolio-{of}", {**{name: TYPES[name] for name in order}, "pk": int})
 
 
 def board(lines: LineQuerySet, phases: Sequence[tuple[str, str]], now: datetime) -> list[Group]:
@@ -185,19 +191,6 @@ def everything(lines: LineQuerySet, now: datetime) -> Iterator[Row]:
     worked = lines.exclude(content={}).with_reading().order_by("urgency", "since", "pk")
     for line in worked.values(*FIELDS, "read_at").iterator(500):
         yield present.row(line, line["read_at"], now, fresh)
-
-
-def _after(lines: LineQuerySet, order: Sequence[str], pk: int | None) -> LineQuerySet:
-    """The rows that follow one in this order, wherever it is kept; all, where it is gone."""
-    last = PortfolioLine.objects.filter(pk=pk or 0).values(*order, "pk").first()
-    if last is None:
-        return lines
-    names = (*order, "pk")
-    follows = [
-        Q(**{name: last[name] for name in names[:place]}, **{f"{names[place]}__gt": last[names[place]]})
-        for place in range(len(names))
-    ]
-    return lines.filter(reduce(or_, follows), **{f"{names[0]}__gte": last[names[0]]})
 
 
 def _key(one: Row, group: str) -> str:

@@ -47,7 +47,7 @@ class RefuseBodies:
         if status is None:
             return self.get_response(request)
         words = BODIES[status]
-        if request.path.startswith(PROGRAMS):
+        if request.path.startswith(trouble.PROGRAMS):
             return HttpResponse(f"{words}\n", status=status, content_type="text/plain; charset=utf-8")
         return render(request, "400.html", {"words": words, "code": status}, status=status)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -11,6 +12,7 @@ from ..models import AIModel, Phase, Rollout
 from ..rules.expected import Drift
 from ..rules.machine import LIVE, RolloutState
 from ..rules.retirement import NEAR_DAYS
+from .asking import Asked
 from .sorting import ListFilter
 
 
@@ -41,8 +43,18 @@ class ModelFilter(ListFilter):
     USUAL = "-live"
     ASKED = ("q", "provider", "host", "capability", "show")
 
+    @classmethod
+    def read(cls, asked: Asked, choices: Choices) -> ModelFilter:
+        known: dict[str, Iterable[str]] = {
+            "provider": choices.providers,
+            "host": choices.hosts,
+            "capability": choices.capabilities,
+            "show": ("live", "retiring", "soon", "retired"),
+        }
+        return cls.of(asked, known)
+
     def models(self, today: date) -> QuerySet[AIModel]:
-        """The models that fit, in order. An unknown choice fits nothing rather than everything."""
+        """The models that fit, in order."""
         found, asked = AIModel.objects.all(), self.asked
         if text := asked["q"]:
             fields = ("name", "slug", "provider", "host", "capability", "provider_model_id")

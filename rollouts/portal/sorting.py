@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from django.http import QueryDict
 
-LONGEST = 200
+from .asking import Asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,12 @@ class ListFilter:
     sort: str
 
     @classmethod
-    def of(cls, query: QueryDict) -> Self:
-        sort = query.get("sort", "")
-        known = sort.removeprefix("-") in cls.SORTS
-        return cls({name: query.get(name, "")[:LONGEST] for name in cls.ASKED}, sort if known else cls.USUAL)
+    def of(cls, asked: Asked, choices: Mapping[str, Iterable[str]]) -> Self:
+        """``choices`` are those of each filter that is no text; what is none of them ``asked`` keeps in words."""
+        for name, known in choices.items():
+            asked.filter(name, known)
+        sorts = [way for key in cls.SORTS for way in (key, f"-{key}")]
+        return cls({name: asked.text(name) for name in cls.ASKED}, asked.choice("sort", sorts, cls.USUAL))
 
     @property
     def narrows(self) -> bool:

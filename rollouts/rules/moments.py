@@ -70,7 +70,7 @@ def _asked(text: str, zone: tzinfo, *, is_end: bool) -> datetime:
     except (ValueError, OverflowError):
         raise ValueError(
             say(
-                "«{written}» is no time that can be asked for. Write 2026-11-01, 2026-11-01T14:00 or "
+                "«{written}» is no time that can be asked for. Write 2026-11-01, 2026-11-01T14:00Z or "
                 "2026-11-01T14:00+01:00, from 1970 to 8999.",
                 written=text[:50],
             )

@@ -10,7 +10,8 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from ..models import ChangeLock, LockPeriod, Phase, RampStep, Rollout
+from ..models import ChangeLock, LockPeriod, Phase, RampStep, Rollout, keyset
+from ..models.keyset import Keyset
 from ..rules.collisions import Demand, quota_key
 from ..rules.locks import Window, merged
 from ..rules.schedule import Extent, PhaseTimes, RolloutTimes, Schedule, StepTimes, extent, planned_day, schedule
@@ -82,13 +83,9 @@ class Scheduled:
         return self.demand.slug
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a page of rollouts begins: after this one. Those that are not over come first, by their beginning."""
-
-    is_over: bool
-    at: datetime
-    pk: int
+#: Those that are not over come first, by their beginning.
+STILL = Keyset("timeline-open", {"begins_at": datetime, "id": int})
+OVER = Keyset("timeline-over", {"ends_at": datetime, "id": int})
 
 
 def keep_extent(rollout: Rollout) -> None:
@@ -194,7 +191,7 @@ def touching(
             Q(until__gte=since - pushed) | Q(takes__gte=since - pushed - now) | Q(begins_at__gte=since)
         )
     over = rollouts.filter(ends_at__gte=since, begins_at__lt=until)
-    return still.order_by("begins_at", "pk"), over.order_by("ends_at", "pk")
+    return still, over
 
 
 def page(
@@ -204,29 +201,25 @@ def page(
     now: datetime,
     *,
     locks: Sequence[Lock] = (),
-    after: Place | None = None,
+    after: str = "",
     limit: int,
-) -> tuple[list[Scheduled], Place | None]:
-    """One page of the rollouts of a window with their schedules, and where the next begins; four queries."""
+) -> tuple[list[Scheduled], str]:
+    """One page of the rollouts of a window with their schedules, and the cursor of the next; four queries.
+
+    Raises ``WrongCursor``.
+    """
     still, over = touching(rollouts, since, until, now, locks)
     rows: list[dict[str, Any]] = []
-    if after is None or not after.is_over:
-        rows += _after(still, "begins_at", after)[: limit + 1].values(*_ROLLOUT)
-        after = None
+    if keyset.owner((STILL, OVER), after) == 0:
+        rows += STILL.after(still, after)[: limit + 1].values(*_ROLLOUT)
+        after = ""
     if len(rows) <= limit:
-        rows += _after(over, "ends_at", after)[: limit + 1 - len(rows)].values(*_ROLLOUT)
-    following = None
+        rows += OVER.after(over, after)[: limit + 1 - len(rows)].values(*_ROLLOUT)
+    following = ""
     if len(rows) > limit:
         last = rows[limit - 1]
-        following = Place(last["ends_at"] is not None, last["ends_at"] or last["begins_at"], last["id"])
+        following = (STILL if last["ends_at"] is None else OVER).cursor(last)
     return scheduled(rows[:limit], now, locks), following
-
-
-def _after(rollouts: QuerySet[Any], by: str, place: Place | None) -> QuerySet[Any]:
-    if place is None:
-        return rollouts
-    later = Q(**{f"{by}__gt": place.at}) | Q(**{by: place.at, "pk__gt": place.pk})
-    return rollouts.filter(later, **{f"{by}__gte": place.at})
 
 
 def scheduled(rows: Iterable[Mapping[str, Any]], now: datetime, locks: Sequence[Lock] = ()) -> list[Scheduled]:

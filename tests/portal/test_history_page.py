@@ -63,7 +63,7 @@ def test_every_page_of_history_begins_where_the_one_before_ended(shuffled):
     page, seen = lookup.find(lookup.Question(), limit=2), []
     while True:
         seen += page.events
-        if page.next is None:
+        if not page.next:
             break
         page = lookup.find(lookup.Question(before=page.next), limit=2)
     assert seen == list(AuditEvent.objects.newest_first())

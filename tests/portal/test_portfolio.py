@@ -160,14 +160,12 @@ def several(world):
         ("?q=claude+haiku", {"haiku", "opus", "sonnet"}),  # the AI model is Claude Haiku for all three
         ("?q=nothing+of+it", set()),
         ("?provider=anthropic", {"haiku", "opus", "sonnet"}),
-        ("?provider=mistral", set()),
         ("?owner=mia", {"haiku", "opus", "sonnet"}),
         ("?owner=mi", set()),
         ("?phase=team", {"haiku", "opus", "sonnet"}),
         ("?phase=company", set()),
         ("?state=over", set()),
         ("?state=all&health=as_planned", {"haiku", "opus", "sonnet"}),
-        ("?state=nonsense&health=nonsense&group=nonsense&sort=nonsense&after=nonsense&show=nonsense", {"haiku", "opus", "sonnet"}),
     ],
 )  # fmt: skip
 def test_filters_are_in_the_address(world, query, found):
@@ -207,7 +205,7 @@ def test_pages_follow_each_other_without_loss(world, query, monkeypatch):
         page = client.get(f"/?{query}after={after}")
         seen += [slug for slugs in groups(page).values() for slug in slugs]
         after = page.context["listing"].next
-        if after is None:
+        if not after:
             break
     assert sorted(seen) == ["haiku", "opus", "sonnet"]
 

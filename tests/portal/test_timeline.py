@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -13,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from rollouts.models import AIModel, Rollout, clock
-from rollouts.portal.presenters.timeline_axis import Zoom, read_axis
+from rollouts.portal.presenters.timeline_axis import Zoom, axis_of
 from rollouts.portal.views import timeline
 from rollouts.services import locks, schedules, transitions
 
@@ -90,10 +91,16 @@ def test_windows_are_left_and_entered_by_links(world):
 )
 def test_what_nobody_meant_is_answered_kindly(world, query):
     world.apply()
-    page = words(signed_in(world), query)
-    assert "<script>" not in page.split("</head>")[1]
-    if "from=" in query and "never" in query:
-        assert "«never» is no day of this century." in page
+    response = signed_in(world).get(f"/timeline/{query}")
+    page = html.unescape(response.content.decode())
+    is_understood = query[1:2] in "oq"
+    assert response.status_code == (200 if is_understood else 422)
+    assert "<script>" not in response.content.decode().split("</head>")[1]
+    assert ('role="alert"' in page) is not is_understood
+    if "never" in query:
+        assert "«never» is no day that can be named." in page
+    if "asleep" in query:
+        assert "There is no state «asleep». There are: open, over, draft" in page
 
 
 def test_nothing_yet_and_nothing_that_fits(world):
@@ -122,7 +129,11 @@ def test_filters_are_in_the_address(world):
     everything = {"Claude Haiku", "Gemini"}
     assert set(titles(client, "?provider=anthropic")) == set(titles(client, "?owner=mia&state=open")) == everything
     assert titles(client, "?q=gemini") == ["Gemini"]
-    assert not titles(client, "?owner=mi") + titles(client, "?provider=google") + titles(client, "?state=over")
+    assert not titles(client, "?owner=mi") + titles(client, "?state=over")
+    assert (
+        "There is no provider «google». There are: anthropic"
+        in client.get("/timeline/?provider=google").content.decode()
+    )
     assert 'value="use_ge' in words(client, "?q=use_ge")
 
 
@@ -243,22 +254,21 @@ def test_what_rollouts_are_found_by_is_true_after_every_deed(world):
 
 def test_days_on_which_clocks_change_are_as_long_as_they_are():
     berlin = ZoneInfo("Europe/Berlin")
-    axis, wrong = read_axis("week", "2026-10-19", datetime(2026, 11, 1, tzinfo=UTC), berlin)
-    assert not wrong
+    axis = axis_of(Zoom.WEEK, date(2026, 10, 19), datetime(2026, 11, 1, tzinfo=UTC), berlin)
     assert axis.until - axis.since == timedelta(days=7, hours=1)
     sunday = datetime(2026, 10, 25, tzinfo=berlin)
     assert axis.share(sunday) == pytest.approx(100 * 6 * 24 / 169)
     assert next(tick.words for tick in axis.ticks()) == "Mon 19 Oct"
     # A midnight that clocks leave out is the first moment after it.
     beirut = ZoneInfo("Asia/Beirut")
-    axis, _ = read_axis("week", "2026-03-29", datetime(2026, 3, 29, tzinfo=UTC), beirut)
+    axis = axis_of(Zoom.WEEK, date(2026, 3, 29), datetime(2026, 3, 29, tzinfo=UTC), beirut)
     assert axis.since == datetime(2026, 3, 28, 22, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("zoom", list(Zoom))
 def test_earlier_and_later_lead_back(zoom):
-    axis, _ = read_axis(zoom, "2026-12-07", datetime(2026, 12, 1, tzinfo=UTC), UTC)
-    later, _ = read_axis(zoom, axis.later.isoformat(), datetime(2026, 12, 1, tzinfo=UTC), UTC)
+    axis = axis_of(zoom, date(2026, 12, 7), datetime(2026, 12, 1, tzinfo=UTC), UTC)
+    later = axis_of(zoom, axis.later, datetime(2026, 12, 1, tzinfo=UTC), UTC)
     assert later.first == axis.last
     assert later.earlier == axis.first == date(2026, 12, 7)
 

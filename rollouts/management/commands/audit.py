@@ -49,7 +49,7 @@ class Command(BaseCommand):
         page = find(question, limit=options["limit"])
         if options["json"]:
             items = [event.as_json(sees_confidential=sees_confidential) for event in page.events]
-            self.stdout.write(json.dumps({"items": items, "next": page.next}))
+            self.stdout.write(json.dumps({"items": items, "next": page.next or None}))
             return
         for event in page.events:
             why = f" — {event.reason}" if event.reason else ""

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ...rules.moments import FIRST, LAST, asked_day
+from ...rules.words import say
 from ...rules.zones import edge
 
 DAY, WEEK = timedelta(days=1), timedelta(weeks=1)
@@ -129,25 +130,19 @@ def midnight(day: date, zone: tzinfo) -> datetime:
     return edge(datetime.combine(day, time()), zone, latest=False)
 
 
-def read_axis(zoom: str, first: str, now: datetime, zone: tzinfo) -> tuple[Axis, str]:
-    """The window that an address asks for, and a sentence where it asks for none that there is."""
-    known = Zoom(zoom) if zoom in set(Zoom) else Zoom.MONTH
-    wrong = ""
-    if zoom and zoom not in set(Zoom):
-        wrong = _("There is no zoom «{zoom}». This is a month.").format(zoom=zoom[:40])
-    day = _usual(known, now.astimezone(zone).date())
-    if first:
-        try:
-            asked = asked_day(first)
-            if not BEFORE <= asked <= AFTER:
-                raise ValueError
-            day = asked
-        except ValueError:
-            wrong = _("«{day}» is no day of this century. Write it as 2026-11-30. This is today.").format(
-                day=first[:40]
-            )
-    last = _months(day, 12) if known is Zoom.YEAR else day + LENGTHS[known]
-    return Axis(known, day, last, zone), wrong
+def day_of_axis(text: str) -> date:
+    """The first day of a window. Raises ``ValueError`` with words."""
+    day = asked_day(text)
+    if not BEFORE <= day <= AFTER:
+        raise ValueError(say("«{day}» is no day of this century. This is today.", day=text))
+    return day
+
+
+def axis_of(zoom: Zoom, first: date | None, now: datetime, zone: tzinfo) -> Axis:
+    """The window from that day on; usually one about today."""
+    day = first or _usual(zoom, now.astimezone(zone).date())
+    last = _months(day, 12) if zoom is Zoom.YEAR else day + LENGTHS[zoom]
+    return Axis(zoom, day, last, zone)
 
 
 def _usual(zoom: Zoom, today: date) -> date:

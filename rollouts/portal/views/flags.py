@@ -6,9 +6,8 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import RequestDataTooBig
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -21,6 +20,7 @@ from ...services import locks, readings
 from ...services.refusals import Refused
 from ...services.who_is_in import LONGEST
 from .. import live
+from ..asking import Asked
 from ..flag_filter import FlagFilter, Known, presences
 from ..presenters import flag_page, who_is_in
 from ..presenters import flags as present
@@ -34,8 +34,9 @@ LARGEST_LIST = 400_000
 
 @require_safe
 def flags(request: HttpRequest) -> HttpResponse:
-    now, known, chosen = clock.now(), Known.read(), FlagFilter.of(request.GET)
-    page = Paginator(chosen.flags(known, now), PER_PAGE).get_page(request.GET.get("page"))
+    now, known, asked = clock.now(), Known.read(), Asked(request)
+    chosen = FlagFilter.read(asked, known)
+    page = asked.page(asked.rows(chosen.flags(known, now)), PER_PAGE)
     context = {
         "page": page,
         "rows": [present.row(flag, known, now) for flag in page],
@@ -45,7 +46,7 @@ def flags(request: HttpRequest) -> HttpResponse:
         "columns": _columns(request, chosen.sort),
         "unlinked": present.unlinked(known),
     }
-    return render(request, "portal/flags.html", context)
+    return asked.answer("portal/flags.html", context)
 
 
 def _columns(request: HttpRequest, sort: str) -> list[Column]:
@@ -124,13 +125,13 @@ def enter_reading(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _page(request: HttpRequest, found: FeatureFlag, *, status: int = 200, **more: Any) -> HttpResponse:
-    now = clock.now()
+    now, asked = clock.now(), Asked(request)
     context = {
         "flag": found,
         "latest": found.as_listed,
         "shown": flag_page.build(found, now, locks.standing(now)),
-        "page": Paginator(found.readings.all(), READINGS_PER_PAGE).get_page(request.GET.get("page")),
+        "page": asked.page(found.readings.all(), READINGS_PER_PAGE),
         "most": who_is_in.MOST,
         **more,
     }
-    return render(request, "portal/flag.html", context, status=status)
+    return asked.answer("portal/flag.html", context, status)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from ...audit.actor import Actor
 from ...audit.lookup import Page, Question, find
+from ...audit.source import SOURCES
 from ...models import AuditEvent, Rollout
 from ...rules.moments import asked_since, asked_until
-from ...rules.words import spoken
-from ..presenters.history import SOURCES, kinds
+from ..asking import Asked
+from ..presenters import history as present
 
 #: So many rollouts, the newest, are offered while one types; any other can be written.
 MOST_ROLLOUTS = 200
@@ -25,25 +26,20 @@ FIELDS = ("rollout", "actor", "verb", "source", "since", "until", "q")
 @require_safe
 def audit(request: HttpRequest) -> HttpResponse:
     """Filters in the address, keyset pages; days are of the reader's zone. A time that is none: 422, and which."""
-    asked = {name: request.GET.get(name, "").strip()[:200] for name in FIELDS}
-    before = request.GET.get("before", "")
-    zone = timezone.get_current_timezone()
-    wrong, status, page = "", 200, Page([], None)
-    try:
-        page = find(
-            Question(
-                rollout=asked["rollout"],
-                actor=asked["actor"],
-                verb=asked["verb"],
-                source=asked["source"],
-                since=asked_since(asked["since"], zone) if asked["since"] else None,
-                until=asked_until(asked["until"], zone) if asked["until"] else None,
-                text=asked["q"],
-                before=int(before) if before.isdecimal() and len(before) < 19 else None,
-            )
-        )
-    except ValueError as error:
-        wrong, status = spoken(str(error)), 422
+    reader, zone = Asked(request), timezone.get_current_timezone()
+    asked = {name: reader.text(name) for name in FIELDS}
+    question = Question(
+        rollout=asked["rollout"],
+        actor=asked["actor"],
+        verb=asked["verb"],
+        source=reader.filter("source", SOURCES),
+        since=reader.read("since", lambda text: asked_since(text, zone)),
+        until=reader.read("until", lambda text: asked_until(text, zone)),
+        text=asked["q"],
+    )
+    page = Page([], "")
+    if not reader.fits_nothing:
+        page = reader.cursor(lambda before: find(replace(question, before=before)), "before")
     sees = Actor.of(request.user).sees_confidential
     rows = [
         (
@@ -58,12 +54,11 @@ def audit(request: HttpRequest) -> HttpResponse:
         "asked": asked,
         "rows": rows,
         "next": page.next,
-        "wrong": wrong,
         "is_filtered": any(asked.values()),
         "days": {name: asked[name] and not _is_day(asked[name]) for name in ("since", "until")},
         **_choices(asked),
     }
-    return render(request, "portal/audit.html", context, status=status)
+    return reader.answer("portal/audit.html", context)
 
 
 def _choices(asked: dict[str, str]) -> dict[str, object]:
@@ -72,11 +67,11 @@ def _choices(asked: dict[str, str]) -> dict[str, object]:
     rooms = {verb.partition(".")[0] for verb in verbs}
     if asked["verb"] and asked["verb"] not in rooms:
         verbs = [*verbs, asked["verb"]]
-    if asked["source"] and asked["source"] not in sources:
+    if asked["source"] in SOURCES and asked["source"] not in sources:
         sources = [*sources, asked["source"]]
     return {
-        "kinds": kinds(dict.fromkeys(verbs)),
-        "sources": [(source, SOURCES.get(source, source)) for source in sources],
+        "kinds": present.kinds(dict.fromkeys(verbs)),
+        "sources": [(source, present.SOURCES.get(source, source)) for source in sources],
         "people": AuditEvent.objects.known("actor"),
         "rollouts": list(Rollout.objects.order_by("-pk").values_list("slug", "title")[:MOST_ROLLOUTS]),
     }

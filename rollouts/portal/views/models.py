@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from ...models import AIModel, Rollout, clock
 from ...services import locks
+from ..asking import Asked
 from ..model_filter import Choices, ModelFilter
 from ..presenters import models as present
 from ..sorting import Column, column
@@ -21,16 +21,17 @@ PARTS_PER_PAGE = 25
 
 @require_safe
 def models(request: HttpRequest) -> HttpResponse:
-    now, chosen = clock.now(), ModelFilter.of(request.GET)
-    page = Paginator(chosen.models(now.date()), PER_PAGE).get_page(request.GET.get("page"))
+    now, asked, choices = clock.now(), Asked(request), Choices.read()
+    chosen = ModelFilter.read(asked, choices)
+    page = asked.page(asked.rows(chosen.models(now.date())), PER_PAGE)
     context = {
         "page": page,
         "rows": present.rows(list(page), now),
         "filter": chosen,
-        "choices": Choices.read(),
+        "choices": choices,
         "columns": _columns(request, chosen.sort),
     }
-    return render(request, "portal/models.html", context)
+    return asked.answer("portal/models.html", context)
 
 
 def _columns(request: HttpRequest, sort: str) -> list[Column]:
@@ -47,13 +48,13 @@ def _columns(request: HttpRequest, sort: str) -> list[Column]:
 @require_safe
 def model(request: HttpRequest, slug: str) -> HttpResponse:
     found = get_object_or_404(AIModel, slug=slug)
-    now = clock.now()
+    now, asked = clock.now(), Asked(request)
     took_part = Rollout.objects.whole().filter(Q(ai_model=found) | Q(baseline=found)).order_by("-created_at", "pk")
-    page = Paginator(took_part, PARTS_PER_PAGE).get_page(request.GET.get("page"))
+    page = asked.page(took_part, PARTS_PER_PAGE)
     context = {
         "model": found,
         "row": present.rows([found], now)[0],
         "page": page,
         "parts": present.took_part(found, page, now, locks.standing(now)),
     }
-    return render(request, "portal/model.html", context)
+    return asked.answer("portal/model.html", context)

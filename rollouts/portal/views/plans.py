@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from django.conf import settings
@@ -20,6 +21,7 @@ from ...rules.words import say, spoken
 from ...services import facts, plans, prospects
 from ...services.refusals import Refused
 from ...services.templates import all_templates
+from ..asking import Asked
 from ..forms import PlanForm
 from ..presenters import prospect
 from ..presenters.buttons import roll_backs
@@ -63,9 +65,10 @@ def new_rollout(request: HttpRequest) -> HttpResponse:
     if not by.person.has(Role.MANAGER):
         return _refuse(request, gettext("Planning a rollout takes the role manager."))
     text = request.POST.get("document", "")
-    form, example = _form(request), _example(request, by)
-    if request.method != "POST":
-        return _new(request, form, example, [], 200)
+    asked = Asked(request)
+    form, example = _form(request, asked), _example(request, by)
+    if request.method != "POST" or asked.wrong:
+        return _new(request, form, example, [], 422 if asked.wrong else 200, asked.wrong)
     by_form = "by_form" in request.POST
     if by_form:
         if not form.is_valid():
@@ -88,15 +91,17 @@ def check_plan(request: HttpRequest) -> HttpResponse:
     """What is known of all that is named so far, and what the plan would mean. It changes nothing."""
     if not Actor.of(request.user).person.has(Role.MANAGER):
         return _refuse(request, gettext("Planning a rollout takes the role manager."))
-    form = _form(request)
+    form = _form(request, Asked(request))
     return render(request, "components/prospect.html", {"prospect": _prospect(form, request), "form": form})
 
 
-def _form(request: HttpRequest) -> PlanForm:
+def _form(request: HttpRequest, asked: Asked) -> PlanForm:
     """The form of the chosen template, or that of the rollout that is copied, with what was written in it."""
     templates, copied = all_templates(), _copied(request)
-    chosen = request.POST.get("template") or request.GET.get("template") or (copied.template if copied else "")
-    template = templates.get(chosen) or templates.get(BUILTIN) or next(iter(templates.values()))
+    usual = BUILTIN if BUILTIN in templates else next(iter(templates))
+    if copied and copied.template in templates:
+        usual = copied.template
+    template = templates[asked.choice("template", templates, usual)]
     written = (request.POST,) if "by_form" in request.POST else ()
     return PlanForm(template, *written, copied=copied)
 
@@ -194,7 +199,9 @@ def _apply(text: str, by: Actor, *, dry_run: bool, only: str = "") -> tuple[list
         return [Fault("plan", 0, blocker.message) for blocker in refused.blockers], None
 
 
-def _new(request: HttpRequest, form: PlanForm, text: str, faults: list[Fault], status: int) -> HttpResponse:
+def _new(
+    request: HttpRequest, form: PlanForm, text: str, faults: list[Fault], status: int, wrong: Sequence[str] = ()
+) -> HttpResponse:
     templates = PlanTemplate.objects.order_by("-builtin", "title").values_list("slug", "title")
     is_begun = form.is_bound or form.copied is not None
     context = {
@@ -203,6 +210,7 @@ def _new(request: HttpRequest, form: PlanForm, text: str, faults: list[Fault], s
         "faults": faults,
         "templates": list(templates),
         "prospect": _prospect(form, request) if is_begun else None,
+        "not_understood": wrong,
     }
     return render(request, "portal/new_rollout.html", context, status=status)
 

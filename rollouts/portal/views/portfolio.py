@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -16,13 +16,14 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from ...audit.actor import Actor
-from ...models import PortfolioLine, clock
+from ...models import clock
 from ...rules.health import Health
 from ...rules.machine import Role
-from ...services import lines, views
+from ...services import choices, lines, views
 from ...services.refusals import Refused
 from .. import listing
-from ..filters import STATES, LineFilter, owners, phases, providers
+from ..asking import Asked
+from ..filters import STATES, LineFilter, owners
 from ..presenters import first_start
 from ..presenters.portfolio import Row
 
@@ -50,26 +51,25 @@ COLUMNS = (
 
 @require_safe
 def portfolio(request: HttpRequest) -> HttpResponse:
-    viewer, now, asked = Actor.of(request.user), clock.now(), request.GET
+    viewer, now, asked = Actor.of(request.user), clock.now(), Asked(request)
     summary = listing.summary(viewer, now)
     if summary.pop("due"):
         lines.for_a_page()
         summary = listing.summary(viewer, now)
-    chosen = LineFilter(asked, queryset=PortfolioLine.objects.all(), request=request)
-    group = asked.get("group", "") if asked.get("group") in GROUPS else ""
-    sort = asked.get("sort", "") if asked.get("sort") in SORTS else "urgency"
-    is_board = asked.get("view") == "board"
-    known_phases = phases()
+    chosen, fitting = LineFilter.read(asked)
+    group, sort = asked.choice("group", GROUPS, ""), asked.choice("sort", SORTS, "urgency")
+    is_board = asked.choice("view", ("list", "board"), "list") == "board"
+    known_phases = choices.phases()
     context: dict[str, Any] = {
         "filter": chosen,
         "states": STATES,
-        "providers": providers(),
-        "owners": owners(viewer, asked.get("owner", "")[:150]),
+        "providers": choices.providers(),
+        "owners": owners(viewer, asked.text("owner", 150)),
         "phases": known_phases,
         "healths": [(kind.value, kind.words) for kind in Health if kind is not Health.OVER],
         "summary": summary,
         "most_counted": listing.MOST_COUNTED,
-        "is_filtered": any(value for key, value in asked.items() if key in views.KEPT),
+        "is_filtered": any(value for key, value in request.GET.items() if key in views.KEPT),
         "group": group,
         "group_choices": GROUPS.items(),
         "sort": sort,
@@ -79,27 +79,28 @@ def portfolio(request: HttpRequest) -> HttpResponse:
         "query": request.META.get("QUERY_STRING", ""),
     }
     if is_board:
-        context["groups"] = listing.board(chosen.qs, known_phases, now)
+        context["groups"] = listing.board(fitting, known_phases, now)
     else:
-        after = _whole_number(asked.get("after", ""))
         if group:
-            context["listing"] = listing.by_field(chosen.qs, group, sort, after, now)
+            found = asked.cursor(lambda after: listing.by_field(fitting, group, sort, after, now))
         else:
-            context["listing"] = listing.by_turn(chosen.qs, viewer, sort, after, now)
-        context["groups"] = context["listing"].groups
-        if not context["groups"] and not context["is_filtered"] and viewer.person.has(Role.MANAGER):
+            found = asked.cursor(lambda after: listing.by_turn(fitting, viewer, sort, after, now))
+        context |= {"listing": found, "groups": found.groups, "is_further": bool(asked.text("after"))}
+        if not any((found.groups, context["is_filtered"], context["is_further"])) and viewer.person.has(Role.MANAGER):
             context["first_start"] = first_start.checks(viewer)
-    return render(request, "portal/portfolio.html", context)
+    return asked.answer("portal/portfolio.html", context)
 
 
 @require_safe
-def export(request: HttpRequest) -> StreamingHttpResponse:
+def export(request: HttpRequest) -> HttpResponseBase:
     """The same selection as a file, all of its rows; headings and words are English, times are UTC."""
-    now = clock.now()
+    now, asked = clock.now(), Asked(request)
     while lines.for_a_page():
         pass
-    chosen = LineFilter(request.GET, queryset=PortfolioLine.objects.all(), request=request)
-    answer = StreamingHttpResponse(_written(listing.everything(chosen.qs, now), now, request), content_type="text/csv")
+    _chosen, fitting = LineFilter.read(asked)
+    if asked.wrong:
+        return render(request, "400.html", {"words": " ".join(asked.wrong), "code": 422}, status=422)
+    answer = StreamingHttpResponse(_written(listing.everything(fitting, now), now, request), content_type="text/csv")
     answer["Content-Disposition"] = f'attachment; filename="rollouts-{now:%Y-%m-%d}.csv"'
     return answer
 
@@ -155,7 +156,3 @@ def remove_view(request: HttpRequest, pk: int) -> HttpResponse:
         return render(request, "403.html", {"words": str(refused)}, status=403)
     messages.success(request, _("You removed the view %(name)s.") % {"name": view.name})
     return HttpResponseRedirect(reverse("portal:portfolio"))
-
-
-def _whole_number(written: str) -> int | None:
-    return int(written) if written.isdecimal() and len(written) < 15 else None

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from ...models import AIModel, Rollout, clock
 from ...models.rollouts import RolloutQuerySet
 from ...rules.machine import RolloutState
-from ...rules.moments import FIRST, LAST
 from ...services import schedules
-from ...services.schedules import Place, Scheduled
+from ...services.schedules import Scheduled
+from ..asking import Asked
 from ..presenters import timeline as present
 from ..presenters.collisions import collisions
-from ..presenters.timeline_axis import NAMES, percent, read_axis
+from ..presenters.timeline_axis import NAMES, Zoom, axis_of, day_of_axis, percent
 from .feeds import addresses
 
 ROWS = 60
@@ -33,19 +31,20 @@ LOCKS_TOLD = 6
 @require_safe
 def timeline(request: HttpRequest) -> HttpResponse:
     """Window, zoom and filters in the address; rollouts of the window only, by keyset pages."""
-    now, asked = clock.now(), request.GET
-    axis, wrong = read_axis(asked.get("zoom", ""), asked.get("from", ""), now, timezone.get_current_timezone())
+    now, asked = clock.now(), Asked(request)
+    zoom = Zoom(asked.choice("zoom", list(Zoom), Zoom.MONTH))
+    axis = axis_of(zoom, asked.read("from", day_of_axis, narrows=False), now, timezone.get_current_timezone())
     since, until = axis.since, axis.until
     locks = schedules.locks_between(min(since, now), until)
-    found, following = schedules.page(
-        chosen(asked), since, until, now, locks=locks, after=_place(asked.get("after", "")), limit=ROWS
+    fitting = chosen(asked)
+    found, following = asked.cursor(
+        lambda after: schedules.page(fitting, since, until, now, locks=locks, after=after, limit=ROWS)
     )
     told = collisions(found, axis, now)
     bands = present.bands((lock for lock in locks if lock.window.ends_at > since), axis)
     context = {
         "axis": axis,
         "zooms": [(zoom.value, name, zoom is axis.zoom) for zoom, name in NAMES.items()],
-        "wrong": wrong,
         "rows": present.rows(found, axis, told),
         "ahead": [collision for collision in told if collision.is_ahead or collision.is_short],
         "past": [collision for collision in told if not collision.is_ahead and not collision.is_short],
@@ -54,60 +53,42 @@ def timeline(request: HttpRequest) -> HttpResponse:
         "bands_more": max(0, len(bands) - LOCKS_TOLD),
         "today": axis.x(now) if axis.shows(now) else "",
         "today_label": percent(min(axis.share(now), 94)),
-        "asked": {name: asked.get(name, "") for name in FILTERS},
-        "is_filtered": any(asked.get(name) for name in FILTERS),
-        "is_paged": bool(asked.get("after")) or following is not None,
-        "after": asked.get("after", ""),
-        "following": _written(following) if following else "",
+        "asked": {name: asked.text(name) for name in FILTERS},
+        "is_filtered": any(asked.text(name) for name in FILTERS),
+        "is_paged": bool(asked.text("after") or following),
+        "after": asked.text("after"),
+        "following": following,
         "providers": providers(),
         "feeds": _feeds(request, found),
     }
-    return render(request, "portal/timeline.html", context)
+    return asked.answer("portal/timeline.html", context)
 
 
-def chosen(asked: QueryDict) -> RolloutQuerySet:
+def chosen(asked: Asked) -> RolloutQuerySet:
     """The rollouts that the filters leave."""
     rollouts: RolloutQuerySet = Rollout.objects.all()
-    text, state = asked.get("q", "").strip()[:200], asked.get("state", "")
+    text, state = asked.text("q"), asked.filter("state", [*GROUPS, *RolloutState])
     if text:
         names = ("title", "slug", "flag__name", "ai_model__name", "ai_model__slug")
         hit = Q()
         for name in names:
             hit |= Q(**{f"{name}__icontains": text})
         rollouts = rollouts.filter(hit)
-    if provider := asked.get("provider", "")[:100]:
+    if provider := asked.filter("provider", providers()):
         rollouts = rollouts.filter(ai_model__provider=provider)
-    if owner := asked.get("owner", "").strip()[:150]:
+    if owner := asked.text("owner"):
         rollouts = rollouts.owned_by(owner)
     if state in GROUPS:
         rollouts = rollouts.filter(GROUPS[state])
-    elif state in set(RolloutState):
+    elif state:
         rollouts = rollouts.filter(state=state)
-    return rollouts
+    return asked.rows(rollouts)
 
 
 def providers() -> list[str]:
     """All providers of AI models; a list that does not grow with the rollouts."""
     known = AIModel.objects.exclude(provider="").order_by("provider")
     return list(known.values_list("provider", flat=True).distinct())
-
-
-def _written(place: Place) -> str:
-    return f"{'over' if place.is_over else 'open'}~{place.at.isoformat()}~{place.pk}"
-
-
-def _place(text: str) -> Place | None:
-    """Where the page begins; anything that no page has written is the first one."""
-    kind, _tilde, rest = text[:80].partition("~")
-    at, _tilde, pk = rest.partition("~")
-    try:
-        moment = datetime.fromisoformat(at)
-        number = int(pk)
-    except ValueError:
-        return None
-    if kind not in ("open", "over") or moment.tzinfo is None or not FIRST <= moment < LAST or not 0 <= number < 2**63:
-        return None
-    return Place(kind == "over", moment, number)
 
 
 def _feeds(request: HttpRequest, found: list[Scheduled]) -> dict[str, Any] | None:

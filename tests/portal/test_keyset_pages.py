@@ -1,0 +1,162 @@
+"""Lists in pages: the cursor is the sort key of the last row, so the list goes on whatever becomes of that row."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from base64 import urlsafe_b64encode
+from datetime import datetime, timedelta
+
+import pytest
+from django.test import Client
+
+from rollouts.models import PortfolioLine, Rollout, clock
+from rollouts.models.keyset import LONGEST, Keyset, WrongCursor, written
+from rollouts.portal import listing
+from rollouts.services import transitions
+from tests.portal.test_pages import words
+
+pytestmark = pytest.mark.django_db
+NAMES = [f"r{number}" for number in range(6)]
+
+
+@pytest.fixture
+def six(world, monkeypatch):
+    """Six rollouts, two to a page, and a signed-in manager."""
+    monkeypatch.setattr(listing, "PAGE", 2)
+    monkeypatch.setattr("rollouts.portal.views.timeline.ROWS", 2)
+    for name in NAMES:
+        world.apply(slug=name, title=f"Rollout {name}", flag=f"use_{name}")
+    client = Client(raise_request_exception=False)
+    client.force_login(world.people["mia"])
+    return client
+
+
+def titles(response):
+    return re.findall(r"Rollout (r\d)(?=</a>)", response.content.decode())
+
+
+def following(response):
+    found = re.search(r'href="(\?[^"]*after=[^"]*)" rel="next"', response.content.decode())
+    return html.unescape(found[1]) if found else None
+
+
+def pages(client, path, query=""):
+    seen = []
+    while query is not None:
+        response = client.get(path + query)
+        assert response.status_code == 200
+        seen.append(list(dict.fromkeys(titles(response))))
+        query = following(response)
+    return seen
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["", *(f"?group={group}&sort={sort}" for group in ("health", "owner", "none") for sort in ("title", "since"))],
+)
+def test_all_rows_stand_on_one_page_each(six, query):
+    found = pages(six, "/", query)
+    assert [len(page) for page in found] == [2, 2, 2]
+    assert sorted(title for page in found for title in page) == NAMES
+
+
+def test_the_list_goes_on_after_its_last_row_has_left_its_group(six, world):
+    """What stood last on the page was abandoned meanwhile: it is over, and no group of the open list has it."""
+    first = six.get("/")
+    shown = list(dict.fromkeys(titles(first)))
+    last = Rollout.objects.get(slug=shown[-1])
+    transitions.perform_on_rollout("abandon", last, by=world.actor("mia"), reason="x")
+    second = six.get(f"/{following(first)}")
+    assert "No rollouts yet" not in words(second)
+    rest = list(dict.fromkeys(titles(second)))
+    third = six.get(f"/{following(second)}")
+    rest += dict.fromkeys(titles(third))
+    assert sorted([*shown, *rest]) == NAMES
+
+
+def test_the_list_goes_on_after_its_last_row_is_gone(six):
+    first = six.get("/?group=none&sort=title")
+    PortfolioLine.objects.filter(rollout__slug="r1").delete()
+    assert titles(first)[-1] == "r1"
+    assert list(dict.fromkeys(titles(six.get(f"/{following(first)}")))) == ["r2", "r3"]
+
+
+def test_nothing_more_is_not_nothing_yet(six, world):
+    step = following(six.get("/"))
+    PortfolioLine.objects.update(place=PortfolioLine.Place.OVER, due_at=None)
+    page = words(six.get(f"/{step}"))
+    assert "No rollouts yet" not in page
+    assert "No more rollouts" in page
+    assert "Plan the first one" not in page
+
+
+def test_the_timeline_goes_on_after_its_last_row_is_over(six, world):
+    found = pages(six, "/timeline/")
+    assert sorted(title for page in found for title in page) == NAMES
+    first = six.get("/timeline/")
+    last = Rollout.objects.get(slug=list(dict.fromkeys(titles(first)))[-1])
+    transitions.perform_on_rollout("abandon", last, by=world.actor("mia"), reason="x")
+    rest = [title for page in pages(six, "/timeline/", following(first)) for title in page]
+    assert set(NAMES) <= {*titles(first), *rest}
+
+
+def test_history_goes_on_where_it_was_while_more_happens(six, world):
+    old = clock.now() - timedelta(days=2)
+    with clock.told_at(old):  # told late: it stands where its time is
+        world.apply(slug="late", title="Rollout late", flag="use_late")
+    script_items, cursor = [], ""
+    while cursor is not None:
+        answer = six.get("/api/v1/audit", {"verb": "plan.apply", "limit": 2, "cursor": cursor}).json()
+        script_items += answer["items"]
+        cursor = answer["next"]
+        world.apply(slug="newer", title=f"Rollout new {len(script_items)}", flag="use_newer")
+    told = [item["rollout"] for item in script_items]
+    assert told == [*reversed(NAMES), "late"]
+
+
+@pytest.mark.parametrize(
+    ("path", "name"), [("/", "after"), ("/timeline/", "after"), ("/audit/", "before"),
+                       ("/admin/rollouts/rollout/{pk}/history/", "before")],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "cursor", ["1", "x", "WzFd", "9" * 700, "%F0%9F", written("audit", "never", 1), written("flags", "a", 1)]
+)
+def test_a_place_that_the_list_has_not_is_said(six, world, path, name, cursor):
+    path = path.format(pk=Rollout.objects.first().pk)
+    response = six.get(path, {name: cursor})
+    assert response.status_code == 422
+    assert "names no place of this list" in response.content.decode()
+
+
+def test_cursors_of_one_order_fit_no_other(six):
+    step = following(six.get("/?group=none&sort=title")).replace("sort=title", "sort=since")
+    assert six.get(f"/{step}").status_code == 422
+
+
+def forged(*key):
+    return urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        ("x", "2026-11-01T00:00:00"), ("x", "9999-12-31T00:00:00+00:00"), ("x", 5), ("x",), ("y", "2026-11-01T00:00:00+00:00"),
+        ("x", None), ("x", ["2026"]), ("x", "2026-11-01T00:00:00+00:00", 1), {},
+    ],
+)  # fmt: skip
+def test_a_forged_key_is_none(key):
+    with pytest.raises(WrongCursor):
+        Keyset("x", {"at": datetime}).key(forged(*key))
+
+
+def test_numbers_and_texts_of_a_key_are_what_a_database_holds():
+    keyset = Keyset("x", {"name": str, "pk": int})
+    assert keyset.key(forged("x", "a", 1)) == ("a", 1)
+    assert keyset.key(keyset.cursor({"name": "ä\n", "pk": 2**63 - 1})) == ("ä\n", 2**63 - 1)
+    for key in (("a", 0), ("a", -1), ("a", 2**63), ("a", True), ("a", 1.0), ("a\x00", 1), ("\ud800", 1), (1, 1)):
+        with pytest.raises(WrongCursor):
+            keyset.key(forged("x", *key))
+    with pytest.raises(WrongCursor):
+        keyset.key("A" * (LONGEST + 1))
