@@ -106,6 +106,7 @@ def test_the_ramp_advances_once_however_many_jobs_look(transactional_db, gitlab)
         world.do("start", phase, "mia")
         world.obey()
         if phase == "company":
+            world.confirm(phase)  # its decisions: not before GitLab was read at its exposure
             world.do("complete", phase, "mia")
     results = at_once(*(ramps.advance_due for _ in range(6)))
     assert [result.advanced for result in results].count(["haiku"]) == 1, results
