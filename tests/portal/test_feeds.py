@@ -126,7 +126,7 @@ def test_nothing_from_a_confidential_issue_leaves_in_a_feed(world):
         assert SECRET_TITLE not in managers
 
 
-def test_a_calendar_holds_what_was_and_what_has_a_date(world):
+def test_a_calendar_holds_what_was_and_what_has_a_date(world, time_machine):
     world.plan["soak"] = "2d"
     world.up_to("everyone", "active")
     key = key_of(world)
@@ -147,11 +147,9 @@ def test_a_calendar_holds_what_was_and_what_has_a_date(world):
     newest = AuditEvent.objects.filter(rollout__slug="haiku").latest("pk").at
     assert step.decoded("last-modified") == newest.replace(microsecond=0)
     # Once it is taken it is the same entry, moved to when it was and no longer planned.
-    with clock.told_at(timezone.now() + timedelta(days=2, hours=1)):
-        world.gitlab.state.set_feature("use_haiku", "1", key="percentage_of_actors")
-        world.sync()
-        world.advance("everyone")
-        step = entries(read(key, "rollouts/haiku.ics"))["haiku-everyone-1-step-25@localhost"]
+    world.let_pass(time_machine, days=2, hours=1)
+    world.advance("everyone")
+    step = entries(read(key, "rollouts/haiku.ics"))["haiku-everyone-1-step-25@localhost"]
     assert (str(step["summary"]), str(step["status"])) == ("Claude Haiku: All users at 25 %", "CONFIRMED")
 
 

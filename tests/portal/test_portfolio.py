@@ -117,8 +117,7 @@ def test_a_soak_runs_by_itself_and_its_end_is_seen(world, time_machine):
     assert groups(signed_in(world, "mia").get("/")) == {"runs": ["haiku"]}
     assert waiting.next_words == "Advance to 10 %"
     assert waiting.next_detail.endswith("of soak left")
-    time_machine.shift(timedelta(hours=1, seconds=1))
-    world.sync()
+    world.let_pass(time_machine, hours=1, seconds=1)
     assert groups(signed_in(world, "mia").get("/")) == {"yours": ["haiku"]}
     assert row(world).next_detail == "nothing blocks it"
 

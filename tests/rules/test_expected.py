@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -22,10 +23,13 @@ from rollouts.rules.expected import (
     expected_exposure,
 )
 from rollouts.rules.exposure import EVERYONE, NOBODY, Exposure, widens
+from rollouts.rules.facts import PhaseFacts, RolloutFacts
 from rollouts.rules.machine import LIVE, PhaseState
-from rollouts.rules.ramp import Ramp, Step, soak_left
+from rollouts.rules.progress import blockers_of_step
+from rollouts.rules.ramp import Ramp, Step
 
 NOW = datetime(2026, 11, 23, 14, 2, tzinfo=UTC)
+FRESH = timedelta(minutes=5)
 RAMP = Ramp((Step(1, timedelta(0)), Step(25, timedelta(0)), Step(100, timedelta(0))))
 states = st.sampled_from(list(PhaseState))
 
@@ -97,11 +101,75 @@ def test_a_ramp_rises_from_1_to_100(steps):
         Ramp(tuple(Step(percentage, timedelta(0)) for percentage in steps))
 
 
-@given(st.integers(0, 10**6), st.integers(0, 10**6))
-def test_soak_only_gets_shorter(confirmed_ago, soak):
-    left = soak_left(NOW - timedelta(seconds=confirmed_ago), timedelta(seconds=soak), NOW)
-    assert left == timedelta(seconds=max(0, soak - confirmed_ago))
-    assert soak_left(None, timedelta(seconds=soak), NOW) is None
+def standing(confirmed_ago, unread, read_ago, soak):
+    """A ramp that stands at 25 % whose clock is told in seconds: confirmed, not read in between, and read so long ago."""
+    ramp = Ramp((Step(25, timedelta(seconds=soak)), Step(100, timedelta(0))))
+    confirmed_at = None if confirmed_ago is None else NOW - timedelta(seconds=confirmed_ago)
+    phase = PhaseFacts(
+        name="everyone",
+        title="All users",
+        state=PhaseState.ACTIVE,
+        optional=False,
+        opening=Opening(PhaseState.ACTIVE, Audience.PERCENTAGE, ramp=ramp, step=25),
+        final_soak=timedelta(days=900),  # not of a step before the last
+        confirmed_at=confirmed_at,
+        unread=timedelta(seconds=unread),
+    )
+    return phase, RolloutFacts(
+        slug="haiku",
+        state="underway",
+        phases=(phase,),
+        items=(),
+        flag="use_haiku",
+        reading=FlagReading(
+            Presence.SET, Exposure(percentage_of_actors=25), confirmed_at, NOW - timedelta(seconds=read_ago)
+        ),
+        capacity=Capacity(60_000, 42_000),
+        freshness=FRESH,
+        now=NOW,
+    )
+
+
+def soak_left(phase, facts):
+    """What the guard of a step says is left, in words; nothing when the soak is over."""
+    return [blocker.message for blocker in blockers_of_step(facts, phase, None) if blocker.code == "soak"]
+
+
+seconds = st.integers(0, 10**6)
+
+
+@given(seconds, seconds, seconds, seconds)
+def test_a_soak_counts_what_was_read_since_it_was_confirmed_and_nothing_else(confirmed_ago, unread, read_ago, soak):
+    unread, read_ago = min(unread, confirmed_ago), min(read_ago, confirmed_ago)
+    phase, facts = standing(confirmed_ago, unread, read_ago, soak)
+    is_known_now = timedelta(seconds=read_ago) <= FRESH
+    counted = max(0, confirmed_ago - unread - (0 if is_known_now else read_ago))
+    assert facts.stood(phase) == timedelta(seconds=counted)
+    assert phase.soaked_at == NOW - timedelta(seconds=confirmed_ago - unread - soak)
+    assert bool(soak_left(phase, facts)) is (counted < soak)
+
+
+@given(seconds, seconds, seconds, seconds, st.integers(1, 10**6))
+def test_a_soak_only_gets_shorter_while_gitlab_is_read_and_stands_still_while_it_is_not(
+    confirmed_ago, unread, read_ago, soak, later
+):
+    unread, read_ago = min(unread, confirmed_ago), min(read_ago, confirmed_ago)
+    then = timedelta(seconds=later)
+    phase, facts = standing(confirmed_ago, unread, read_ago, soak)
+    read_again = replace(facts, now=NOW + then, reading=replace(facts.reading, read_at=NOW + then))
+    assert read_again.stood(phase) >= facts.stood(phase)
+    gap = replace(phase, unread=phase.unread + then)
+    assert replace(read_again, phases=(gap,)).stood(gap) == max(timedelta(0), timedelta(seconds=confirmed_ago - unread))
+    blind = replace(facts, now=facts.reading.read_at + FRESH + then)
+    assert blind.stood(phase) == timedelta(seconds=max(0, confirmed_ago - unread - read_ago))
+
+
+@given(seconds)
+def test_a_soak_has_not_begun_before_gitlab_was_read_at_the_step(soak):
+    phase, facts = standing(None, 0, 0, soak)
+    assert facts.stood(phase) is None
+    assert phase.soaked_at is None
+    assert bool(soak_left(phase, facts)) is bool(soak)
 
 
 @given(st.integers(1, 10**6), st.integers(0, 10**6), st.floats(0, 1))

@@ -84,8 +84,8 @@ def _requests(now: datetime) -> list[tuple[str, dict[str, Any]]]:
         "changed": [],
         "is_granted": False,
     }
-    granted = {**told, "is_granted": True, "approvals": [("alice", now, True)]}
-    changed = {**told, "changed": ["The quota was 60,000, now it is 30,000."], "approvals": [("alice", now, False)]}
+    granted = {**told, "is_granted": True, "approvals": [("alice", now, True, "")]}
+    changed = {**told, "changed": ["The quota was 60,000, now it is 30,000."], "approvals": [("alice", now, False, "through the API")]}
     states = {"waits": told, "granted": granted, "changed": changed}
     return [(words, {"request_shown": state}) for words, state in states.items()]
 
