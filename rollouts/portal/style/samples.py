@@ -85,7 +85,8 @@ def _requests(now: datetime) -> list[tuple[str, dict[str, Any]]]:
         "is_granted": False,
     }
     granted = {**told, "is_granted": True, "approvals": [("alice", now, True, "")]}
-    changed = {**told, "changed": ["The quota was 60,000, now it is 30,000."], "approvals": [("alice", now, False, "through the API")]}
+    void = ("alice", now, False, "through the API")
+    changed = {**told, "changed": ["The quota was 60,000, now it is 30,000."], "approvals": [void]}
     states = {"waits": told, "granted": granted, "changed": changed}
     return [(words, {"request_shown": state}) for words, state in states.items()]
 
