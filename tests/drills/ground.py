@@ -61,6 +61,7 @@ def ramps(count: int) -> None:
             outbox.work()
             there.sync()
             if phase == "company":
+                there.confirm(phase)  # its decisions: not before GitLab was read at its exposure
                 there.do("complete", phase, "mia")
 
 
