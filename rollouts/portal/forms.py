@@ -123,7 +123,7 @@ class PlanForm(forms.Form):
                 f"final_soak-{phase.name}",
                 phase,
                 "final_soak",
-                label=gettext_lazy("Final soak"),
+                label=spoken(say("{phase}: final soak", phase=phase.title)),
                 initial=durations.short(phase.final_soak),
                 help_text=gettext_lazy("How long it must stand before it may be complete: 0, 24h, 1d."),
                 required=False,
@@ -152,7 +152,13 @@ class PlanForm(forms.Form):
             initial=soak,
             help_text=gettext_lazy("How long each step must stand: 15m, 24h, 1d."),
         )
-        self._add(f"final_soak{mark}", phase, "final_soak", label=gettext_lazy("Final soak"), initial=final)
+        self._add(
+            f"final_soak{mark}",
+            phase,
+            "final_soak",
+            label=spoken(say("{phase}: final soak", phase=phase.title)),
+            initial=final,
+        )
 
     def _add(self, name: str, phase: TemplatePhase, key: str, **field: Any) -> None:
         self.fields[name] = forms.CharField(max_length=2000, **field)
