@@ -9,7 +9,9 @@ from base64 import urlsafe_b64encode
 from datetime import datetime, timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from rollouts.models import PortfolioLine, Rollout, clock
 from rollouts.models.keyset import LONGEST, Keyset, WrongCursor, written
@@ -117,7 +119,7 @@ def test_history_goes_on_where_it_was_while_more_happens(six, world):
 
 
 @pytest.mark.parametrize(
-    ("path", "name"), [("/", "after"), ("/timeline/", "after"), ("/audit/", "before"),
+    ("path", "name"), [("/", "after"), ("/timeline/", "after"), ("/audit/", "before"), ("/approvals/", "after"),
                        ("/admin/rollouts/rollout/{pk}/history/", "before")],
 )  # fmt: skip
 @pytest.mark.parametrize(
@@ -160,3 +162,35 @@ def test_numbers_and_texts_of_a_key_are_what_a_database_holds():
             keyset.key(forged("x", *key))
     with pytest.raises(WrongCursor):
         keyset.key("A" * (LONGEST + 1))
+
+
+def asked_for(world, names):
+    """Each of them with a request for its first phase."""
+    for name in names:
+        world.apply(slug=name, title=f"Rollout {name}", flag=f"use_{name}")
+        phase = Rollout.objects.get(slug=name).phases.get(name="team")
+        transitions.perform("request", phase, by=world.actor("mia"))
+
+
+def test_each_request_stands_on_one_page_of_the_inbox(six, world, monkeypatch):
+    monkeypatch.setattr("rollouts.portal.presenters.inbox.PAGE", 2)
+    asked_for(world, NAMES)
+    found = pages(six, "/approvals/")
+    assert found == [NAMES[0:2], NAMES[2:4], NAMES[4:6]]
+    alice = Client()
+    alice.force_login(world.people["alice"])
+    assert "2 requests on this page wait for you." in words(alice.get("/approvals/"))
+    beyond = following(alice.get("/approvals/"))
+    transitions.perform("withdraw", Rollout.objects.get(slug=NAMES[1]).phases.get(name="team"), by=world.actor("mia"))
+    assert list(dict.fromkeys(titles(alice.get(f"/approvals/{beyond}")))) == NAMES[2:4]
+
+
+def test_the_inbox_asks_as_much_for_one_request_as_for_six(six, world):
+    counts = []
+    for names in (NAMES[:1], NAMES[1:]):
+        asked_for(world, names)
+        six.get("/approvals/")
+        with CaptureQueriesContext(connection) as asked:
+            assert six.get("/approvals/").status_code == 200
+        counts.append(len(asked))
+    assert counts[0] == counts[1]

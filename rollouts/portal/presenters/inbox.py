@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+
+from django.db.models import OuterRef, Subquery
 
 from ...audit.actor import Actor
 from ...models import ApprovalRequest, Phase, Rollout, TrackedIssue
+from ...models.keyset import Keyset
 from ...rules import guards
 from ...rules.approvals import STANDING, RequestFacts
 from ...rules.blockers import Blocker, in_words
@@ -23,6 +26,9 @@ from .buttons import Action, action_of
 from .track import Track, track
 
 FEEDBACK = "internal_feedback"
+#: Rollouts on one page.
+PAGE = 50
+BY_TITLE = Keyset("approvals", {"title": str, "id": int})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,25 +76,36 @@ class Decided:
     at: datetime | None
 
 
-def cards(viewer: Actor, now: datetime, locks: Locks) -> tuple[list[Card], list[Card], list[Card]]:
-    """Standing requests: those that wait for the viewer, those that the viewer asked for, all others."""
-    standing = ApprovalRequest.objects.filter(state__in=sorted(STANDING)).values_list("phase__rollout_id", flat=True)
+def waiting(cursor: str) -> tuple[list[Rollout], str]:
+    """One page of rollouts with standing requests, by title, and the cursor of the next. Raises ``WrongCursor``."""
+    standing = ApprovalRequest.objects.filter(state__in=sorted(STANDING)).values("phase__rollout_id")
+    return BY_TITLE.page(Rollout.objects.whole().filter(pk__in=standing), cursor, PAGE)
+
+
+def cards(
+    viewer: Actor, rollouts: list[Rollout], now: datetime, locks: Locks
+) -> tuple[list[Card], list[Card], list[Card]]:
+    """Their standing requests: those that wait for the viewer, those that the viewer asked for, all others."""
     mine: list[Card] = []
     asked: list[Card] = []
     others: list[Card] = []
-    for rollout in Rollout.objects.whole().filter(pk__in=list(standing)).order_by("title"):
-        facts = facts_of.for_rollout(rollout, now, locks)
-        for row in facts_of.newest_attempts(rollout):
-            phase = facts.phase(row.name)
-            if phase.request is None:
-                continue
-            card = _card(rollout, facts, phase, row, viewer)
-            if phase.request.requested_by == viewer.name:
-                asked.append(card)
-            elif not card.why_not_me and not phase.request.is_granted(now):
-                mine.append(card)
-            else:
-                others.append(card)
+    asked_in = [
+        (rollout, facts, row, facts.phase(row.name))
+        for rollout in rollouts
+        for facts in (facts_of.for_rollout(rollout, now, locks),)
+        for row in facts_of.newest_attempts(rollout)
+        if facts.phase(row.name).request is not None
+    ]
+    earlier = _earlier(phase.request.pk for *_, phase in asked_in if phase.request)
+    for rollout, facts, row, phase in asked_in:
+        assert phase.request is not None
+        card = _card(rollout, facts, phase, row, viewer, earlier.get(phase.request.pk))
+        if phase.request.requested_by == viewer.name:
+            asked.append(card)
+        elif not card.why_not_me and not phase.request.is_granted(now):
+            mine.append(card)
+        else:
+            others.append(card)
     return mine, asked, others
 
 
@@ -107,7 +124,9 @@ def decided_by(viewer: Actor, limit: int = 20) -> list[Decided]:
     ]
 
 
-def _card(rollout: Rollout, facts: RolloutFacts, phase: PhaseFacts, row: Phase, viewer: Actor) -> Card:
+def _card(
+    rollout: Rollout, facts: RolloutFacts, phase: PhaseFacts, row: Phase, viewer: Actor, earlier: Phase | None
+) -> Card:
     request = phase.request
     assert request is not None
     wanted = request.target
@@ -141,7 +160,7 @@ def _card(rollout: Rollout, facts: RolloutFacts, phase: PhaseFacts, row: Phase, 
         feedback=feedback,
         feedback_title=feedback.title_for(sees_confidential=viewer.sees_confidential) if feedback else "",
         feedback_notes=_notes_of(feedback, viewer),
-        last_time=_last_time(rollout, phase, wanted.percentage if wanted else None),
+        last_time=_last_time(earlier) if earlier else None,
         approvals=tuple((one.by, one.at, request.counts(one), one.came) for one in request.given),
         phase_name=phase.name,
         verb=verb,
@@ -159,15 +178,32 @@ def _load(needed: int | None, facts: RolloutFacts) -> str:
     return say("{needed} requests a minute at peak of a quota of {quota}", needed=needed, quota=quota)
 
 
-def _last_time(rollout: Rollout, phase: PhaseFacts, percentage: Decimal | None) -> Before | None:
-    """The newest attempt of the same phase in another rollout of this kind that got there."""
-    earlier = Phase.objects.filter(rollout__template_id=rollout.template_id, name=phase.name, started_at__isnull=False)
-    earlier = earlier.exclude(rollout=rollout).select_related("rollout", "current_step")
-    if percentage is not None:
-        earlier = earlier.filter(current_step__percentage__gte=percentage)
-    last = earlier.order_by("-started_at").first()
-    if last is None:
-        return None
+def _earlier(requests: Iterable[int]) -> dict[int, Phase]:
+    """By request: the newest attempt of the same phase in another rollout of this kind that got there. Two queries."""
+    alike = (
+        Phase.objects.filter(
+            rollout__template=OuterRef("phase__rollout__template"),
+            name=OuterRef("phase__name"),
+            started_at__isnull=False,
+        )
+        .exclude(rollout=OuterRef("phase__rollout"))
+        .order_by("-started_at")
+        .values("pk")
+    )
+    that_far = alike.filter(current_step__percentage__gte=OuterRef("percentage"))
+    asked = ApprovalRequest.objects.filter(pk__in=list(requests)).annotate(
+        alike=Subquery(alike[:1]), that_far=Subquery(that_far[:1])
+    )
+    found = {
+        pk: alike if percentage is None else that_far
+        for pk, percentage, alike, that_far in asked.values_list("pk", "percentage", "alike", "that_far")
+    }
+    phases = Phase.objects.select_related("rollout", "current_step").in_bulk({pk for pk in found.values() if pk})
+    return {request: phases[pk] for request, pk in found.items() if pk}
+
+
+def _last_time(last: Phase) -> Before:
+    """What it did."""
     said = state_in_words(last.state)
     assert last.started_at is not None
     if last.completed_at:

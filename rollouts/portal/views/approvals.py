@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
@@ -15,6 +15,7 @@ from ...rules.machine import PHASE_VERBS
 from ...rules.words import say, spoken
 from ...services import locks, transitions
 from ...services.refusals import Refused
+from ..asking import Asked
 from ..presenters import inbox as present
 
 VERBS = ("approve", "reject", "withdraw")
@@ -26,8 +27,9 @@ def inbox(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, refused: Refused | None = None, what: str = "") -> HttpResponse:
-    viewer, now = Actor.of(request.user), clock.now()
-    mine, asked, others = present.cards(viewer, now, locks.standing(now))
+    viewer, now, address = Actor.of(request.user), clock.now(), Asked(request)
+    rollouts, following = address.cursor(present.waiting)
+    mine, asked, others = present.cards(viewer, rollouts, now, locks.standing(now))
     status = 200 if refused is None else 403 if refused.codes == {"role"} else 409
     context = {
         "groups": [
@@ -36,13 +38,15 @@ def _page(request: HttpRequest, refused: Refused | None = None, what: str = "") 
             (gettext("Waits for others"), others),
         ],
         "mine": mine,
+        "next": following,
+        "is_part": bool(following or address.text("after")),
         "decided": present.decided_by(viewer),
         "reviews": Override.objects.filter(reviewed_at=None).select_related("phase__rollout").order_by("due_at"),
         "now": now,
         "refused": [blocker.message for blocker in refused.blockers] if refused else [],
         "refused_what": what,
     }
-    return render(request, "portal/approvals.html", context, status=status)
+    return address.answer("portal/approvals.html", context, status)
 
 
 @require_POST
