@@ -95,6 +95,8 @@ def _run(connection: Any, make: dict[str, Any], tables: tuple[str, ...]) -> None
     if connection.vendor not in make:
         raise NotImplementedError(f"the history has no triggers for {connection.vendor}: use SQLite or PostgreSQL")
     with connection.cursor() as cursor:
+        if connection.vendor == "postgresql" and connection.in_atomic_block:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # it alters no table with rows that are yet to be checked
         for table in tables:
             for statement in make[connection.vendor](table):
                 cursor.execute(statement)
