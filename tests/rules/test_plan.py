@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -386,7 +387,7 @@ def test_text_that_looks_like_something_else_is_quoted():
 
 
 text = (
-    st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn", "Co", "Cf", "Zl", "Zp"]), min_size=1, max_size=60)
+    st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn", "Co"]), min_size=1, max_size=60)
     .map(str.strip)
     .filter(bool)
 )
@@ -415,6 +416,9 @@ tricky = st.sampled_from(
         "x\x85y",
     ]
 )
+#: What no title may have, being a line that looks like what it is; other tests see it refused.
+NO_TITLE = re.compile("[\x85\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+titles = (text | tricky.map(str.strip)).filter(lambda value: not NO_TITLE.search(value))
 slug = st.from_regex(r"[a-z0-9]{1,8}([-_][a-z0-9]{1,8})?", fullmatch=True).filter(lambda value: value != "new")
 address = slug.map(lambda value: f"https://gitlab.example/{value}/-/issues/1")
 roles = st.dictionaries(st.sampled_from(TEMPLATES["code_suggestions"].roles), address, max_size=4)
@@ -460,7 +464,7 @@ everyone = st.one_of(
 plans = st.builds(
     PlanDocument,
     rollout=slug,
-    title=text | tricky.map(str.strip),
+    title=titles,
     model=slug
     | st.builds(
         ModelPlan,
