@@ -19,8 +19,8 @@ from django.db.models import Q, QuerySet
 from ..rules.moments import in_bounds
 from ..rules.words import say
 
-#: As texts in addresses, which are opaque to whoever sends them back.
-LONGEST = 600
+#: As texts in addresses, opaque to whoever sends them back; an owner of 150 and a title of 200 emoji fit.
+LONGEST = 2_000
 MOST = 2**63 - 1
 WRONG = say("The address names no place of this list. Begin at its first page.")
 
@@ -104,8 +104,8 @@ def owner(keysets: Iterable[Keyset], cursor: str) -> int:
 def written(of: str, *values: Any) -> str:
     """A cursor as it stands in addresses."""
     key = [value.isoformat() if isinstance(value, datetime) else value for value in values]
-    text = json.dumps([of, *key], separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    text = json.dumps([of, *key], separators=(",", ":"), ensure_ascii=False)
+    return base64.urlsafe_b64encode(text.encode(errors="surrogatepass")).decode().rstrip("=")
 
 
 def _value(value: Any, type_: Any, name: str) -> Any:

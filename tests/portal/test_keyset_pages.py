@@ -164,6 +164,13 @@ def test_numbers_and_texts_of_a_key_are_what_a_database_holds():
         keyset.key("A" * (LONGEST + 1))
 
 
+@pytest.mark.parametrize("letter", ["a", '"', "é", "模", "😀"])
+def test_a_list_takes_its_own_cursor_however_long_the_texts(letter):
+    keyset = Keyset("portfolio-owner-title", {"owner": str, "title": str, "pk": int})
+    key = (letter * 150, letter * 200, 2**63 - 1)
+    assert keyset.key(keyset.cursor(dict(zip(keyset.keys, key, strict=True)))) == key
+
+
 def asked_for(world, names):
     """Each of them with a request for its first phase."""
     for name in names:
