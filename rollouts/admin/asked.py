@@ -1,11 +1,16 @@
-"""What the address of a list asks for: moments are bounded, and what makes no sense is refused in words."""
+"""What the address of a list asks for: moments are bounded, and what there is not is refused in words."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from django.contrib.admin import ModelAdmin
+from django.contrib.admin import (
+    ChoicesFieldListFilter,
+    ListFilter,
+    ModelAdmin,
+    SimpleListFilter,
+)
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import FieldDoesNotExist
 from django.db import DataError, models
@@ -16,6 +21,7 @@ from django.utils.translation import gettext as _
 
 from ..rules.moments import EARLIEST, LATEST, asked_since
 from ..rules.words import say, spoken
+from ..services import choices
 
 #: Lookups of columns of time that take a number, with their bounds; others than these take a moment.
 PARTS = {
@@ -37,10 +43,13 @@ class AskedInWords(ModelAdmin):
         for words in _wrong_moments(self.model, request):
             raise WrongQuestion(words)
         try:
-            return super().get_changelist_instance(request)
+            changelist = super().get_changelist_instance(request)
         except (IncorrectLookupParameters, DataError, OverflowError) as wrong:
             words = _("The list can't be filtered so, or has no such page. Take the last filter out of the address.")
             raise WrongQuestion(words) from wrong
+        for words in _wrong_choices(changelist.filter_specs):
+            raise WrongQuestion(words)
+        return changelist
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         try:
@@ -56,6 +65,21 @@ class AskedInWords(ModelAdmin):
             "words": words,
         }
         return render(request, "admin/not_understood.html", context, status=422)
+
+
+def _wrong_choices(filters: Iterable[ListFilter]) -> Iterator[str]:
+    """What was chosen from a filter that does not offer it; Django would ignore it, or show no row."""
+    for each in filters:
+        match each:
+            case SimpleListFilter(parameter_name=str(name)):
+                chosen, offered = [each.value() or ""], [str(value) for value, _words in each.lookup_choices]
+            case ChoicesFieldListFilter(lookup_kwarg=name):
+                chosen, offered = list(each.lookup_val or ()), [str(value) for value, _words in each.field.flatchoices]
+            case _:
+                continue
+        for value in chosen:
+            if value and value not in offered:
+                yield spoken(choices.refusal(name, value, offered))
 
 
 def _wrong_moments(model: type[models.Model], request: HttpRequest) -> Iterator[str]:

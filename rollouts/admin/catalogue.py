@@ -20,7 +20,8 @@ from ..audit.actor import Actor
 from ..models import AIModel, PlanTemplate
 from ..rules.document import DocumentRefused
 from ..rules.model_sheet import dump_csv, dump_yaml
-from ..services import imports
+from ..rules.words import spoken
+from ..services import choices, imports
 from ..services.imports import Imported
 from . import actions, template_preview
 from .exchange import ExchangeAdmin, File, take_models, take_templates
@@ -203,6 +204,12 @@ class PlanTemplateAdmin(ExchangeAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: PlanTemplate | None = None) -> tuple[str, ...]:
         """Plans name a template by its slug: it stays once a rollout was made from it."""
         return ("slug",) if obj and obj.rollouts.exists() else ()
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        known = [*PlanTemplate.objects.values_list("slug", flat=True)]
+        if (copied := request.GET.get("copy")) and copied not in known:
+            return self.not_understood(request, spoken(choices.refusal("copy", copied, known)))
+        return super().add_view(request, form_url, extra_context)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """``?copy=slug`` begins with what another template says."""

@@ -14,7 +14,7 @@ from ..audit.source import SOURCES
 from ..rules.health import Health
 from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS, RolloutState
 from ..rules.percentages import as_step
-from ..services import who_is_in
+from ..services import choices, who_is_in
 from . import moments, pages
 from .problems import Problem, error
 
@@ -28,8 +28,6 @@ Cursor = Annotated[
         "list's is refused.",
     ),
 ]
-#: So many choices are named.
-MOST_NAMED = 20
 EventSource = StrEnum("EventSource", {name.upper(): name for name in SOURCES})  # type: ignore[misc]
 Text = Annotated[str, Field(max_length=200)]
 Name = Annotated[str, Field(max_length=255)]
@@ -61,7 +59,7 @@ Percentage = Annotated[
 def refuse_unless_known(name: str, written: str, known: Sequence[str]) -> None:
     """Of what is asked for, where the data says what there is. Raises ``Problem`` (422) with the choices."""
     if written and written not in known:
-        words = f"There is no {name} «{written[:60]}». There are: {', '.join(known[:MOST_NAMED]) or 'none'}."
+        words = str(choices.refusal(name, written, known))
         raise Problem(422, words, errors=[error("query", name, words)], kind="invalid")
 
 

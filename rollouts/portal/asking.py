@@ -12,11 +12,10 @@ from django.shortcuts import render
 from ..models.keyset import WrongCursor
 from ..rules.wording import shorten
 from ..rules.words import say, spoken
+from ..services import choices
 from . import live
 
 LONGEST = 200
-#: So many choices are named; who meant another sees the whole list on the page.
-MOST_NAMED = 20
 
 
 class Asked:
@@ -31,18 +30,18 @@ class Asked:
     def text(self, name: str, longest: int = LONGEST) -> str:
         return self.query.get(name, "").strip()[:longest]
 
-    def filter(self, name: str, choices: Iterable[str]) -> str:
+    def filter(self, name: str, offered: Iterable[str]) -> str:
         """One of the choices, or nothing. One that there is not leaves no row."""
         written = self.query.get(name, "")
-        if not written or written in (known := list(choices)):
+        if not written or written in (known := list(offered)):
             return written
         self.fits_nothing = True
         self._refuse(name, written, known)
         return ""
 
-    def choice(self, name: str, choices: Iterable[str], usual: str) -> str:
+    def choice(self, name: str, offered: Iterable[str], usual: str) -> str:
         """How the page shows what fits; the usual way where there is no such one."""
-        written, known = self.query.get(name, ""), list(choices)
+        written, known = self.query.get(name, ""), list(offered)
         if not written or written in known:
             return written or usual
         self._refuse(name, written, known)
@@ -90,10 +89,4 @@ class Asked:
         return render(self.request, template, {**context, "not_understood": self.wrong}, status=status)
 
     def _refuse(self, name: str, written: str, known: list[str]) -> None:
-        named = ", ".join(filter(None, known[:MOST_NAMED])) or say("none")
-        if len(known) > MOST_NAMED:
-            named = say("{these} and others", these=named)
-        said = say(
-            "There is no {name} «{written}». There are: {named}.", name=name, written=shorten(written), named=named
-        )
-        self.wrong.append(spoken(said))
+        self.wrong.append(spoken(choices.refusal(name, written, known)))

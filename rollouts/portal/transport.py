@@ -9,11 +9,9 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from .health import healthz, readyz
+from .views.trouble import PROGRAMS
 
 CHECKS: dict[str, Callable[[HttpRequest], HttpResponse]] = {"/healthz": healthz, "/readyz": readyz}
-
-#: Where programs ask. Sent on to https they would lose what they sent, or show their token on the way.
-PROGRAMS = ("/api/", "/hooks/", "/metrics")
 
 
 class HealthFirst:

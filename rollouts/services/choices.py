@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.db.models import Exists, OuterRef
 
 from ..models import AIModel, PlanTemplate, Rollout
-from ..rules.words import spoken
+from ..rules.wording import shorten
+from ..rules.words import Phrase, say, spoken
+
+#: So many choices are named; who meant another sees the whole list on the page.
+MOST_NAMED = 20
 
 
 def providers() -> list[str]:
@@ -18,3 +24,11 @@ def phases() -> list[tuple[str, str]]:
     """Name and title of each phase that templates know, in their order."""
     found = {phase.name: phase.title for kept in PlanTemplate.objects.all() for phase in kept.template.phases}
     return [(name, spoken(title)) for name, title in found.items()]
+
+
+def refusal(name: str, written: str, known: Sequence[str]) -> Phrase:
+    """What is said to who asks for another one than there is."""
+    named = ", ".join(filter(None, known[:MOST_NAMED])) or say("none")
+    if len(known) > MOST_NAMED:
+        named = say("{these} and others", these=named)
+    return say("There is no {name} «{written}». There are: {named}.", name=name, written=shorten(written), named=named)
