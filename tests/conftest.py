@@ -51,7 +51,7 @@ def shared() -> Path:
 @pytest.fixture
 def gitlab(settings):
     """A simulated GitLab over real HTTP, and the portal's settings pointed at it."""
-    from rollouts.simulator import Simulator
+    from gitlab_simulator import Simulator
 
     with Simulator() as simulator:
         settings.GITLAB_URL = simulator.url

@@ -68,7 +68,7 @@ def in_template(source: str) -> Iterator[Message]:
 
 
 def found() -> dict[Message, list[str]]:
-    """Every message of the portal with the files that say it. The simulator is a toy of developers: English."""
+    """Every message of the portal with the files that say it."""
     from django.apps import apps
 
     from rollouts.models.names import names_of
@@ -76,7 +76,7 @@ def found() -> dict[Message, list[str]]:
     messages: dict[Message, list[str]] = {}
     for path in sorted([*ROOT.glob("rollouts/**/*.py"), *ROOT.glob("templates/**/*.html")]):
         place = path.relative_to(ROOT).as_posix()
-        if place.startswith(("rollouts/simulator/", "rollouts/migrations/")):
+        if place.startswith("rollouts/migrations/"):
             continue
         for message in (in_template if path.suffix == ".html" else in_python)(path.read_text()):
             places = messages.setdefault(message, [])

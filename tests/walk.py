@@ -12,13 +12,13 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 
+from gitlab_simulator import Simulator
 from rollouts.audit.actor import Actor
 from rollouts.models import ChecklistItem, GitLabInstance, GitLabProject, Phase, Rollout
 from rollouts.rules.machine import PhaseState
 from rollouts.rules.progress import blockers_of_exit_item
 from rollouts.services import checklist, facts, plans, transitions
 from rollouts.services.instances import all_instances
-from rollouts.simulator import Simulator
 from rollouts.sync import passes
 
 FLAG = "use_haiku"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from rollouts.simulator import Simulator
+from gitlab_simulator import Simulator
 from tests.benchmarks.scale import FLAGS, JOBS, PER_PROJECT, PROJECTS
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(1800)]

@@ -12,7 +12,7 @@ import time
 import pytest
 import requests
 
-from rollouts.simulator import Simulator
+from gitlab_simulator import Simulator
 from tests.drills.portal import DOUBLED, QUICK, TRUTH, Ground, end_of, seed, truth, wait_until
 from tests.on_services import Postgres, Redis, free_port, throw_away
 from tests.walk import ISSUES

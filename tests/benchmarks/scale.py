@@ -31,7 +31,7 @@ def long_ago(project: int, iid: int) -> str:
 
 def gitlab(path: str) -> None:
     """10,000 issues in 50 projects, 1,000 flags."""
-    from rollouts.simulator.state import State
+    from gitlab_simulator.state import State
 
     state = State(path)
     with state.change():
@@ -55,7 +55,7 @@ def gitlab(path: str) -> None:
 
 def change(path: str, share: float) -> None:
     """Change this share of the issues and flags, from another process than the server's."""
-    from rollouts.simulator.state import State
+    from gitlab_simulator.state import State
 
     state = State(path)
     step = int(1 / share)

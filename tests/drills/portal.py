@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg
 
-from rollouts.simulator import Simulator
+from gitlab_simulator import Simulator
 from tests.walk import ISSUES
 
 ROOT = Path(__file__).resolve().parents[2]

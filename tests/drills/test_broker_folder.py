@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rollouts.simulator import Simulator
+from gitlab_simulator import Simulator
 from tests.drills.portal import QUICK, Ground, end_of, seed, wait_until
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(600)]

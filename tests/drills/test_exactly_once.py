@@ -11,7 +11,7 @@ from collections import Counter
 
 import pytest
 
-from rollouts.simulator import Simulator
+from gitlab_simulator import Simulator
 from tests.drills.portal import Ground
 from tests.on_services import Postgres, Redis, throw_away
 from tests.walk import ISSUES

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from rollouts.simulator import Simulator
+from gitlab_simulator import Simulator
 from tests.drills.portal import QUICK, Ground, end_of, seed, wait_until
 from tests.on_services import free_port
 

@@ -15,7 +15,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from rollouts.simulator import Simulator
+from gitlab_simulator import Simulator
 from tests.drills.portal import DOUBLED, QUICK, TRUTH, Ground, end_of, seed, truth, wait_until
 from tests.on_services import Postgres, Redis, throw_away
 from tests.walk import ISSUES

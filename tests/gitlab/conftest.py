@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from gitlab_simulator import Simulator
 from rollouts.gitlab import GitLab
-from rollouts.simulator import Simulator
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from gitlab_simulator import Simulator
 from rollouts.gitlab import GateRecord, GitLab, Gone, Rejected
-from rollouts.simulator import Simulator
 
 APP = "acme/app"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from gitlab_simulator import Simulator
 from rollouts.gitlab import GitLab, Rejected
-from rollouts.simulator import Simulator
 
 APP = "acme/app"
 MARKER = "<!-- portal issue 7f3c -->"

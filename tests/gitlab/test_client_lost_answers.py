@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from gitlab_simulator import Simulator
 from rollouts.gitlab import (
     BadAnswer,
     Forbidden,
@@ -20,7 +21,6 @@ from rollouts.gitlab import (
     Unauthorized,
     Unreachable,
 )
-from rollouts.simulator import Simulator
 
 APP = "acme/app"
 MARK = "portal-7f3c"

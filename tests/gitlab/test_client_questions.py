@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from gitlab_simulator import Simulator
 from rollouts.gitlab import BadAnswer, Forbidden, GateRecord, GitLab, Gone, Unreachable
-from rollouts.simulator import Simulator
 
 
 def many_issues(simulator: Simulator, count: int) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from gitlab_simulator import Simulator
 from rollouts.gitlab import BadAnswer, Forbidden, GitLab, Gone, Rejected, Unauthorized
-from rollouts.simulator import Simulator
 
 APP = "acme/app"
 

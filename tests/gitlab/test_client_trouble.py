@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from gitlab_simulator import Simulator
 from rollouts.gitlab import (
     BadAnswer,
     Forbidden,
@@ -23,7 +24,6 @@ from rollouts.gitlab import (
     Unreachable,
     answers,
 )
-from rollouts.simulator import Simulator
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gitlab_simulator import Simulator
 from rollouts.rules.commands import for_instance_flag, for_project_flag
 from rollouts.rules.exposure import EVERYONE, NOBODY, Exposure
-from rollouts.simulator import Simulator
 
 NAMES = {"User:1": "user:ann", "User:2": "user:ben", "Group:7": "group:acme/code"}
 parts = st.builds(

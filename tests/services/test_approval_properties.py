@@ -18,11 +18,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
+from gitlab_simulator import Simulator
 from rollouts.models import ChecklistItem
 from rollouts.rules.document import DocumentRefused
 from rollouts.services import checklist, plans
 from rollouts.services.refusals import Refused
-from rollouts.simulator import Simulator
 from tests.walk import World
 
 PEOPLE = ("mia", "alice", "sam", "root", "eve")

@@ -11,13 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
+from gitlab_simulator import Simulator
 from rollouts.models import AuditEvent, FeatureFlag, ReadingGap
 from rollouts.rules import guards
 from rollouts.rules.schedule import Certainty, Kind
 from rollouts.rules.series import unread_within
 from rollouts.services import course, facts, plans, ramps, readings, schedules
 from rollouts.services.refusals import Refused
-from rollouts.simulator import Simulator
 from tests.walk import World
 
 HOUR = timedelta(hours=1)

@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
+from gitlab_simulator import Simulator
 from rollouts.models import ApprovalRequest, AuditEvent, Phase
 from rollouts.models.phases import LASTING
 from rollouts.rules.document import DocumentRefused
@@ -13,7 +14,6 @@ from rollouts.rules.exposure import widens
 from rollouts.rules.machine import PHASE_VERBS
 from rollouts.services import facts
 from rollouts.services.refusals import Refused
-from rollouts.simulator import Simulator
 from tests.walk import FLAG, World
 
 PHASES = ("team", "company", "everyone")

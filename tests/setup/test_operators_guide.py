@@ -18,7 +18,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from rollouts.simulator import Simulator
+from gitlab_simulator import Simulator
 from tests.on_services import Postgres, Redis, free_port, throw_away
 
 pytestmark = [pytest.mark.embedded, pytest.mark.xdist_group("make_run")]

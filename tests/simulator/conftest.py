@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from rollouts.simulator import Simulator
+from gitlab_simulator import Simulator
 
 Ask = Callable[..., requests.Response]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rollouts.simulator import Simulator
+from gitlab_simulator import Simulator
 
 GITLAB = Path(__file__).resolve().parents[3] / "shared" / "gitlab"
 TYPES: dict[str, type | tuple[type, ...]] = {

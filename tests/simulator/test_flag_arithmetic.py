@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rollouts.simulator import Simulator
+from gitlab_simulator import Simulator
 
 ALICE, BOB = "User:42", "User:43"
 

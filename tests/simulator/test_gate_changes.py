@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from rollouts.simulator import Simulator
+from gitlab_simulator import Simulator
 
 ISSUES = "/projects/acme%2Fapp/issues"
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from rollouts.simulator import Simulator
+from gitlab_simulator import Simulator
 
 
 @pytest.fixture

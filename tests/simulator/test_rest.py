@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rollouts.simulator import Simulator
+from gitlab_simulator import Simulator
 
 ISSUES = "/projects/acme%2Fapp/issues"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rollouts.simulator import Refused, Simulator, State
-from rollouts.simulator.issues import tasks_of
+from gitlab_simulator import Refused, Simulator, State
+from gitlab_simulator.issues import tasks_of
 
 
 def test_a_restart_forgets_nothing(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_no_half_file_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyP
     def full(*args: object, **options: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("rollouts.simulator.store.json.dump", full)
+    monkeypatch.setattr("gitlab_simulator.store.json.dump", full)
     with pytest.raises(OSError, match="No space"):
         state.add_project("acme/other")
     assert path.read_text() == before

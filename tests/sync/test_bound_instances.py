@@ -14,13 +14,13 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
+from gitlab_simulator import Simulator
 from rollouts import tasks
 from rollouts.audit.deeds import deed
 from rollouts.models import AuditEvent, ChecklistItem, GitLabInstance
 from rollouts.services import checklist, instances
 from rollouts.services.instances import all_instances, default_instance
 from rollouts.services.refusals import Refused
-from rollouts.simulator import Simulator
 from rollouts.sync import hooks, passes
 
 pytestmark = pytest.mark.django_db

@@ -9,11 +9,11 @@ from django.test import Client
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from gitlab_simulator import quick_actions
 from rollouts.audit.deeds import deed
 from rollouts.models import GitLabWrite, PlanTemplate
 from rollouts.rules import gitlab_text
 from rollouts.services import plans, templates, tokens
-from rollouts.simulator import quick_actions
 from rollouts.sync import outbox
 
 MARK = "<!-- model-rollout-portal:00000000 -->"

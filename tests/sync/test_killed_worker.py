@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from rollouts.simulator import Simulator
+from gitlab_simulator import Simulator
 from tests.on_services import Redis, throw_away
 from tests.walk import PLAN
 

@@ -7,6 +7,7 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
+from gitlab_simulator.server import RateLimit
 from rollouts import tasks
 from rollouts.models import (
     AuditEvent,
@@ -19,7 +20,6 @@ from rollouts.models import (
     TrackedIssue,
 )
 from rollouts.services.instances import default_instance
-from rollouts.simulator.server import RateLimit
 from rollouts.sync import leases, limits, passes
 
 pytestmark = pytest.mark.django_db

@@ -11,12 +11,12 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from gitlab_simulator import Simulator
 from rollouts.audit.source import coming_from
 from rollouts.management.demo.seeds import seed
 from rollouts.management.demo.story import Story
 from rollouts.models import Rollout
 from rollouts.services import demo_accounts
-from rollouts.simulator import Simulator
 
 
 class Command(BaseCommand):

@@ -12,7 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from rollouts.simulator import ADMIN_TOKEN, READER_TOKEN, Simulator
+from gitlab_simulator import ADMIN_TOKEN, READER_TOKEN, Simulator
 
 
 class Command(BaseCommand):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from gitlab_simulator import Simulator
 from rollouts.rules.definitions import FlagDefinition, parse_definition
-from rollouts.simulator import Simulator
 
 HERE = Path(__file__).parent
 PROJECT = "acme/code-suggestions"

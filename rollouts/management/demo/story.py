@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth import get_user_model
 
+from gitlab_simulator import Simulator
 from rollouts.audit.actor import Actor
 from rollouts.audit.deeds import deed
 from rollouts.models import AIModel, ChecklistItem, Phase, ReadingGap, Rollout, clock
 from rollouts.rules.catalogue import parse_models, parse_unit_primitives
 from rollouts.services import checklist, facts, imports, locks, plans, transitions
 from rollouts.services.instances import default_instance
-from rollouts.simulator import Simulator
 from rollouts.sync import passes
 
 from . import seeds

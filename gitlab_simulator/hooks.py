@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rollouts.simulator.directory import Directory
-from rollouts.simulator.store import Refused, now
+from gitlab_simulator.directory import Directory
+from gitlab_simulator.store import Refused, now
 
 EVENTS = (
     "issues_events",

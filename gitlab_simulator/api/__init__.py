@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
-from rollouts.simulator.api import features, hooks, issues, people, project_flags
-from rollouts.simulator.api.exchange import Answer, Asked
-from rollouts.simulator.store import Refused
+from gitlab_simulator.api import features, hooks, issues, people, project_flags
+from gitlab_simulator.api.exchange import Answer, Asked
+from gitlab_simulator.store import Refused
 
 Endpoint = Callable[..., Answer]
 PREFIX = "/api/v4/"

@@ -6,9 +6,9 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rollouts.simulator import payloads, quick_actions
-from rollouts.simulator.hooks import Hooks
-from rollouts.simulator.store import Refused, now
+from gitlab_simulator import payloads, quick_actions
+from gitlab_simulator.hooks import Hooks
+from gitlab_simulator.store import Refused, now
 
 # A task is a list item that begins with a box; [~] does not apply and is not counted.
 TASK = re.compile(r"^(?P<lead>[ \t>]*(?:[-*+]|\d+[.)])[ \t]+)\[(?P<box>[ xX~])\](?=[ \t])", re.MULTILINE)

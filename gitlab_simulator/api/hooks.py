@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from rollouts.simulator.api.exchange import Answer, Asked
-from rollouts.simulator.hooks import EVENTS, alert_status
-from rollouts.simulator.store import Refused
+from gitlab_simulator.api.exchange import Answer, Asked
+from gitlab_simulator.hooks import EVENTS, alert_status
+from gitlab_simulator.store import Refused
 
 
 def listed(asked: Asked, project: str) -> Answer:

@@ -6,11 +6,11 @@ import os
 import threading
 from types import TracebackType
 
-from rollouts.simulator.directory import ADMIN_TOKEN, READER_TOKEN
-from rollouts.simulator.faults import Fault, How
-from rollouts.simulator.sending import Post, Sender
-from rollouts.simulator.server import Logged, Server
-from rollouts.simulator.state import State
+from gitlab_simulator.directory import ADMIN_TOKEN, READER_TOKEN
+from gitlab_simulator.faults import Fault, How
+from gitlab_simulator.sending import Post, Sender
+from gitlab_simulator.server import Logged, Server
+from gitlab_simulator.state import State
 
 
 class Simulator:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from rollouts.simulator.issues import notes_count, tasks_of
-from rollouts.simulator.site.html import Safe, button, field, form, page, tag
-from rollouts.simulator.state import State
+from gitlab_simulator.issues import notes_count, tasks_of
+from gitlab_simulator.site.html import Safe, button, field, form, page, tag
+from gitlab_simulator.state import State
 
 SHOWN = 200
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from rollouts.simulator import payloads
-from rollouts.simulator.hooks import Hooks
-from rollouts.simulator.store import Refused, now
+from gitlab_simulator import payloads
+from gitlab_simulator.hooks import Hooks
+from gitlab_simulator.store import Refused, now
 
 NAME = re.compile(r"^[a-z]([a-z0-9_\-]{0,61}[a-z0-9])?$")
 GROUP_ID = re.compile(r"^[a-z]{1,32}$")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from rollouts.simulator.store import Refused, Store, now
+from gitlab_simulator.store import Refused, Store, now
 
 ADMIN_TOKEN = "simulator-admin-token"
 READER_TOKEN = "simulator-reader-token"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rollouts.simulator.api.exchange import Answer, Asked
-from rollouts.simulator.instance_flags import TARGETS
+from gitlab_simulator.api.exchange import Answer, Asked
+from gitlab_simulator.instance_flags import TARGETS
 
 
 def listed(asked: Asked) -> Answer:

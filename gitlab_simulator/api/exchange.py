@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from rollouts.simulator.directory import Caller
-from rollouts.simulator.state import State
-from rollouts.simulator.store import Refused
+from gitlab_simulator.directory import Caller
+from gitlab_simulator.state import State
+from gitlab_simulator.store import Refused
 
 DEFAULT_PAGE, LARGEST_PAGE = 20, 100
 COUNTED = 10_000  # above, GitLab leaves the totals out (doc/api/rest/_index.md, "Pagination response headers")

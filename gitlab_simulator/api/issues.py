@@ -6,11 +6,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from rollouts.simulator import quick_actions
-from rollouts.simulator.api.exchange import Answer, Asked
-from rollouts.simulator.api.people import person
-from rollouts.simulator.issues import notes_count, tasks_of
-from rollouts.simulator.store import Refused
+from gitlab_simulator import quick_actions
+from gitlab_simulator.api.exchange import Answer, Asked
+from gitlab_simulator.api.people import person
+from gitlab_simulator.issues import notes_count, tasks_of
+from gitlab_simulator.store import Refused
 
 ORDERS = ("created_at", "updated_at", "due_date", "title", "id", "relative_position", "priority", "weight")
 TYPES = ("issue", "incident", "test_case", "requirement", "task", "ticket")

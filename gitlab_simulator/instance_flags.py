@@ -9,8 +9,8 @@ from __future__ import annotations
 from math import isfinite
 from typing import Any, Literal
 
-from rollouts.simulator.directory import Directory
-from rollouts.simulator.store import Refused
+from gitlab_simulator.directory import Directory
+from gitlab_simulator.store import Refused
 
 PERCENTAGES = ("percentage_of_actors", "percentage_of_time")
 TARGETS = (

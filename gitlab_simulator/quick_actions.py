@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from rollouts.simulator.directory import Directory
+from gitlab_simulator.directory import Directory
 
 COMMANDS = (
     "close", "reopen", "open", "title", "assign", "unassign", "label", "labels", "unlabel", "relabel", "confidential",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from rollouts.simulator.directory import Directory
-from rollouts.simulator.instance_flags import state_of
-from rollouts.simulator.site.html import Safe, button, choice, field, form, tag
-from rollouts.simulator.state import State
+from gitlab_simulator.directory import Directory
+from gitlab_simulator.instance_flags import state_of
+from gitlab_simulator.site.html import Safe, button, choice, field, form, tag
+from gitlab_simulator.state import State
 
 TARGETS = {
     "user": "user",

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 import requests
 from standardwebhooks.webhooks import Webhook
 
-from rollouts.simulator.hooks import Outgoing
-from rollouts.simulator.state import State
+from gitlab_simulator.hooks import Outgoing
+from gitlab_simulator.state import State
 
 TIMEOUT = 10.0
 SENDERS = 4

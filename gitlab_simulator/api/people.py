@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rollouts.simulator.api.exchange import Answer, Asked
-from rollouts.simulator.store import Refused
+from gitlab_simulator.api.exchange import Answer, Asked
+from gitlab_simulator.store import Refused
 
 VERSION = "19.3.0-simulator"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from rollouts.simulator.instance_flags import InstanceFlags
-from rollouts.simulator.issues import Issues
-from rollouts.simulator.project_flags import ProjectFlags
+from gitlab_simulator.instance_flags import InstanceFlags
+from gitlab_simulator.issues import Issues
+from gitlab_simulator.project_flags import ProjectFlags
 
 
 class State(InstanceFlags, Issues, ProjectFlags):

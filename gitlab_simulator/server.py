@@ -17,11 +17,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from rollouts.simulator import api, site
-from rollouts.simulator.directory import Caller
-from rollouts.simulator.faults import Faults, Sent
-from rollouts.simulator.state import State
-from rollouts.simulator.store import Refused
+from gitlab_simulator import api, site
+from gitlab_simulator.directory import Caller
+from gitlab_simulator.faults import Faults, Sent
+from gitlab_simulator.state import State
+from gitlab_simulator.store import Refused
 
 LARGEST_BODY = 5 * 1024 * 1024
 UNREACHED = 1_000_000

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from rollouts.simulator.faults import Faults
-from rollouts.simulator.site import deeds, flags_page, issues_page
-from rollouts.simulator.site.html import Safe, button, choice, form, page, tag
-from rollouts.simulator.state import State
-from rollouts.simulator.store import Refused
+from gitlab_simulator.faults import Faults
+from gitlab_simulator.site import deeds, flags_page, issues_page
+from gitlab_simulator.site.html import Safe, button, choice, form, page, tag
+from gitlab_simulator.state import State
+from gitlab_simulator.store import Refused
 
 ISSUE = re.compile(r"^/(?P<path>.+?)(?:/-)?/(?:issues|work_items)/(?P<iid>[0-9]{1,18})/?$")
 # Own style sheet only, forms to itself only, in no frame.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rollouts.simulator.faults import Fault, Faults
-from rollouts.simulator.site.flags_page import TARGETS
-from rollouts.simulator.state import State
-from rollouts.simulator.store import Refused
+from gitlab_simulator.faults import Fault, Faults
+from gitlab_simulator.site.flags_page import TARGETS
+from gitlab_simulator.state import State
+from gitlab_simulator.store import Refused
 
 Form = dict[str, str]
 
