@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import get_object_or_404
-from django.urls import path
+from django.urls import path, reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -21,9 +21,10 @@ from django.utils.translation import gettext_lazy
 from ..audit.actor import Actor
 from ..models import ChecklistItem, Phase, Rollout, RolloutIssue, clock
 from ..portal.presenters import track
+from ..portal.redirects import SeeOther
 from ..rules import gitlab_text, names
 from ..rules.expected import Drift
-from ..rules.machine import RolloutState
+from ..rules.machine import OVER
 from ..rules.words import say, sentence
 from ..services import checklist, facts
 from ..services.refusals import Refused
@@ -31,8 +32,6 @@ from . import actions, sections
 from .base import is_admin, may_look
 from .fields import LinesField
 from .transitions import RolloutTransitions
-
-OVER = (RolloutState.ABANDONED, RolloutState.CLOSED)
 
 
 class RolloutForm(forms.ModelForm):
@@ -208,4 +207,4 @@ class RolloutAdmin(RolloutTransitions):
             return self.refused(request, row.title, rollout, refused)
         words = _("Taken back: %(item)s.") if "undo" in request.POST else _("Confirmed: %(item)s.")
         self.message_user(request, words % {"item": row.title}, messages.SUCCESS)
-        return self.back(rollout)
+        return SeeOther(reverse("admin:rollouts_rollout_change", args=[rollout.pk]))

@@ -12,7 +12,7 @@ from ..models import ChecklistItem, Phase, Rollout
 from ..rules.blockers import in_words
 from ..rules.checklist import Gate, ItemKind
 from ..rules.facts import RolloutFacts
-from ..rules.machine import Role
+from ..rules.machine import OVER, Role
 from ..rules.progress import blockers_of_exit_item
 from ..services import checklist, facts
 
@@ -95,7 +95,7 @@ def _step(step: Any, phase: Phase) -> StepLine:
 def _items(rollout: Rollout, phase: Phase | None, told: RolloutFacts, by: Actor) -> tuple[ItemLine, ...]:
     verdicts = {(item.phase, item.key): item.verdict for item in told.items}
     name = phase.name if phase else None
-    is_past = rollout.state in checklist.OVER or (phase is not None and phase.state in checklist.PAST)
+    is_past = rollout.state in OVER or (phase is not None and phase.state in checklist.PAST)
     may = by.person.has(Role.MANAGER) and not is_past
     lines = []
     for row in rollout.items.all():

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import get_object_or_404, render
 from django.urls import path, reverse
 
 from ..audit.actor import Actor
 from ..models import Phase, Rollout, clock
+from ..portal.redirects import SeeOther
 from ..rules import guards
 from ..rules.approvals import RequestFacts
 from ..rules.blockers import OVERRIDABLE, Blocker
@@ -81,13 +82,7 @@ class TransitionsAdmin(AuditedAdmin):
         except Refused as refused:
             return self.refused(request, say("{verb}: {what}", verb=self.verbs[verb].label, what=obj), obj, refused)
         self.message_user(request, spoken(say("You {did}.", did=self.verbs[verb].did(done))), messages.SUCCESS)
-        return self.back(done)
-
-    def back(self, obj: Any) -> HttpResponse:
-        """After a change look at it by GET, so that a reload repeats nothing."""
-        response = HttpResponseRedirect(reverse(f"admin:{self._name}_change", args=[obj.pk]))
-        response.status_code = 303
-        return response
+        return SeeOther(reverse(f"admin:{self._name}_change", args=[done.pk]))
 
     def refused(self, request: HttpRequest, title: str, obj: Any, refused: Refused) -> HttpResponse:
         """409 with every blocker, 403 if only the role is lacking."""
@@ -100,7 +95,7 @@ class TransitionsAdmin(AuditedAdmin):
             "object": obj,
             "opts": self.opts,
         }
-        return render(request, "admin/refused.html", context, status=403 if refused.codes == {"role"} else 409)
+        return render(request, "admin/refused.html", context, status=refused.status())
 
     def button(
         self,

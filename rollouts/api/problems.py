@@ -91,7 +91,7 @@ def answer(status: int, detail: str = "", *, kind: str = "", **more: Any) -> Htt
 
 def of_refusal(request: HttpRequest, refused: RefusedAbout) -> HttpResponse:
     """409 with every blocker; 403 if only the role is lacking. Nothing was changed."""
-    status = 403 if refused.refused.codes == {"role"} else 409
+    status = refused.refused.status()
     blockers = [
         {
             "code": blocker.code,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from ..rules.zones import is_zone, zone
+from .redirects import SeeOther
 
 COOKIE = "zone"
 A_YEAR = 365 * 86_400
@@ -32,8 +33,7 @@ def choose(request: HttpRequest) -> HttpResponse:
     """Keep the zone that was chosen; one that there is not changes nothing."""
     back = request.POST.get("back", "/")
     allowed = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())
-    response = HttpResponseRedirect(back if allowed else "/")
-    response.status_code = 303
+    response = SeeOther(back if allowed else "/")
     name = request.POST.get("zone", "")
     if is_zone(name):
         response.set_cookie(COOKIE, name, max_age=A_YEAR, samesite="Lax", secure=request.is_secure())

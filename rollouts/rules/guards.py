@@ -15,12 +15,12 @@ from .expected import Presence
 from .facts import PhaseFacts, RolloutFacts
 from .machine import (
     LIVE,
+    OVER,
     PHASE_VERBS,
     ROLE_WORDS,
     ROLLOUT_VERBS,
     PhaseState,
     Role,
-    RolloutState,
     Verb,
     state_in_words,
 )
@@ -50,7 +50,6 @@ class Wish:
 
 NOTHING_MORE = Wish()
 Guard = Callable[[RolloutFacts, PhaseFacts, Person, Wish], list[Blocker]]
-OVER = (RolloutState.ABANDONED, RolloutState.CLOSED)
 
 
 def blockers(

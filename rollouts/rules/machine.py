@@ -79,6 +79,8 @@ LIVE = frozenset({P.ACTIVE, P.PAUSED, P.COMPLETED})
 IN_FLIGHT = frozenset({P.REQUESTED, P.APPROVED, P.ACTIVE, P.PAUSED})
 #: States after which the next phase may start.
 SETTLED = frozenset({P.COMPLETED, P.SKIPPED})
+#: A rollout that nothing more will happen to.
+OVER = frozenset({R.ABANDONED, R.CLOSED})
 
 
 @dataclass(frozen=True, slots=True)

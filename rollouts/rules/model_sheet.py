@@ -18,6 +18,7 @@ from pydantic import BeforeValidator, Field
 from .catalogue import LIMIT, MOST_NODES, Day
 from .document import Document, DocumentRefused, Fault, Path, clean, read
 from .schema import Written, checked, fit, nearest, text, words
+from .spreadsheet import as_cell, from_cell
 from .words import say
 
 TOP = "ai_models"
@@ -27,8 +28,6 @@ COLUMNS = (
 )  # fmt: skip
 LISTS = ("default_for", "selectable_for")
 MOST_MODELS = 5_000
-#: What a spreadsheet would take for a formula.
-FORMULA = re.compile(r"[=+\-@\t\r]")
 SLUG = re.compile(r"[-a-zA-Z0-9_]{1,120}")
 
 
@@ -132,9 +131,7 @@ def _header_faults(header: list[str], source: str) -> list[Fault]:
 
 
 def _cell(name: str, value: str) -> Any:
-    value = value.strip()
-    if value.startswith("'") and FORMULA.match(value[1:]):
-        value = value[1:]
+    value = from_cell(value.strip())
     return [part.strip() for part in value.split(";") if part.strip()] if name in LISTS else value
 
 
@@ -184,9 +181,4 @@ def _plain(value: Any) -> Any:
 
 
 def _as_cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, list):
-        value = "; ".join(value)
-    written = str(_plain(value))
-    return f"'{written}" if FORMULA.match(written) else written
+    return as_cell("; ".join(value) if isinstance(value, list) else _plain(value))

@@ -21,7 +21,7 @@ from .percentages import NOTHING, share_of
 
 P, R = PhaseState, RolloutState
 #: States of a rollout after which nothing of it is to come.
-OVER = frozenset({R.COMPLETED, R.CLOSED, R.ABANDONED})
+ENDED = frozenset({R.COMPLETED, R.CLOSED, R.ABANDONED})
 MOVING = frozenset({P.ACTIVE, P.PAUSED})
 ASKED = frozenset({P.REQUESTED, P.APPROVED})
 _DAY = re.compile(r"\b(\d{4})-(\d\d)-(\d\d)\b")
@@ -202,7 +202,7 @@ def extent(rollout: RolloutTimes) -> Extent:
     first = rollout.newest[0] if rollout.newest else None
     wanted = first and (first.planned_at or (first.steps[0].planned_at if first.steps else None))
     begins_at = min((moment.at for moment in moments), default=wanted or anyhow)
-    if rollout.state in OVER:
+    if rollout.state in ENDED:
         return Extent(begins_at, max((moment.at for moment in moments), default=anyhow), None, timedelta(0))
     _, _, cursor = _future(rollout, anyhow, ())
     return Extent(begins_at, None, cursor.until, cursor.takes)
@@ -292,7 +292,7 @@ class _Cursor:
 
 def _future(rollout: RolloutTimes, now: datetime, locks: Sequence[Window]) -> tuple[list[Span], list[Moment], _Cursor]:
     """From where the rollout stands. A draft that has no date and was not asked for has no future yet."""
-    if rollout.state in OVER or not _is_foreseeable(rollout):
+    if rollout.state in ENDED or not _is_foreseeable(rollout):
         return [], [], _Cursor(now)
     return ahead(rollout.newest, now, locks)
 

@@ -7,7 +7,7 @@ from ..audit.deeds import Deed, deed
 from ..models import ChecklistItem, Rollout, clock
 from ..rules.blockers import Blocker
 from ..rules.checklist import Gate, ItemKind
-from ..rules.machine import PhaseState, Role, RolloutState, state_in_words
+from ..rules.machine import OVER, PhaseState, Role, state_in_words
 from ..rules.progress import blockers_of_exit_item
 from ..rules.words import say
 from . import facts as facts_of
@@ -15,7 +15,6 @@ from .reconcile import NO_LOCKS, reconcile
 from .refusals import in_evidence, refuse_if
 
 LONGEST_EVIDENCE = 5_000
-OVER = (RolloutState.ABANDONED, RolloutState.CLOSED)
 PAST = (PhaseState.COMPLETED, PhaseState.SKIPPED, PhaseState.ROLLED_BACK)
 
 

@@ -18,7 +18,7 @@ from ..rules import series
 from ..rules.expected import Presence
 from ..rules.exposure import EVERYONE, NOBODY, Exposure
 from ..rules.locks import Window, following
-from ..rules.machine import RolloutState
+from ..rules.machine import OVER
 from ..rules.prediction import Prediction, predict
 from ..rules.series import Move, Piece, Read, Span, Stretch
 from . import facts as facts_of
@@ -73,7 +73,7 @@ class Course:
 
 def course_of(rollout: Rollout, now: datetime, *, events: int = 60) -> Course:
     """``rollout`` comes from ``Rollout.objects.whole()``; eight queries. ``events``: how many are told, the newest."""
-    is_over = rollout.state in (RolloutState.CLOSED, RolloutState.ABANDONED)
+    is_over = rollout.state in OVER
     known_until = min(now, (rollout.closed_at or rollout.abandoned_at or now) if is_over else now)
     phases = tuple(phase for phase in rollout.phases.all() if phase.started_at)
     since = min((phase.started_at for phase in phases if phase.started_at), default=known_until - BEFORE)

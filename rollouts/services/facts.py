@@ -19,7 +19,7 @@ from ..rules.capacity import Capacity
 from ..rules.checklist import Confirmation, Gate, IssueFacts, ItemKind
 from ..rules.expected import Audience, Opening
 from ..rules.facts import ItemFacts, PhaseFacts, RolloutFacts
-from ..rules.machine import LIVE, SETTLED, Role, RolloutState
+from ..rules.machine import LIVE, OVER, SETTLED, Role, RolloutState
 from ..rules.metrics import Metric
 from ..rules.ramp import Ramp, Step
 from . import content
@@ -92,7 +92,7 @@ def for_rollout(rollout: Rollout, now: datetime, locks: Locks | None = None) -> 
             other.title
             for other in rollout.flag.rollouts.all()
             if other.pk != rollout.pk
-            and other.state not in (RolloutState.CLOSED, RolloutState.ABANDONED)
+            and other.state not in OVER
             and any(phase.state in LIVE for phase in other.phases.all())
         ),
     )

@@ -22,7 +22,7 @@ from ..rules import health
 from ..rules.expected import Drift, difference_in_words
 from ..rules.facts import PhaseFacts, RolloutFacts
 from ..rules.health import Health
-from ..rules.machine import LIVE, PhaseState, RolloutState
+from ..rules.machine import LIVE, OVER, PhaseState
 from ..rules.next_action import NextAction, Waits, next_action
 from ..rules.percentages import plain_number
 from ..rules.track import stretches
@@ -46,7 +46,6 @@ LATELY = 300
 BATCH = 100
 #: Counted up when what ``content`` holds changes: lines of another layout are worked out anew after an upgrade.
 LAYOUT = 2
-OVER = (RolloutState.CLOSED, RolloutState.ABANDONED)
 
 
 def bring_up_to_date(*, most: int = BATCH, among: Iterable[int] | None = None) -> int:

@@ -8,8 +8,7 @@ from ..audit.actor import Actor
 from ..audit.deeds import deed
 from ..models import Rollout, clock
 from ..rules.blockers import Blocker
-from ..rules.guards import OVER
-from ..rules.machine import Role, state_in_words
+from ..rules.machine import OVER, Role, state_in_words
 from ..rules.metrics import Bound, Number
 from ..rules.words import say
 from .readings import LONGEST_EVIDENCE

@@ -20,7 +20,7 @@ from ..rules.blockers import Blocker
 from ..rules.document import DocumentRefused
 from ..rules.expected import Audience
 from ..rules.issue_url import IssueRef, parse_issue_url
-from ..rules.machine import PhaseState, Role, RolloutState, state_in_words
+from ..rules.machine import OVER, PhaseState, Role, state_in_words
 from ..rules.metrics import Bound
 from ..rules.plan import parse_plan
 from ..rules.plan_document import Criteria, FlagPlan, ModelPlan, PhasePlan, PlanDocument, StepPlan, dump_plan
@@ -234,7 +234,7 @@ def _add_author(rollout: Rollout, by: Actor) -> None:
 
 
 def _refuse_if_over(rollout: Rollout) -> None:
-    if rollout.state in (RolloutState.ABANDONED, RolloutState.CLOSED):
+    if rollout.state in OVER:
         said = say(
             "{slug} is {state}: it can't be planned anew. Choose another slug for a new rollout.",
             slug=rollout.slug,

@@ -21,6 +21,10 @@ class Refused(Exception):
     def codes(self) -> set[str]:
         return {blocker.code for blocker in self.blockers}
 
+    def status(self, otherwise: int = 409) -> int:
+        """As HTTP says it: 403 where only the role is lacking; 409, or 422 where what was written is at fault."""
+        return 403 if self.codes == {"role"} else otherwise
+
 
 def refuse_if(blockers: Iterable[Blocker]) -> None:
     """Raise ``Refused`` if there is any blocker."""

@@ -15,7 +15,7 @@ from ..rules import gitlab_text, guards
 from ..rules.blockers import Blocker
 from ..rules.facts import RolloutFacts
 from ..rules.guards import Wish
-from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS, RolloutState, rollout_state, state_in_words
+from ..rules.machine import OVER, PHASE_VERBS, ROLLOUT_VERBS, RolloutState, rollout_state, state_in_words
 from ..rules.percentages import as_step, plain_number
 from ..rules.words import say
 from . import approvals, outbox, overrides
@@ -260,7 +260,7 @@ def _follow(pk: int, now: datetime) -> None:
     rollout = whole(pk)
     phases = [(phase.state, phase.started_at is not None) for phase in facts_of.newest_attempts(rollout)]
     state = rollout_state(phases)
-    if rollout.state not in (state, RolloutState.ABANDONED, RolloutState.CLOSED):
+    if rollout.state not in OVER | {state}:
         if state is RolloutState.COMPLETED:
             rollout.completed_at = now
         getattr(rollout, _FOLLOW[state])()

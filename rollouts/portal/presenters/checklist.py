@@ -11,7 +11,7 @@ from ...audit.actor import Actor
 from ...models import ChecklistItem, Phase, Rollout, TrackedIssue
 from ...rules.checklist import Gate
 from ...rules.facts import ItemFacts, RolloutFacts
-from ...rules.machine import PHASE_VERBS, SETTLED, PhaseState, RolloutState
+from ...rules.machine import OVER, PHASE_VERBS, SETTLED, PhaseState
 from ...rules.progress import blockers_of_exit_item
 from ...services import facts as facts_of
 
@@ -129,7 +129,7 @@ def _item(
     item: ItemFacts, row: ChecklistItem, rollout: Rollout, phase: Phase | None, viewer: Actor, facts: RolloutFacts
 ) -> Item:
     issue = facts_of.issue_for(rollout, row.role, item.phase or "") if row.role else None
-    is_open = rollout.state not in (RolloutState.ABANDONED, RolloutState.CLOSED) and (
+    is_open = rollout.state not in OVER and (
         phase is None or phase.state not in (PhaseState.COMPLETED, PhaseState.SKIPPED, PhaseState.ROLLED_BACK)
     )
     may = is_open and not row.is_automatic and viewer.person.has(PHASE_VERBS["request"].role)

@@ -16,6 +16,7 @@ from ...rules.expected import Drift, Presence
 from ...rules.exposure import OPT_OUT, Exposure
 from ...rules.facts import RolloutFacts
 from ...rules.issue_url import parse_issue_url
+from ...rules.machine import OVER
 from ...rules.percentages import plain_number
 from ...services import facts as facts_of
 from ...services import gates
@@ -97,7 +98,7 @@ def build(flag: FeatureFlag, now: datetime, holding: Locks) -> FlagPage:
 def _carried(rollout: Rollout, now: datetime, holding: Locks) -> Carried:
     facts = facts_of.for_rollout(rollout, now, holding)
     state = health.judge(facts)
-    is_over = rollout.state in listed.OVER
+    is_over = rollout.state in OVER
     commands = () if is_over or state.drift is Drift.NONE else gates.commands_to(rollout, facts, facts.expected)
     return Carried(rollout, facts, track(facts, state.drift), state, state.drift, commands)
 

@@ -14,14 +14,13 @@ from ...models import FeatureFlag, Rollout, RolloutIssue
 from ...rules.expected import Drift, Presence
 from ...rules.exposure import Exposure, leaves_actorless_code_off
 from ...rules.lifetime import NEVER_ON_BY_DEFAULT, Lifetime, lifetime
-from ...rules.machine import RolloutState
+from ...rules.machine import OVER, RolloutState
 from ...rules.words import spoken
 from ..flag_filter import Known, without_rollout_issue
 from ..freshness import is_stale
 
 #: Of each kind of unlinked work so many are named; the rest is a number.
 MOST_NAMED = 5
-OVER = (RolloutState.CLOSED, RolloutState.ABANDONED)
 GOING_ON = (RolloutState.DRAFT, RolloutState.UNDERWAY, RolloutState.ROLLED_BACK)
 
 

@@ -11,7 +11,7 @@ from ...rules import commands, health
 from ...rules.expected import Drift
 from ...rules.exposure import leaves_actorless_code_off
 from ...rules.facts import RolloutFacts
-from ...rules.machine import RolloutState
+from ...rules.machine import OVER
 from ...rules.next_action import NextAction, next_action
 from ...services import facts as facts_of
 from ...services import gates
@@ -94,7 +94,7 @@ def build(rollout: Rollout, viewer: Actor, now: datetime) -> RolloutPage:
     state = health.judge(facts)
     current = facts.current
     row = phases[current.name] if current else None
-    is_over = rollout.state in (RolloutState.CLOSED, RolloutState.ABANDONED)
+    is_over = rollout.state in OVER
     before_title, checks = before(facts, current, rollout, course) if current and not is_over else ("", ())
     parts = sections(rollout, facts, phases, viewer)
     required = [item for item in facts.items if item.required]

@@ -13,12 +13,11 @@ from django.utils.translation import gettext as _
 from ...models import FeatureFlag
 from ...rules.inclusion import Gate, Inclusion
 from ...rules.percentages import plain_number
+from ...rules.spreadsheet import as_cell
 from ...rules.words import spoken
 from ...services.who_is_in import Judged, judge
 
 MOST = 1_000
-#: Texts that a spreadsheet would take for a formula.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,5 +142,5 @@ def as_csv(found: Iterable[Answer]) -> str:
     writer.writerow(["asked", "actor", "in", "enters", "now at", "why"])
     for one in found:
         cells = (one.asked, one.actor, one.verdict, one.enters, one.now, one.wrong or one.why)
-        writer.writerow([f"'{cell}" if cell.startswith(FORMULA) else cell for cell in cells])
+        writer.writerow(map(as_cell, cells))
     return text.getvalue()

@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash, views
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext, gettext_lazy
@@ -25,6 +25,7 @@ from ...rules.words import spoken
 from ...services import demo_accounts, tokens
 from ...services.refusals import Refused
 from .. import lockout
+from ..redirects import SeeOther
 
 MOST_DAYS = 3_650
 MOST_TOKENS = 100
@@ -113,9 +114,7 @@ def revoke_token(request: HttpRequest, pk: int) -> HttpResponse:
         messages.success(request, gettext("The token opens nothing any more."))
     except Refused as refused:
         messages.error(request, spoken(str(refused)))
-    response = HttpResponseRedirect(f"{reverse('portal:account')}#tokens")
-    response.status_code = 303
-    return response
+    return SeeOther(f"{reverse('portal:account')}#tokens")
 
 
 @never_cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext
@@ -17,6 +17,7 @@ from ...services import locks, transitions
 from ...services.refusals import Refused
 from ..asking import Asked
 from ..presenters import inbox as present
+from ..redirects import SeeOther
 
 VERBS = ("approve", "reject", "withdraw")
 
@@ -30,7 +31,7 @@ def _page(request: HttpRequest, refused: Refused | None = None, what: str = "") 
     viewer, now, address = Actor.of(request.user), clock.now(), Asked(request)
     rollouts, following = address.cursor(present.waiting)
     mine, asked, others = present.cards(viewer, rollouts, now, locks.standing(now))
-    status = 200 if refused is None else 403 if refused.codes == {"role"} else 409
+    status = 200 if refused is None else refused.status()
     context = {
         "groups": [
             (gettext("Waits for you"), mine),
@@ -62,6 +63,4 @@ def decide(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
     except Refused as refused:
         return _page(request, refused, say("{verb}: {what}", verb=PHASE_VERBS[verb].label, what=what))
     messages.success(request, spoken(say("You {did}.", did=PHASE_VERBS[verb].did(what))))
-    response = HttpResponseRedirect(reverse("portal:approvals"))
-    response.status_code = 303
-    return response
+    return SeeOther(reverse("portal:approvals"))

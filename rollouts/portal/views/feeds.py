@@ -13,7 +13,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.db.models import Q
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.cache import get_conditional_response, patch_cache_control
@@ -26,6 +26,7 @@ from ...models import FeedKey, Rollout, clock
 from ...services import feed_keys
 from ...services.refusals import Refused
 from ..feeds import absolute, calendar, calendar_of_one, events
+from ..redirects import SeeOther
 
 ICS, ATOM = "text/calendar; charset=utf-8", "application/atom+xml; charset=utf-8"
 #: Events that belong to no rollout and yet say when one may move.
@@ -162,6 +163,4 @@ def end(request: HttpRequest) -> HttpResponse:
 
 
 def _back() -> HttpResponse:
-    response = HttpResponseRedirect(f"{reverse('portal:timeline')}?feeds=open#feeds")
-    response.status_code = 303
-    return response
+    return SeeOther(f"{reverse('portal:timeline')}?feeds=open#feeds")

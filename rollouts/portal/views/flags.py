@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import RequestDataTooBig
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -24,6 +24,7 @@ from ..asking import Asked
 from ..flag_filter import FlagFilter, Known, presences
 from ..presenters import flag_page, who_is_in
 from ..presenters import flags as present
+from ..redirects import SeeOther
 from ..sorting import Column, column
 
 PER_PAGE = 50
@@ -116,12 +117,10 @@ def enter_reading(request: HttpRequest, pk: int) -> HttpResponse:
         wrong = _("%(what)s. Write a number from 0 to 100.") % {"what": spoken(str(error))}
         return _page(request, found, refused=[wrong], status=422)
     except Refused as refused:
-        status = 403 if refused.codes == {"role"} else 422
+        status = refused.status(422)
         return _page(request, found, refused=[blocker.message for blocker in refused.blockers], status=status)
     messages.success(request, _("The reading was kept. It goes stale like any other."))
-    response = HttpResponseRedirect(reverse("portal:flag", args=[pk]))
-    response.status_code = 303
-    return response
+    return SeeOther(reverse("portal:flag", args=[pk]))
 
 
 def _page(request: HttpRequest, found: FeatureFlag, *, status: int = 200, **more: Any) -> HttpResponse:

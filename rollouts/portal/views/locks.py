@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.db.models import Count, Q
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
@@ -25,6 +25,7 @@ from ...rules.words import say, spoken
 from ...rules.zones import zone_names
 from ...services import calendars, locks
 from ...services.refusals import Refused
+from ..redirects import SeeOther
 
 
 class LockForm(forms.Form):
@@ -99,9 +100,9 @@ def locks_page(request: HttpRequest) -> HttpResponse:
     try:
         lock = locks.add(form.cleaned_data, by=by)
     except Refused as refused:
-        return _page(request, form, refused, status=403 if refused.codes == {"role"} else 422)
+        return _page(request, form, refused, status=refused.status(422))
     messages.success(request, spoken(say("The change lock “{lock}” is entered.", lock=lock.title)))
-    return _back()
+    return SeeOther(reverse("portal:locks"))
 
 
 @require_POST
@@ -111,9 +112,9 @@ def end_lock(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         locks.end(lock, by=Actor.of(request.user), reason=request.POST.get("reason", ""))
     except Refused as refused:
-        return _page(request, LockForm(), refused, status=403 if refused.codes == {"role"} else 409)
+        return _page(request, LockForm(), refused, status=refused.status())
     messages.success(request, spoken(say("The change lock “{lock}” is ended.", lock=lock.title)))
-    return _back()
+    return SeeOther(reverse("portal:locks"))
 
 
 @require_POST
@@ -128,9 +129,9 @@ def calendar(request: HttpRequest) -> HttpResponse:
         else:
             calendars.add_calendar(name, url, by=by, **how)
     except Refused as refused:
-        return _page(request, LockForm(), refused, status=403 if refused.codes == {"role"} else 422)
+        return _page(request, LockForm(), refused, status=refused.status(422))
     messages.success(request, spoken(say("The calendar {name} is in.", name=name or getattr(file, "name", ""))))
-    return _back()
+    return SeeOther(reverse("portal:locks"))
 
 
 @require_POST
@@ -140,9 +141,9 @@ def remove_calendar(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         calendars.remove_calendar(found, by=Actor.of(request.user), reason=request.POST.get("reason", ""))
     except Refused as refused:
-        return _page(request, LockForm(), refused, status=403 if refused.codes == {"role"} else 422)
+        return _page(request, LockForm(), refused, status=refused.status(422))
     messages.success(request, spoken(say("The calendar {found} is removed.", found=found.name)))
-    return _back()
+    return SeeOther(reverse("portal:locks"))
 
 
 def _page(request: HttpRequest, form: LockForm, refused: Refused | None = None, *, status: int = 200) -> HttpResponse:
@@ -168,9 +169,3 @@ def _page(request: HttpRequest, form: LockForm, refused: Refused | None = None, 
         "is_admin": by.person.has(Role.ADMIN),
     }
     return render(request, "portal/locks.html", context, status=status)
-
-
-def _back() -> HttpResponse:
-    response = HttpResponseRedirect(reverse("portal:locks"))
-    response.status_code = 303
-    return response

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
@@ -12,6 +12,7 @@ from ...audit.actor import Actor
 from ...models import GitLabWrite
 from ...services import outbox
 from ...services.refusals import Refused
+from ..redirects import SeeOther
 
 
 @require_POST
@@ -26,9 +27,7 @@ def decide(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
         else:
             raise Http404(f"There is no {verb} of a write.")
     except Refused as refused:
-        status = 403 if refused.codes == {"role"} else 409
+        status = refused.status()
         return render(request, "403.html", {"words": refused.words, "title": gettext("Refused")}, status=status)
     messages.success(request, gettext("Cancelled.") if verb == "cancel" else gettext("It is tried again."))
-    response = HttpResponseRedirect(f"{write.rollout.get_absolute_url()}#writes")
-    response.status_code = 303
-    return response
+    return SeeOther(f"{write.rollout.get_absolute_url()}#writes")

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -26,6 +27,7 @@ from ..forms import PlanForm
 from ..presenters import prospect
 from ..presenters.buttons import roll_backs
 from ..presenters.ramp import picture
+from ..redirects import SeeOther
 
 #: The template that a new rollout takes unless another is chosen.
 BUILTIN = "code_suggestions"
@@ -83,7 +85,7 @@ def new_rollout(request: HttpRequest) -> HttpResponse:
     if not applied.created:
         said = say("{rollout} was there already: its plan was applied.", rollout=applied.title)
     messages.success(request, spoken(said))
-    return _see(applied.slug)
+    return SeeOther(reverse("portal:rollout", args=[applied.slug]))
 
 
 @require_POST
@@ -164,7 +166,7 @@ def plan(request: HttpRequest, slug: str) -> HttpResponse:
             gettext("The plan was applied.") if applied.changes else gettext("The plan says what is: nothing changed.")
         )
         messages.success(request, said)
-        return _see(applied.slug)
+        return SeeOther(reverse("portal:rollout", args=[applied.slug]))
     return _plan(request, rollout, written[:LIMIT], faults, applied)
 
 
@@ -217,9 +219,3 @@ def _new(
 
 def _refuse(request: HttpRequest, words: str) -> HttpResponse:
     return render(request, "403.html", {"words": words}, status=403)
-
-
-def _see(slug: str) -> HttpResponse:
-    response = HttpResponseRedirect(Rollout.objects.get(slug=slug).get_absolute_url())
-    response.status_code = 303
-    return response

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -19,6 +19,7 @@ from ...audit.actor import Actor
 from ...models import clock
 from ...rules.health import Health
 from ...rules.machine import Role
+from ...rules.spreadsheet import as_cell
 from ...services import choices, lines, views
 from ...services.refusals import Refused
 from .. import listing
@@ -26,6 +27,7 @@ from ..asking import Asked
 from ..filters import STATES, LineFilter, owners
 from ..presenters import first_start
 from ..presenters.portfolio import Row
+from ..redirects import SeeOther
 
 GROUPS = {
     "": gettext_lazy("who must act"),
@@ -122,12 +124,7 @@ def _written(rows: Iterator[Row], now: datetime, request: HttpRequest) -> Iterat
             one.next_detail, one.who, _utc(one.since), f"{(now - one.since).total_seconds() / 86_400:.1f}", one.usual,
             ", ".join(one.owners), request.build_absolute_uri(one.url),
         )  # fmt: skip
-        yield writer.writerow([_harmless(str(value)) for value in values])
-
-
-def _harmless(cell: str) -> str:
-    """A spreadsheet takes what begins so for a formula."""
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
+        yield writer.writerow(map(as_cell, values))
 
 
 def _utc(moment: datetime | None) -> str:
@@ -141,9 +138,9 @@ def keep_view(request: HttpRequest) -> HttpResponse:
         view = views.keep(request.POST.get("name", ""), query, by=by, shared=request.POST.get("shared") == "yes")
     except Refused as refused:
         messages.error(request, str(refused))
-        return HttpResponseRedirect(f"{reverse('portal:portfolio')}?{query.removeprefix('?')[:2000]}")
+        return SeeOther(f"{reverse('portal:portfolio')}?{query.removeprefix('?')[:2000]}")
     messages.success(request, _("You kept the view %(name)s.") % {"name": view.name})
-    return HttpResponseRedirect(f"{reverse('portal:portfolio')}?{view.query}")
+    return SeeOther(f"{reverse('portal:portfolio')}?{view.query}")
 
 
 @require_POST
@@ -155,4 +152,4 @@ def remove_view(request: HttpRequest, pk: int) -> HttpResponse:
     except Refused as refused:
         return render(request, "403.html", {"words": str(refused)}, status=403)
     messages.success(request, _("You removed the view %(name)s.") % {"name": view.name})
-    return HttpResponseRedirect(reverse("portal:portfolio"))
+    return SeeOther(reverse("portal:portfolio"))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -15,6 +16,7 @@ from ...rules.words import later, say, spoken
 from ...services import checklist, facts, metrics, overrides, rehearsal, transitions
 from ...services.refusals import Refused
 from ..presenters import buttons, rollout_page
+from ..redirects import SeeOther
 
 
 def _whole(slug: str) -> Rollout:
@@ -27,7 +29,7 @@ def _page(request: HttpRequest, slug: str, refused: Refused | None = None, what:
     status = 200
     blockers = []
     if refused is not None:
-        status = 403 if refused.codes == {"role"} else 409
+        status = refused.status()
         blockers = [(blocker.message, transitions.url_of(blocker, whole)) for blocker in refused.blockers]
     context = {
         "page": page,
@@ -65,7 +67,7 @@ def transition(request: HttpRequest, slug: str, phase: str, verb: str) -> HttpRe
     except Refused as refused:
         return _page(request, slug, refused, say("{verb}: {what}", verb=rule.label, what=current.title))
     messages.success(request, spoken(say("You {did}.", did=rule.did(done))))
-    return _back(slug)
+    return SeeOther(reverse("portal:rollout", args=[slug]))
 
 
 def _rehearse(request: HttpRequest, phase: Phase, verb: str) -> HttpResponse:
@@ -112,7 +114,7 @@ def rollout_verb(request: HttpRequest, slug: str, verb: str) -> HttpResponse:
     except Refused as refused:
         return _page(request, slug, refused, ROLLOUT_VERBS[verb].label)
     messages.success(request, spoken(say("You {did}.", did=ROLLOUT_VERBS[verb].did(whole.title))))
-    return _back(slug)
+    return SeeOther(reverse("portal:rollout", args=[slug]))
 
 
 @require_POST
@@ -131,7 +133,7 @@ def confirm_item(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         return _page(request, slug, refused, item.title)
     said = later("Taken back: {item}.") if "undo" in request.POST else later("Confirmed: {item}.")
     messages.success(request, spoken(say(said, item=item.title)))
-    return _back(slug)
+    return SeeOther(reverse("portal:rollout", args=[slug]))
 
 
 @require_POST
@@ -144,7 +146,7 @@ def measure(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     except Refused as refused:
         return _page(request, slug, refused, say("Guard metrics"))
     messages.success(request, gettext("The value is kept."))
-    return _back(slug)
+    return SeeOther(reverse("portal:rollout", args=[slug]))
 
 
 @require_POST
@@ -156,11 +158,4 @@ def review_override(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     except Refused as refused:
         return _page(request, slug, refused, say("Review of the override"))
     messages.success(request, gettext("The review is closed."))
-    return _back(slug)
-
-
-def _back(slug: str) -> HttpResponse:
-    """After a change look at it by GET, so that a reload repeats nothing."""
-    response = HttpResponseRedirect(_whole(slug).get_absolute_url())
-    response.status_code = 303
-    return response
+    return SeeOther(reverse("portal:rollout", args=[slug]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext
@@ -19,6 +19,7 @@ from ...rules.machine import Role
 from ...services.instances import all_instances
 from ...sync import passes, status
 from ..presenters import sync_page
+from ..redirects import SeeOther
 
 
 @require_safe
@@ -54,6 +55,4 @@ def sync_now(request: HttpRequest) -> HttpResponse:
         messages.success(request, _("GitLab is being read: this page follows."))
     except (OperationalError, OSError):
         messages.error(request, _(gettext("The broker does not answer, so nothing could be asked of the workers.")))
-    response = HttpResponseRedirect(reverse("portal:sync"))
-    response.status_code = 303
-    return response
+    return SeeOther(reverse("portal:sync"))
