@@ -11,10 +11,7 @@ from ninja import Query, Router
 
 from ..models import FeatureFlag, FlagReading
 from ..models.keyset import Keyset
-from ..rules.expected import FlagReading as Latest
 from ..rules.expected import Presence
-from ..rules.exposure import Exposure
-from ..rules.inclusion import Gate, Inclusion
 from ..rules.percentages import plain_number
 from ..services import who_is_in
 from . import answers, pages, questions
@@ -68,7 +65,7 @@ def includes(request: HttpRequest, name: questions.Name, asked: Query[questions.
         "actor": known.actor,
         "included": known.inside,
         "percentage_at_which_in": None if known.enters_at is None else plain_number(known.enters_at),
-        "why": _why(known, found.as_listed),
+        "why": f"{judged.why} {_as_of(found.as_listed.read_at)}".strip(),
         "is_stale": is_stale(found.as_listed.read_at),
     }
 
@@ -107,6 +104,10 @@ def _reading_told(reading: FlagReading) -> dict[str, Any]:
     }
 
 
+def _as_of(read_at: datetime | None) -> str:
+    return f"(GitLab as of {read_at:%Y-%m-%d %H:%M:%S}Z.)" if read_at else ""
+
+
 def _one(name: str, asked: questions.WhichFlag) -> FeatureFlag:
     """The flag that is meant. Raises ``Http404``, or ``Problem`` (422) where several are."""
     rows = FeatureFlag.objects.for_list().filter(name=name)
@@ -126,29 +127,3 @@ def _one(name: str, asked: questions.WhichFlag) -> FeatureFlag:
     choices = "; ".join(f"{flag.instance}: {flag}" for flag in found[:MOST_NAMED])
     said = f"Several flags are named {name}: say which by instance, project and environment. There are {choices}."
     raise Problem(422, said, errors=[error("query", "project", said)], kind="invalid")
-
-
-def _why(known: Inclusion, latest: Latest) -> str:
-    """The gate that decides, in a sentence."""
-    if latest.exposure is None:
-        return f"The flag is {latest.presence.words}: nothing is known of who is in."
-    return f"{_gate(known, latest.exposure)} (GitLab as of {latest.read_at:%Y-%m-%d %H:%M:%S}Z.)"
-
-
-def _gate(known: Inclusion, exposure: Exposure) -> str:
-    actor, percentage = known.actor, plain_number(exposure.percentage_of_actors)
-    match known.gate:
-        case Gate.EVERYONE:
-            return "The flag is on for everyone."
-        case Gate.OPTED_OUT:
-            return f"{actor} is opted out."
-        case Gate.NAMED:
-            return f"{actor} is named as an actor."
-        case Gate.ONLY_GITLAB_KNOWS:
-            return f"{actor} may be in by {exposure.words}: only GitLab knows."
-    if known.enters_at is None or not percentage:
-        return f"No gate lets {actor} in."
-    bound = plain_number(known.enters_at)
-    enters = f"from {bound} % on" if known.from_on else f"above {bound} %"
-    only = "" if known.inside else "only "
-    return f"The flag is on for {percentage} % of actors, and {actor} is in {only}{enters}."

@@ -15,8 +15,9 @@ from typing import Any
 
 from . import exposure as rule
 from . import unleash
+from .expected import FlagReading
 from .exposure import OPT_OUT, Exposure, scope_matches
-from .percentages import NOTHING, as_percentage
+from .percentages import NOTHING, as_percentage, plain_number
 from .words import say
 
 #: As GitLab's gates name an actor: a type and its number or name.
@@ -54,6 +55,19 @@ class Inclusion:
     enters_at: Decimal | None
     stands_at: Decimal | None
     from_on: bool = False
+
+    @property
+    def enters(self) -> str:
+        """«above 37.214 %» of an instance's flag, «from 37 % on» of a project's."""
+        if self.enters_at is None:
+            return ""
+        bound = plain_number(self.enters_at)
+        return say("from {bound} % on", bound=bound) if self.from_on else say("above {bound} %", bound=bound)
+
+    @property
+    def now(self) -> str:
+        """At which percentage the flag stands."""
+        return "" if self.stands_at is None else say("{n} %", n=plain_number(self.stands_at))
 
 
 def wanted_actor(text: str, *, in_project: bool) -> str:
@@ -131,6 +145,48 @@ def in_project(
     gate = Gate.PERCENTAGE if inside else Gate.ONLY_GITLAB_KNOWS if open_ended else Gate.NONE
     answer = True if inside else None if open_ended else False
     return Inclusion(user_id, answer, gate, bound, exposure.percentage_of_actors, from_on=True)
+
+
+def why(found: Inclusion, read: FlagReading) -> str:
+    """The gate that decides, in a sentence. ``read`` is what the flag was judged by."""
+    actor, now = found.actor, plain_number(found.stands_at or NOTHING)
+    groups = ", ".join(sorted(read.exposure.groups)) if read.exposure else ""
+    match found.gate:
+        case Gate.UNREAD:
+            return say("The flag is {presence}: nothing is known of who is in.", presence=read.presence.words)
+        case Gate.EVERYONE:
+            return say("The flag is on for everyone.")
+        case Gate.OPTED_OUT:
+            return say("{actor} is opted out, whatever the other gates say.", actor=actor)
+        case Gate.NAMED:
+            return say("{actor} is named as an actor, whatever the percentage.", actor=actor)
+        case Gate.PERCENTAGE:
+            return say("The flag is on for {now} % of actors.", now=now)
+        case Gate.ONLY_GITLAB_KNOWS if groups:
+            return say(
+                "Not in by the percentage. A member of {groups} is in whatever the percentage; "
+                "only GitLab knows who that is.",
+                groups=groups,
+            )
+        case Gate.ONLY_GITLAB_KNOWS if found.from_on:
+            return say(
+                "GitLab spreads this flag by session or at random, or the portal does not know how: an id says "
+                "nothing of who is in."
+            )
+        case Gate.ONLY_GITLAB_KNOWS:
+            return say("Not in by the percentage, but perhaps by a gate that only GitLab can answer for.")
+    if found.stands_at:
+        return say(
+            "The flag is on for {now} % of actors only, and no other gate lets {actor} in.", now=now, actor=actor
+        )
+    return say("No gate lets {actor} in.", actor=actor)
+
+
+def verdict(found: Inclusion, read: FlagReading) -> str:
+    """In a word or a few."""
+    if found.inside is None and read.exposure is not None and read.exposure.groups:
+        return say("in only as a member of a group")
+    return {True: say("in"), False: say("not in"), None: say("not known")}[found.inside]
 
 
 def _by_percentage(strategy: Mapping[str, Any]) -> tuple[Decimal, str]:

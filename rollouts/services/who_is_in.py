@@ -19,11 +19,31 @@ LONGEST = 300
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """``asked`` as written, and ``found``; or None and ``wrong``: what can't be answered, and the cure."""
+    """``asked`` as written, and ``found`` with its verdict and the gate that decides in a sentence; or None and
+    ``wrong``: what can't be answered, and the cure. Every door tells these words."""
 
     asked: str
     found: Inclusion | None
     wrong: str = ""
+    verdict: str = ""
+    why: str = ""
+
+    @property
+    def actor(self) -> str:
+        """As GitLab names it."""
+        return self.found.actor if self.found else ""
+
+    @property
+    def inside(self) -> bool | None:
+        return self.found.inside if self.found else None
+
+    @property
+    def enters(self) -> str:
+        return self.found.enters if self.found else ""
+
+    @property
+    def now(self) -> str:
+        return self.found.now if self.found else ""
 
 
 def judge(flag: FeatureFlag, asked: Sequence[str]) -> list[Judged]:
@@ -63,7 +83,7 @@ def _wanted(flag: FeatureFlag, text: str) -> tuple[str, str]:
 
 def _judged(flag: FeatureFlag, asked: str, actor: str, wrong: str, known: Mapping[str, str]) -> Judged:
     if wrong:
-        return Judged(asked, None, wrong)
+        return Judged(asked, None, wrong, say("not understood"))
     if _is_of_a_plan(flag, actor):
         if actor not in known:
             kind = actor.partition(":")[0].capitalize()
@@ -72,11 +92,16 @@ def _judged(flag: FeatureFlag, asked: str, actor: str, wrong: str, known: Mappin
                 name=actor,
                 example=f"{kind}:42",
             )
-            return Judged(asked, None, said)
+            return Judged(asked, None, said, say("not understood"))
         actor = known[actor]
-    exposure = flag.as_listed.exposure
+    return _answered(flag, asked, actor)
+
+
+def _answered(flag: FeatureFlag, asked: str, actor: str) -> Judged:
+    read = flag.as_listed
     if flag.project_id is None:
-        return Judged(asked, inclusion.in_instance(actor, flag=flag.name, exposure=exposure))
-    strategies = flag.reading.strategies if flag.reading else []
-    environment = flag.environment
-    return Judged(asked, inclusion.in_project(actor, exposure=exposure, strategies=strategies, environment=environment))
+        found = inclusion.in_instance(actor, flag=flag.name, exposure=read.exposure)
+    else:
+        strategies = flag.reading.strategies if flag.reading else []
+        found = inclusion.in_project(actor, exposure=read.exposure, strategies=strategies, environment=flag.environment)
+    return Judged(asked, found, verdict=inclusion.verdict(found, read), why=inclusion.why(found, read))

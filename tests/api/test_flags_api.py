@@ -90,7 +90,7 @@ def test_readings_come_newest_first_and_whole_while_more_are_read(world, script)
         ([("actors", ["User:1"])], "User:2", False, "No gate lets User:2 in"),
         ([("percentage_of_actors", 100), ("actors", ["User:1:opt_out"])], "User:1", False, "opted out"),
         ([("percentage_of_actors", 100)], "User:1", True, "on for 100 % of actors"),
-        ([("percentage_of_actors", 0.001)], "User:1", False, "is in only above"),
+        ([("percentage_of_actors", 0.001)], "User:1", False, "of actors only, and no other gate lets User:1 in"),
         ([("groups", ["staff"])], "User:1", None, "only GitLab knows"),
     ],
 )

@@ -18,7 +18,7 @@ from ...rules.exposure import Exposure
 from ...rules.words import spoken
 from ...services import locks, readings
 from ...services.refusals import Refused
-from ...services.who_is_in import LONGEST
+from ...services.who_is_in import LONGEST, judge
 from .. import live
 from ..asking import Asked
 from ..flag_filter import FlagFilter, Known, presences
@@ -68,7 +68,7 @@ def flag(request: HttpRequest, pk: int) -> HttpResponse:
     asked = request.GET.get("actor", "").strip()
     if not asked:
         return _page(request, found)
-    answer = who_is_in.answers(found, [asked])[0]
+    answer = judge(found, [asked])[0]
     status = 422 if answer.wrong and not live.is_asked(request) else 200
     return _page(request, found, actor_asked=asked[:LONGEST], answer=answer, status=status)
 
@@ -90,7 +90,7 @@ def who(request: HttpRequest, pk: int) -> HttpResponse:
     if not asked:
         said = _("The list is empty. Write one actor a line: 42, User:42 or user:alice.")
         return _page(request, found, list_wrong=said, status=422)
-    answers = who_is_in.answers(found, asked)
+    answers = judge(found, asked)
     if request.POST.get("as") == "csv":
         response = HttpResponse(who_is_in.as_csv(answers), content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = f'attachment; filename="who-is-in-{found.name}.csv"'
