@@ -170,5 +170,5 @@ def _told(blockers: list[Blocker], rollout: Rollout) -> tuple[tuple[str, str], .
     """Each blocker in words, with the address that clears it where there is one."""
 
     return tuple(
-        (blocker.message, transitions.url_of(blocker, rollout) if blocker.where else "") for blocker in blockers
+        (blocker.message, blocker.url(rollout.get_absolute_url()) if blocker.where else "") for blocker in blockers
     )

@@ -14,7 +14,7 @@ from ..rules.approvals import STANDING
 from ..rules.guards import Wish
 from ..rules.percentages import plain_number
 from ..services import facts as facts_of
-from ..services import locks, transitions
+from ..services import locks
 from . import answers, pages, questions
 from .auth import actor
 from .contract import LIST
@@ -66,9 +66,7 @@ def approvals(request: HttpRequest, asked: Query[questions.Page]) -> dict[str, A
                     }
                     for one in about.given
                 ],
-                "blockers": [
-                    {"code": b.code, "message": b.message, "url": transitions.url_of(b, rollout)} for b in blockers
-                ],
+                "blockers": [blocker.as_json(rollout.get_absolute_url()) for blocker in blockers],
                 "url": rollout.get_absolute_url(),
             }
         )

@@ -91,16 +91,11 @@ def answer(status: int, detail: str = "", *, kind: str = "", **more: Any) -> Htt
 
 def of_refusal(request: HttpRequest, refused: RefusedAbout) -> HttpResponse:
     """409 with every blocker; 403 if only the role is lacking. Nothing was changed."""
-    status = refused.refused.status()
-    blockers = [
-        {
-            "code": blocker.code,
-            "message": blocker.message,
-            "url": transitions.url_of(blocker, refused.rollout) if refused.rollout else "",
-        }
-        for blocker in refused.refused.blockers
-    ]
-    return answer(status, str(refused.refused), kind="refused", blockers=blockers, digest=refused.digest)
+    page = refused.rollout.get_absolute_url() if refused.rollout else ""
+    blockers = [blocker.as_json(page) for blocker in refused.refused.blockers]
+    return answer(
+        refused.refused.status(), str(refused.refused), kind="refused", blockers=blockers, digest=refused.digest
+    )
 
 
 def of_plan(request: HttpRequest, refused: DocumentRefused) -> HttpResponse:

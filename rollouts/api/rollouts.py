@@ -137,7 +137,7 @@ def transition(
             told_of = rehearsal.rehearse_on_rollout(verb, found, by=by, reason=asked.reason)
         else:
             told_of = rehearsal.rehearse(verb, _phase(found, phase), by=by, **asked.model_dump())
-        return told_of.as_json(lambda blocker: transitions.url_of(blocker, found))
+        return told_of.as_json(found.get_absolute_url())
     with refusals_about(found, phase):
         if phase == "rollout":
             transitions.perform_on_rollout(verb, found, by=by, reason=asked.reason)
@@ -225,12 +225,7 @@ def _phase_told(
         "optional": phase.optional,
         "checklist": {"done": sum(item.verdict.satisfied for item in gating), "required": len(gating)},
         "blockers": [
-            {
-                "verb": verb,
-                "code": blocker.code,
-                "message": blocker.message,
-                "url": transitions.url_of(blocker, rollout),
-            }
+            {"verb": verb, **blocker.as_json(rollout.get_absolute_url())}
             for blocker in in_the_way[phase.name].get(verb, ())
         ],
         "step": None if phase.opening.step is None else plain_number(phase.opening.step),

@@ -10,11 +10,12 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext, gettext_lazy
 
 from config.chunked import REFUSED
 
 from ..models import accounts, waiting
+from ..services.refusals import Refused
 from .views import trouble
 
 #: What answers during maintenance too: whoever looks after the portal asks there.
@@ -113,7 +114,7 @@ class BoundedWaits:
 
 
 class RefusalsInWords:
-    """A 405 that Django leaves empty becomes a page."""
+    """A 405 that Django leaves empty becomes a page, and so does what a service refuses and no view tells itself."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -126,3 +127,9 @@ class RefusalsInWords:
         page = render(request, "405.html", told, status=405)
         page["Allow"] = response["Allow"]
         return page
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, Refused):
+            return None
+        told = {"words": exception.words, "title": gettext("Refused"), "code": exception.status()}
+        return render(request, "403.html", told, status=exception.status())

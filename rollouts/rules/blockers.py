@@ -16,6 +16,14 @@ class Blocker:
     message: str
     where: str = ""
 
+    def url(self, page: str) -> str:
+        """The address that clears it: a page of its own, or a place on the rollout's ``page`` where there is one."""
+        return self.where if self.where.startswith("/") else f"{page}{self.where}" if page else ""
+
+    def as_json(self, page: str) -> dict[str, str]:
+        """As the API and commands tell it."""
+        return {"code": self.code, "message": self.message, "url": self.url(page)}
+
 
 #: Blockers that an admin may override at start and advance, with a reason. Never four eyes and
 #: approvals, never the role.

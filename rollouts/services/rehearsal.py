@@ -52,14 +52,14 @@ class Rehearsal:
     calls: tuple[Command, ...]
     digest: str = ""
 
-    def as_json(self, urls: Any) -> dict[str, Any]:
-        """As the command and the API give it; ``urls`` makes an address of a blocker."""
+    def as_json(self, page: str) -> dict[str, Any]:
+        """As the command and the API give it; ``page`` is the rollout's."""
         return {
             "dry_run": True,
             "ok": not self.blockers,
             "verb": self.verb,
             "phase": self.phase,
-            "blockers": [{"code": b.code, "message": b.message, "url": urls(b)} for b in self.blockers],
+            "blockers": [blocker.as_json(page) for blocker in self.blockers],
             "facts": [
                 {"name": f.name, "words": f.words, "ok": f.ok, "at": f.at.isoformat() if f.at else None}
                 for f in self.facts

@@ -55,7 +55,7 @@ class Command(BaseCommand):
 
     def _refuse(self, refused: Refused, options: dict[str, Any]) -> None:
         if options["json"]:
-            blockers = [{"code": blocker.code, "message": blocker.message, "url": ""} for blocker in refused.blockers]
+            blockers = [blocker.as_json("") for blocker in refused.blockers]
             self.stdout.write(json.dumps({"ok": False, "blockers": blockers}))
             return
         for blocker in refused.blockers:

@@ -92,7 +92,7 @@ class Command(BaseCommand):
         else:
             told = rehearsal.rehearse(verb, self._phase(rollout, options["phase"]), by=by, **_said(options))
         if options["json"]:
-            self.stdout.write(json.dumps(told.as_json(lambda blocker: transitions.url_of(blocker, rollout))))
+            self.stdout.write(json.dumps(told.as_json(rollout.get_absolute_url())))
         else:
             self.stdout.write(f"{told.title}. Nothing is changed.")
             for fact in told.facts:
@@ -121,9 +121,7 @@ class Command(BaseCommand):
         unseen = bool(refused.codes & UNSEEN)
         digest = transitions.digest_of(rollout, options["phase"]) if unseen else ""
         if options["json"]:
-            blockers = [
-                {"code": b.code, "message": b.message, "url": transitions.url_of(b, rollout)} for b in refused.blockers
-            ]
+            blockers = [blocker.as_json(rollout.get_absolute_url()) for blocker in refused.blockers]
             answer = {"ok": False, "rollout": rollout.slug, "phase": options["phase"], "blockers": blockers}
             self.stdout.write(json.dumps({**answer, **({"digest": digest} if digest else {})}))
             return

@@ -14,7 +14,6 @@ from ...rules.blockers import in_words
 from ...rules.facts import PhaseFacts, RolloutFacts
 from ...rules.machine import PhaseState
 from ...rules.words import spoken
-from ...services import transitions
 from ...services.course import Course
 from .moments import day_and_clock
 
@@ -47,7 +46,7 @@ def before(facts: RolloutFacts, phase: PhaseFacts, rollout: Rollout, course: Cou
     found = guards.standing_in_the_way(verb, facts, phase)
     codes = {blocker.code for blocker in found}
     stands = [check for wanted, check in _facts_that_stand(verb, facts, phase, course) if not codes & set(wanted)]
-    return title, tuple(stands + [Check(False, b.message, transitions.url_of(b, rollout)) for b in found])
+    return title, tuple(stands + [Check(False, b.message, b.url(rollout.get_absolute_url())) for b in found])
 
 
 def _facts_that_stand(

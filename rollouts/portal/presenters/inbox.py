@@ -20,7 +20,6 @@ from ...rules.guards import Wish
 from ...rules.machine import state_in_words
 from ...rules.words import say
 from ...services import facts as facts_of
-from ...services import transitions
 from ...services.locks import Locks
 from .buttons import Action, action_of
 from .track import Track, track
@@ -150,7 +149,7 @@ def _card(
         read_at=facts.reading.read_at,
         reach=say("{n} % of all actors", n=reach * 100) if reach else say("the people and groups named"),
         requests_per_minute=_load(needed, facts),
-        blockers=tuple((b.message, transitions.url_of(b, rollout)) for b in in_the_way),
+        blockers=tuple((b.message, b.url(rollout.get_absolute_url())) for b in in_the_way),
         why_not_me=tuple(guards.blockers("approve", facts, phase.name, viewer.person, Wish.of_who_looks(phase))),
         actions=tuple(
             action_of(each, facts, phase, row.version, viewer)

@@ -31,7 +31,7 @@ def _page(request: HttpRequest, refused: Refused | None = None, what: str = "") 
     viewer, now, address = Actor.of(request.user), clock.now(), Asked(request)
     rollouts, following = address.cursor(present.waiting)
     mine, asked, others = present.cards(viewer, rollouts, now, locks.standing(now))
-    status = 200 if refused is None else refused.status()
+    status = refused.status() if refused else 200
     context = {
         "groups": [
             (gettext("Waits for you"), mine),

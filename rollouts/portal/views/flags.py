@@ -117,8 +117,8 @@ def enter_reading(request: HttpRequest, pk: int) -> HttpResponse:
         wrong = _("%(what)s. Write a number from 0 to 100.") % {"what": spoken(str(error))}
         return _page(request, found, refused=[wrong], status=422)
     except Refused as refused:
-        status = refused.status(422)
-        return _page(request, found, refused=[blocker.message for blocker in refused.blockers], status=status)
+        said = [blocker.message for blocker in refused.blockers]
+        return _page(request, found, refused=said, status=refused.status(422))
     messages.success(request, _("The reading was kept. It goes stale like any other."))
     return SeeOther(reverse("portal:flag", args=[pk]))
 

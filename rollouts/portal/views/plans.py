@@ -76,11 +76,11 @@ def new_rollout(request: HttpRequest) -> HttpResponse:
         if not form.is_valid():
             return _new(request, form, example, [], 422)
         text = form.document()
-    faults, applied = _apply(text, by, dry_run=False)
+    faults, applied, status = _apply(text, by, dry_run=False)
     if applied is None:
         if by_form:
             faults, text = form.take(faults, text), example
-        return _new(request, form, text, faults, 422)
+        return _new(request, form, text, faults, status)
     said = say("{rollout} is planned.", rollout=applied.title)
     if not applied.created:
         said = say("{rollout} was there already: its plan was applied.", rollout=applied.title)
@@ -155,23 +155,28 @@ def plan(request: HttpRequest, slug: str) -> HttpResponse:
             answer = HttpResponse(text, content_type="application/yaml; charset=utf-8")
             answer["Content-Disposition"] = f'attachment; filename="{slug}.yaml"'
             return answer
-        return _plan(request, rollout, text, [], None)
+        return _plan(request, rollout, text)
     if not by.person.has(Role.MANAGER):
         return _refuse(request, gettext("Changing a plan takes the role manager."))
     written = request.POST.get("document", "")
     dry_run = "look" in request.POST
-    faults, applied = _apply(written, by, dry_run=dry_run, only=slug)
+    faults, applied, status = _apply(written, by, dry_run=dry_run, only=slug)
     if applied is not None and not dry_run:
         said = (
             gettext("The plan was applied.") if applied.changes else gettext("The plan says what is: nothing changed.")
         )
         messages.success(request, said)
         return SeeOther(reverse("portal:rollout", args=[applied.slug]))
-    return _plan(request, rollout, written[:LIMIT], faults, applied)
+    return _plan(request, rollout, written[:LIMIT], faults, applied, status)
 
 
 def _plan(
-    request: HttpRequest, rollout: Rollout, text: str, faults: list[Fault], looked: plans.Applied | None
+    request: HttpRequest,
+    rollout: Rollout,
+    text: str,
+    faults: Sequence[Fault] = (),
+    looked: plans.Applied | None = None,
+    status: int = 200,
 ) -> HttpResponse:
     now, by = clock.now(), Actor.of(request.user)
     told = facts.for_rollout(rollout, now)
@@ -183,22 +188,22 @@ def _plan(
         "roll_backs": roll_backs(rollout, told, by),
         "ramp": picture({phase.name: phase for phase in facts.newest_attempts(rollout)}, told),
     }
-    return render(request, "portal/plan.html", context, status=422 if faults else 200)
+    return render(request, "portal/plan.html", context, status=status)
 
 
-def _apply(text: str, by: Actor, *, dry_run: bool, only: str = "") -> tuple[list[Fault], plans.Applied | None]:
-    """Either what is wrong, or what was done."""
+def _apply(text: str, by: Actor, *, dry_run: bool, only: str = "") -> tuple[list[Fault], plans.Applied | None, int]:
+    """Either what is wrong, or what was done; and the status that says so, as the API's."""
     try:
         if only and (named := plans.check(text, source="plan").rollout) != only:
             said = say(
                 "it is for {named}, this page for {only}. Use New rollout to make another one.", named=named, only=only
             )
-            return [Fault("plan", 0, said)], None
-        return [], plans.apply(text, by=by, source="plan", dry_run=dry_run)
+            return [Fault("plan", 0, said)], None, 422
+        return [], plans.apply(text, by=by, source="plan", dry_run=dry_run), 200
     except DocumentRefused as refused:
-        return list(refused.faults), None
+        return list(refused.faults), None, 422
     except Refused as refused:
-        return [Fault("plan", 0, blocker.message) for blocker in refused.blockers], None
+        return [Fault("plan", 0, blocker.message) for blocker in refused.blockers], None, refused.status()
 
 
 def _new(

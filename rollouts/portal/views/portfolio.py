@@ -147,9 +147,6 @@ def keep_view(request: HttpRequest) -> HttpResponse:
 def remove_view(request: HttpRequest, pk: int) -> HttpResponse:
     by = Actor.of(request.user)
     view = get_object_or_404(views.of(by), pk=pk)
-    try:
-        views.remove(view, by=by)
-    except Refused as refused:
-        return render(request, "403.html", {"words": str(refused)}, status=403)
+    views.remove(view, by=by)
     messages.success(request, _("You removed the view %(name)s.") % {"name": view.name})
     return SeeOther(reverse("portal:portfolio"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -11,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from ...audit.actor import Actor
 from ...models import ChecklistItem, Override, Phase, Rollout, clock
+from ...rules.blockers import Blocker
 from ...rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from ...rules.words import later, say, spoken
 from ...services import checklist, facts, metrics, overrides, rehearsal, transitions
@@ -26,21 +29,20 @@ def _whole(slug: str) -> Rollout:
 def _page(request: HttpRequest, slug: str, refused: Refused | None = None, what: str = "") -> HttpResponse:
     whole, viewer, now = _whole(slug), Actor.of(request.user), clock.now()
     page = rollout_page.build(whole, viewer, now)
-    status = 200
-    blockers = []
-    if refused is not None:
-        status = refused.status()
-        blockers = [(blocker.message, transitions.url_of(blocker, whole)) for blocker in refused.blockers]
     context = {
         "page": page,
         "rollout": whole,
-        "refused": blockers,
+        "refused": _linked(refused.blockers if refused else (), whole),
         "refused_what": what,
         "overdue": page.facts.is_overdue,
         "now": now,
         "may_review": any(viewer.person.has(role) for role in overrides.REVIEWERS),
     }
-    return render(request, "portal/rollout.html", context, status=status)
+    return render(request, "portal/rollout.html", context, status=refused.status() if refused else 200)
+
+
+def _linked(blockers: Iterable[Blocker], whole: Rollout) -> list[tuple[str, str]]:
+    return [(blocker.message, blocker.url(whole.get_absolute_url())) for blocker in blockers]
 
 
 @require_safe
@@ -96,7 +98,7 @@ def _rehearse_on_rollout(request: HttpRequest, whole: Rollout, verb: str) -> Htt
 
 
 def _told(request: HttpRequest, whole: Rollout, told: rehearsal.Rehearsal, **more: object) -> HttpResponse:
-    blockers = [(blocker.message, transitions.url_of(blocker, whole)) for blocker in told.blockers]
+    blockers = _linked(told.blockers, whole)
     return render(request, "portal/rehearsal.html", {"rollout": whole, "told": told, "blockers": blockers, **more})
 
 
