@@ -14,6 +14,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from queue import Empty
 from time import time_ns
@@ -32,9 +33,10 @@ class Channel(filesystem.Channel):
     def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:  # type: ignore[override]
         folder = Path(self.data_folder_out)
         # Names sort by time across processes and restarts, so messages are taken in the order they were sent.
-        name = f"{time_ns():020d}_{uuid.uuid4().hex}.{queue}.msg"
+        name = f"{time_ns():020d}_{uuid.uuid4().hex}{_expiry(payload)}.{queue}.msg"
         unfinished = folder / f".{name}.unfinished"
         try:
+            _waiting(folder)  # who only sends, while nobody takes, leaves no more than what still counts
             _write_whole(folder / name, unfinished, str_to_bytes(dumps(payload)))
         except OSError as error:
             with suppress(OSError):
@@ -44,7 +46,7 @@ class Channel(filesystem.Channel):
     def _get(self, queue: str, timeout: Any = None) -> Any:
         """The oldest message; who renames its file first has it."""
         folder, taken = Path(self.data_folder_in), Path(self.processed_folder)
-        for name in sorted(os.listdir(folder)):
+        for name in _waiting(folder):
             if name.startswith(".") or name.partition(".")[2] != f"{queue}.msg":
                 continue
             try:
@@ -103,6 +105,25 @@ class Channel(filesystem.Channel):
     @property
     def _aside(self) -> Path:
         return Path(self.connection.client.transport_options["aside_folder"])
+
+
+def _expiry(payload: Any) -> str:
+    """When a task's message expires, as its file's name says it; nothing where it never does."""
+    until = payload["headers"].get("expires")
+    return f"_{int(datetime.fromisoformat(until).timestamp() * 1e9):020d}" if isinstance(until, str) else ""
+
+
+def _waiting(folder: Path) -> list[str]:
+    """The files in this folder, oldest first. Messages that have expired are gone, without a look into them."""
+    now, names = time_ns(), []
+    for name in sorted(os.listdir(folder)):
+        until = name.partition(".")[0].split("_")[2:]
+        if until and until[0].isdecimal() and int(until[0]) < now:
+            with suppress(OSError):
+                (folder / name).unlink(missing_ok=True)
+        else:
+            names.append(name)
+    return names
 
 
 def _write_whole(file: Path, unfinished: Path, content: bytes) -> None:

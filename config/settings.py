@@ -148,7 +148,7 @@ LIVE_SECONDS = number("LIVE_SECONDS", 5)
 GITLAB_TIMEOUT_SECONDS = number("GITLAB_TIMEOUT_SECONDS", 20)
 SYNC_PARALLEL = number("SYNC_PARALLEL", 2)
 LOCK_CALENDAR_HOSTS = env.list("LOCK_CALENDAR_HOSTS", default=[])
-OUTBOX_CLAIM_SECONDS = number("OUTBOX_CLAIM_SECONDS", 600)
+OUTBOX_CLAIM_SECONDS = number("OUTBOX_CLAIM_SECONDS", 10, least=2)
 COMMAND_MAY_APPROVE = env.bool("COMMAND_MAY_APPROVE", default=False)
 OVERRIDE_REVIEW_DAYS = number("OVERRIDE_REVIEW_DAYS", 3)
 
@@ -303,15 +303,22 @@ CELERY_TASK_TIME_LIMIT = 600
 CELERY_TIMEZONE = "UTC"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat")
+
+
+def every(seconds: int, task: str) -> dict[str, Any]:
+    """Beat rings for a task; a ring that nobody has heard for twice as long expires, for others came since."""
+    return {"task": f"rollouts.tasks.{task}", "schedule": seconds, "options": {"expires": 2 * seconds}}
+
+
 CELERY_BEAT_SCHEDULE = {
-    "sync": {"task": "rollouts.tasks.sync_due", "schedule": min(15, SYNC_INTERVAL_SECONDS)},
-    "flags": {"task": "rollouts.tasks.flags_due", "schedule": FLAG_INTERVAL_SECONDS},
-    "deliveries": {"task": "rollouts.tasks.work_deliveries", "schedule": 5},
-    "outbox": {"task": "rollouts.tasks.work_outbox", "schedule": min(15, SYNC_INTERVAL_SECONDS)},
-    "ramp": {"task": "rollouts.tasks.advance_due", "schedule": min(30, SYNC_INTERVAL_SECONDS)},
-    "lines": {"task": "rollouts.tasks.work_out_lines", "schedule": 10},
-    "calendars": {"task": "rollouts.tasks.read_calendars", "schedule": 300},
-    "prune": {"task": "rollouts.tasks.prune", "schedule": 6 * 3600},
+    "sync": every(min(15, SYNC_INTERVAL_SECONDS), "sync_due"),
+    "flags": every(FLAG_INTERVAL_SECONDS, "flags_due"),
+    "deliveries": every(5, "work_deliveries"),
+    "outbox": every(min(5, SYNC_INTERVAL_SECONDS), "work_outbox"),
+    "ramp": every(min(30, SYNC_INTERVAL_SECONDS), "advance_due"),
+    "lines": every(10, "work_out_lines"),
+    "calendars": every(300, "read_calendars"),
+    "prune": every(6 * 3600, "prune"),
 }
 
 # Logs: one line per event on stderr; JSON where no person is looking

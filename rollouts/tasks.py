@@ -56,7 +56,7 @@ def read_flags(instance_id: int) -> None:
         passes.read_flags(GitLabInstance.objects.get(pk=instance_id))
 
 
-@shared_task(ignore_result=True)
+@shared_task(ignore_result=True, expires=60)  # each webhook rings, and beat does
 def work_deliveries() -> None:
     """Work the webhook deliveries that wait, then read what they only hinted at."""
     with coming_from("webhook"):

@@ -199,7 +199,7 @@ def again(write: GitLabWrite, *, by: Actor) -> GitLabWrite:
 def ring() -> None:
     """Tell the workers that something is owed. Where the broker is down, beat rings later."""
     try:
-        current_app.send_task("rollouts.tasks.work_outbox", retry=False, ignore_result=True)
+        current_app.send_task("rollouts.tasks.work_outbox", retry=False, ignore_result=True, expires=60)
     except Exception as error:
         log.warning("the broker does not answer (%s): the outbox is worked at the next beat", type(error).__name__)
 

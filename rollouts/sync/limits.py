@@ -28,8 +28,17 @@ def connect(instance: GitLabInstance, *, urgent: bool = False) -> GitLab:
     ``urgent`` asks whatever our own limits say: a way back waits for nothing of ours.
     """
     governor = Governor(instance, urgent=urgent)
-    timeout = (min(5.0, settings.GITLAB_TIMEOUT_SECONDS), float(settings.GITLAB_TIMEOUT_SECONDS))
-    return GitLab(instance.url, instance.token, timeout=timeout, permit=governor.permit, heard=governor.heard)
+    return GitLab(instance.url, instance.token, timeout=_patience(), permit=governor.permit, heard=governor.heard)
+
+
+def longest_call() -> timedelta:
+    """After which a call that was sent has been answered, or never will be."""
+    return timedelta(seconds=sum(_patience()))
+
+
+def _patience() -> tuple[float, float]:
+    """Seconds to connect, and between two bytes of an answer."""
+    return min(5.0, settings.GITLAB_TIMEOUT_SECONDS), float(settings.GITLAB_TIMEOUT_SECONDS)
 
 
 def standing(instance: GitLabInstance) -> Standing:

@@ -22,8 +22,9 @@ from ..audit.deeds import deed
 from ..models import GitLabProject, GitLabWrite, Rollout, RolloutIssue, TrackedIssue, clock
 from ..rules.words import say
 from ..services.reconcile import reconcile_alone
-from . import writes
-from .writes import Later, Never, Stopped
+from . import claims, writes
+from .claims import Stopped
+from .writes import Later, Never
 
 log = logging.getLogger(__name__)
 JOB = Actor.job("outbox")
@@ -49,7 +50,8 @@ def work(*, limit: int = MOST_IN_ONE_GO) -> Worked:
     while len(worked.ids) < limit and (write := claim()) is not None:
         worked.ids.append(write.pk)
         try:
-            _do(write, worked)
+            with claims.renewed(write):
+                _do(write, worked)
         except (OperationalError, InterfaceError):
             raise  # the database is away: the claim runs out, and the next worker takes it
         except Exception as error:
@@ -94,7 +96,7 @@ def claim() -> GitLabWrite | None:
         write = due.first()
         if write is None:
             return None
-        write.claimed_by, write.claimed_until = uuid.uuid4().hex, now + writes.claim_length()
+        write.claimed_by, write.claimed_until = uuid.uuid4().hex, now + claims.length()
         write.attempts += 1
         if write.state == GitLabWrite.State.WAITING:
             with deed("outbox.begin", by=JOB, about=write, rollout=write.rollout):

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
-
-from django.conf import settings
-from django.db import transaction
 
 from ..gitlab import GitLab, GitLabProblem
 from ..models import FeatureFlag, GitLabWrite, Outcome, Rollout, clock
@@ -16,7 +13,7 @@ from ..rules.words import say
 from ..services import facts as facts_of
 from ..services.gates import commands_to
 from ..services.locks import standing
-from . import flags, limits
+from . import claims, flags, limits
 from .outcome import Report
 from .said import said
 
@@ -37,12 +34,8 @@ class Never(Exception):
     """It can't be done; a person must look."""
 
 
-class Stopped(Exception):
-    """Somebody cancelled it while it was being done."""
-
-
 def do(write: GitLabWrite) -> dict[str, Any]:
-    """Do it once; what it made. Raises Later, Never or Stopped."""
+    """Do it once; what it made. Raises Later, Never or ``claims.Stopped``."""
     gitlab = limits.connect(write.instance, urgent=write.is_narrowing)
     try:
         match write.kind:
@@ -80,7 +73,7 @@ def _set_gates(gitlab: GitLab, write: GitLabWrite) -> dict[str, Any]:
                 _refuse_under_a_lock(write)
             _refuse_from_elsewhere(write, stands, believed, wanted)
         for command in commands_to(rollout, facts, wanted):
-            _touch(write)
+            claims.about_to_send(write, limits.longest_call())
             if write.flag.project:
                 gitlab.set_project_flag(write.flag.project.path, write.flag.name, **command.call)
             else:
@@ -150,7 +143,7 @@ def _create_issue(gitlab: GitLab, write: GitLabWrite) -> dict[str, Any]:
     said, mark = write.payload, MARK.format(write.marker)
     issue = gitlab.find_issue(said["project"], write.marker, mark) if write.touched else None
     if issue is None:
-        _touch(write)
+        claims.about_to_send(write, limits.longest_call())
         issue = gitlab.create_issue(
             said["project"],
             title=said["title"],
@@ -165,7 +158,7 @@ def _post_note(gitlab: GitLab, write: GitLabWrite) -> dict[str, Any]:
     said, mark = write.payload, MARK.format(write.marker)
     note = gitlab.find_note(said["project"], said["iid"], mark) if write.touched else None
     if note is None:
-        _touch(write)
+        claims.about_to_send(write, limits.longest_call())
         note = gitlab.post_note(said["project"], said["iid"], _marked(said["body"], mark))
     return {"note": note}
 
@@ -173,19 +166,3 @@ def _post_note(gitlab: GitLab, write: GitLabWrite) -> dict[str, Any]:
 def _marked(text: str, mark: str) -> str:
     """With what it is known again by; whatever was owed by an earlier version commands nothing either."""
     return f"{gitlab_text.without_commands(text)}\n\n{mark}"
-
-
-def _touch(write: GitLabWrite) -> None:
-    """Remember before the call that it may have been sent; stop if somebody cancelled it meanwhile."""
-    with transaction.atomic():
-        row = GitLabWrite.objects.select_for_update().get(pk=write.pk)
-        if row.state not in GitLabWrite.UNFINISHED or row.claimed_by != write.claimed_by:
-            raise Stopped
-        row.touched = write.touched = True
-        row.claimed_until = clock.now() + claim_length()
-        row.save()
-
-
-def claim_length() -> timedelta:
-    """How long a write belongs to the worker that took it: longer than any call to GitLab may last."""
-    return timedelta(seconds=settings.OUTBOX_CLAIM_SECONDS)

@@ -12,7 +12,7 @@ from collections import Counter
 import pytest
 
 from gitlab_simulator import Simulator
-from tests.drills.portal import Ground
+from tests.drills.portal import Ground, end_of, wait_until
 from tests.on_services import Postgres, Redis, throw_away
 from tests.walk import ISSUES
 
@@ -46,7 +46,7 @@ def test_the_outbox_worker_is_killed_100_times(tmp_path):
     dice = random.Random(20261124)
     with Simulator() as gitlab:
         seed(gitlab, 0)
-        ground = Ground(tmp_path, gitlab)
+        ground = Ground(tmp_path, gitlab, GITLAB_TIMEOUT_SECONDS="1")  # so that claims of what was sent end soon
         ground.run("manage.py", "migrate", "-v0")
         ground.run("-m", "tests.drills.ground", "writes", "120")
         gitlab.delay(0.15)
@@ -61,7 +61,7 @@ def test_the_outbox_worker_is_killed_100_times(tmp_path):
             if ground.ask("GitLabWrite.objects.unfinished().count() < 40") == "True":
                 ground.run("-m", "tests.drills.ground", "writes", "60")
         gitlab.heal()
-        time.sleep(6)  # the last claims run out
+        time.sleep(8)  # the last claims run out
         owed = int(ground.ask("GitLabWrite.objects.count()"))
         while ground.ask("GitLabWrite.objects.unfinished().count()") != "0":
             ground.run("-m", "tests.drills.ground", "work", "10")
@@ -70,6 +70,41 @@ def test_the_outbox_worker_is_killed_100_times(tmp_path):
         print(f"\n{kills} kills, {owed} writes owed, {len(found)} done, {len(doubled)} doubled")
         assert ground.ask("set(GitLabWrite.objects.values_list('state', flat=True))") == "{'done'}"
         assert (len(found), doubled) == (owed, {})
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+def test_a_roll_back_whose_worker_is_killed_is_finished_within_seconds(tmp_path, engine):
+    postgres = throw_away(Postgres()) if engine == "postgresql" else contextlib.nullcontext("")
+    with postgres as database, Simulator() as gitlab:
+        seed(gitlab, 1)
+        # As it is by default: 10 seconds after the last sign of life.
+        more = {"OUTBOX_CLAIM_SECONDS": "10"} | ({"DATABASE_URL": database} if database else {})
+        ground = Ground(tmp_path, gitlab, **more)
+        ground.run("manage.py", "migrate", "-v0")
+        ground.run("-m", "tests.drills.ground", "ramps", "1")
+        ground.run("-m", "tests.drills.ground", "work", "3")
+        assert "percentage_of_actors" in gates(gitlab)
+        ground.run("manage.py", "transition", "r0", "everyone", "roll_back", "--reason", "latency doubled")
+        gitlab.delay(1, path="/features/", method="POST")
+        first = ground.spawn("-m", "tests.drills.ground", "work", "60")
+        wait_until(lambda: "percentage_of_actors" not in gates(gitlab))  # the wipe has passed, what follows has not
+        end_of(first)
+        killed, wiped = time.monotonic(), gates(gitlab)
+        gitlab.heal()
+        second = ground.spawn("-m", "tests.drills.ground", "work", "60")
+        back = "SELECT count(*) FROM rollouts_gitlabwrite WHERE kind = 'set_gates' AND is_narrowing AND state = 'done'"
+        wait_until(lambda: ground.count(back) == 1)
+        print(f"\n{engine}: killed at {wiped}, rolled back {time.monotonic() - killed:.1f} s later")
+        assert gates(gitlab)["groups"] == ["acme_team_members"]
+        wait_until(lambda: ground.ask("GitLabWrite.objects.unfinished().count()") == "0")
+        end_of(second)
+        assert set(markers(gitlab).values()) == {1}
+        ended = "sorted(e.object_id for e in AuditEvent.objects.filter(verb='outbox.done'))"
+        assert ground.ask(f"len({ended}) == len(set({ended})) == GitLabWrite.objects.count()") == "True"
+
+
+def gates(gitlab: Simulator) -> dict[str, object]:
+    return {gate["key"]: gate["value"] for gate in gitlab.state.feature("flag_0")["gates"]}
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
