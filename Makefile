@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help run test test-services lint format drills bench bench-pages bench-sync messages screenshots requirements clean
+.PHONY: help run test test-services lint format drills bench bench-pages bench-sync bench-transitions messages screenshots requirements clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -57,6 +57,11 @@ bench-pages: .venv/test.stamp ## pages at 100, 10,000 and 100,000 rollouts besid
 bench-sync: .venv/test.stamp ## the sync at 10,000 issues, beside the floor and the naive way
 	@$(BIN)/python -m tests.tools redis-server postgresql
 	@$(BIN)/python -m pytest -q -m benchmark -s tests/benchmarks/bench_sync_scale.py tests/benchmarks/bench_webhooks.py
+
+bench-transitions: .venv/test.stamp ## queries of each transition, item and plan, on SQLite and PostgreSQL
+	@$(BIN)/python -m tests.tools redis-server postgresql
+	@$(BIN)/python -m pytest -q -m benchmark -s tests/benchmarks/bench_transitions.py
+	@$(BIN)/python -m tests.on_services -q -m benchmark -s tests/benchmarks/bench_transitions.py
 
 messages: .venv/test.stamp ## find what is to translate, update and compile locale/*/LC_MESSAGES
 	@DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python -m tests.translations
