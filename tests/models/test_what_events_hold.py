@@ -110,10 +110,10 @@ def test_calendars_from_before_keep_what_they_lock(tmp_path):
     env = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings", "DATABASE_URL": f"sqlite:///{path}",
            "SECRET_KEY": "x" * 60, "GITLAB_URL": "", "DEBUG": "true"}  # fmt: skip
 
-    def manage(*arguments):
-        subprocess.run([sys.executable, "manage.py", *arguments], cwd=home, env=env, check=True, capture_output=True)
+    def run(*arguments):
+        subprocess.run([sys.executable, *arguments], cwd=home, env=env, check=True, capture_output=True)
 
-    manage("migrate", "rollouts", "0023")
+    run("-m", "tests.setup.earlier", "0023")
     window = ["2026-12-24T11:00:00+00:00", "2027-01-02T08:00:00+00:00", "Freeze"]
     with sqlite3.connect(path) as old:
         old.execute(
@@ -123,7 +123,7 @@ def test_calendars_from_before_keep_what_they_lock(tmp_path):
             [json.dumps([window])],
         )
     old.close()
-    manage("migrate", "rollouts")
+    run("manage.py", "migrate", "rollouts")
     with sqlite3.connect(path) as new:
         kept = new.execute(
             "SELECT name, content, transparent_locks, known_until FROM rollouts_lockcalendar ORDER BY name"

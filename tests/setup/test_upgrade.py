@@ -1,7 +1,11 @@
-"""A database of an earlier release, with rows, comes up to this one on either engine; what is over is tidied on the way."""
+"""A database of an earlier release, with rows, comes up to this one on either engine; what is over is tidied on the way.
+
+A fresh one runs the first migrations as the one that replaces them, and holds the same in the end.
+"""
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +15,7 @@ import pytest
 from tests.on_services import Postgres
 
 ROOT = Path(__file__).resolve().parents[2]
-BEFORE = "0017_what_events_say"
+BEFORE, LAST, SQUASHED = "0017_what_events_say", "0028_unread", "0001_squashed_0028_unread"
 FILL = f"""
 import django; django.setup()
 from datetime import datetime, timedelta, timezone
@@ -61,13 +65,40 @@ def environment(request, tmp_path):
         server.remove()
 
 
-def test_a_database_of_an_earlier_release_comes_up_to_this_one(environment):
+@pytest.fixture
+def run(environment):
     def run(*arguments):
         done = subprocess.run([sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    run("manage.py", "migrate", "--verbosity", "0", "rollouts", BEFORE)
+    return run
+
+
+def test_a_database_of_an_earlier_release_comes_up_to_this_one(run):
+    run("-m", "tests.setup.earlier", BEFORE)
     run("-c", FILL)
     run("manage.py", "migrate", "--verbosity", "0")
     assert json.loads(run("-c", READ)) == ["skipped", "None", "None", "2026-10-01", "None", "25"]
+
+
+def test_one_migration_makes_what_those_made_that_it_replaces(environment, run, tmp_path):
+    run("manage.py", "migrate", "--verbosity", "0", "rollouts", SQUASHED)
+    at_once = json.loads(run("-m", "tests.setup.earlier", "told"))
+    assert {"rollouts_rollout", "rollouts_auditevent_ids_rise", "one_view_of_a_name"} <= {
+        word for name, row in at_once.items() for word in re.findall(r"\w+", f"{name} {row}")
+    }
+    assert at_once["roles"] == ["admin", "approver", "manager", "viewer"]
+    run("-m", "tests.setup.earlier", "empty")
+    run("-m", "tests.setup.earlier", LAST)
+    assert json.loads(run("-m", "tests.setup.earlier", "told")) == at_once
+
+
+@pytest.mark.parametrize("number", ["0001", "0012", LAST])
+def test_a_database_goes_on_from_wherever_it_stands(run, number):
+    run("-m", "tests.setup.earlier", number)
+    run("manage.py", "migrate", "--verbosity", "0")
+    run("manage.py", "migrate", "--check")
+    plan = run("manage.py", "showmigrations", "rollouts")
+    assert f"[X] {SQUASHED} (28 squashed migrations)" in plan
+    assert "[ ]" not in plan

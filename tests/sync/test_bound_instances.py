@@ -245,18 +245,17 @@ def test_rows_from_before_lose_their_passwords_and_stay(tmp_path):
     given = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings", "DATA_DIR": str(tmp_path), "SECRET_KEY": "x"}
     given |= {"DATABASE_URL": f"sqlite:///{tmp_path}/portal.sqlite3", "GITLAB_URL": ""}
 
-    def migrate(*to):
-        command = [sys.executable, "manage.py", "migrate", "-v", "0", *to]
-        subprocess.run(command, env=given, check=True, cwd=ROOT)
+    def run(*arguments):
+        subprocess.run([sys.executable, *arguments], env=given, check=True, cwd=ROOT)
 
-    migrate("rollouts", "0017")
+    run("-m", "tests.setup.earlier", "0017")
     with sqlite3.connect(tmp_path / "portal.sqlite3") as database:
         database.execute(
             "INSERT INTO rollouts_gitlabinstance (name, url, token_variable, hook_secret_variable,"
             " hook_signing_variable, rate_share, flags_outcome, flags_words) VALUES"
             " ('staging', 'https://root:hunter2@gitlab.example.com/@x', 'A_TOKEN', 'B', 'C', 50, 'unread', '')"
         )
-    migrate()
+    run("manage.py", "migrate", "-v", "0")
     with sqlite3.connect(tmp_path / "portal.sqlite3") as database:
         rows = database.execute("SELECT name, url, retired_at FROM rollouts_gitlabinstance").fetchall()
     assert rows == [("staging", "https://gitlab.example.com/@x", None)]

@@ -1,0 +1,81 @@
+"""Databases as earlier releases left them, and what is in a database: ``python -m tests.setup.earlier NUMBER | told | empty``.
+
+``migrate`` itself knows only the newest: it runs migrations that are squashed as the one that replaces them.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import django
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
+
+OF_POSTGRESQL = """
+SELECT table_name || '.' || column_name, concat_ws(' ', data_type, character_maximum_length, numeric_precision,
+       numeric_scale, is_nullable, column_default, is_identity) FROM information_schema.columns WHERE table_schema = 'public'
+UNION ALL SELECT conrelid::regclass::text || ':' || conname, pg_get_constraintdef(oid) FROM pg_constraint
+UNION ALL SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
+UNION ALL SELECT tgname, pg_get_triggerdef(oid) || tgenabled::text FROM pg_trigger WHERE NOT tgisinternal
+"""
+
+
+def build(number: str) -> None:
+    """Each migration by itself up to this one, and the triggers, which came after any ``migrate``."""
+    from rollouts.audit import walls
+
+    executor = MigrationExecutor(connection)
+    executor.loader = MigrationLoader(connection, replace_migrations=False)
+    named = executor.loader.get_migration_by_prefix("rollouts", number).name
+    others = [node for node in executor.loader.graph.leaf_nodes() if node[0] != "rollouts"]
+    executor.migrate([*others, ("rollouts", named)])
+    walls.build(connection, *(set(walls.TABLES) & set(connection.introspection.table_names())))
+
+
+def told() -> dict[str, object]:
+    """Columns, constraints, indexes and triggers of the portal's tables, and the roles; in whatever order they are."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(OF_POSTGRESQL)
+            rows: dict[str, object] = dict(cursor.fetchall())
+        else:
+            cursor.execute("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+            rows = {name: _parts(sql) if kind == "table" else sql for kind, name, sql in cursor.fetchall()}
+        cursor.execute("SELECT name FROM auth_group")
+        roles = sorted(name for (name,) in cursor.fetchall())
+    return {name: row for name, row in rows.items() if "rollouts_" in f"{name} {row}"} | {"roles": roles}
+
+
+def empty() -> None:
+    """As it was before the first migration."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    else:
+        Path(connection.settings_dict["NAME"]).unlink()
+
+
+def _parts(sql: str) -> list[str]:
+    """What stands between the outer brackets of a CREATE TABLE, at its commas."""
+    parts, depth = [""], 0
+    for sign in sql[sql.index("(") + 1 : sql.rindex(")")]:
+        depth += {"(": 1, ")": -1}.get(sign, 0)
+        if sign == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += sign
+    return sorted(part.strip() for part in parts)
+
+
+if __name__ == "__main__":
+    django.setup()
+    match sys.argv[1]:
+        case "told":
+            print(json.dumps(told()))
+        case "empty":
+            empty()
+        case number:
+            build(number)
