@@ -1,4 +1,4 @@
-"""Databases as earlier releases left them, and what is in a database: ``python -m tests.setup.earlier NUMBER | told | empty``.
+"""Databases as earlier releases left them, and what is in a database: ``python -m tests.setup.earlier NUMBER | both``.
 
 ``migrate`` itself knows only the newest: it runs migrations that are squashed as the one that replaces them.
 """
@@ -23,16 +23,26 @@ UNION ALL SELECT tgname, pg_get_triggerdef(oid) || tgenabled::text FROM pg_trigg
 """
 
 
-def build(number: str) -> None:
+def build(number: str, at_once: bool = False) -> None:
     """Each migration by itself up to this one, and the triggers, which came after any ``migrate``."""
     from rollouts.audit import walls
 
     executor = MigrationExecutor(connection)
-    executor.loader = MigrationLoader(connection, replace_migrations=False)
+    executor.loader = MigrationLoader(connection, replace_migrations=at_once)
     named = executor.loader.get_migration_by_prefix("rollouts", number).name
     others = [node for node in executor.loader.graph.leaf_nodes() if node[0] != "rollouts"]
     executor.migrate([*others, ("rollouts", named)])
-    walls.build(connection, *(set(walls.TABLES) & set(connection.introspection.table_names())))
+    if not at_once:
+        walls.build(connection, *(set(walls.TABLES) & set(connection.introspection.table_names())))
+
+
+def both() -> list[dict[str, object]]:
+    """What is in a database after the squashed migration, and after those that it replaces."""
+    build("0001_squashed_0028_unread", at_once=True)
+    at_once = told()
+    empty()
+    build("0028_unread")
+    return [at_once, told()]
 
 
 def told() -> dict[str, object]:
@@ -55,6 +65,7 @@ def empty() -> None:
         with connection.cursor() as cursor:
             cursor.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     else:
+        connection.close()
         Path(connection.settings_dict["NAME"]).unlink()
 
 
@@ -72,10 +83,7 @@ def _parts(sql: str) -> list[str]:
 
 if __name__ == "__main__":
     django.setup()
-    match sys.argv[1]:
-        case "told":
-            print(json.dumps(told()))
-        case "empty":
-            empty()
-        case number:
-            build(number)
+    if sys.argv[1] == "both":
+        print(json.dumps(both()))
+    else:
+        build(sys.argv[1])
