@@ -5,13 +5,16 @@ Sources: GitLab doc/user/project/integrations/webhook_events.md, app/models/conc
 
 from __future__ import annotations
 
-from collections import deque
+import functools
+import itertools
+import queue
+import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gitlab_simulator.directory import Directory
-from gitlab_simulator.store import Refused, now
+from gitlab_simulator.store import Refused, as_written, now
 
 EVENTS = (
     "issues_events",
@@ -35,11 +38,46 @@ class Outgoing:
     payload: dict[str, Any]
 
 
+@dataclass
+class Post:
+    """What may go wrong on the way, on purpose: each delivery sent twice, lost so often, held back for so long."""
+
+    twice: bool = False
+    lost: float = 0.0
+    held: float = 0.0
+    shuffled: bool = False
+
+
+class Outbox(queue.PriorityQueue[tuple[float, int, Outgoing | None]]):
+    """What has happened and was not sent yet, in its order or shuffled. None, before all else, stops a sender."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.post = Post()
+        self._numbers = itertools.count()
+
+    def add(self, sent: Outgoing | None) -> None:
+        place = -1.0 if sent is None else random.random() if self.post.shuffled else 0.0
+        self.put((place, next(self._numbers), sent))
+
+    def take(self) -> Outgoing | None:
+        """The next one, as soon as there is one. ``task_done()`` when it was sent."""
+        return self.get()[2]
+
+    def wait(self, seconds: float) -> None:
+        """Until all is sent. TimeoutError where it takes longer."""
+        with self.all_tasks_done:
+            if not self.all_tasks_done.wait_for(lambda: not self.unfinished_tasks, seconds):
+                raise TimeoutError(f"{self.unfinished_tasks} deliveries wait")
+
+
 class Hooks(Directory):
-    """Hooks by project; ``outgoing`` holds what has happened and was not sent yet."""
+    """Hooks by project; ``outgoing`` holds what has happened and was not sent yet. ``url``: where this GitLab is."""
+
+    url = "http://gitlab.invalid"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.outgoing: deque[Outgoing] = deque()
+        self.outgoing = Outbox()
         super().__init__(*args, **kwargs)
 
     def add_hook(
@@ -48,7 +86,7 @@ class Hooks(Directory):
         """``events`` are switches of EVENTS; push events alone are on by default, as in GitLab."""
         with self.change():
             hook_id = self.next_id("hook")
-            self.table("hooks", self.project(project)["id"])[str(hook_id)] = {
+            hook: dict[str, Any] = {
                 "id": hook_id,
                 "url": url,
                 "token": token,
@@ -61,16 +99,18 @@ class Hooks(Directory):
                 **dict.fromkeys(EVENTS, False),
                 **_switches(events),
             }
+            self.put("hooks", hook_id, hook, within=self.project(project)["id"])
             return hook_id
 
     def set_hook(self, project: str | int, hook_id: int | str, **fields: Any) -> dict[str, Any]:
         with self.change():
-            hook = self.hook(project, hook_id)
-            texts = {name: fields[name] for name in ("url", "token", "signing_token") if fields.get(name) is not None}
-            hook |= texts | _switches({name: value for name, value in fields.items() if name in EVENTS})
-            if fields.get("enable_ssl_verification") is not None:
-                hook["enable_ssl_verification"] = bool(fields["enable_ssl_verification"])
-            return hook
+            hook, given = self.hook(project, hook_id), {key: one for key, one in fields.items() if one is not None}
+            kept = {
+                key: given[key] for key in ("url", "token", "signing_token", "enable_ssl_verification") if key in given
+            }
+            changed = hook | kept | _switches({key: one for key, one in given.items() if key in EVENTS})
+            self.put("hooks", hook_id, changed, within=self.project(project)["id"])
+            return changed
 
     def hook(self, project: str | int, hook_id: int | str) -> dict[str, Any]:
         found = self.table("hooks", self.project(project)["id"]).get(str(hook_id))
@@ -82,13 +122,14 @@ class Hooks(Directory):
     def delete_hook(self, project: str | int, hook_id: int | str) -> None:
         with self.change():
             self.hook(project, hook_id)
-            del self.table("hooks", self.project(project)["id"])[str(hook_id)]
+            self.drop("hooks", hook_id, within=self.project(project)["id"])
 
     def tell(self, project_id: int, event: str, header: str, payload: dict[str, Any]) -> None:
         """Something happened: each hook that asked for ``event`` will hear of it, unless it is switched off."""
         for hook in self.table("hooks", project_id).values():
             if hook[event] and alert_status(hook) == "executable":
-                self.outgoing.append(Outgoing(project_id, hook["id"], header, payload))
+                sent = Outgoing(project_id, hook["id"], header, payload)
+                self.afterwards(functools.partial(self.outgoing.add, sent))
 
     def note_delivery(self, sent: Outgoing, status: int) -> None:
         """``status`` of the answer, 0 for none. 2xx and 3xx count as delivered; nothing is ever sent again."""
@@ -96,14 +137,12 @@ class Hooks(Directory):
             hook = self.table("hooks", sent.project_id).get(str(sent.hook_id))
             if hook is None:
                 return
-            hook["log"] = [*hook["log"], {"trigger": sent.header, "status": status, "at": now()}][-MOST_LOGGED:]
-            if 200 <= status < 400:
-                hook |= {"failures": 0, "disabled_until": None}
-                return
-            hook["failures"] += 1
-            if (over := hook["failures"] - FOR_A_WHILE_AFTER) >= 0:
-                until = datetime.now(UTC) + min(FIRST_PAUSE * 2**over, LONGEST_PAUSE)
-                hook["disabled_until"] = until.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            log = [*hook["log"], {"trigger": sent.header, "status": status, "at": now()}][-MOST_LOGGED:]
+            failures, until = (0, None) if 200 <= status < 400 else (hook["failures"] + 1, hook["disabled_until"])
+            if (over := failures - FOR_A_WHILE_AFTER) >= 0:
+                until = as_written(datetime.now(UTC) + min(FIRST_PAUSE * 2**over, LONGEST_PAUSE))
+            changed = hook | {"log": log, "failures": failures, "disabled_until": until}
+            self.put("hooks", sent.hook_id, changed, within=sent.project_id)
 
 
 def alert_status(hook: dict[str, Any]) -> str:

@@ -1,13 +1,15 @@
 """Instance flags, with Flipper's arithmetic as GitLab uses it.
 
-Sources: GitLab doc/api/features.md, app/services/admin/set_feature_flag_service.rb, lib/feature.rb and
-lib/api/entities/feature.rb; flipper lib/flipper/feature.rb. Summed up in docs/decisions/0011-simulator-flipper.md.
+Sources: GitLab doc/api/features.md, lib/api/features.rb, app/services/admin/set_feature_flag_service.rb,
+lib/feature.rb and lib/api/entities/feature.rb; flipper lib/flipper/feature.rb. Summed up in
+docs/decisions/0011-simulator-flipper.md.
 """
 
 from __future__ import annotations
 
-from math import isfinite
-from typing import Any, Literal
+import json
+import re
+from typing import Any
 
 from gitlab_simulator.directory import Directory
 from gitlab_simulator.store import Refused
@@ -37,7 +39,9 @@ DEFINITION = (
     "intended_to_rollout_by",
 )
 OPT_OUT = ":opt_out"
-Value = bool | int | float | Literal["opt_out", "remove_opt_out"]
+# Written otherwise, 100 and 0 are percentages like others: GitLab compares texts.
+ENABLE, DISABLE = ("100", "100.0", "true"), ("0", "0.0", "false")
+NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 
 
 def bad_request(reason: str) -> Refused:
@@ -57,13 +61,13 @@ class InstanceFlags(Directory):
         with self.change():
             definition = dict.fromkeys(DEFINITION) | {"type": "beta", "default_enabled": False}
             definition |= self.table("definitions").get(name, {}) | fields | {"name": name}
-            self.table("definitions")[name] = definition
+            self.put("definitions", name, definition)
             return dict(definition)
 
     def remove_flag_definition(self, name: str) -> None:
         """What a clean-up release does: the flag is gone from code; its gates, if any, stay in the database."""
         with self.change():
-            self.table("definitions").pop(name, None)
+            self.drop("definitions", name)
 
     def set_feature(
         self, name: str, value: Any, key: str | None = None, *, force: bool = False, **targets: Any
@@ -72,37 +76,36 @@ class InstanceFlags(Directory):
         feature_group, user, group, namespace, project, organization, repository, runner, endpoint, each a name, a comma
         list or a list. Returns the feature as JSON. Raises Refused (400) with GitLab's message.
         """
-        unknown = set(targets) - set(TARGETS)
-        if unknown:
+        if unknown := set(targets) - set(TARGETS):
             raise TypeError(f"a feature has no target {', '.join(sorted(unknown))}")
-        named = {target: _listed(given) for target, given in targets.items() if given not in (None, "", [], ())}
+        named = {target: given for target, given in targets.items() if given is not None}
         if key is not None and key not in PERCENTAGES:
             raise Refused.error("key does not have a valid value")
         if key is not None and named:
             raise Refused.error(", ".join(f"key, {target} are mutually exclusive" for target in named))
-        setting = gate_value(value)
+        written = str(value).lower() if isinstance(value, bool) else str(value)
         with self.change():
             if self.require_definitions and not force and name not in self.table("definitions"):
                 raise bad_request(f"The feature flag '{name}' has no definition")
-            before = self.table("features").get(name)
-            gates = _copy(before) if before else _no_gates()
-            if named:
-                for target, given in named.items():
-                    for one in given:
-                        self._set_target(gates, target, one, setting)
-            else:
-                _set_globally(gates, setting, key)
-            self.table("features")[name] = gates
+            gates = _copy(self.table("features").get(name) or _no_gates())
+            if not named:
+                _set_globally(gates, name, written, key)
+            elif not self._set_targets(gates, name, written, named):
+                return self._shown(name, gates)  # targets that name nobody: GitLab answers as if it had done something
+            self.put("features", name, gates)
             return self.feature(name)
 
     def delete_feature(self, name: str) -> None:
         """``DELETE /features/:name``: back to the definition's default. Says nothing when there was none."""
         with self.change():
-            self.table("features").pop(name, None)
+            self.drop("features", name)
 
     def feature(self, name: str) -> dict[str, Any]:
         """One flag as ``/features`` shows it."""
-        gates = self.table("features")[name]
+        return self._shown(name, self.table("features")[name])
+
+    def _shown(self, name: str, gates: dict[str, Any]) -> dict[str, Any]:
+        definition = self.table("definitions").get(name)
         shown: list[dict[str, Any]] = [
             {"key": "boolean", "value": gates["boolean"]},
             {"key": "expression", "value": None},
@@ -110,7 +113,7 @@ class InstanceFlags(Directory):
         for gate in ("actors", "percentage_of_actors", "percentage_of_time", "groups"):
             if gates[gate]:  # empty gates and 0 % are left out
                 shown.append({"key": gate, "value": gates[gate]})
-        return {"name": name, "state": state_of(gates), "gates": shown, "definition": self._definition(name)}
+        return {"name": name, "state": state_of(gates), "gates": shown, "definition": definition and dict(definition)}
 
     def features(self) -> list[dict[str, Any]]:
         """All flags that were ever set, in the order of their names."""
@@ -119,29 +122,26 @@ class InstanceFlags(Directory):
     def flag_definitions(self) -> list[dict[str, Any]]:
         return [dict(self.table("definitions")[name]) for name in sorted(self.table("definitions"))]
 
-    def _definition(self, name: str) -> dict[str, Any] | None:
-        definition = self.table("definitions").get(name)
-        return dict(definition) if definition else None
-
-    def _set_target(self, gates: dict[str, Any], target: str, given: str, setting: Value) -> None:
-        if isinstance(setting, int | float) and not isinstance(setting, bool):
-            raise bad_request("a percentage cannot be set for a target")
-        if target == "feature_group":
-            if isinstance(setting, str):
-                raise bad_request("a feature group cannot be opted out")
-            _put(gates["groups"], given, present=setting)
-            return
-        actor = self._actor(target, given)
-        out = actor + OPT_OUT
-        match setting:
-            case "opt_out":
-                _put(gates["actors"], out, present=True)
-            case "remove_opt_out":
-                _put(gates["actors"], out, present=False)
-            case True if out in gates["actors"]:
-                raise bad_request(f"Opt-out of {given} must be removed before it can be enabled")
-            case _:
-                _put(gates["actors"], actor, present=bool(setting))
+    def _set_targets(self, gates: dict[str, Any], name: str, written: str, named: dict[str, Any]) -> int:
+        """How many were set; all are looked up before the first."""
+        lists = {target: given if isinstance(given, list) else str(given).split(",") for target, given in named.items()}
+        pairs = [(target, one) for target, given in lists.items() for one in given if one]
+        actors = [None if target == "feature_group" else self._actor(target, one) for target, one in pairs]
+        for (target, one), actor in zip(pairs, actors, strict=True):
+            called = f"@{one}" if target in ("user", "group", "namespace") else one
+            if actor is None and written in (*ENABLE, *DISABLE):
+                _put(gates["groups"], one, present=written in ENABLE)
+            elif written in ENABLE and f"{actor}{OPT_OUT}" in gates["actors"]:
+                raise bad_request(f"Opt-out exists for {called} - remove opt-out before enabling")
+            elif written in (*ENABLE, *DISABLE):
+                _put(gates["actors"], str(actor), present=written in ENABLE)
+            elif written == "remove_opt_out" and f"{actor}{OPT_OUT}" not in gates["actors"]:
+                raise bad_request(f"No opt-out exists for {called}")
+            elif written not in ("opt_out", "remove_opt_out"):
+                raise bad_request(f"Cannot set '{name}' to {_inspected(written)} for {called}")
+            elif actor is not None:  # a feature group is not opted out, and nobody is told
+                _put(gates["actors"], f"{actor}{OPT_OUT}", present=written == "opt_out")
+        return len(pairs)
 
     def _actor(self, target: str, given: str) -> str:
         """The Flipper id of a target. Raises Refused 400 for one that is not there."""
@@ -150,12 +150,14 @@ class InstanceFlags(Directory):
                 found, kind = self.user_named(given), "User"
             case "group":
                 found, kind = self.group_at(given), "Group"
-            case "project" | "repository":
-                found, kind = self.project_at(given), "Project" if target == "project" else "Repository"
+            case "project":
+                found, kind = self.project_at(given), "Project"
+            case "repository":
+                found, kind = self.project_at(given.removesuffix(".git")), "Repository"
             case "namespace":
                 found, kind = self.group_at(given) or self.user_named(given), "Namespace"
             case "organization":
-                found, kind = {"id": 1} if given == "default" else None, "Organizations::Organization"
+                found, kind = {"id": 1} if given in ("1", "default") else None, "Organizations::Organization"
             case "runner":
                 found, kind = {"id": given} if given.isdigit() else None, "Ci::Runner"
             case _:
@@ -163,31 +165,6 @@ class InstanceFlags(Directory):
         if found is None:
             raise bad_request(f"{given} is not found!")
         return f"{kind}:{found['id']}"
-
-
-def gate_value(value: Any) -> Value:
-    """What GitLab makes of ``value``: 100 is true and 0 is false, whatever the key."""
-    if isinstance(value, bool):
-        return value
-    written = str(value).strip().lower()
-    if written in ("true", "false"):
-        return written == "true"
-    if written == "opt_out":
-        return "opt_out"
-    if written == "remove_opt_out":
-        return "remove_opt_out"
-    try:
-        number = float(written)
-    except ValueError:
-        number = float("nan")
-    if not isfinite(number) or not 0 <= number <= 100:
-        raise bad_request("value must be true, false, or a percentage from 0 to 100")
-    return whole(number) if 0 < number < 100 else number == 100
-
-
-def whole(number: float) -> int | float:
-    """A percentage as GitLab writes it: an integer when whole."""
-    return int(number) if number == int(number) else number
 
 
 def state_of(gates: dict[str, Any]) -> str:
@@ -198,16 +175,23 @@ def state_of(gates: dict[str, Any]) -> str:
     return "conditional" if opens else "off"
 
 
-def _set_globally(gates: dict[str, Any], setting: Value, key: str | None) -> None:
-    if isinstance(setting, str):
-        raise bad_request(f"{setting} takes a target")
-    if isinstance(setting, bool):
-        gates.update(_no_gates(), boolean=setting)  # on or off, every other gate is wiped
+def _set_globally(gates: dict[str, Any], name: str, written: str, key: str | None) -> None:
+    if written in ENABLE or written in DISABLE:  # whatever the key; every other gate is wiped
+        gates.update(_no_gates(), boolean=written in ENABLE)
         return
-    gate = key or "percentage_of_time"  # GitLab's own default, for history's sake
+    if not NUMBER.fullmatch(written):
+        raise bad_request("Not a percentage" if key else f"Cannot set '{name}' to {_inspected(written)}")
+    gate, number = key or "percentage_of_time", float(written)  # GitLab's own default, for history's sake
     if state_of(gates) == "on":
         raise bad_request(f"Cannot enable {gate.replace('_', ' ')} for a fully-enabled flag")
-    gates[gate] = setting
+    if number > 100:  # Flipper raises what GitLab does not catch
+        raise Refused.message(500, "500 Internal Server Error")
+    gates[gate] = int(number) if number == int(number) else number
+
+
+def _inspected(written: str) -> str:
+    """A text as Ruby shows it."""
+    return json.dumps(written, ensure_ascii=False)
 
 
 def _no_gates() -> dict[str, Any]:
@@ -223,8 +207,3 @@ def _put(names: list[str], name: str, *, present: bool) -> None:
         names.append(name)
     elif not present and name in names:
         names.remove(name)
-
-
-def _listed(given: Any) -> list[str]:
-    parts = given.split(",") if isinstance(given, str) else [str(part) for part in given]
-    return [part.strip() for part in parts if part.strip()]

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from gitlab_simulator import payloads, quick_actions
 from gitlab_simulator.hooks import Hooks
-from gitlab_simulator.store import Refused, now
+from gitlab_simulator.store import Refused, as_written, now
 
 # A task is a list item that begins with a box; [~] does not apply and is not counted.
 TASK = re.compile(r"^(?P<lead>[ \t>]*(?:[-*+]|\d+[.)])[ \t]+)\[(?P<box>[ xX~])\](?=[ \t])", re.MULTILINE)
 FIELDS = frozenset(
     "title description state labels assignees author confidential created_at updated_at closed_at due_date issue_type "
-    "notes_count moved_to_id".split()
+    "discussion_locked notes_count moved_to_id".split()
 )
 
 
 class Issues(Hooks):
-    """Issues by project and number. ``hook_times_in_iso``: how hooks write their times, GitLab does both."""
+    """Issues by project and number. ``hook_times``: how hooks write their times, see payloads.Times."""
 
-    hook_times_in_iso = False
+    hook_times = payloads.Times.AS_DOCUMENTED
 
     def add_issue(
         self, project: str | int, title: str, iid: int | None = None, *, state: str = "opened", **fields: Any
@@ -31,14 +31,13 @@ class Issues(Hooks):
         """
         with self.change():
             project_id = int(self.project(project)["id"])
-            issues = self.table("issues", project_id)
-            number = self.next_id(f"issue of {project_id}") if iid is None else iid
-            if str(number) in issues:
+            counter = f"issue of {project_id}"
+            number = self.next_id(counter) if iid is None else iid
+            if str(number) in self.table("issues", project_id):
                 raise Refused.message(409, "Duplicated issue")
-            counters = self.document["counters"]
-            counters[f"issue of {project_id}"] = max(counters.get(f"issue of {project_id}", 0), number)
+            self.put("counters", counter, max(self.table("counters").get(counter, 0), number))
             at = fields.get("created_at") or now()
-            issues[str(number)] = {
+            row: dict[str, Any] = {
                 "id": self.next_id("issue"),
                 "iid": number,
                 "project_id": project_id,
@@ -54,20 +53,22 @@ class Issues(Hooks):
                 "closed_at": None,
                 "closed_by": None,
                 "due_date": None,
+                "discussion_locked": None,
                 "issue_type": "issue",
                 "notes_count": 0,
                 "moved_to_id": None,
                 "notes": [],
             }
+            self.put("issues", number, row, within=project_id)
             if fields or state != "opened":
-                self._set(project_id, number, "root", {"state": state, "updated_at": at, **fields})
-            self._tell_issue(None, issues[str(number)], fields.get("author", "root"))
+                row = self._set(project_id, number, "root", {"state": state, "updated_at": at, **fields})
+            self._tell_issue(None, row, fields.get("author", "root"))
             return number
 
     def set_issue(self, project: str | int, iid: int, *, by: str = "root", **fields: Any) -> dict[str, Any]:
         """Change an issue, whatever it is about. ``updated_at`` moves unless given. Raises Refused 404."""
         with self.change():
-            before = dict(self.issue(project, iid))
+            before = self.issue(project, iid)
             issue = self._set(project, iid, by, fields)
             self._tell_issue(before, issue, by)
             return issue
@@ -78,29 +79,32 @@ class Issues(Hooks):
         if fields.get("state", "opened") not in ("opened", "closed"):
             raise ValueError("state is opened or closed")
         with self.change():
-            issue = self.issue(project, iid)
+            issue = dict(self.issue(project, iid))
             for person in [*fields.get("assignees", ()), *([fields["author"]] if "author" in fields else [])]:
                 self.add_user(person)
             at = fields.get("updated_at") or _after(issue)
             if fields.get("state", issue["state"]) != issue["state"]:
                 closing = fields["state"] == "closed"
                 issue |= {"closed_at": at if closing else None, "closed_by": by if closing else None}
-                issue["notes"].append(self._note(issue, "closed" if closing else "reopened", by, at, system=True))
-            for listed in ("labels", "assignees"):
-                if listed in fields:
-                    fields[listed] = list(dict.fromkeys(fields[listed]))
-            issue |= fields | {"updated_at": at}
-            self.table("issues", issue["project_id"])[str(iid)] = issue
+                note = self._note(issue, "closed" if closing else "reopened", by, at, system=True)
+                issue["notes"] = [*issue["notes"], note]
+            lists = {name: list(dict.fromkeys(fields[name])) for name in ("labels", "assignees") if name in fields}
+            issue |= fields | lists | {"updated_at": at}
+            self.put("issues", iid, issue, within=issue["project_id"])
             return issue
 
-    def move_issue(self, project: str | int, iid: int, to: str | int) -> int:
+    def move_issue(self, project: str | int, iid: int, to: str | int, *, by: str = "root") -> int:
         """Move an issue to another project: a new one there, the old one closed and pointing to it. The new iid."""
         with self.change():
-            issue = self.issue(project, iid)
-            kept = ("description", "labels", "assignees", "author", "confidential", "due_date", "issue_type")
-            new = self.add_issue(to, issue["title"], **{name: issue[name] for name in kept})
-            self.set_issue(project, iid, state="closed", moved_to_id=self.issue(to, new)["id"])
+            new = self.clone_issue(project, iid, to)
+            self.set_issue(project, iid, by=by, state="closed", moved_to_id=self.issue(to, new)["id"])
             return new
+
+    def clone_issue(self, project: str | int, iid: int, to: str | int) -> int:
+        """The same issue once more, in that project and without its comments. Its iid."""
+        issue = self.issue(project, iid)
+        kept = ("description", "labels", "assignees", "author", "confidential", "due_date", "issue_type")
+        return self.add_issue(to, issue["title"], **{name: issue[name] for name in kept})
 
     def issue_by_id(self, id: int) -> dict[str, Any]:
         """An issue by its id within the instance. Raises Refused 404."""
@@ -116,15 +120,17 @@ class Issues(Hooks):
         event, header = (
             ("confidential_issues_events", "Confidential Issue Hook") if is_secret else ("issues_events", "Issue Hook")
         )
-        project = self.project(after["project_id"])
-        if self.table("hooks", project["id"]):
-            payload = payloads.issue(project, self.user_named(by) or {}, before, after, iso=self.hook_times_in_iso)
-            self.tell(project["id"], event, header, payload)
+        if self.table("hooks", after["project_id"]):
+            payload = payloads.issue(self._told(after, by), before, self.hook_times)
+            self.tell(after["project_id"], event, header, payload)
+
+    def _told(self, issue: dict[str, Any], by: str) -> payloads.Told:
+        people = {name: self.user_named(name) or {} for name in (by, issue["author"], *issue["assignees"])}
+        return payloads.Told(self.url, self.project(issue["project_id"]), issue, people[by], people)
 
     def delete_issue(self, project: str | int, iid: int) -> None:
         with self.change():
-            issue = self.issue(project, iid)
-            del self.table("issues", issue["project_id"])[str(iid)]
+            self.drop("issues", iid, within=self.issue(project, iid)["project_id"])
 
     def add_note(
         self, project: str | int, iid: int, body: str, *, author: str = "root", internal: bool = False
@@ -134,24 +140,33 @@ class Issues(Hooks):
             issue = self.issue(project, iid)
             self.add_user(author)
             note = self._note(issue, body, author, _after(issue), internal=internal)
-            issue["notes"].append(note)
-            issue["updated_at"] = note["created_at"]
+            issue = issue | {"notes": [*issue["notes"], note], "updated_at": note["created_at"]}
+            self.put("issues", iid, issue, within=issue["project_id"])
             is_secret = issue["confidential"] or internal
             event, header = (
                 ("confidential_note_events", "Confidential Note Hook") if is_secret else ("note_events", "Note Hook")
             )
-            project_row = self.project(project)
-            payload = payloads.note(project_row, self.user_named(author) or {}, issue, note, iso=self.hook_times_in_iso)
-            self.tell(project_row["id"], event, header, payload)
+            payload = payloads.note(self._told(issue, author), note)
+            self.tell(issue["project_id"], event, header, payload)
             return note
 
-    def obey(self, project: str | int, iid: int, text: str, by: str) -> tuple[str, dict[str, Any]]:
-        """Run the commands in a text as ``by``: what is left of the text, and what they changed of the issue."""
+    def obey(
+        self, project: str | int, iid: int, text: str, by: str, *, allowed: bool = True, new: bool = False
+    ) -> tuple[str, quick_actions.Effect]:
+        """Run the commands in a text of ``by``: what is left of the text, and what they made of the issue.
+
+        Of who is not ``allowed`` to change it, and for what a ``new`` issue's own description can't do, nothing.
+        """
         left, commands = quick_actions.extract(text)
+        commands = [one for one in commands if allowed and (not new or one[0] in quick_actions.OF_NEW_ISSUES)]
         with self.change():
-            made = quick_actions.changes(self.issue(project, iid), commands, self)
-            if made:
-                self.set_issue(project, iid, by=by, **made)
+            made = quick_actions.effect(self.issue(project, iid), commands, self, by)
+            if made.fields:
+                self.set_issue(project, iid, by=by, **made.fields)
+            if made.clone_to is not None:
+                self.clone_issue(project, iid, made.clone_to)
+            if made.move_to is not None:
+                self.move_issue(project, iid, made.move_to, by=by)
         return left, made
 
     def tick_task(self, project: str | int, iid: int, index: int, done: bool | None = None) -> None:
@@ -168,10 +183,15 @@ class Issues(Hooks):
 
     def issue(self, project: str | int, iid: int | str) -> dict[str, Any]:
         """An issue by project and number. Raises Refused 404 as GitLab does."""
-        found = self.table("issues", self.project(project)["id"]).get(str(iid))
+        found = self.found_issue(self.project(project)["id"], iid)
         if found is None:
             raise Refused.message(404, "404 Not found")
-        issue: dict[str, Any] = found
+        return found
+
+    def found_issue(self, project: str | int, iid: int | str) -> dict[str, Any] | None:
+        """An issue by project and number, None where there is none."""
+        known = self.project_at(project)
+        issue: dict[str, Any] | None = self.table("issues", known["id"]).get(str(iid)) if known else None
         return issue
 
     def issues_of(self, project: str | int) -> list[dict[str, Any]]:
@@ -211,7 +231,7 @@ def notes_count(issue: dict[str, Any]) -> int:
 def _after(issue: dict[str, Any]) -> str:
     """Now, and later than the issue's last change: two changes of one issue never have the same time."""
     last = datetime.fromisoformat(issue["updated_at"]) + timedelta(milliseconds=1)
-    return max(now(), last.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"))
+    return max(now(), as_written(last))
 
 
 def _by_number(item: tuple[str, Any]) -> int:

@@ -42,6 +42,7 @@ class ProjectFlags(Hooks):
                 raise Refused.message(400, ["Name has already been taken"])
             at = now()
             flag: dict[str, Any] = {
+                "id": self.next_id("project flag"),
                 "name": name,
                 "description": None,
                 "active": True,
@@ -50,12 +51,8 @@ class ProjectFlags(Hooks):
                 "updated_at": at,
                 "strategies": [],
             }
-            flags[name] = flag
-            try:
-                self._change_flag(project_id, flag, fields)
-            except Refused:
-                del flags[name]
-                raise
+            self._change_flag(project_id, flag, fields)
+            self.put("project_flags", name, flag, within=project_id)
             return flag
 
     def set_project_flag(self, project: str | int, flag_name: str, **fields: Any) -> dict[str, Any]:
@@ -65,19 +62,20 @@ class ProjectFlags(Hooks):
             flag = self.project_flag(project, flag_name)
             changed = {**flag, "strategies": [dict(strategy) for strategy in flag["strategies"]]}
             self._change_flag(project_id, changed, fields)
-            flags = self.table("project_flags", project_id)
-            del flags[flag_name]
-            flags[changed["name"]] = changed | {"updated_at": now()}
+            changed["updated_at"] = now()
+            if changed["name"] != flag_name:
+                self.drop("project_flags", flag_name, within=project_id)
+            self.put("project_flags", changed["name"], changed, within=project_id)
             if changed["active"] != flag["active"]:  # of nothing else GitLab tells (feature_flags/update_service.rb)
-                project_row = self.project(project)
-                payload = payloads.feature_flag(project_row, self.user_named("root") or {}, changed)
+                by = self.user_named("root") or {}
+                payload = payloads.feature_flag(self.project(project), by, changed, self.url)
                 self.tell(project_id, "feature_flag_events", "Feature Flag Hook", payload)
-            return flags[changed["name"]]
+            return changed
 
     def delete_project_flag(self, project: str | int, name: str) -> dict[str, Any]:
         with self.change():
             flag = self.project_flag(project, name)
-            del self.table("project_flags", self.project(project)["id"])[name]
+            self.drop("project_flags", name, within=self.project(project)["id"])
             return flag
 
     def project_flag(self, project: str | int, name: str) -> dict[str, Any]:
@@ -100,7 +98,7 @@ class ProjectFlags(Hooks):
             if any(other["name"] == name for other in lists.values()):
                 raise Refused.message(400, ["Name has already been taken"])
             iid, at = self.next_id(f"user list of {project_id}"), now()
-            lists[str(iid)] = {
+            row = {
                 "id": self.next_id("user list"),
                 "iid": iid,
                 "project_id": project_id,
@@ -109,7 +107,8 @@ class ProjectFlags(Hooks):
                 "created_at": at,
                 "updated_at": at,
             }
-            return lists[str(iid)]
+            self.put("user_lists", iid, row, within=project_id)
+            return row
 
     def user_list(self, project: str | int, iid: int | str) -> dict[str, Any]:
         found = self.table("user_lists", self.project(project)["id"]).get(str(iid))
@@ -120,11 +119,10 @@ class ProjectFlags(Hooks):
 
     def set_user_list(self, project: str | int, iid: int | str, **fields: Any) -> dict[str, Any]:
         with self.change():
-            user_list = self.user_list(project, iid)
-            user_list |= {key: value for key, value in fields.items() if key in ("name", "user_xids")}
-            user_list["updated_at"] = now()
-            self.table("user_lists", user_list["project_id"])[str(iid)] = user_list
-            return user_list
+            kept = {key: value for key, value in fields.items() if key in ("name", "user_xids")}
+            changed = self.user_list(project, iid) | kept | {"updated_at": now()}
+            self.put("user_lists", iid, changed, within=changed["project_id"])
+            return changed
 
     def delete_user_list(self, project: str | int, iid: int | str) -> None:
         with self.change():
@@ -132,7 +130,7 @@ class ProjectFlags(Hooks):
             for flag in self.project_flags_of(project):
                 if any(strategy["user_list_id"] == user_list["id"] for strategy in flag["strategies"]):
                     raise Refused.message(409, ["User list is associated with a strategy"])
-            del self.table("user_lists", user_list["project_id"])[str(iid)]
+            self.drop("user_lists", iid, within=user_list["project_id"])
 
     def _change_flag(self, project_id: int, flag: dict[str, Any], fields: dict[str, Any]) -> None:
         if fields.get("description") is not None and len(fields["description"]) > 255:

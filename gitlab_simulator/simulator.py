@@ -8,7 +8,8 @@ from types import TracebackType
 
 from gitlab_simulator.directory import ADMIN_TOKEN, READER_TOKEN
 from gitlab_simulator.faults import Fault, How
-from gitlab_simulator.sending import Post, Sender
+from gitlab_simulator.hooks import Post
+from gitlab_simulator.sending import Sender
 from gitlab_simulator.server import Logged, Server
 from gitlab_simulator.state import State
 
@@ -35,7 +36,11 @@ class Simulator:
         self._server: Server | None = None
         self._thread: threading.Thread | None = None
         self._sender: Sender | None = None
-        self.post = Post()
+
+    @property
+    def post(self) -> Post:
+        """How webhooks travel: twice, lost, held, shuffled."""
+        return self.state.outgoing.post
 
     @property
     def server(self) -> Server:
@@ -59,10 +64,10 @@ class Simulator:
         """Listen, in a thread of its own."""
         self._server = Server(self.state, self._port)
         self._port = self._server.server_port  # a restart keeps the address
+        self.state.url = self.url
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True, name="simulator")
         self._thread.start()
-        self._sender = Sender(self.state, lambda: f"http://127.0.0.1:{self._port}")
-        self._sender.post = self.post
+        self._sender = Sender(self.state)
         self._sender.start()
         return self
 
@@ -122,9 +127,9 @@ class Simulator:
         self.server.rate.limit = a_minute
 
     def wait_for_deliveries(self, seconds: float = 20.0) -> None:
-        """Until all webhooks are sent; how they travel is in ``post`` (twice, lost, held, shuffled)."""
+        """Until all webhooks are sent; how they travel is in ``post``. TimeoutError where it takes longer."""
         if self._sender is not None:
-            self._sender.wait(seconds)
+            self.state.outgoing.wait(seconds)
 
     def calls(self, path: str = "/api/v4/") -> int:
         """How many requests had this in their path."""

@@ -156,7 +156,7 @@ class Asked:
         self._scope("read_user" if self.path.startswith("/api/v4/user") else "read_api")
 
     def administer(self) -> None:
-        """GitLab's ``authenticated_as_admin!``: 401 for nobody, 403 for anybody else."""
+        """GitLab's ``authenticated_as_admin!``: 401 for nobody, 403 for anybody else, Admin Mode or not."""
         self.sign_in()
         if not self.caller.is_admin:
             raise Refused.message(403, "403 Forbidden")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gitlab_simulator.api.exchange import Answer, Asked
 from gitlab_simulator.instance_flags import TARGETS
+from gitlab_simulator.store import Refused
 
 
 def listed(asked: Asked) -> Answer:
@@ -18,10 +19,12 @@ def definitions(asked: Asked) -> Answer:
 
 def setting(asked: Asked, name: str) -> Answer:
     asked.administer()
-    value = asked.required("value")
-    targets = {name: asked.listed(name) for name in asked.given(*TARGETS)}
+    value = asked.text("value")
+    if value is None:
+        raise Refused.error("value is missing")
+    targets = {target: asked.text(target) for target in asked.given(*TARGETS)}
     force = asked.flag("force") or False
-    return Answer(asked.state.set_feature(name, value, asked.get("key"), force=force, **targets), 201)
+    return Answer(asked.state.set_feature(name, value, asked.text("key"), force=force, **targets), 201)
 
 
 def deletion(asked: Asked, name: str) -> Answer:

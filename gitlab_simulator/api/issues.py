@@ -13,7 +13,6 @@ from gitlab_simulator.issues import notes_count, tasks_of
 from gitlab_simulator.store import Refused
 
 ORDERS = ("created_at", "updated_at", "due_date", "title", "id", "relative_position", "priority", "weight")
-TYPES = ("issue", "incident", "test_case", "requirement", "task", "ticket")
 LONGEST = 1_000_000  # characters of a description or a note
 
 
@@ -52,12 +51,11 @@ def creation(asked: Asked, project: str) -> Answer:
     user = asked.caller.user or {}
     iid = asked.number("iid", 0) if asked.caller.is_admin else 0
     asked_for = _changes(asked)
-    left, commands = quick_actions.extract(asked_for.get("description") or "")
-    if commands:
-        asked_for["description"] = left
+    described = asked_for.get("description") or ""
+    if described:
+        asked_for["description"], _ = quick_actions.extract(described)
     number = asked.state.add_issue(found["id"], title, iid or None, author=user["username"], **asked_for)
-    if commands:
-        asked.state.obey(found["id"], number, str(asked.text("description")), user["username"])
+    asked.state.obey(found["id"], number, described, user["username"], allowed=asked.caller.develops, new=True)
     return Answer(shown(asked, found, asked.state.issue(found["id"], number)) | {"subscribed": True}, 201)
 
 
@@ -81,8 +79,7 @@ def change(asked: Asked, project: str, iid: str) -> Answer:
         raise Refused.error("at least one parameter must be provided")
     by = (asked.caller.user or {})["username"]
     if changes.get("description"):
-        changes["description"], made = asked.state.obey(found["id"], issue["iid"], changes["description"], by)
-        changes = made | changes
+        changes["description"], _ = asked.state.obey(found["id"], issue["iid"], changes["description"], by)
     changed = asked.state.set_issue(found["id"], issue["iid"], by=by, **changes)
     return Answer(shown(asked, found, changed) | {"subscribed": True})
 
@@ -121,11 +118,11 @@ def comment(asked: Asked, project: str, iid: str) -> Answer:
         raise Refused.message(400, '400 Bad request - Note {:note=>["is too long (maximum is 1000000 characters)"]}')
     internal = bool(asked.flag("internal") or asked.flag("confidential"))
     author = (asked.caller.user or {})["username"]
-    body, made = asked.state.obey(found["id"], issue["iid"], body, author)
+    body, made = asked.state.obey(found["id"], issue["iid"], body, author, allowed=asked.caller.develops)
     if not body.strip():  # nothing but commands: GitLab keeps no note
-        return Answer({"commands_changes": made, "summary": [f"Changed {name}." for name in made]}, 202)
+        return Answer({"commands_changes": made.fields, "summary": made.summary}, 202)
     note = asked.state.add_note(found["id"], issue["iid"], body, author=author, internal=internal)
-    return Answer(_note(asked, found, issue, note) | {"commands_changes": made}, 201)
+    return Answer(_note(asked, found, issue, note) | {"commands_changes": made.fields}, 201)
 
 
 def shown(asked: Asked, project: dict[str, Any], issue: dict[str, Any]) -> dict[str, Any]:
@@ -160,7 +157,7 @@ def shown(asked: Asked, project: dict[str, Any], issue: dict[str, Any]) -> dict[
         "start_date": None,
         "due_date": issue["due_date"],
         "confidential": issue["confidential"],
-        "discussion_locked": None,
+        "discussion_locked": issue.get("discussion_locked"),
         "issue_type": issue["issue_type"],
         "web_url": f"{asked.base_url}/{path}/-/issues/{iid}",
         "time_stats": seconds,
@@ -249,7 +246,7 @@ def _changes(asked: Asked) -> dict[str, Any]:
     if len(changes.get("description") or "") > LONGEST:
         raise Refused.message(400, {"description": [f"is too long (maximum is {LONGEST} characters)"]})
     if asked.get("issue_type") is not None:
-        changes["issue_type"] = asked.choice("issue_type", TYPES, "issue")
+        changes["issue_type"] = asked.choice("issue_type", quick_actions.TYPES, "issue")
     if asked.flag("confidential") is not None:
         changes["confidential"] = asked.flag("confidential")
     if "labels" in asked.body or "labels" in asked.query:

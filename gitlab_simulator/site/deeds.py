@@ -30,9 +30,9 @@ def set_feature(state: State, form: Form) -> None:
 def remove_actor(state: State, form: Form) -> None:
     """By Flipper id: an actor may stay in a gate when its user is long gone."""
     with state.change():
-        gates = state.table("features").get(form["name"])
-        if gates and form["actor"] in gates["actors"]:
-            gates["actors"].remove(form["actor"])
+        if gates := state.table("features").get(form["name"]):
+            kept = [actor for actor in gates["actors"] if actor != form["actor"]]
+            state.put("features", form["name"], gates | {"actors": kept})
 
 
 def set_issue(state: State, form: Form) -> None:

@@ -38,7 +38,6 @@ def read(state, flag):
 
 def set_to(state, wanted):
     """The actors' own ids depend on the order in which the simulator learned of them."""
-    state.clear()
     ids = {
         "User:1": f"User:{state.add_user('ann')}",
         "User:2": f"User:{state.add_user('ben')}",

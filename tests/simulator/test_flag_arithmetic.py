@@ -97,6 +97,18 @@ STORIES: list[tuple[str, list[dict[str, Any]], dict[str, Any], str]] = [
         "conditional",
     ),
     (
+        "a feature group is not opted out, and nobody is told",
+        [COMPANY, COMPANY | {"value": "opt_out"}],
+        {"boolean": False, "groups": ["acme_team_members"]},
+        "conditional",
+    ),
+    (
+        "nobody named is nothing done",
+        [TEAM, {"value": "true", "user": ""}],
+        {"boolean": False, "actors": [ALICE]},
+        "conditional",
+    ),
+    (
         "off, then the gates again",
         [TEAM, PERCENT, {"value": "false"}, TEAM],
         {"boolean": False, "actors": [ALICE]},
@@ -135,11 +147,19 @@ def test_what_calls_make_of_a_flag(
         (
             [{"value": "opt_out", "user": "alice"}],
             TEAM,
-            "400 Bad request - Opt-out of alice must be removed before it can be enabled",
+            "400 Bad request - Opt-out exists for @alice - remove opt-out before enabling",
         ),
-        ([], {"value": "101"}, "400 Bad request - value must be true, false, or a percentage from 0 to 100"),
-        ([], {"value": "nan"}, "400 Bad request - value must be true, false, or a percentage from 0 to 100"),
-        ([], {"value": "yes"}, "400 Bad request - value must be true, false, or a percentage from 0 to 100"),
+        ([], {"value": "remove_opt_out", "user": "alice"}, "400 Bad request - No opt-out exists for @alice"),
+        ([], {"value": "remove_opt_out", "feature_group": "x"}, "400 Bad request - No opt-out exists for x"),
+        ([], {"value": "yes"}, "400 Bad request - Cannot set 'some_flag' to \"yes\""),
+        ([], {"value": ""}, "400 Bad request - Cannot set 'some_flag' to \"\""),
+        ([], {"value": "True"}, "400 Bad request - Cannot set 'some_flag' to \"True\""),
+        ([], {"value": "-5"}, "400 Bad request - Cannot set 'some_flag' to \"-5\""),
+        ([], {"value": "opt_out"}, "400 Bad request - Cannot set 'some_flag' to \"opt_out\""),
+        ([], {"value": "nan", "key": "percentage_of_actors"}, "400 Bad request - Not a percentage"),
+        ([], {"value": "25", "user": "alice"}, "400 Bad request - Cannot set 'some_flag' to \"25\" for @alice"),
+        ([], {"value": "true", "user": "alice, bob"}, "400 Bad request -  bob is not found!"),
+        ([PERCENT], {"value": "true", "user": "alice,nobody"}, "400 Bad request - nobody is not found!"),
     ],
 )
 def test_what_gitlab_refuses(ask: Any, before: list[dict[str, Any]], call: dict[str, Any], message: str) -> None:
@@ -155,6 +175,8 @@ def test_what_gitlab_refuses(ask: Any, before: list[dict[str, Any]], call: dict[
     ("call", "error"),
     [
         ({}, "value is missing"),
+        ({"value": ["25"]}, "value is invalid"),
+        ({"value": "true", "user": ["alice", "bob"]}, "user is invalid"),
         ({"value": "25", "key": "moon"}, "key does not have a valid value"),
         ({"value": "25", "key": "percentage_of_actors", "user": "alice"}, "key, user are mutually exclusive"),
         ({"value": "25", "key": "percentage_of_time", "project": "a/b"}, "key, project are mutually exclusive"),
@@ -165,6 +187,12 @@ def test_what_grape_refuses(ask: Any, call: dict[str, Any], error: str) -> None:
     assert (answer.status_code, answer.json()) == (400, {"error": error})
 
 
+def test_more_than_all_is_what_gitlab_does_not_catch(ask: Any) -> None:
+    answer = ask("POST", "/features/some_flag", json={"value": "101", "key": "percentage_of_actors"})
+    assert (answer.status_code, answer.json()) == (500, {"message": "500 Internal Server Error"})
+    assert ask("GET", "/features").json() == []
+
+
 @pytest.mark.parametrize(
     ("target", "actor"),
     [
@@ -173,6 +201,8 @@ def test_what_grape_refuses(ask: Any, call: dict[str, Any], error: str) -> None:
         ({"namespace": "acme/code"}, "Namespace"),
         ({"project": "acme/app"}, "Project"),
         ({"organization": "default"}, "Organizations::Organization"),
+        ({"organization": "1"}, "Organizations::Organization"),
+        ({"repository": "acme/app.git"}, "Repository"),
         ({"runner": "7"}, "Ci::Runner"),
         ({"endpoint": "GET /api/v4/x"}, "Endpoint"),
     ],
@@ -205,6 +235,20 @@ def test_only_an_administrator_gets_in(simulator: Simulator, ask: Any, verb_path
     assert ask(verb, path, token=None).status_code == 401
     assert ask(verb, path, token="wrong").json() == {"message": "401 Unauthorized"}
     assert ask(verb, path, token=simulator.reader_token).json() == {"message": "403 Forbidden"}
+
+
+@pytest.mark.parametrize("verb_path", [("GET", ""), ("GET", "/definitions"), ("POST", "/x"), ("DELETE", "/x")])
+def test_with_admin_mode_on_an_administrators_token_wants_its_scope(
+    simulator: Simulator, ask: Any, verb_path: tuple[str, str]
+) -> None:
+    verb, path = verb_path[0], f"/features{verb_path[1]}"
+    simulator.state.add_token("plain", "root", scopes=("api",))
+    body = {"value": "true"}
+    assert ask(verb, path, token="plain", json=body).status_code < 300
+    simulator.state.admin_mode = True
+    assert ask(verb, path, token="plain", json=body).json() == {"message": "403 Forbidden"}
+    assert "is_admin" not in ask("GET", "/user", token="plain").json()
+    assert ask(verb, path, json=body).status_code < 300, "this one has the scope"
 
 
 def test_a_read_only_administrator_may_read_but_not_set(simulator: Simulator, ask: Any) -> None:

@@ -15,6 +15,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
+from gitlab_simulator.payloads import Times
 from rollouts import tasks
 from rollouts.models import AuditEvent, FeatureFlag, FlagReading, HookDelivery, Phase, SyncScope, TrackedIssue
 from rollouts.services.instances import default_instance
@@ -409,10 +410,10 @@ class TestAtAGitLab:
         found = json.loads(out.getvalue())["instances"]["gitlab"]
         return {finding["project"]: finding["state"] for finding in found}, status
 
-    @pytest.mark.parametrize("iso", [False, True])
-    def test_a_change_in_gitlab_arrives_by_itself(self, live, iso):
+    @pytest.mark.parametrize("times", Times)
+    def test_a_change_in_gitlab_arrives_by_itself(self, live, times):
         later = (timezone.now() + timedelta(minutes=1)).isoformat()
-        live.gitlab.state.hook_times_in_iso = iso
+        live.gitlab.state.hook_times = times
         live.gitlab.state.set_issue("acme/app", 11, title="Plan B", state="closed", updated_at=later)  # confidential
         live.gitlab.state.set_issue("acme/app", 12, labels=["b", "a"], updated_at=later)
         live.gitlab.wait_for_deliveries()
@@ -451,7 +452,8 @@ class TestAtAGitLab:
         state.set_hook("acme/app", hook["id"], confidential_issues_events=False)
         assert self.hooks("check") == ({"acme/app": "wrong"}, 1)
         assert self.hooks("install") == ({"acme/app": "updated"}, 0)
-        hook["failures"], hook["disabled_until"] = 4, "2999-01-01T00:00:00.000Z"
+        failing = state.hook("acme/app", hook["id"]) | {"failures": 4, "disabled_until": "2999-01-01T00:00:00.000Z"}
+        state.put("hooks", hook["id"], failing, within=state.project("acme/app")["id"])
         assert self.hooks("check") == ({"acme/app": "disabled"}, 1)
         hook["failures"] = 40
         assert self.hooks("check") == ({"acme/app": "disabled"}, 1)
