@@ -107,9 +107,9 @@ def _run(group: Group) -> int:
     _collect_static(group, environment)
     if with_simulator:
         _manage(group, environment, "demo", "--if-empty")
-        group.start(
-            "simulator", *_manage_command("gitlab_simulator", "--port", str(simulator_port)), environment=environment
-        )
+        state = str(_data_folder() / "simulator.json")
+        words = (PYTHON, "-m", "gitlab_simulator", "--port", str(simulator_port), "--state", state)
+        group.start("simulator", *words, environment=environment)
         _wait_for(f"{environment['GITLAB_URL']}/", group)
     group.start(
         "worker",

@@ -83,6 +83,7 @@ def test_each_kind_of_work_item_is_told(
 def test_times_are_whole_seconds_in_gitlabs_two_ways(simulator: Simulator, listener: Listener, times: Times) -> None:
     simulator.state.hook_times = times
     simulator.state.add_issue("acme/app", "One")
+    simulator.wait_for_deliveries()
     simulator.state.set_issue("acme/app", 1, state="closed")
     told = last(simulator, listener)
     written = ISO if times is Times.AS_DOCUMENTED else PLAIN

@@ -1,10 +1,7 @@
-"""Run the simulated GitLab: a server, a page and two tokens, until it is stopped."""
+"""Run the simulated GitLab on the portal's data folder. ``python -m gitlab_simulator`` runs it without the portal."""
 
 from __future__ import annotations
 
-import errno
-import signal
-import threading
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -12,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from gitlab_simulator import ADMIN_TOKEN, READER_TOKEN, Simulator
+from gitlab_simulator.__main__ import Failed, add_arguments, serve
 
 
 class Command(BaseCommand):
@@ -21,38 +18,14 @@ class Command(BaseCommand):
     requires_migrations_checks = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--port", type=int, default=8001, help="port on 127.0.0.1 (default 8001; 0: any free one)")
-        parser.add_argument("--state", type=Path, help="file of its state (default simulator.json in the data folder)")
-        parser.add_argument("--latency", type=int, default=0, metavar="MS", help="answer this many milliseconds late")
+        add_arguments(parser, state=Path(settings.DATA_DIR) / "simulator.json")
 
-    def handle(self, *args: Any, port: int, state: Path | None, latency: int, **options: Any) -> None:
-        path = state or Path(settings.DATA_DIR) / "simulator.json"
-        if not 0 <= port <= 65_535 or latency < 0:
-            raise CommandError("--port is 0 to 65535, and --latency is not negative.", returncode=2)
+    def handle(self, *args: Any, port: int, state: Path, latency: int, admin_mode: bool, **options: Any) -> None:
         try:
-            simulator = Simulator(path, port).start()
-        except (OSError, ValueError) as problem:
-            raise CommandError(_words(problem, port, path)) from None
-        if latency:
-            simulator.delay(latency / 1_000, path="/api/v4/")
-        stop = threading.Event()
-        for name in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(name, lambda *_: stop.set())
-        self.stdout.write(
-            f"Simulated GitLab at {simulator.url} (tokens: {ADMIN_TOKEN}, {READER_TOKEN}; "
-            f"state: {path}). Ctrl-C stops it."
-        )
+            serve(port=port, state=state, latency=latency, admin_mode=admin_mode, say=self._say)
+        except Failed as failed:
+            raise CommandError(str(failed), returncode=failed.code) from None
+
+    def _say(self, line: str) -> None:
+        self.stdout.write(line)
         self.stdout.flush()
-        stop.wait()
-        simulator.stop()
-
-
-def _words(problem: OSError | ValueError, port: int, path: Path) -> str:
-    """One line: what is wrong, and the cure."""
-    if isinstance(problem, OSError) and problem.errno == errno.EADDRINUSE:
-        return f"Port {port} is taken. Stop what listens there, or choose another with --port."
-    if isinstance(problem, OSError) and problem.errno == errno.EACCES and problem.filename is None:
-        return f"Port {port} may not be used by this user. Choose one above 1023 with --port."
-    if isinstance(problem, OSError):
-        return f"The state file {path} cannot be read or written: {problem.strerror}. Choose another with --state."
-    return str(problem)
