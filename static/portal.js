@@ -25,9 +25,9 @@ document.addEventListener("keydown", (event) => {
     search.focus();
   }
   if (event.key === "Escape") {
-    document.querySelectorAll("details.deed[open]").forEach((deed) => {
-      deed.open = false;
-      deed.querySelector("summary").focus();
+    document.querySelectorAll("details.action-form[open]").forEach((folded) => {
+      folded.open = false;
+      folded.querySelector("summary").focus();
     });
   }
 });

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import QuerySet
 
 from rollouts.audit.actor import Actor
-from rollouts.audit.deeds import deed
+from rollouts.audit.recording import recorded
 from rollouts.models import AIModel, FeatureFlag, Phase, PlanTemplate, PortfolioLine, RampStep, Rollout
 from rollouts.services import lines
 from rollouts.services.templates import FOLDER
@@ -39,9 +39,9 @@ def _template_with_many_items() -> None:
         for number in range(ITEMS)
     )
     text = text.replace("\n# What a missing issue is made from", f"{items}\n# What a missing issue is made from")
-    with deed("template.load", by=Actor.job("tests")) as doing:
-        doing.about = PlanTemplate(slug="many", title="Many", document=text)
-        doing.about.save()
+    with recorded("template.load", by=Actor.job("tests")) as recording:
+        recording.about = PlanTemplate(slug="many", title="Many", document=text)
+        recording.about.save()
 
 
 def multiply(world: World, total: int) -> None:
@@ -86,9 +86,9 @@ def multiply(world: World, total: int) -> None:
 
 
 def long_model() -> AIModel:
-    with deed("model.import", by=Actor.job("tests")) as doing:
-        doing.about = AIModel(
+    with recorded("model.import", by=Actor.job("tests")) as recording:
+        recording.about = AIModel(
             slug="long-model", name=UNBROKEN, provider="P" * 100, host="H" * 100, description=WORDY * 5
         )
-        doing.about.save()
-    return doing.about
+        recording.about.save()
+    return recording.about

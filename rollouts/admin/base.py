@@ -18,7 +18,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from ..audit.actor import Actor
-from ..audit.deeds import Deed, deed
+from ..audit.recording import Recording, recorded
 from ..models import Rollout, names
 from ..models.keyset import WrongCursor
 from ..models.ledger import AuditedModel
@@ -41,7 +41,7 @@ def may_look(request: HttpRequest) -> bool:
 
 
 class AuditedAdmin(AskedInWords):
-    """Managers and approvers look, admins change; whatever changes is one deed with one event.
+    """Managers and approvers look, admins change; whatever changes is one recorded change with one event.
 
     Subclasses say with ``may_add``, ``may_change`` and ``may_delete`` what even an admin may not do here.
     """
@@ -93,20 +93,20 @@ class AuditedAdmin(AskedInWords):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.may_delete and is_admin(request)
 
-    # One deed for each request that changes something
+    # One recorded change for each request that changes something
 
     @contextmanager
-    def doing(self, request: HttpRequest, verb: str) -> Iterator[Deed]:
-        with deed(verb, by=Actor.of(request.user)) as doing:
-            request.deed = doing  # type: ignore[attr-defined]
-            yield doing
+    def recording(self, request: HttpRequest, verb: str) -> Iterator[Recording]:
+        with recorded(verb, by=Actor.of(request.user)) as recording:
+            request.recording = recording  # type: ignore[attr-defined]
+            yield recording
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> Any:
         if request.method != "POST":
             return super().changeform_view(request, object_id, form_url, extra_context)
-        with self.doing(request, "admin.change" if object_id else "admin.add"):
+        with self.recording(request, "admin.change" if object_id else "admin.add"):
             if object_id:
                 self.lock(object_id)
             return super().changeform_view(request, object_id, form_url, extra_context)
@@ -115,14 +115,16 @@ class AuditedAdmin(AskedInWords):
         if request.method != "POST":
             return super().delete_view(request, object_id, extra_context)
         try:
-            with self.doing(request, "admin.delete"):
+            with self.recording(request, "admin.delete"):
                 self.lock(object_id)
                 return super().delete_view(request, object_id, extra_context)
         except (ProtectedError, RestrictedError) as error:
             return self._still_needed(request, error)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        """Only a deletion is one deed for all rows: of the bulk actions each row is a deed of its own service."""
+        """Only a deletion is one recorded change for all rows: of the bulk actions each row is a change by its own
+        service.
+        """
         words = wording.of(self.model)
         extra_context = {
             "title": words.title or capfirst(self.opts.verbose_name_plural),
@@ -133,7 +135,7 @@ class AuditedAdmin(AskedInWords):
         if request.method != "POST" or request.POST.get("action") != "delete_selected":
             return super().changelist_view(request, extra_context)
         try:
-            with self.doing(request, "admin.delete"):
+            with self.recording(request, "admin.delete"):
                 return super().changelist_view(request, extra_context)
         except (ProtectedError, RestrictedError) as error:
             return self._still_needed(request, error)
@@ -174,9 +176,9 @@ class AuditedAdmin(AskedInWords):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        doing = request.deed  # type: ignore[attr-defined]
-        doing.about = obj
-        doing.rollout = rollout_of(obj)
+        recording = request.recording  # type: ignore[attr-defined]
+        recording.about = obj
+        recording.rollout = rollout_of(obj)
 
     #: Whether an edit here changes what an approval is for (``services.plans.edited``).
     is_about_the_plan = False
@@ -184,7 +186,7 @@ class AuditedAdmin(AskedInWords):
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         rollout = rollout_of(form.instance)
-        if self.is_about_the_plan and rollout is not None and request.deed.ledger.changes:  # type: ignore[attr-defined]
+        if self.is_about_the_plan and rollout is not None and request.recording.ledger.changes:  # type: ignore[attr-defined]
             plans.edited(Rollout.objects.get(pk=rollout.pk), Actor.of(request.user))
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
@@ -249,7 +251,7 @@ class ForeignAdmin(AuditedAdmin):
         before = request.as_it_was if change else {}  # type: ignore[attr-defined]
         now = self.as_it_is(obj)
         changed = {name for name, value in now.items() if before.get(name, ...) != value}
-        request.deed.note(  # type: ignore[attr-defined]
+        request.recording.note(  # type: ignore[attr-defined]
             obj, {name: before[name] for name in changed if name in before}, {name: now[name] for name in changed}
         )
 
@@ -259,7 +261,7 @@ class ForeignAdmin(AuditedAdmin):
         super().save_model(request, obj, form, change)
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        request.deed.note(obj, self.as_it_is(obj), {})  # type: ignore[attr-defined]
+        request.recording.note(obj, self.as_it_is(obj), {})  # type: ignore[attr-defined]
         super().delete_model(request, obj)
 
 

@@ -28,7 +28,7 @@ from .filters import ReviewFilter
 from .history import pretty
 
 #: What the verbs of phases are called.
-DEEDS = {verb.name: verb.label for verb in PHASE_VERBS.values()}
+VERB_LABELS = {verb.name: verb.label for verb in PHASE_VERBS.values()}
 
 
 class ApprovalsInline(LookOnly):
@@ -88,9 +88,9 @@ class OverrideAdmin(RecordsOnly):
 
     bulk = actions.OVERRIDES
 
-    list_display = ("phase", "rollout", "deed_told", "by", "at", "due_at", "reviewed_by", "reviewed_at")
-    list_filter = (ReviewFilter, said.choice("verb", DEEDS), "by")
-    deed_told = said.column("verb", DEEDS, _("verb"))
+    list_display = ("phase", "rollout", "verb_shown", "by", "at", "due_at", "reviewed_by", "reviewed_at")
+    list_filter = (ReviewFilter, said.choice("verb", VERB_LABELS), "by")
+    verb_shown = said.column("verb", VERB_LABELS, _("verb"))
     list_select_related = ("phase__rollout",)
     search_fields = ("phase__rollout__title", "phase__rollout__slug", "by", "reason", "verdict")
     exclude = ("blockers",)

@@ -22,7 +22,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ..audit.actor import Actor
-from ..audit.deeds import Deed
+from ..audit.recording import Recording
 from ..rules.machine import Role
 from ..rules.user_names import user_name
 from ..rules.words import spoken
@@ -121,20 +121,22 @@ class PersonAdmin(ForeignAdmin, UserAdmin):
         """What follows is told by ``services.account_doors``: the person's own password next, tokens and feeds end."""
         if request.method != "POST":
             return super().user_change_password(request, id, form_url)
-        with self.doing(request, "admin.change") as doing:
+        with self.recording(request, "admin.change") as recording:
             answer = super().user_change_password(request, id, form_url)
-            doing.about = User.objects.filter(pk=id).first() if id.isdecimal() else None
-        self._tell_what_ended(request, doing)
+            recording.about = User.objects.filter(pk=id).first() if id.isdecimal() else None
+        self._tell_what_ended(request, recording)
         return answer
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         answer = super().changeform_view(request, *args, **kwargs)
-        if (doing := getattr(request, "deed", None)) is not None:
-            self._tell_what_ended(request, doing)
+        if (recording := getattr(request, "recording", None)) is not None:
+            self._tell_what_ended(request, recording)
         return answer
 
-    def _tell_what_ended(self, request: HttpRequest, doing: Deed) -> None:
-        ended = [change for change in doing.ledger.changes if {"revoked_because", "ended_because"} & set(change.after)]
+    def _tell_what_ended(self, request: HttpRequest, recording: Recording) -> None:
+        ended = [
+            change for change in recording.ledger.changes if {"revoked_because", "ended_because"} & set(change.after)
+        ]
         if ended:
             words = _("With it ended: %(things)s.") % {"things": ", ".join(spoken(change.title) for change in ended)}
             self.message_user(request, words, messages.WARNING)

@@ -1,1 +1,1 @@
-"""The history: every deed writes one event in its own transaction (DESIGN section 7)."""
+"""The history: every recorded change writes one event in its own transaction (DESIGN section 7)."""

@@ -1,6 +1,7 @@
-"""Where a deed comes from (page, admin, command, sync), which request it belongs to, and by what way it came in.
+"""Where a change comes from (page, admin, command, sync), which request it belongs to, and by what way it came in.
 
-The way is what tells two deeds of one name apart: the operating system's user of a command, the API token, the session.
+The way is what tells two changes of one name apart: the operating system's user of a command, the API token, the
+session.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def _by_terminal() -> Mapping[str, Any]:
     return {"os_user": os_user()}
 
 
-#: All that deeds come from.
+#: All that changes come from.
 SOURCES = ("page", "admin", "api", "command", "sync", "webhook", "outbox", "ramp", "demo", "shell")
 
 

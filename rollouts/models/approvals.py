@@ -55,7 +55,7 @@ class RequestQuerySet(GuardedQuerySet):
         return self.filter(state__in=sorted(STANDING))
 
     def note_authors(self, names: Iterable[str], changes: Iterable[Change]) -> None:
-        """Who edits what a standing request rests on is an author of it. Called at the end of every deed."""
+        """Who edits what a standing request rests on is an author of it. Called at the end of every recorded change."""
         touched = Q()
         for change in changes:
             what = RESTS_ON.get(change.label)
@@ -259,8 +259,8 @@ class Override(AuditedModel):
         ]
 
     def __str__(self) -> str:
-        return say("{verb} of {phase}", verb=self.deed, phase=self.phase)
+        return say("{verb} of {phase}", verb=self.verb_label, phase=self.phase)
 
     @property
-    def deed(self) -> str:
+    def verb_label(self) -> str:
         return PHASE_VERBS[self.verb].label

@@ -1,6 +1,6 @@
-"""What a deed changed: models write their changes here while they are saved, the audit room reads it out.
+"""What differs by a recorded change: models write their changes here while they are saved, the audit room reads it out.
 
-A model that is audited refuses to be saved, deleted or bulk-changed outside a deed, so that no door can
+A model that is audited refuses to be saved, deleted or bulk-changed outside a recorded change, so that no door can
 change anything without an audit event in the same transaction.
 """
 
@@ -27,7 +27,7 @@ class Unaudited(RuntimeError):
 
 @dataclass(slots=True)
 class Change:
-    """One object as it was before and after a deed: plain values of the fields that changed."""
+    """One object as it was before and after a recorded change: plain values of the fields that changed."""
 
     label: str
     pk: Any
@@ -39,7 +39,9 @@ class Change:
 
 @dataclass(slots=True)
 class Ledger:
-    """All changes of one deed, in order; one object changed twice is one entry. ``by`` is whose deed it is."""
+    """All changes of one recorded change, in order; one object changed twice is one entry. ``by`` is whose change it
+    is.
+    """
 
     by: Any = None
     _by_object: dict[tuple[str, Any], Change] = field(default_factory=dict)
@@ -64,15 +66,15 @@ _open: ContextVar[Ledger | None] = ContextVar("ledger", default=None)
 
 
 def current() -> Ledger | None:
-    """The ledger of the deed that is being done, if any."""
+    """The ledger of the change that is being recorded, if any."""
     return _open.get()
 
 
 @contextmanager
 def opened() -> Iterator[Ledger]:
-    """A ledger for the deed in this block. Deeds do not nest: one deed, one event."""
+    """A ledger for the recorded change in this block. They do not nest: one recorded change, one event."""
     if _open.get() is not None:
-        raise Unaudited("a deed is being done already: one deed writes one event")
+        raise Unaudited("a change is being recorded already: one recorded change writes one event")
     token = _open.set(Ledger())
     try:
         ledger = _open.get()
@@ -94,13 +96,17 @@ def plain(value: Any) -> Any:
 
 
 class AuditedQuerySet(models.QuerySet[Any]):
-    """Refuses what would pass by ``save``; bulk writes are allowed inside a deed and noted row by row."""
+    """Refuses what would pass by ``save``; bulk writes are allowed inside a recorded change and noted row by row."""
 
     def update(self, **values: Any) -> int:
-        raise Unaudited(f"{self.model.__name__}: update() writes no history. Save each object inside a deed.")
+        raise Unaudited(
+            f"{self.model.__name__}: update() writes no history. Save each object inside a recorded change."
+        )
 
     def delete(self) -> tuple[int, dict[str, int]]:
-        raise Unaudited(f"{self.model.__name__}: delete() writes no history. Delete each object inside a deed.")
+        raise Unaudited(
+            f"{self.model.__name__}: delete() writes no history. Delete each object inside a recorded change."
+        )
 
     def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
         if kwargs.get("update_conflicts") or kwargs.get("ignore_conflicts"):
@@ -127,7 +133,7 @@ class AuditedQuerySet(models.QuerySet[Any]):
 
 
 class AuditedModel(models.Model):
-    """A model whose every change is noted in the ledger of the deed that makes it."""
+    """A model whose every change is noted in the ledger of the recorded change that makes it."""
 
     #: Bookkeeping that is no history: when something was last read, counters.
     unaudited_fields: ClassVar[frozenset[str]] = frozenset()
@@ -197,7 +203,7 @@ class AuditedModel(models.Model):
     def _ledger(self, names: Iterable[str]) -> Ledger:
         ledger = current()
         if ledger is None:
-            raise Unaudited(f"{self._meta.label} changed outside a deed: {', '.join(sorted(names))}")
+            raise Unaudited(f"{self._meta.label} changed outside a recorded change: {', '.join(sorted(names))}")
         return ledger
 
     def _note(self, before: dict[str, Any], after: dict[str, Any]) -> None:

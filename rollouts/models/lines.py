@@ -81,7 +81,7 @@ class LineQuerySet(models.QuerySet["PortfolioLine"]):
         if by_label.keys() & REACHES_ALL:
             touched = ~Q(place=PortfolioLine.Place.OVER)
         if touched:
-            # Locked in one order, so that two deeds that touch the same lines can't wait for each other.
+            # Locked in one order, so that two recorded changes that touch the same lines can't wait for each other.
             locked = self.select_for_update().filter(pk__in=self.filter(touched).values("pk")).order_by("pk")
             self.filter(pk__in=list(locked.values_list("pk", flat=True))).update(due_at=now)
 

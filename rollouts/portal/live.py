@@ -16,7 +16,7 @@ from .presenters import history
 
 #: Asks: what the page stands at. Answers: what it stands at now.
 VERSION = "Live-Version"
-#: Asks for the page although nothing happened: soaks end, readings go stale and locks begin without anybody's deed.
+#: Asks for the page although nothing happened: soaks end, readings go stale and locks begin without anybody's doing.
 ANYWAY = "Live-Anyway"
 #: As many sentences of news as somebody listens to.
 TOLD = 3

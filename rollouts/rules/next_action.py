@@ -58,7 +58,7 @@ class Waits:
 
 @dataclass(frozen=True, slots=True)
 class NextAction:
-    """``words`` name the deed («Advance to 25 %»), ``detail`` says why; ``verb`` is empty where no button does it.
+    """``words`` name what to do («Advance to 25 %»), ``detail`` says why; ``verb`` is empty where no button does it.
 
     ``waits`` says for whom, None where only time brings it on; ``until`` is when it can, where a soak alone is left.
     """

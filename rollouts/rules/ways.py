@@ -9,7 +9,7 @@ from typing import Any
 from .moments import day_and_clock
 from .words import Phrase, joined, say
 
-#: Sources of deeds as sentences say them; any other source is named as it is.
+#: Sources of changes as sentences say them; any other source is named as it is.
 PLACES: dict[str, Phrase] = {
     "page": say("on a page"),
     "admin": say("in the admin"),

@@ -1,8 +1,8 @@
 """No door changes an account, a role or a row of ours without an event, Django's own commands included.
 
 Django's users and groups keep no ledger, and fixtures (``loaddata``) pass by ``save``: so signals are listened to.
-Inside a deed a change is noted there; outside of one it becomes a deed of whoever sits at the terminal, or of the
-sign-in that brings an account along.
+Inside a recorded change a change is noted there; outside of one it becomes a recorded change of whoever sits at the
+terminal, or of the sign-in that brings an account along.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from django.db.models.signals import m2m_changed, post_save, pre_delete, pre_sav
 
 from ..audit import source
 from ..audit.actor import Actor
-from ..audit.deeds import deed
+from ..audit.recording import recorded
 from ..models.ledger import Change, Unaudited, current, plain
 from ..models.tokens import Ended
 from ..rules.machine import Role
@@ -50,16 +50,16 @@ def listen() -> None:
 
 @contextmanager
 def _told(verb: str, thing: models.Model, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Actor]:
-    """Note a change in the deed that is being done, or in one of its own; whose it is."""
+    """Note a change in the change that is being recorded, or in one of its own; whose it is."""
     ledger = current()
     if ledger is not None:
         ledger.note(Change(thing._meta.label, thing.pk, str(thing)[:200], before, after))
         yield ledger.by
         return
     by = Actor.system_user() if source.current().name in TERMINAL else Actor.job("sign-in")
-    with deed(verb, by=by, about=thing) as doing:
-        doing.note(thing, before, after)
-        yield doing.by
+    with recorded(verb, by=by, about=thing) as recording:
+        recording.note(thing, before, after)
+        yield recording.by
 
 
 def _is_a_door() -> bool:

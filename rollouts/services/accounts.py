@@ -19,7 +19,7 @@ def is_own(person: User, by: Actor) -> bool:
 
 
 def touch(person: User, by: Actor) -> None:
-    """Somebody else had a hand in the account: called inside the deed in which they had."""
+    """Somebody else had a hand in the account: called inside the recorded change in which they had."""
     if by.kind not in HUMANS or is_own(person, by):
         return
     account = _locked(person) or Account(person=person)
@@ -28,7 +28,8 @@ def touch(person: User, by: Actor) -> None:
 
 
 def password_was_set(person: User, by: Actor, *, is_new: bool) -> None:
-    """Called inside the deed that set it. Who gets a password from somebody must set their own before anything else.
+    """Called inside the recorded change that set it. Who gets a password from somebody must set their own before
+    anything else.
 
     The first admin makes their own account at the terminal (``createsuperuser``): that password is nobody else's.
     """
@@ -65,7 +66,9 @@ def proved(person: User, *, also_here: frozenset[str], by_password: bool) -> Non
 
 
 def end_access(person: User, because: Ended) -> None:
-    """What opens the portal in the person's name opens nothing any more; inside the deed that is the reason."""
+    """What opens the portal in the person's name opens nothing any more; inside the recorded change that is the
+    reason.
+    """
     now = clock.now()
     for token in ApiToken.objects.select_for_update().filter(person=person, revoked_at=None):
         token.revoked_at, token.revoked_because = now, because

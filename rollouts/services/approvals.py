@@ -1,6 +1,6 @@
 """Requests and approvals: asked for, given, refused, and settled when what was asked for changes or time runs out.
 
-Called inside the deed of a transition, or of a reconciliation (``settle``).
+Called inside the recorded change of a transition, or of a reconciliation (``settle``).
 """
 
 from __future__ import annotations

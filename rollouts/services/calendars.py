@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from ..audit.actor import Actor
-from ..audit.deeds import Deed, deed
+from ..audit.recording import Recording, recorded
 from ..calendars.reader import CalendarRefused, Reading, read_calendar
 from ..models import LockCalendar, LockPeriod, Outcome, clock
 from ..rules.blockers import Blocker
@@ -44,13 +44,13 @@ def import_calendar(
     if not name:
         found.append(Blocker("name_missing", say("Give the calendar a name.")))
     refuse_if(found)
-    with deed("calendar.import", by=by) as doing:
+    with recorded("calendar.import", by=by) as recording:
         calendar = LockCalendar.objects.select_for_update().filter(name=name).first() or LockCalendar(name=name)
         calendar.url, calendar.zone, calendar.transparent_locks = "", zone_name, transparent_locks
         calendar.content = content.decode("utf-8", "replace").replace("\x00", "")
-        doing.about = calendar
-        keep(doing, calendar, content, reading, now)
-        doing.notes["digest"] = calendar.digest
+        recording.about = calendar
+        keep(recording, calendar, content, reading, now)
+        recording.notes["digest"] = calendar.digest
     return calendar
 
 
@@ -73,12 +73,12 @@ def take(calendar: LockCalendar, content: bytes, *, by: Actor) -> None:
         calendar.save()
         return
     reading = read(content, calendar.zone, calendar.transparent_locks, now)
-    with deed("calendar.read", by=by, about=calendar) as doing:
+    with recorded("calendar.read", by=by, about=calendar) as recording:
         LockCalendar.objects.select_for_update().get(pk=calendar.pk)
-        keep(doing, calendar, content, reading, now)
+        keep(recording, calendar, content, reading, now)
 
 
-def keep(doing: Deed, calendar: LockCalendar, content: bytes, reading: Reading, now: datetime) -> None:
+def keep(recording: Recording, calendar: LockCalendar, content: bytes, reading: Reading, now: datetime) -> None:
     """What was read is what holds from now on; of what is over, what was known stays."""
     known_until = calendar.known_until
     calendar.digest, calendar.known_until = _digest(content), now + AHEAD
@@ -99,7 +99,7 @@ def keep(doing: Deed, calendar: LockCalendar, content: bytes, reading: Reading, 
     # What only came within reach as time went on is no change.
     came = {one for one in new - old.keys() if one[1] > now and (known_until is None or one[0] < known_until)}
     if went or came:
-        doing.note(calendar, {"periods": _told(went)}, {"periods": _told(came), "digest": calendar.digest})
+        recording.note(calendar, {"periods": _told(went)}, {"periods": _told(came), "digest": calendar.digest})
 
 
 def _told(periods: Iterable[Period]) -> list[str]:
@@ -137,8 +137,8 @@ def add_calendar(
     except ValueError as wrong:
         found.append(Blocker("zone", str(wrong)))
     refuse_if(found)
-    with deed("calendar.add", by=by) as doing:
-        doing.about = calendar = LockCalendar.objects.create(
+    with recorded("calendar.add", by=by) as recording:
+        recording.about = calendar = LockCalendar.objects.create(
             name=name, url=url, zone=zone_name, transparent_locks=transparent_locks
         )
     return calendar
@@ -150,7 +150,7 @@ def remove_calendar(calendar: LockCalendar, *, by: Actor, reason: str) -> None:
     if not reason.strip():
         found.append(Blocker("reason_missing", say("Removing a calendar needs a reason.")))
     refuse_if(found)
-    with deed("calendar.remove", by=by, about=calendar, reason=reason.strip()):
+    with recorded("calendar.remove", by=by, about=calendar, reason=reason.strip()):
         calendar.delete()
 
 

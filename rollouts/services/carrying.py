@@ -12,7 +12,7 @@ from typing import Any
 from django.db import transaction
 
 from ..audit.actor import Actor
-from ..audit.deeds import deed
+from ..audit.recording import recorded
 from ..models import ApprovalRequest, ChecklistItem, Phase, Rollout, clock
 from ..rules import digest
 from ..rules.approvals import RequestFacts
@@ -40,8 +40,8 @@ def _carry(pk: int) -> bool:
     asked = ApprovalRequest.objects.select_related("phase").get(pk=pk)
     if asked.content.get("form") == digest.FORM:
         return False
-    with deed("approval.carry", by=JOB) as doing:
-        doing.rollout = Rollout.objects.lock(asked.phase.rollout_id)
+    with recorded("approval.carry", by=JOB) as recording:
+        recording.rollout = Rollout.objects.lock(asked.phase.rollout_id)
         rollout = Rollout.objects.whole().get(pk=asked.phase.rollout_id)
         phase = next((each for each in facts_of.newest_attempts(rollout) if each.pk == asked.phase_id), None)
         if phase is None or not phase.standing_requests:
@@ -53,7 +53,7 @@ def _carry(pk: int) -> bool:
         request.carried = {**request.carried, request.digest: about.stands}
         request.content, request.digest = dict(about.content), about.stands
         request.save()
-        doing.about = phase
+        recording.about = phase
     return True
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..audit.actor import Actor
-from ..audit.deeds import Deed, deed
+from ..audit.recording import Recording, recorded
 from ..models import ChecklistItem, Rollout, clock
 from ..rules.blockers import Blocker
 from ..rules.checklist import Gate, ItemKind
@@ -24,8 +24,8 @@ def confirm(item: ChecklistItem, *, by: Actor, evidence: str, channel: str = "")
     Raises ``Refused``; then nothing changed.
     """
     evidence, channel = evidence.strip(), channel.strip()
-    with deed("item.confirm", by=by) as doing:
-        item = _locked(item, doing)
+    with recorded("item.confirm", by=by) as recording:
+        item = _locked(item, recording)
         found = _blockers(item, by)
         if item.is_automatic:
             found.append(
@@ -63,8 +63,8 @@ def confirm(item: ChecklistItem, *, by: Actor, evidence: str, channel: str = "")
 
 def unconfirm(item: ChecklistItem, *, by: Actor, reason: str) -> ChecklistItem:
     """Take a confirmation back, with a reason. Raises ``Refused``; then nothing changed."""
-    with deed("item.unconfirm", by=by, reason=reason.strip()) as doing:
-        item = _locked(item, doing)
+    with recorded("item.unconfirm", by=by, reason=reason.strip()) as recording:
+        item = _locked(item, recording)
         found = _blockers(item, by)
         if item.confirmed_at is None:
             found.append(Blocker("not_confirmed", say("{item} is not confirmed.", item=item.title)))
@@ -77,10 +77,10 @@ def unconfirm(item: ChecklistItem, *, by: Actor, reason: str) -> ChecklistItem:
     return item
 
 
-def _locked(item: ChecklistItem, doing: Deed) -> ChecklistItem:
-    doing.rollout = Rollout.objects.lock(item.rollout_id)
+def _locked(item: ChecklistItem, recording: Recording) -> ChecklistItem:
+    recording.rollout = Rollout.objects.lock(item.rollout_id)
     item = ChecklistItem.objects.select_related("phase", "rollout").get(pk=item.pk)
-    doing.about = item
+    recording.about = item
     return item
 
 

@@ -10,7 +10,7 @@ from django.contrib.auth.models import Group, User
 from django.db import transaction
 
 from ..audit.actor import Actor
-from ..audit.deeds import deed
+from ..audit.recording import recorded
 from ..models import Account, accounts
 from ..rules.origins import is_loopback
 
@@ -24,8 +24,8 @@ def make() -> None:
         for name, role in PEOPLE.items():
             if User.objects.filter(username=name).exists():
                 continue
-            with deed("account.add", by=Actor.job("demo")) as doing:
-                doing.about = person = User.objects.create_user(username=name, password=PASSWORD)
+            with recorded("account.add", by=Actor.job("demo")) as recording:
+                recording.about = person = User.objects.create_user(username=name, password=PASSWORD)
                 person.groups.add(Group.objects.get(name=role))
                 Account.objects.create(person=person, is_demo=True)
 

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.signing import BadSignature, Signer
 
 from ..audit.actor import Actor
-from ..audit.deeds import deed
+from ..audit.recording import recorded
 from ..models import AuditEvent, FeedKey, clock
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
@@ -33,27 +33,27 @@ def renew(user: Any, *, by: Actor) -> FeedKey:
     """
     if not accounts.is_own(user, by) and by.kind != AuditEvent.ActorKind.SYSTEM_USER:
         raise Refused([Blocker("role", say("Nobody but {user} makes the feeds of {user}.", user=user.get_username()))])
-    with deed("feeds.renew", by=by) as doing:
+    with recorded("feeds.renew", by=by) as recording:
         key = FeedKey.objects.select_for_update().filter(person=user).first()
         if key is None:
             key = FeedKey(person=user, generation=0)
         key.generation, key.made_at, key.ended_at = key.generation + 1, clock.now(), None
         key.ended_because = ""
         key.save()
-        doing.about = key
+        recording.about = key
     return key
 
 
 def end(user: Any, *, by: Actor) -> None:
     """The addresses open nothing any more. Raises ``Refused``."""
     refuse_if(_role_blockers(user, by))
-    with deed("feeds.end", by=by) as doing:
+    with recorded("feeds.end", by=by) as recording:
         key = FeedKey.objects.select_for_update().filter(person=user, ended_at=None).first()
         if key is None:
             raise Refused([Blocker("no_feeds", say("{user} has no feeds that are open.", user=user.get_username()))])
         key.ended_at = clock.now()
         key.save()
-        doing.about = key
+        recording.about = key
 
 
 def person_of(text: str) -> Any | None:

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils.text import slugify
 
 from ..audit.actor import Actor
-from ..audit.deeds import deed
+from ..audit.recording import recorded
 from ..models import AIModel, FeatureFlag
 from ..models.ledger import AuditedModel
 from ..rules.blockers import Blocker
@@ -186,7 +186,7 @@ def _take_over(
     is_new = thing.pk is None
     if not is_new and all(getattr(thing, name) == value for name, value in values.items()):
         return False, ()
-    with deed(verb, by=by) as doing:
+    with recorded(verb, by=by) as recording:
         if isinstance(thing, AIModel) and is_new and (twin := AIModel.objects.filter(slug=thing.slug).first()):
             twin.catalogue_identifier = thing.catalogue_identifier
             thing, is_new = twin, False
@@ -194,7 +194,7 @@ def _take_over(
         for name, value in values.items():
             setattr(thing, name, value)
         thing.save()
-        doing.about = thing
+        recording.about = thing
     return is_new, tuple((name, before[name], value) for name, value in values.items() if before[name] != value)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..audit.actor import Actor
-from ..audit.deeds import deed
+from ..audit.recording import recorded
 from ..models import GitLabInstance, Rollout, bindings, clock
 from ..rules.bindings import DEFAULT
 from ..rules.blockers import Blocker
@@ -34,9 +34,9 @@ def unused_names() -> list[str]:
 
 def retire(instance: GitLabInstance, *, by: Actor, reason: str) -> GitLabInstance:
     """Ask nothing of it any more; what was read stays. Raises ``Refused``; then nothing changed."""
-    with deed("instance.retire", by=by, reason=reason.strip()) as doing:
+    with recorded("instance.retire", by=by, reason=reason.strip()) as recording:
         instance = GitLabInstance.objects.select_for_update().get(pk=instance.pk)
-        doing.about = instance
+        recording.about = instance
         found = _role(by)
         if instance.retired_at:
             found.append(Blocker("same", say("{name} is retired already.", name=instance.name)))
@@ -60,9 +60,9 @@ def retire(instance: GitLabInstance, *, by: Actor, reason: str) -> GitLabInstanc
 
 def take_up(instance: GitLabInstance, *, by: Actor, reason: str) -> GitLabInstance:
     """Read it again. Raises ``Refused``; then nothing changed."""
-    with deed("instance.take_up", by=by, reason=reason.strip()) as doing:
+    with recorded("instance.take_up", by=by, reason=reason.strip()) as recording:
         instance = GitLabInstance.objects.select_for_update().get(pk=instance.pk)
-        doing.about = instance
+        recording.about = instance
         found = _role(by)
         if not instance.retired_at:
             found.append(Blocker("same", say("{name} is not retired.", name=instance.name)))
@@ -88,10 +88,10 @@ def _as_bound(known: GitLabInstance) -> GitLabInstance:
     is_back = bool(url and known.name == DEFAULT and known.retired_at)
     if known.pk and (not url or known.url == url) and not is_back:
         return known
-    with deed("instance.configure", by=Actor.job("settings")) as doing:
+    with recorded("instance.configure", by=Actor.job("settings")) as recording:
         row = GitLabInstance.objects.select_for_update().filter(name=known.name).first() or known
         row.url = url or row.url
         row.retired_at = None if is_back else row.retired_at
         row.save()
-        doing.about = row
+        recording.about = row
     return row

@@ -1,7 +1,8 @@
 """The portfolio's lines: worked out from the facts, kept until something that they rest on changes or its time comes.
 
-A deed marks the lines that it touches as due in its own transaction (``models.lines``); whoever shows lines, and a job,
-works out what is due first. So a line is never older than what it tells, and a page never works out more than is due.
+A recorded change marks the lines that it touches as due in its own transaction (``models.lines``); whoever shows lines,
+and a job, works out what is due first. So a line is never older than what it tells, and a page never works out more
+than is due.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def bring_up_to_date(*, most: int = BATCH, among: Iterable[int] | None = None) -
     if not due.exists():
         return 0
     with transaction.atomic():
-        # A deed that touches one of these waits here, and marks it as due again after us.
+        # A recorded change that touches one of these waits here, and marks it as due again after us.
         locked = due.select_for_update(skip_locked=among is None).order_by("pk")
         lines = {line.rollout_id: line for line in locked[:most]}
         taken = len(lines)

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db.models import FilteredRelation, Q
 
 from ..audit.actor import Actor
-from ..audit.deeds import deed
+from ..audit.recording import recorded
 from ..models import ChangeLock, GitLabInstance, IncidentSource, LockCalendar, LockPeriod, clock
 from ..rules import locks as rules
 from ..rules.blockers import Blocker, in_words
@@ -137,8 +137,8 @@ def add(said: Mapping[str, Any], *, by: Actor) -> ChangeLock:
     found = role_missing(by, Role.MANAGER, say("Entering a change lock"))
     values, faults = _values(said)
     refuse_if([*found, *faults])
-    with deed("lock.add", by=by) as doing:
-        doing.about = lock = ChangeLock.objects.create(**values, created_by=by.name, created_at=clock.now())
+    with recorded("lock.add", by=by) as recording:
+        recording.about = lock = ChangeLock.objects.create(**values, created_by=by.name, created_at=clock.now())
     return lock
 
 
@@ -185,9 +185,9 @@ def _weekly(said: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def end(lock: ChangeLock, *, by: Actor, reason: str) -> ChangeLock:
     """Take a lock away, from now on. Who made it may, and an admin. Raises ``Refused``."""
-    with deed("lock.end", by=by, reason=reason.strip()) as doing:
+    with recorded("lock.end", by=by, reason=reason.strip()) as recording:
         lock = ChangeLock.objects.select_for_update().get(pk=lock.pk)
-        doing.about = lock
+        recording.about = lock
         found = (
             []
             if lock.created_by == by.name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ..audit.actor import Actor
-from ..audit.deeds import deed
+from ..audit.recording import recorded
 from ..models import Rollout, clock
 from ..rules.blockers import Blocker
 from ..rules.machine import OVER, Role, state_in_words
@@ -21,7 +21,7 @@ MOST = 1e15
 def measure(rollout: Rollout, name: str, value: Number, *, by: Actor, evidence: str = "") -> Rollout:
     """Keep the newest value of a figure; history has those before. Raises ``Refused``; then nothing changed."""
     evidence = evidence.strip()
-    with deed("metric.measure", by=by, reason=evidence) as doing:
+    with recorded("metric.measure", by=by, reason=evidence) as recording:
         Rollout.objects.lock(rollout.pk)
         rollout = Rollout.objects.get(pk=rollout.pk)
         refuse_if(_refusals(rollout, name, value, by, evidence))
@@ -30,8 +30,8 @@ def measure(rollout: Rollout, name: str, value: Number, *, by: Actor, evidence: 
         rollout.measured = {**rollout.measured, name: kept}
         rollout.save()
         bound = Bound(name, **rollout.guard_metrics[name])
-        doing.about = doing.rollout = rollout
-        doing.notes = {"metric": bound.title, "read": bound.shown(whole)}
+        recording.about = recording.rollout = rollout
+        recording.notes = {"metric": bound.title, "read": bound.shown(whole)}
     return rollout
 
 

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import transaction
 
 from ..audit.actor import Actor
-from ..audit.deeds import deed
+from ..audit.recording import recorded
 from ..models import GitLabActor, GitLabWrite, Phase, Rollout, clock
 from ..rules import gitlab_text
 from ..rules.blockers import Blocker
@@ -45,7 +45,7 @@ def owe(
     words: str,
     overridden: bool = False,
 ) -> None:
-    """What a transition owes to GitLab, inside its deed: the flag's gates, and a note on the rollout issue.
+    """What a transition owes to GitLab, inside its change: the flag's gates, and a note on the rollout issue.
 
     ``rollout`` is as it is after the transition, ``before`` what was expected before it; what was ``overridden`` is not
     held by a change lock.
@@ -97,7 +97,9 @@ def _owe_gates(rollout: Rollout, phase: Phase, before: Exposure, *, by: Actor, n
 
 
 def owe_issues(rollout: Rollout, *, by: Actor, now: datetime) -> list[GitLabWrite]:
-    """An issue for each role that has none, from the template's issue templates, inside the deed of a plan."""
+    """An issue for each role that has none, from the template's issue templates, inside the recorded change of a
+    plan.
+    """
     if not writes_issues():
         return []
     linked = {(link.phase_name, link.role): link.issue for link in rollout.issue_links.all()}
@@ -161,10 +163,10 @@ def _owners(rollout: Rollout) -> list[str]:
 
 def cancel(write: GitLabWrite, *, by: Actor, reason: str) -> GitLabWrite:
     """Take back what has not been done. Raises ``Refused``; then nothing changed."""
-    with deed("outbox.cancel", by=by, reason=reason.strip()) as doing:
-        doing.rollout = Rollout.objects.lock(write.rollout_id)
+    with recorded("outbox.cancel", by=by, reason=reason.strip()) as recording:
+        recording.rollout = Rollout.objects.lock(write.rollout_id)
         write = GitLabWrite.objects.select_for_update().get(pk=write.pk)
-        doing.about = write
+        recording.about = write
         found = _role(by)
         if write.state not in GitLabWrite.UNFINISHED:
             found.append(
@@ -180,10 +182,10 @@ def cancel(write: GitLabWrite, *, by: Actor, reason: str) -> GitLabWrite:
 
 def again(write: GitLabWrite, *, by: Actor) -> GitLabWrite:
     """Try once more what was given up. Raises ``Refused``; then nothing changed."""
-    with deed("outbox.again", by=by) as doing:
-        doing.rollout = Rollout.objects.lock(write.rollout_id)
+    with recorded("outbox.again", by=by) as recording:
+        recording.rollout = Rollout.objects.lock(write.rollout_id)
         write = GitLabWrite.objects.select_for_update().get(pk=write.pk)
-        doing.about = write
+        recording.about = write
         found = _role(by)
         if write.state != State.GIVEN_UP:
             found.append(Blocker("not_given_up", say("It is {state}.", state=write.get_state_display())))

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from ..audit.actor import Actor
-from ..audit.deeds import deed
+from ..audit.recording import recorded
 from ..models import Override, Phase, Rollout, clock
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
@@ -18,7 +18,7 @@ REVIEWERS = (Role.APPROVER, Role.ADMIN)
 
 
 def record(phase: Phase, verb: str, passed: list[Blocker], *, by: Actor, reason: str, now: datetime) -> Override:
-    """Called inside the deed of the transition that it lets pass."""
+    """Called inside the recorded change of the transition that it lets pass."""
     return Override.objects.create(
         phase=phase,
         verb=verb,
@@ -33,10 +33,10 @@ def record(phase: Phase, verb: str, passed: list[Blocker], *, by: Actor, reason:
 def review(override: Override, *, by: Actor, verdict: str) -> Override:
     """A second person looks at an override and says what they found. Raises ``Refused``; then nothing changed."""
     verdict = verdict.strip()
-    with deed("override.review", by=by, reason=verdict) as doing:
-        doing.rollout = Rollout.objects.lock(override.phase.rollout_id)
+    with recorded("override.review", by=by, reason=verdict) as recording:
+        recording.rollout = Rollout.objects.lock(override.phase.rollout_id)
         override = Override.objects.select_related("phase__rollout").get(pk=override.pk)
-        doing.about = override
+        recording.about = override
         refuse_if(blockers_of_review(override, by, verdict=verdict))
         override.reviewed_by, override.reviewed_at, override.verdict = by.name, clock.now(), verdict
         override.save()

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth.models import Group, User
 
 from ..audit.actor import Actor
-from ..audit.deeds import deed
+from ..audit.recording import recorded
 from ..rules.blockers import Blocker
 from ..rules.machine import ROLE_WORDS, Role
 from ..rules.words import say
@@ -25,7 +25,7 @@ def take_role(person: User, role: Role, *, by: Actor) -> None:
 
 
 def _change(person: User, role: Role, by: Actor, *, gives: bool) -> None:
-    with deed("person.give_role" if gives else "person.take_role", by=by) as doing:
+    with recorded("person.give_role" if gives else "person.take_role", by=by) as recording:
         person = User.objects.select_for_update().get(pk=person.pk)
         before = _roles(person)
         found: list[Blocker] = []
@@ -43,8 +43,8 @@ def _change(person: User, role: Role, by: Actor, *, gives: bool) -> None:
         refuse_if(found)
         group = Group.objects.get(name=role.value)
         (person.groups.add if gives else person.groups.remove)(group)
-        doing.about = person
-        doing.note(person, {"groups": before}, {"groups": _roles(person)})
+        recording.about = person
+        recording.note(person, {"groups": before}, {"groups": _roles(person)})
 
 
 def _roles(person: Any) -> list[str]:

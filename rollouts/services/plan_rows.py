@@ -1,4 +1,4 @@
-"""The rows that a plan makes: model, flag, phases, steps, items, issues, actors. Called inside the plan's deed."""
+"""The rows that a plan makes: model, flag, phases, steps, items, issues, actors. Called inside the plan's change."""
 
 from __future__ import annotations
 

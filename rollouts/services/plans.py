@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..audit.actor import Actor
-from ..audit.deeds import Deed, deed
+from ..audit.recording import Recording, recorded
 from ..models import (
     FeatureFlag,
     GitLabInstance,
@@ -65,9 +65,9 @@ def apply(text: str | bytes, *, by: Actor, source: str, dry_run: bool = False) -
     refs = _issue_refs(plan, text, source)
     applied = Applied(plan.rollout, plan.title, False)
     try:
-        with deed("plan.apply", by=by) as doing:
-            rollout, created = _apply(plan, refs, doing, by)
-            applied = Applied(rollout.slug, rollout.title, created, [_sentence(c) for c in doing.ledger.changes])
+        with recorded("plan.apply", by=by) as recording:
+            rollout, created = _apply(plan, refs, recording, by)
+            applied = Applied(rollout.slug, rollout.title, created, [_sentence(c) for c in recording.ledger.changes])
             if dry_run:
                 raise _OnlyLooking
     except _OnlyLooking:
@@ -172,7 +172,7 @@ def issue_ref(url: str, instances: list[GitLabInstance]) -> tuple[GitLabInstance
 
 
 def _apply(
-    plan: PlanDocument, refs: Mapping[tuple[str, str], tuple[GitLabInstance, IssueRef]], doing: Deed, by: Actor
+    plan: PlanDocument, refs: Mapping[tuple[str, str], tuple[GitLabInstance, IssueRef]], recording: Recording, by: Actor
 ) -> tuple[Rollout, bool]:
     template_row = PlanTemplate.objects.get(slug=plan.template)
     found = Rollout.objects.select_for_update().filter(slug=plan.rollout).first()
@@ -202,7 +202,7 @@ def _apply(
         for name, value in values.items():
             setattr(rollout, name, value)
         rollout.save()
-    doing.about = doing.rollout = rollout
+    recording.about = recording.rollout = rollout
     template = template_row.template
     if found is None:
         plan_rows.make_items(rollout, template, None)
@@ -210,7 +210,7 @@ def _apply(
         plan_rows.apply_phase(rollout, template, pattern.name, position, plan.phase(pattern.name))
     plan_rows.link_issues(rollout, refs)
     plan_rows.know_actors(flag.instance, plan)
-    if doing.ledger.changes:
+    if recording.ledger.changes:
         _add_author(rollout, by)
     whole, now = Rollout.objects.whole().get(pk=rollout.pk), clock.now()
     reconcile(whole, now)
@@ -219,7 +219,7 @@ def _apply(
 
 
 def edited(rollout: Rollout, by: Actor) -> None:
-    """What is asked for was edited by another door than a plan, inside the deed of that door.
+    """What is asked for was edited by another door than a plan, inside the recorded change of that door.
 
     Who edits is an author from then on, and approvals of what was asked for before are void.
     """

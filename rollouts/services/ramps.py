@@ -14,7 +14,7 @@ from datetime import timedelta
 from django.db import InterfaceError, OperationalError
 
 from ..audit.actor import Actor
-from ..audit.deeds import deed
+from ..audit.recording import recorded
 from ..models import Phase, RampStep, Rollout, clock
 from ..rules import guards
 from ..rules.blockers import Blocker
@@ -114,14 +114,14 @@ def _say(phase: Phase, words: str) -> None:
     """Keep what holds the step, with one event when that begins, becomes something else, and ends."""
     if _without_figures(phase.held_by) == _without_figures(words):
         return
-    with deed("ramp.held" if words else "ramp.freed", by=JOB, reason=words) as doing:
-        doing.rollout = Rollout.objects.lock(phase.rollout_id)
+    with recorded("ramp.held" if words else "ramp.freed", by=JOB, reason=words) as recording:
+        recording.rollout = Rollout.objects.lock(phase.rollout_id)
         row = Phase.objects.get(pk=phase.pk)
         if row.state != PhaseState.ACTIVE or _without_figures(row.held_by) == _without_figures(words):
             return
         row.held_by, row.held_since = words, (row.held_since or clock.now()) if words else None
         row.save()
-        doing.about = row
+        recording.about = row
 
 
 def _without_figures(words: str) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from ..audit.actor import Actor
-from ..audit.deeds import deed
+from ..audit.recording import recorded
 from ..models import FeatureFlag, FlagReading, Outcome, Rollout, clock
 from ..rules.blockers import Blocker, in_words
 from ..rules.expected import Presence
@@ -59,7 +59,7 @@ def enter(flag: FeatureFlag, exposure: Exposure, *, by: Actor, evidence: str) ->
         )  # fmt: skip
         found.append(Blocker("gitlab_is_read", said))
     refuse_if(found)
-    with deed("reading.enter", by=by, reason=evidence) as doing:
+    with recorded("reading.enter", by=by, reason=evidence) as recording:
         flag = FeatureFlag.objects.select_for_update().get(pk=flag.pk)
         reading = FlagReading.objects.create(
             flag=flag,
@@ -72,8 +72,8 @@ def enter(flag: FeatureFlag, exposure: Exposure, *, by: Actor, evidence: str) ->
         )
         flag.presence, flag.reading = Presence.SET, reading
         flag.save()
-        doing.about = flag
+        recording.about = flag
         for rollout in Rollout.objects.whole().open().filter(flag=flag).select_for_update(of=("self",)):
             reconcile(rollout, now)
-            doing.rollout = rollout
+            recording.rollout = rollout
     return reading

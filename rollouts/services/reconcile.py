@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from ..audit.actor import Actor
-from ..audit.deeds import deed
+from ..audit.recording import recorded
 from ..models import FlagReading, Phase, ReadingGap, Rollout
 from ..rules import health
 from ..rules.expected import Drift
@@ -66,7 +66,7 @@ def look(rollout: Rollout, now: datetime) -> Findings:
 
 
 def reconcile(rollout: Rollout, now: datetime, by: Actor = JOB) -> Findings:
-    """Store what ``look`` finds, and from when to when the rollout lasts, inside the deed that is being done."""
+    """Store what ``look`` finds, and from when to when the rollout lasts, inside the change that is being recorded."""
     findings = look(rollout, now)
     for request in findings.requests:
         approvals.settle(request, findings.facts, by=by)
@@ -85,28 +85,28 @@ def reconcile(rollout: Rollout, now: datetime, by: Actor = JOB) -> Findings:
 
 
 def reconcile_alone(pk: int, *, by: Actor, now: datetime) -> None:
-    """The same after a sync: a deed of its own, named after what was found."""
-    with deed("rollout.reconcile", by=by) as doing:
+    """The same after a sync: a recorded change of its own, named after what was found."""
+    with recorded("rollout.reconcile", by=by) as recording:
         Rollout.objects.lock(pk)
         rollout = Rollout.objects.whole().get(pk=pk)
         findings = reconcile(rollout, now)
         if not findings:
             return
-        doing.rollout = doing.about = rollout
+        recording.rollout = recording.about = rollout
         if findings.requests:
             settled = findings.requests[0]
             verb = "regain" if settled.counts_again(findings.facts) else settled.verb
-            doing.about, doing.verb = settled.phase, f"approval.{verb}"
-            doing.reason = joined(settled.about.request.changed) if settled.about.request else ""
+            recording.about, recording.verb = settled.phase, f"approval.{verb}"
+            recording.reason = joined(settled.about.request.changed) if settled.about.request else ""
         elif findings.confirmed:
-            doing.about, since = findings.confirmed[0]
-            doing.verb = "phase.confirmed" if since else "phase.unconfirmed"
+            recording.about, since = findings.confirmed[0]
+            recording.verb = "phase.confirmed" if since else "phase.unconfirmed"
         elif findings.unread:
-            (doing.about, _), *_ = findings.unread
-            doing.verb = "phase.unread"
+            (recording.about, _), *_ = findings.unread
+            recording.verb = "phase.unread"
         else:
-            doing.verb = "drift.ended" if findings.drift is Drift.NONE else "drift.began"
-        doing.notes = {"gitlab": findings.facts.reading.words, "plan": findings.facts.expected.words}
+            recording.verb = "drift.ended" if findings.drift is Drift.NONE else "drift.began"
+        recording.notes = {"gitlab": findings.facts.reading.words, "plan": findings.facts.expected.words}
 
 
 def _began(rollout: Rollout, facts: RolloutFacts, now: datetime) -> datetime:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from ..audit.actor import Actor
-from ..audit.deeds import deed
+from ..audit.recording import recorded
 from ..models import AIModel
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
@@ -16,9 +16,9 @@ from .refusals import refuse_if
 
 def retire(model: AIModel, day: date | None, *, by: Actor) -> AIModel:
     """Set the day, or with None take it back. Raises ``Refused``; then nothing changed."""
-    with deed("model.retire", by=by) as doing:
+    with recorded("model.retire", by=by) as recording:
         model = AIModel.objects.select_for_update().get(pk=model.pk)
-        doing.about = model
+        recording.about = model
         found = []
         if not by.person.has(Role.ADMIN):
             found.append(

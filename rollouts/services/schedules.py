@@ -89,7 +89,7 @@ OVER = Keyset("timeline-over", {"ends_at": datetime, "id": int})
 
 
 def keep_extent(rollout: Rollout) -> None:
-    """Store from when to when it lasts, inside the deed that changed what this follows from."""
+    """Store from when to when it lasts, inside the recorded change that changed what this follows from."""
     found = _extent_of(rollout)
     if (rollout.begins_at, rollout.ends_at, rollout.until, rollout.takes) != astuple(found):
         rollout.begins_at, rollout.ends_at = found.begins_at, found.ends_at

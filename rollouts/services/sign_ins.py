@@ -13,7 +13,7 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from ..audit.actor import Actor
-from ..audit.deeds import Deed, deed
+from ..audit.recording import Recording, recorded
 from ..models import AuditEvent, clock
 from ..models.ledger import Change
 from . import accounts
@@ -26,16 +26,16 @@ PASSWORD, IDENTITY_PROVIDER = "password", "identity provider"
 
 def signed_in(person: User, *, way: str, address: str, also_here: frozenset[str]) -> None:
     """``also_here``: names of others who sign in by this browser."""
-    with deed("account.sign_in", by=Actor.of(person), about=person) as doing:
-        _note(doing, person, {"way": way}, address)
+    with recorded("account.sign_in", by=Actor.of(person), about=person) as recording:
+        _note(recording, person, {"way": way}, address)
         by_password = way == PASSWORD
         accounts.proved(person, also_here=also_here if by_password else frozenset(), by_password=by_password)
 
 
 def signed_out(person: User, *, address: str) -> None:
-    with deed("account.sign_out", by=Actor.of(person), about=person) as doing:
-        _note(doing, person, {}, address)
-        doing.notes["signed_in"] = False
+    with recorded("account.sign_out", by=Actor.of(person), about=person) as recording:
+        _note(recording, person, {}, address)
+        recording.notes["signed_in"] = False
 
 
 def failed(person: User | None, *, address: str) -> None:
@@ -52,15 +52,15 @@ def _once_in_a_while(verb: str, person: User | None, address: str) -> None:
     lately = AuditEvent.objects.filter(verb=verb, at__gt=clock.now() - ONE_EVENT_EACH)
     if lately.filter(object_id=str(person.pk) if person else "").exists():
         return
-    with deed(verb, by=JOB, about=person) as doing:
+    with recorded(verb, by=JOB, about=person) as recording:
         if person is None:
-            doing.notes["name"] = "nobody's"
+            recording.notes["name"] = "nobody's"
         else:
-            _note(doing, person, {}, address)
-            doing.notes["name"] = person.get_username()
+            _note(recording, person, {}, address)
+            recording.notes["name"] = person.get_username()
 
 
-def _note(doing: Deed, person: User, after: dict[str, Any], address: str) -> None:
+def _note(recording: Recording, person: User, after: dict[str, Any], address: str) -> None:
     """From which address is for those who see what is confidential."""
     confidential = {"before": {}, "after": {"address": address}} if address else {}
-    doing.ledger.note(Change(person._meta.label, person.pk, str(person)[:200], {}, after, confidential))
+    recording.ledger.note(Change(person._meta.label, person.pk, str(person)[:200], {}, after, confidential))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..audit.actor import Actor
-from ..audit.deeds import deed
+from ..audit.recording import recorded
 from ..models import PlanTemplate
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
@@ -22,14 +22,14 @@ def ensure_builtin() -> None:
     for path in sorted(FOLDER.glob("*.yaml")):
         document = path.read_text(encoding="utf-8")
         parsed = parse_template(document, source=path.name)
-        with deed("template.load", by=Actor.job("migrate")) as doing:
+        with recorded("template.load", by=Actor.job("migrate")) as recording:
             template = PlanTemplate.objects.filter(slug=parsed.slug).first() or PlanTemplate(
                 slug=parsed.slug, builtin=True
             )
             if template.builtin and template.document != document:
                 template.title, template.document = parsed.title, document
                 template.save()
-                doing.about = template
+                recording.about = template
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def save(document: str | bytes, *, by: Actor, source: str) -> Saved:
     parsed = parse_template(document, source=source)
     written = document.decode("utf-8") if isinstance(document, bytes) else document
     written = written.removeprefix("\ufeff").replace("\r\n", "\n")
-    with deed("template.save", by=by) as doing:
+    with recorded("template.save", by=by) as recording:
         found = []
         if not by.person.has(Role.ADMIN):
             found.append(
@@ -72,7 +72,7 @@ def save(document: str | bytes, *, by: Actor, source: str) -> Saved:
         if before != written:
             template.title, template.document = parsed.title, written
             template.save()
-        doing.about = template
+        recording.about = template
     return Saved(template, before)
 
 

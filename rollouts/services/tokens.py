@@ -11,7 +11,7 @@ from typing import Any
 
 from ..audit import source
 from ..audit.actor import Actor
-from ..audit.deeds import deed
+from ..audit.recording import recorded
 from ..models import ApiToken, AuditEvent, clock, waiting
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
@@ -57,7 +57,7 @@ def issue(user: Any, name: str, by: Actor, expires_at: datetime | None = None) -
         found.append(Blocker("expired", say("The token would have expired already: name a later time.")))
     refuse_if(found)
     text = f"mrp_{secrets.token_urlsafe(32)}"
-    with deed("token.issue", by=by) as doing:
+    with recorded("token.issue", by=by) as recording:
         token = ApiToken(
             person=user,
             name=name,
@@ -70,13 +70,13 @@ def issue(user: Any, name: str, by: Actor, expires_at: datetime | None = None) -
         token.save()
         if typist:
             accounts.touch(user, typist)
-        doing.about, doing.notes = token, {"person": user.get_username()}
+        recording.about, recording.notes = token, {"person": user.get_username()}
     return token, text
 
 
 def revoke(token: ApiToken, by: Actor) -> ApiToken:
     """The token opens nothing any more, from now on and for good. Raises ``Refused``; then nothing changed."""
-    with deed("token.revoke", by=by) as doing:
+    with recorded("token.revoke", by=by) as recording:
         token = ApiToken.objects.select_for_update(of=("self",)).select_related("person").get(pk=token.pk)
         found = _role_blockers(token.person, by)
         if token.revoked_at is not None:
@@ -84,7 +84,7 @@ def revoke(token: ApiToken, by: Actor) -> ApiToken:
         refuse_if(found)
         token.revoked_at = clock.now()
         token.save()
-        doing.about, doing.notes = token, {"person": token.person.get_username()}
+        recording.about, recording.notes = token, {"person": token.person.get_username()}
     return token
 
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from ..audit.actor import Actor
-from ..audit.deeds import deed
+from ..audit.recording import recorded
 from ..models import ApprovalRequest, Phase, Rollout, clock
 from ..rules import gitlab_text, guards
 from ..rules.blockers import Blocker
@@ -22,7 +22,7 @@ from . import approvals, outbox, overrides
 from . import facts as facts_of
 from .reconcile import JOB, reconcile
 from .refusals import Refused, refuse_if
-from .verbs import APPLY, Deeds
+from .verbs import APPLY, TransitionWork
 
 
 def perform(
@@ -46,7 +46,7 @@ def perform(
     Raises ``Refused`` with every blocker; then nothing changed.
     """
     wish = Wish(reason.strip(), to, looked_at, override, confirm)
-    with deed(f"phase.{verb}", by=by, reason=wish.reason) as doing:
+    with recorded(f"phase.{verb}", by=by, reason=wish.reason) as recording:
         Rollout.objects.lock(phase.rollout_id)
         now = clock.now()
         rollout = whole(phase.rollout_id)
@@ -62,11 +62,11 @@ def perform(
         refuse_if(guards.blockers(verb, facts, current.name, by.person, wish) if override else passed)
         if override and passed:
             overrides.record(current, verb, passed, by=by, reason=wish.reason, now=now)
-            doing.notes["overridden"] = [blocker.message for blocker in passed]
-        doing.notes |= _told(verb, facts, current, wish)
-        result = APPLY[verb](Deeds(current, facts, by, wish, now))
+            recording.notes["overridden"] = [blocker.message for blocker in passed]
+        recording.notes |= _told(verb, facts, current, wish)
+        result = APPLY[verb](TransitionWork(current, facts, by, wish, now))
         current.save()
-        doing.rollout, doing.about = rollout, result
+        recording.rollout, recording.about = rollout, result
         _follow(rollout.pk, now)
         outbox.owe(
             whole(rollout.pk),
@@ -82,7 +82,7 @@ def perform(
 
 
 def _settled_first(rollout: Rollout, facts: RolloutFacts, phase: Phase, verb: str) -> bool:
-    """An answer is to what is asked now: what has changed since is written down before it, in the same deed.
+    """An answer is to what is asked now: what has changed since is written down before it, in the same recorded change.
 
     Before everything else only what makes approvals count again: who starts what is approved waits for no job.
     """
@@ -161,7 +161,7 @@ def _told(verb: str, facts: RolloutFacts, phase: Phase, wish: Wish) -> dict[str,
 
 def perform_on_rollout(verb: str, rollout: Rollout, *, by: Actor, reason: str = "", seen: int | None = None) -> Rollout:
     """``abandon`` or ``close`` a rollout; ``seen`` is the version that the person looked at. Raises ``Refused``."""
-    with deed(f"rollout.{verb}", by=by, reason=reason.strip()) as doing:
+    with recorded(f"rollout.{verb}", by=by, reason=reason.strip()) as recording:
         Rollout.objects.lock(rollout.pk)
         now = clock.now()
         rollout = whole(rollout.pk)
@@ -177,7 +177,7 @@ def perform_on_rollout(verb: str, rollout: Rollout, *, by: Actor, reason: str = 
             rollout.closed_at = now
             rollout.close()
         rollout.save()
-        doing.rollout = doing.about = rollout
+        recording.rollout = recording.about = rollout
         reconcile(rollout, now)
     return rollout
 

@@ -20,7 +20,7 @@ from .refusals import Refused
 
 
 @dataclass(slots=True)
-class Deeds:
+class TransitionWork:
     """What a transition works on: the guards have passed."""
 
     phase: Phase
@@ -30,116 +30,116 @@ class Deeds:
     now: datetime
 
 
-def _request(doing: Deeds) -> Phase:
-    approvals.ask(doing.phase, doing.facts, by=doing.by, now=doing.now, to=doing.wish.to)
-    doing.phase.request(by=doing.by.name, at=doing.now)
-    return doing.phase
+def _request(work: TransitionWork) -> Phase:
+    approvals.ask(work.phase, work.facts, by=work.by, now=work.now, to=work.wish.to)
+    work.phase.request(by=work.by.name, at=work.now)
+    return work.phase
 
 
-def _approve(doing: Deeds) -> Phase:
-    approvals.approve(doing.phase, doing.facts, by=doing.by, now=doing.now, note=doing.wish.reason)
-    return doing.phase
+def _approve(work: TransitionWork) -> Phase:
+    approvals.approve(work.phase, work.facts, by=work.by, now=work.now, note=work.wish.reason)
+    return work.phase
 
 
-def _reject(doing: Deeds) -> Phase:
-    request = approvals.standing(doing.phase)
-    request.reject(by=doing.by.name, at=doing.now, reason=doing.wish.reason)
+def _reject(work: TransitionWork) -> Phase:
+    request = approvals.standing(work.phase)
+    request.reject(by=work.by.name, at=work.now, reason=work.wish.reason)
     request.save()
-    doing.phase.reject(reason=doing.wish.reason)
-    return doing.phase
+    work.phase.reject(reason=work.wish.reason)
+    return work.phase
 
 
-def _withdraw(doing: Deeds) -> Phase:
-    request = approvals.standing(doing.phase)
-    request.withdraw(by=doing.by.name, at=doing.now, reason=doing.wish.reason)
+def _withdraw(work: TransitionWork) -> Phase:
+    request = approvals.standing(work.phase)
+    request.withdraw(by=work.by.name, at=work.now, reason=work.wish.reason)
     request.save()
-    doing.phase.withdraw(reason=doing.wish.reason)
-    return doing.phase
+    work.phase.withdraw(reason=work.wish.reason)
+    return work.phase
 
 
-def _start(doing: Deeds) -> Phase:
-    phase, grant, step = doing.phase, approvals.granted(doing.phase), _step(doing)
-    phase.start(grant, at=doing.now, step=step)
-    _use(grant, doing)
-    _begin(step, doing)
+def _start(work: TransitionWork) -> Phase:
+    phase, grant, step = work.phase, approvals.granted(work.phase), _step(work)
+    phase.start(grant, at=work.now, step=step)
+    _use(grant, work)
+    _begin(step, work)
     return phase
 
 
-def _advance(doing: Deeds) -> Phase:
-    phase, grant, step = doing.phase, approvals.granted(doing.phase), _step(doing)
+def _advance(work: TransitionWork) -> Phase:
+    phase, grant, step = work.phase, approvals.granted(work.phase), _step(work)
     if step is None:
         raise Refused([Blocker("last_step", say("There is no further step: complete the phase."))])
     grant = grant if grant is not None and grant.percentage == step.percentage else None
-    phase.advance(grant, at=doing.now, step=step)
-    _use(grant, doing)
-    _begin(step, doing)
+    phase.advance(grant, at=work.now, step=step)
+    _use(grant, work)
+    _begin(step, work)
     return phase
 
 
-def _begin(step: RampStep | None, doing: Deeds) -> None:
+def _begin(step: RampStep | None, work: TransitionWork) -> None:
     if step is not None:
-        step.began_at = doing.now
+        step.began_at = work.now
         step.save()
 
 
-def _use(grant: ApprovalRequest | None, doing: Deeds) -> None:
+def _use(grant: ApprovalRequest | None, work: TransitionWork) -> None:
     if grant is not None:
-        grant.use(by=doing.by.name, at=doing.now)
+        grant.use(by=work.by.name, at=work.now)
         grant.save()
 
 
-def _step(doing: Deeds) -> RampStep | None:
-    if doing.phase.audience != Audience.PERCENTAGE:
+def _step(work: TransitionWork) -> RampStep | None:
+    if work.phase.audience != Audience.PERCENTAGE:
         return None
-    wanted = doing.facts.target(doing.facts.phase(doing.phase.name), doing.wish.to)
+    wanted = work.facts.target(work.facts.phase(work.phase.name), work.wish.to)
     percentage = wanted.percentage if wanted else None
-    return next((step for step in doing.phase.steps.all() if step.percentage == percentage), None)
+    return next((step for step in work.phase.steps.all() if step.percentage == percentage), None)
 
 
-def _pause(doing: Deeds) -> Phase:
-    doing.phase.pause(at=doing.now, reason=doing.wish.reason)
-    return doing.phase
+def _pause(work: TransitionWork) -> Phase:
+    work.phase.pause(at=work.now, reason=work.wish.reason)
+    return work.phase
 
 
-def _resume(doing: Deeds) -> Phase:
-    doing.phase.resume()
-    return doing.phase
+def _resume(work: TransitionWork) -> Phase:
+    work.phase.resume()
+    return work.phase
 
 
-def _complete(doing: Deeds) -> Phase:
-    doing.phase.complete(at=doing.now)
-    _drop(doing.phase, doing, say("the phase is complete"))
-    return doing.phase
+def _complete(work: TransitionWork) -> Phase:
+    work.phase.complete(at=work.now)
+    _drop(work.phase, work, say("the phase is complete"))
+    return work.phase
 
 
-def _skip(doing: Deeds) -> Phase:
-    doing.phase.skip(at=doing.now, reason=doing.wish.reason)
-    return doing.phase
+def _skip(work: TransitionWork) -> Phase:
+    work.phase.skip(at=work.now, reason=work.wish.reason)
+    return work.phase
 
 
-def _roll_back(doing: Deeds) -> Phase:
+def _roll_back(work: TransitionWork) -> Phase:
     """The phase and every later one that rests on it; what was asked for on top of it is dropped."""
-    why = say("{phase} was rolled back", phase=doing.phase.title)
-    for later in facts_of.newest_attempts(doing.phase.rollout):
-        if later.position <= doing.phase.position:
+    why = say("{phase} was rolled back", phase=work.phase.title)
+    for later in facts_of.newest_attempts(work.phase.rollout):
+        if later.position <= work.phase.position:
             continue
         asked = bool(later.standing_requests)
-        _drop(later, doing, why)
+        _drop(later, work, why)
         if later.state in LIVE:
-            later.roll_back(at=doing.now, reason=doing.wish.reason)
+            later.roll_back(at=work.now, reason=work.wish.reason)
         elif asked:
             later.withdraw(reason=why)
         else:
             continue
         later.save()
-    _drop(doing.phase, doing, why)
-    doing.phase.roll_back(at=doing.now, reason=doing.wish.reason)
-    return doing.phase
+    _drop(work.phase, work, why)
+    work.phase.roll_back(at=work.now, reason=work.wish.reason)
+    return work.phase
 
 
-def _drop(phase: Phase, doing: Deeds, why: str) -> None:
+def _drop(phase: Phase, work: TransitionWork, why: str) -> None:
     for request in phase.standing_requests:
-        request.drop(by=doing.by.name, at=doing.now, reason=why)
+        request.drop(by=work.by.name, at=work.now, reason=why)
         request.save()
 
 
@@ -147,9 +147,9 @@ def _drop(phase: Phase, doing: Deeds, why: str) -> None:
 _ITEM_PATTERN = ("key", "title", "help", "kind", "role", "gate", "required", "guide", "position")
 
 
-def _retry(doing: Deeds) -> Phase:
+def _retry(work: TransitionWork) -> Phase:
     """The next attempt: the same plan, a checklist that must be confirmed anew."""
-    phase = doing.phase
+    phase = work.phase
     attempt = Phase.objects.create(
         rollout=phase.rollout,
         name=phase.name,
@@ -174,7 +174,7 @@ def _retry(doing: Deeds) -> Phase:
     return attempt
 
 
-APPLY: dict[str, Callable[[Deeds], Phase]] = {
+APPLY: dict[str, Callable[[TransitionWork], Phase]] = {
     "request": _request,
     "approve": _approve,
     "reject": _reject,

@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
 
 from ..audit.actor import Actor
-from ..audit.deeds import deed
+from ..audit.recording import recorded
 from ..models import SavedView, clock
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
@@ -36,13 +36,13 @@ def keep(name: str, query: str, *, by: Actor, shared: bool = False) -> SavedView
         found.append(Blocker("query", say("This view is too long to be kept: take a filter away.")))
     if shared and not by.person.has(Role.MANAGER):
         found.append(Blocker("role", say("Sharing a view takes the role manager.")))
-    with deed("view.keep", by=by) as doing:
+    with recorded("view.keep", by=by) as recording:
         get_user_model().objects.select_for_update().get(pk=by.user.pk)  # two at once are one after the other
         view = SavedView.objects.filter(person=by.user, name=name).first()
         if view is None and SavedView.objects.filter(person=by.user).count() >= MOST:
             found.append(Blocker("too_many", say("You keep {most} views already: remove one first.", most=MOST)))
         refuse_if(found)
-        doing.about = view = view or SavedView(person=by.user, name=name, created_at=clock.now())
+        recording.about = view = view or SavedView(person=by.user, name=name, created_at=clock.now())
         view.query, view.shared = query, shared
         view.save()
     return view
@@ -52,7 +52,7 @@ def remove(view: SavedView, *, by: Actor) -> None:
     """Its owner may, and an admin. Raises ``Refused``."""
     if view.person_id != by.user.pk and not by.person.has(Role.ADMIN):
         refuse_if([Blocker("role", say("Only who keeps a view can remove it, and an admin."))])
-    with deed("view.remove", by=by, about=view):
+    with recorded("view.remove", by=by, about=view):
         view.delete()
 
 

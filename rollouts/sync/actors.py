@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.db.models import Q
 
 from ..audit.actor import Actor
-from ..audit.deeds import deed
+from ..audit.recording import recorded
 from ..gitlab import GitLab, GitLabProblem
 from ..models import GitLabActor, GitLabInstance, clock
 from .outcome import Problem, Report
@@ -35,7 +35,7 @@ def resolve_actors(gitlab: GitLab, instance: GitLabInstance, report: Report, *, 
         if found is None:
             actor.save()
             continue
-        with deed("actor.resolve", by=JOB) as doing:
+        with recorded("actor.resolve", by=JOB) as recording:
             actor.gitlab_id = f"{kind.capitalize()}:{found}"
             actor.save()
-            doing.about = actor
+            recording.about = actor

@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from ..audit.actor import Actor
-from ..audit.deeds import deeds
+from ..audit.recording import recorded_in_bulk
 from ..gitlab import (
     DefinitionRecord,
     FeatureRecord,
@@ -197,7 +197,7 @@ def _write_batch(reads: Sequence[Read], read_at: datetime) -> int:
     """A reading for each flag whose exposure differs, and one event for each flag that changed; how many were read
     differently. Constant queries.
     """
-    with deeds(by=JOB) as doing:
+    with recorded_in_bulk(by=JOB) as recording:
         _look_again(reads)
         FeatureFlag.objects.bulk_create([read.flag for read in reads if read.flag.pk is None])
         fresh = [read for read in reads if not (read.flag.reading and read.flag.reading.read_at > read_at)]
@@ -216,9 +216,9 @@ def _write_batch(reads: Sequence[Read], read_at: datetime) -> int:
         of = _rollouts_of(rows)
         for reading in readings:
             flag, notes = reading.flag, {"read": reading.flag.latest.words}
-            doing.close("flag.read", flag, reading, rollout=of.get(flag.pk), notes=notes)
+            recording.close("flag.read", flag, reading, rollout=of.get(flag.pk), notes=notes)
         for read in reads:
-            doing.close("flag.define", read.flag, rollout=of.get(read.flag.pk))
+            recording.close("flag.define", read.flag, rollout=of.get(read.flag.pk))
     return len(differing)
 
 

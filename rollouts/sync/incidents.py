@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..audit.actor import Actor
-from ..audit.deeds import deed
+from ..audit.recording import recorded
 from ..gitlab import GitLab, GitLabProblem
 from ..models import GitLabInstance, IncidentSource, Outcome, clock
 from ..rules.words import say
@@ -29,6 +29,6 @@ def sync_incidents(gitlab: GitLab, instance: GitLabInstance, report: Report) -> 
         if still == source.open_issues:
             source.save()
             continue
-        with deed("incidents.read", by=JOB, about=source):
+        with recorded("incidents.read", by=JOB, about=source):
             source.open_issues = still
             source.save()

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from ..audit.actor import Actor
-from ..audit.deeds import deeds
+from ..audit.recording import recorded_in_bulk
 from ..gitlab import GitLab, GitLabProblem, IssueRecord
 from ..models import GitLabProject, Outcome, Rollout, RolloutIssue, TrackedIssue, clock
 from ..rules.moments import is_before, may_be_same
@@ -154,7 +154,7 @@ def write_values(
     ``notes`` are kept with the events, by the issue's id: as confidential as the issue was or is.
     ``read_at`` is the first reading where there was none.
     """
-    with deeds(by=by) as doing:
+    with recorded_in_bulk(by=by) as recording:
         rows = TrackedIssue.objects.select_for_update(of=("self",)).select_related("project__instance")
         changed: list[TrackedIssue] = []
         secret: set[int] = set()
@@ -176,7 +176,7 @@ def write_values(
         of = _rollouts_of(changed)
         for issue in changed:
             which = "confidential_notes" if issue.pk in secret else "notes"
-            doing.close("issue.read", issue, rollout=of.get(issue.pk), **{which: notes.get(issue.pk) or {}})
+            recording.close("issue.read", issue, rollout=of.get(issue.pk), **{which: notes.get(issue.pk) or {}})
     return {issue.pk for issue in changed}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..audit.actor import Actor
-from ..audit.deeds import deed
+from ..audit.recording import recorded
 from ..gitlab import GitLab, GitLabProblem
 from ..models import (
     FeatureFlag,
@@ -57,15 +57,15 @@ def learn_project(project: GitLabProject, gitlab_id: int | None, path: str) -> N
     path = path or project.path
     if gitlab_id is None or (project.gitlab_id, project.path) == (gitlab_id, path):
         return
-    with deed("project.learn", by=JOB) as doing:
+    with recorded("project.learn", by=JOB) as recording:
         others = GitLabProject.objects.select_for_update().filter(instance=project.instance).exclude(pk=project.pk)
         project = GitLabProject.objects.select_for_update().get(pk=project.pk)
         home = others.filter(path=path).first() or project  # the row that is called as GitLab calls the project now
         if home.gitlab_id not in (None, gitlab_id):
             return  # that path was another project's: its own reading says where that one is
         former = {row.pk: row for row in (project, *others.filter(gitlab_id=gitlab_id)) if row.pk != home.pk}
-        doing.about = home
-        doing.verb = "project.fold" if former else "project.move" if path != home.path else doing.verb
+        recording.about = home
+        recording.verb = "project.fold" if former else "project.move" if path != home.path else recording.verb
         for row in former.values():
             _fold(row, home)
         home.gitlab_id, home.path, home.successor = gitlab_id, path, None
@@ -75,7 +75,7 @@ def learn_project(project: GitLabProject, gitlab_id: int | None, path: str) -> N
 def _follow(
     issue_id: int, instance: GitLabInstance, path: str, project_id: int | None, iid: int, report: Report
 ) -> None:
-    with deed("issue.follow", by=JOB) as doing:
+    with recorded("issue.follow", by=JOB) as recording:
         issue = TrackedIssue.objects.select_for_update(of=("self",)).select_related("project").get(pk=issue_id)
         if issue.successor_id:
             return
@@ -84,13 +84,13 @@ def _follow(
         if project_id and project.gitlab_id is None:
             project.gitlab_id = project_id
             project.save()
-        doing.about = issue
+        recording.about = issue
         target = TrackedIssue.objects.get_or_create(project=project, iid=iid)[0]
         if _leads_to(target, issue):
             said = say("GitLab says that it was moved in a circle: name the issue that counts in the plan.")
             report.problems.append(Problem(issue.reference, "not_found", said))
             return
-        doing.rollout = _replace(issue, target)
+        recording.rollout = _replace(issue, target)
     SyncScope.objects.update_or_create(instance=instance, project=project, defaults={"hinted_at": clock.now()})
 
 

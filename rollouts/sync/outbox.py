@@ -18,7 +18,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Exists, OuterRef, Q
 
 from ..audit.actor import Actor
-from ..audit.deeds import deed
+from ..audit.recording import recorded
 from ..models import GitLabProject, GitLabWrite, Rollout, RolloutIssue, TrackedIssue, clock
 from ..rules.words import say
 from ..services.reconcile import reconcile_alone
@@ -99,7 +99,7 @@ def claim() -> GitLabWrite | None:
         write.claimed_by, write.claimed_until = uuid.uuid4().hex, now + claims.length()
         write.attempts += 1
         if write.state == GitLabWrite.State.WAITING:
-            with deed("outbox.begin", by=JOB, about=write, rollout=write.rollout):
+            with recorded("outbox.begin", by=JOB, about=write, rollout=write.rollout):
                 write.begin()
                 write.save()
         else:
@@ -119,12 +119,12 @@ def _mine(write: GitLabWrite) -> GitLabWrite | None:
 
 def _end(write: GitLabWrite, *, result: dict[str, Any] | None = None, words: str = "") -> None:
     """Done, or given up: noted with one event; an issue that was made is linked in the same transaction."""
-    with deed("outbox.done" if result is not None else "outbox.given_up", by=JOB, reason=words) as doing:
+    with recorded("outbox.done" if result is not None else "outbox.given_up", by=JOB, reason=words) as recording:
         Rollout.objects.lock(write.rollout_id)
         row = _mine(write)
         if row is None:
             return
-        doing.about, doing.rollout = row, row.rollout
+        recording.about, recording.rollout = row, row.rollout
         row.claimed_until = None
         if row.state not in GitLabWrite.UNFINISHED:  # cancelled while the last call was on its way
             row.save()

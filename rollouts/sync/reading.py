@@ -207,7 +207,7 @@ def _knows_more_people(scope: SyncScope) -> bool:
 
 
 def settle(rollouts: Iterable[int], now: datetime) -> None:
-    """Look at these rollouts; those that stand differently are stored, each in a deed of its own.
+    """Look at these rollouts; those that stand differently are stored, each in a recorded change of its own.
 
     One that breaks holds up no other; what broke is raised when all are through, so that they are looked at again.
     """

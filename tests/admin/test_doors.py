@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from rollouts.audit.deeds import deed
+from rollouts.audit.recording import recorded
 from rollouts.models import (
     AIModel,
     AuditEvent,
@@ -61,7 +61,7 @@ def walked(world, settings):
     settings.GITLAB_WRITES = "issues"
     world.up_to("team", "approved")
     root, now = world.actor("root"), timezone.now().replace(tzinfo=None)  # local times; the zone is named apart
-    with deed("test", by=root):
+    with recorded("test", by=root):
         IncidentSource.objects.create(instance=default_instance(), path="acme/production", labels=["severity::1"])
     world.do("start", "team", "root", reason="the incidents were not read yet", override=True, confirm="haiku")
     clocks = now.replace(tzinfo=None)  # what the clocks of UTC show

@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from rollouts.audit.deeds import deed
+from rollouts.audit.recording import recorded
 from rollouts.models import AIModel, GitLabInstance, HookDelivery, InstanceHealth, PlanTemplate, clock
 from rollouts.sync import outbox
 from tests.walk import FLAG, SECRET_TITLE
@@ -51,14 +51,14 @@ def test_each_trouble_is_a_sentence_with_its_cure(world, client_of):
         instance=instance, key="1", event="Issue Hook", state="failed", received_at=now, worked_at=now, words="x"
     )
     User.objects.create_user("newcomer")
-    with deed("test", by=root):
+    with recorded("test", by=root):
         model = world.rollout().ai_model
         model.deprecated_on = (now + timedelta(days=10)).date()
         model.save()
     world.gitlab.state.add_flag_definition("lonely", type="beta", group="x", milestone="19.3", default_enabled=False)
     world.gitlab.state.set_feature("lonely", "true")
     world.sync()
-    with deed("test", by=root):
+    with recorded("test", by=root):
         PlanTemplate(slug="broken", title="Broken", document="template: broken").save()
     page = first_page(client_of)
     for words in (
@@ -121,7 +121,7 @@ def test_the_first_page_costs_the_same_however_much_is_wrong(world, client_of):
         client.get("/admin/")
     for number in range(9):
         User.objects.create_user(f"newcomer{number}")
-        with deed("test", by=world.actor("root")):
+        with recorded("test", by=world.actor("root")):
             PlanTemplate(slug=f"broken{number}", title="Broken", document="template: broken").save()
             AIModel(slug=f"m{number}", name="m", deprecated_on="2020-01-01").save()
     with CaptureQueriesContext(connection) as loud:
@@ -137,7 +137,7 @@ def test_the_history_tab_tells_before_and_after_in_pages(world, client_of):
     root, model = client_of("root"), world.rollout().ai_model
     path = f"/admin/rollouts/aimodel/{model.pk}"
     for number in range(32):
-        with deed("admin.change", by=world.actor("root"), about=model):
+        with recorded("admin.change", by=world.actor("root"), about=model):
             model.quota_requests_per_minute = 1000 + number
             model.save()
     page = root.get(f"{path}/history/").content.decode()

@@ -56,7 +56,7 @@ def test_no_heading_or_label_is_left_in_english(rich, monkeypatch):
     [
         ("syncrun", "rung_by", ("beat", "command", "page")),
         ("trackedissue", "stands", ("opened", "closed")),
-        ("override", "deed_told", ("start", "advance")),
+        ("override", "verb_shown", ("start", "advance")),
         ("auditevent", "did", ("phase.start", "plan.apply", "drift.began")),
         ("auditevent", "came_from", ("shell", "page", "command", "sync")),
     ],

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from rollouts.audit.actor import Actor
-from rollouts.audit.deeds import deed
+from rollouts.audit.recording import recorded
 from rollouts.models import AuditEvent, FeatureFlag, GitLabActor, GitLabProject
 from rollouts.rules.exposure import Exposure, enters_at
 from rollouts.services import readings
@@ -22,7 +22,7 @@ def project_flags(world):
     """The instance's flag, and one of a project by the same name in two environments."""
     world.apply()
     instance = world.rollout().flag.instance
-    with deed("flag.add", by=Actor.system_user()):
+    with recorded("flag.add", by=Actor.system_user()):
         project = GitLabProject.objects.create(instance=instance, path="acme/flags")
         for environment in ("production", "staging"):
             for name in (FLAG, "only_project"):

@@ -70,7 +70,7 @@ def change(path: str, share: float) -> None:
 def portal() -> None:
     """1,000 rollouts by their plans; six more issues are linked to each, so that all 10,000 are followed."""
     from rollouts.audit.actor import Actor
-    from rollouts.audit.deeds import deed
+    from rollouts.audit.recording import recorded
     from rollouts.models import GitLabProject, Rollout, RolloutIssue, TrackedIssue
     from rollouts.services import plans
     from rollouts.services.instances import default_instance
@@ -92,7 +92,7 @@ def portal() -> None:
     rollouts = {int(slug[1:]): pk for slug, pk in Rollout.objects.values_list("slug", "pk")}
     for index, project in enumerate(GitLabProject.objects.order_by("pk")):
         number = int(project.path.removeprefix("acme/app"))
-        with deed("bench", by=by) as doing:
+        with recorded("bench", by=by) as recording:
             known = set(TrackedIssue.objects.filter(project=project).values_list("iid", flat=True))
             rows = [TrackedIssue(project=project, iid=iid) for iid in range(1, PER_PROJECT + 1) if iid not in known]
             issues = TrackedIssue.objects.bulk_create(rows)
@@ -104,7 +104,7 @@ def portal() -> None:
                 )
                 for position, issue in enumerate(issues)
             )
-            doing.about = project
+            recording.about = project
 
 
 def sync(what: str) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def ramps(count: int) -> None:
 
 def writes(count: int) -> None:
     """So many notes on three issues, half as many new issues, and one flag to set: owed, not done."""
-    from rollouts.audit.deeds import deed
+    from rollouts.audit.recording import recorded
     from rollouts.models import GitLabWrite, Rollout
     from rollouts.services import plans
 
@@ -78,7 +78,7 @@ def writes(count: int) -> None:
         there.sync()
     rollout, now = there.rollout(), there.now()
     first = GitLabWrite.objects.count()
-    with deed("drill", by=by):
+    with recorded("drill", by=by):
         for number in range(first, first + count):
             is_note = number % 3 != 2
             GitLabWrite.objects.create(

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from rollouts import models
 from rollouts.audit.actor import Actor
-from rollouts.audit.deeds import deed
+from rollouts.audit.recording import recorded
 from rollouts.models import AIModel, AuditEvent, ChecklistItem, Phase, RampStep, Rollout
 from rollouts.models.approvals import ApprovalIsProtected
 from rollouts.models.guarded import StateIsProtected
@@ -63,7 +63,7 @@ def test_no_door_writes_a_state(world, attack):
     phase = world.phase("team")
     from django.db.models import ProtectedError
 
-    with pytest.raises((AttributeError, StateIsProtected, Unaudited, ProtectedError)), deed("attack", by=BY):
+    with pytest.raises((AttributeError, StateIsProtected, Unaudited, ProtectedError)), recorded("attack", by=BY):
         attack(phase)
     assert world.phase("team").state == "planned"
     assert not AuditEvent.objects.filter(verb="attack").exists()
@@ -120,7 +120,7 @@ def with_approvals(world):
     world.up_to("team", "planned")
     world.do("request", "team", "mia")
     world.do("approve", "team", "alice")
-    with deed("x", by=BY):
+    with recorded("x", by=BY):
         models.Override.objects.create(
             phase=world.phase("team"), verb="start", by="root", at=world.now(), reason="x", due_at=world.now()
         )
@@ -141,7 +141,7 @@ def test_only_one_attempt_of_a_phase_is_open(world):
     phase = world.phase("team")
 
     def again():
-        with deed("x", by=BY):
+        with recorded("x", by=BY):
             Phase.objects.create(
                 rollout=phase.rollout,
                 name="team",
@@ -169,7 +169,7 @@ def test_a_percentage_stands_once_in_a_ramp(world):
     world.apply()
 
     def twice():
-        with deed("x", by=BY):
+        with recorded("x", by=BY):
             RampStep.objects.create(
                 phase=world.phase("everyone"), percentage=25, soak=world.phase("everyone").final_soak
             )
@@ -237,9 +237,9 @@ def test_nothing_changes_outside_a_deed(world, model):
 
 
 def test_a_deed_is_one_event_with_before_and_after(db):
-    with deed("model.add", by=BY) as doing:
-        doing.about = model = AIModel.objects.create(slug="m", name="M")
-    with deed("model.change", by=BY, about=model, reason="renamed"):
+    with recorded("model.add", by=BY) as recording:
+        recording.about = model = AIModel.objects.create(slug="m", name="M")
+    with recorded("model.change", by=BY, about=model, reason="renamed"):
         model.name = "N"
         model.save()
     first, second = AuditEvent.objects.filter(object_type="AIModel").order_by("pk")
@@ -252,7 +252,7 @@ def test_a_deed_that_fails_leaves_neither_change_nor_event(db):
     count = AuditEvent.objects.count()
 
     def fails():
-        with deed("model.add", by=BY):
+        with recorded("model.add", by=BY):
             AIModel.objects.create(slug="m", name="M")
             raise RuntimeError("the power goes out")
 
@@ -263,7 +263,7 @@ def test_a_deed_that_fails_leaves_neither_change_nor_event(db):
 
 def test_a_deed_that_changes_nothing_writes_nothing(db):
     count = AuditEvent.objects.count()
-    with deed("nothing", by=BY):
+    with recorded("nothing", by=BY):
         pass
     assert AuditEvent.objects.count() == count
 

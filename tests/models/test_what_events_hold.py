@@ -16,7 +16,7 @@ from django.db import models as fields
 
 from rollouts.audit.actor import Actor
 from rollouts.audit.bounds import MOST
-from rollouts.audit.deeds import Deed, _event
+from rollouts.audit.recording import Recording, _event
 from rollouts.models import LockCalendar
 from rollouts.models.ledger import AuditedModel, Change
 
@@ -55,12 +55,12 @@ def test_no_column_makes_an_event_too_large_and_no_secret_is_in_one(model):
     }
     if not huge:
         return
-    doing = Deed("test", Actor.system_user(), reason=HUGE)
+    recording = Recording("test", Actor.system_user(), reason=HUGE)
     about = model.told(huge)
-    doing.ledger.note(Change(model._meta.label, 1, "one", dict(about), {**about, "few": 7}))
+    recording.ledger.note(Change(model._meta.label, 1, "one", dict(about), {**about, "few": 7}))
     for number in range(2, 6):
-        doing.ledger.note(Change(model._meta.label, number, f"number {number}", dict(about), dict(about)))
-    event = _event(doing)
+        recording.ledger.note(Change(model._meta.label, number, f"number {number}", dict(about), dict(about)))
+    event = _event(recording)
     parts = (event.before, event.after, event.confidential, event.snapshot, event.said, event.reason)
     assert len(json.dumps(parts, default=str)) < MOST + 5_000
     assert event.after["few"] == 7
@@ -69,18 +69,20 @@ def test_no_column_makes_an_event_too_large_and_no_secret_is_in_one(model):
 
 
 def test_an_event_of_ten_thousand_objects_fits_too():
-    doing = Deed("test", Actor.system_user())
+    recording = Recording("test", Actor.system_user())
     for number in range(10_000):
-        doing.ledger.note(Change("rollouts.Phase", number, f"number {number}", {"title": "a"}, {"title": "b"}))
-    event = _event(doing)
+        recording.ledger.note(Change("rollouts.Phase", number, f"number {number}", {"title": "a"}, {"title": "b"}))
+    event = _event(recording)
     assert len(json.dumps([event.before, event.after, event.said])) < MOST
     assert "characters, SHA-256" in json.dumps(event.after, ensure_ascii=False)
 
 
 def test_what_fits_is_whole():
-    doing = Deed("test", Actor.system_user(), reason="r" * 5_000)
-    doing.ledger.note(Change("rollouts.PlanTemplate", 1, "one", {"document": "x" * 30_000}, {"document": "y" * 30_000}))
-    event = _event(doing)
+    recording = Recording("test", Actor.system_user(), reason="r" * 5_000)
+    recording.ledger.note(
+        Change("rollouts.PlanTemplate", 1, "one", {"document": "x" * 30_000}, {"document": "y" * 30_000})
+    )
+    event = _event(recording)
     assert (event.before, event.after) == ({"document": "x" * 30_000}, {"document": "y" * 30_000})
     assert event.reason == "r" * 5_000
 

@@ -7,7 +7,7 @@ from django.core.management import call_command
 from django.test import Client
 
 from rollouts.audit.actor import Actor
-from rollouts.audit.deeds import deed
+from rollouts.audit.recording import recorded
 from rollouts.models import Account, ApiToken, AuditEvent, FeedKey
 from rollouts.services import feed_keys, tokens
 from rollouts.services.refusals import Refused
@@ -122,7 +122,7 @@ def test_an_override_is_reviewed_by_nobody_whose_password_its_maker_set(world):
     from rollouts.services import overrides
 
     world.up_to("team", "approved")
-    with deed("x", by=Actor.system_user()):
+    with recorded("x", by=Actor.system_user()):
         override = Override.objects.create(
             phase=world.phase("team"), verb="start", by="root", at=world.now(), reason="x", due_at=world.now()
         )
@@ -258,7 +258,7 @@ def test_who_signs_in_while_their_password_is_being_set_proves_nothing(world):
 
     root = world.actor("root")
     alice = User.objects.select_related("account").get(username="alice")
-    with deed("admin.change", by=root):
+    with recorded("admin.change", by=root):
         person = User.objects.get(username="alice")
         person.groups.clear()
     stale = User.objects.select_related("account").get(pk=alice.pk)

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from rollouts.audit import lookup
-from rollouts.audit.deeds import deed
+from rollouts.audit.recording import recorded
 from rollouts.models import AuditEvent, TrackedIssue, clock
 from rollouts.services import tokens
 from tests.api.scripts import Script
@@ -27,9 +27,9 @@ def shuffled(world):
     for number, days in enumerate((3, 9, 1, 5, 7, 3, 2)):
         with (
             clock.told_at(world.now() - timedelta(days=days)),
-            deed("demo.told", by=world.actor("mia"), about=rollout, rollout=rollout) as doing,
+            recorded("demo.told", by=world.actor("mia"), about=rollout, rollout=rollout) as recording,
         ):
-            doing.notes = {"number": number}
+            recording.notes = {"number": number}
     return world
 
 
@@ -114,7 +114,7 @@ def test_confidential_values_are_shown_to_those_who_may_and_others_are_told_that
     world.apply()
     world.sync()
     issue = TrackedIssue.objects.get(iid=11)
-    with deed("issue.read", by=world.actor("root"), about=issue, rollout=world.rollout()):
+    with recorded("issue.read", by=world.actor("root"), about=issue, rollout=world.rollout()):
         issue.title = f"{SECRET_TITLE}, again"
         issue.save()
     event = AuditEvent.objects.latest("pk")

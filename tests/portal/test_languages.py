@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 from django.utils.translation import override
 
-from rollouts.audit.deeds import deed
+from rollouts.audit.recording import recorded
 from rollouts.models import AuditEvent, GitLabInstance, GitLabWrite
 from rollouts.rules.words import say, spoken, unpacked
 from rollouts.services import locks, outbox
@@ -97,7 +97,7 @@ def test_what_was_kept_is_said_in_the_language_of_whoever_reads_it(page, world, 
     freeze = {"title": "freeze", "kind": "once", "starts": now - timedelta(hours=1), "ends": now + timedelta(hours=2)}
     locks.add(freeze, by=world.actor("mia"))
     world.do("start", "team", "root", reason="the cure", override=True, confirm="haiku")
-    with deed("instance.add", by=world.actor("root")):
+    with recorded("instance.add", by=world.actor("root")):
         nowhere = GitLabInstance.objects.create(name="nowhere")
     sync_instance(nowhere, trigger="page")
 
@@ -120,7 +120,7 @@ def test_a_sentence_that_is_too_long_for_its_column_is_cut_where_somebody_else_s
     assert GitLabWrite.objects.get(pk=write.pk).words == f"mia: {'x' * 495}"
     instance = write.instance
     for long in ("y" * 600, 'y"' * 300, "ü\\" * 400):
-        with deed("instance.failed", by=world.actor("mia")):
+        with recorded("instance.failed", by=world.actor("mia")):
             instance.flags_words = say("Waits: {words}", words=say("Not done within a day. Last: {words}", words=long))
             instance.save()
         kept = GitLabInstance.objects.get(pk=instance.pk).flags_words

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
-from rollouts.audit import deeds
+from rollouts.audit import recording
 from rollouts.models import AuditEvent, ChecklistItem, Rollout
 from rollouts.portal.presenters import history
 from rollouts.rules.machine import PHASE_VERBS, ROLLOUT_VERBS
@@ -433,11 +433,13 @@ def test_odd_input_breaks_no_page(world, odd):
 
 def test_whatever_happens_has_a_sentence():
     """Every verb that is written into history: without a sentence pages would show the bare verb."""
-    lines = [line for path in Path(deeds.__file__).parents[1].rglob("*.py") for line in path.read_text().splitlines()]
+    lines = [
+        line for path in Path(recording.__file__).parents[1].rglob("*.py") for line in path.read_text().splitlines()
+    ]
     written = {
         verb
         for line in lines
-        if "deed(" in line or "doing.verb = " in line
+        if "recorded(" in line or "recording.verb = " in line
         for verb in re.findall(r'"([a-z]+\.[a-z_]+)"', line)
     }
     written |= {f"phase.{verb}" for verb in PHASE_VERBS} | {f"rollout.{verb}" for verb in ROLLOUT_VERBS}

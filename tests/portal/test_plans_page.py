@@ -3,7 +3,7 @@
 import pytest
 
 from rollouts.audit.actor import Actor
-from rollouts.audit.deeds import deed
+from rollouts.audit.recording import recorded
 from rollouts.models import AuditEvent, PlanTemplate, Rollout
 from tests.portal.test_pages import signed_in, words
 
@@ -32,7 +32,7 @@ def form(world):
 
 @pytest.fixture
 def other(db):
-    with deed("template.load", by=Actor.system_user()):
+    with recorded("template.load", by=Actor.system_user()):
         return PlanTemplate.objects.create(slug="search", title="Search ranking", document=OTHER)
 
 

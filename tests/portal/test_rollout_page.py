@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from rollouts.audit.deeds import deed
+from rollouts.audit.recording import recorded
 from rollouts.models import AuditEvent, ChecklistItem, FlagReading, ReadingGap
 from rollouts.services import locks, transitions
 from tests.portal.test_pages import signed_in
@@ -173,7 +173,7 @@ def test_a_page_with_much_behind_it_asks_no_more_and_stays_small(climbed):
     with CaptureQueriesContext(connection) as few:
         client.get(HERE)
     flag, now, rollout = climbed.rollout().flag, climbed.now(), climbed.rollout()
-    with deed("flood", by=climbed.actor("root")):
+    with recorded("flood", by=climbed.actor("root")):
         FlagReading.objects.bulk_create(
             FlagReading(
                 flag=flag,
@@ -310,7 +310,7 @@ def test_long_names_many_steps_and_many_items(world):
     world.apply(title=title, steps=[*range(5, 100, 5), 100])
     rollout = world.rollout()
     phase = rollout.phases.get(name="team")
-    with deed("items", by=world.actor("root"), rollout=rollout):
+    with recorded("items", by=world.actor("root"), rollout=rollout):
         for number in range(60):
             ChecklistItem.objects.create(
                 rollout=rollout,

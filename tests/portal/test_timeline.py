@@ -227,7 +227,7 @@ def test_what_rollouts_are_found_by_is_true_after_every_deed(world):
     def is_true():
         for rollout in Rollout.objects.whole():
             stored = (rollout.begins_at, rollout.ends_at, rollout.until, rollout.takes)
-            schedules.keep_extent(rollout)  # outside of a deed it may only look
+            schedules.keep_extent(rollout)  # outside of a recorded change it may only look
             assert stored == (rollout.begins_at, rollout.ends_at, rollout.until, rollout.takes)
 
     world.plan["soak"] = "1h"

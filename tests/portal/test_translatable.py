@@ -216,13 +216,13 @@ def test_a_refused_form_is_refused_in_the_readers_language(rich, wide):
     assert not left, told(left)
 
 
-def test_every_deed_has_its_words():
+def test_every_verb_has_its_words():
     """Verbs of the history, as they stand in the code."""
     verbs = set()
     for path in ROOT.glob("rollouts/**/*.py"):
         for call in ast.walk(ast.parse(path.read_text())):
             if isinstance(call, ast.Call) and getattr(call.func, "id", getattr(call.func, "attr", "")) in (
-                "deed",
+                "recorded",
                 "close",
             ):
                 verbs |= {

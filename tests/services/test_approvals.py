@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth.models import Group
 
-from rollouts.audit.deeds import deed
+from rollouts.audit.recording import recorded
 from rollouts.models import ApprovalRequest, AuditEvent, PlanTemplate
 from rollouts.services import checklist
 from rollouts.services.refusals import Refused
@@ -135,7 +135,7 @@ def own_template(world, approvals):
     text = builtin.document.replace("template: code_suggestions", "template: ours").replace(
         "approvals: {needed: 1, roles: [approver], lives: 14d}", f"approvals: {approvals}", 1
     )
-    with deed("test", by=world.actor("root")):
+    with recorded("test", by=world.actor("root")):
         PlanTemplate.objects.create(slug="ours", title="Ours", document=text)
     text = world.document().replace("flag: {name", "template: ours\nflag: {name")
     from rollouts.services import plans
@@ -175,7 +175,7 @@ def test_a_stricter_policy_voids_what_was_approved_under_the_old_one(world):
     own_template(world, "{needed: 1}")
     world.do("request", "team", "mia")
     world.do("approve", "team", "alice")
-    with deed("test", by=world.actor("root")):
+    with recorded("test", by=world.actor("root")):
         template = PlanTemplate.objects.get(slug="ours")
         template.document = template.document.replace("approvals: {needed: 1}", "approvals: {needed: 3}")
         template.save()

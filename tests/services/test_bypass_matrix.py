@@ -20,7 +20,7 @@ from django.test import Client, override_settings
 from django_fsm import TransitionNotAllowed
 
 from rollouts import tasks
-from rollouts.audit.deeds import deed
+from rollouts.audit.recording import recorded
 from rollouts.models import Approval, ApprovalRequest, AuditEvent, ChecklistItem, Override, Phase, RampStep
 from rollouts.models.approvals import ApprovalIsProtected
 from rollouts.models.guarded import StateIsProtected
@@ -313,8 +313,8 @@ def service(world, eve, phase, verb, extra):
 
 
 def attempt(world, attack, row=None):
-    """A new door that somebody forgets to guard: it opens a deed of its own and saves what it made."""
-    with contextlib.suppress(*WALLS), transaction.atomic(), deed("attack", by=world.actor("root")):
+    """A new door that somebody forgets to guard: it opens a recorded change of its own and saves what it made."""
+    with contextlib.suppress(*WALLS), transaction.atomic(), recorded("attack", by=world.actor("root")):
         attack()
         if row is not None:
             row.save()

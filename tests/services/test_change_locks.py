@@ -9,7 +9,7 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
-from rollouts.audit.deeds import deed
+from rollouts.audit.recording import recorded
 from rollouts.models import AuditEvent, ChangeLock, IncidentSource, LockCalendar
 from rollouts.services import calendars as kept_calendars
 from rollouts.services import locks
@@ -121,7 +121,7 @@ def test_open_incidents_lock_and_their_titles_stay_in_gitlab(world):
     world.up_to("team", "approved")
     state = world.gitlab.state
     state.add_project("acme/production")
-    with deed("test", by=world.actor("root")):
+    with recorded("test", by=world.actor("root")):
         IncidentSource.objects.create(instance=world.rollout().flag.instance, path="acme/production")
     assert refused(world.do, "start", "team", "mia").codes == {"locks_unknown"}
     state.add_issue("acme/production", "database on fire", iid=7, labels=["severity::1"], confidential=True)
@@ -141,7 +141,7 @@ def test_open_incidents_lock_and_their_titles_stay_in_gitlab(world):
 def test_incidents_that_can_not_be_read_hold_what_would_widen(world, time_machine):
     world.up_to("team", "approved")
     world.gitlab.state.add_project("acme/production")
-    with deed("test", by=world.actor("root")):
+    with recorded("test", by=world.actor("root")):
         IncidentSource.objects.create(instance=world.rollout().flag.instance, path="acme/production")
     world.sync()
     world.gitlab.fail(path="production", status=500)

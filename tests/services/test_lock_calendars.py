@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from rollouts.audit.deeds import deed
+from rollouts.audit.recording import recorded
 from rollouts.models import AuditEvent, ChangeLock, LockCalendar, LockPeriod
 from rollouts.services import calendars, locks, schedules
 from rollouts.sync import calendars as reading
@@ -208,7 +208,7 @@ def test_locks_that_are_over_cost_nothing(world, monkeypatch):
         )
     first, queries = looks(world)
     count, now = len(made), world.now()
-    with deed("past", by=world.actor("root")):
+    with recorded("past", by=world.actor("root")):
         ChangeLock.objects.bulk_create(
             ChangeLock(
                 title="past", kind="once", starts_at=now - timedelta(days=n + 1), ends_at=now - timedelta(days=n),

@@ -12,9 +12,9 @@ from rollouts.services.refusals import Refused
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def at_once(*deeds):
+def at_once(*recorded_in_bulk):
     """Run all of them at the same moment, each with a connection of its own; their results or refusals."""
-    barrier, results = threading.Barrier(len(deeds)), [None] * len(deeds)
+    barrier, results = threading.Barrier(len(recorded_in_bulk)), [None] * len(recorded_in_bulk)
 
     def run(position, do):
         barrier.wait(10)
@@ -25,7 +25,7 @@ def at_once(*deeds):
         finally:
             connections.close_all()
 
-    threads = [threading.Thread(target=run, args=(position, do)) for position, do in enumerate(deeds)]
+    threads = [threading.Thread(target=run, args=(position, do)) for position, do in enumerate(recorded_in_bulk)]
     for thread in threads:
         thread.start()
     for thread in threads:

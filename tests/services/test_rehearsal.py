@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.db import transaction
 from django.test import Client
 
-from rollouts.audit.deeds import deed
+from rollouts.audit.recording import recorded
 from rollouts.models import Approval, ApprovalRequest, AuditEvent, Phase, Rollout, TrackedIssue
 from rollouts.rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from rollouts.services import rehearsal, tokens, transitions
@@ -51,7 +51,7 @@ def test_every_verb_by_page_api_and_command_changes_nothing_and_says_the_same(wo
 
 
 def really(verb, world, phase, name):
-    """What the deed itself does, taken back at once: whether it passes, and what stands in its way."""
+    """What the recorded change itself does, taken back at once: whether it passes, and what stands in its way."""
     with transaction.atomic():
         try:
             if phase == "rollout":
@@ -69,8 +69,8 @@ def really(verb, world, phase, name):
 def changed_unseen(world):
     """GitLab says something new, and no job has settled it yet: people's approvals are for what is now."""
     world.up_to("team", "approved")
-    with deed("issue.read", by=world.actor("root")) as doing:
-        doing.about = issue = TrackedIssue.objects.get(iid=14)
+    with recorded("issue.read", by=world.actor("root")) as recording:
+        recording.about = issue = TrackedIssue.objects.get(iid=14)
         issue.found = False
         issue.save()
 

@@ -26,12 +26,12 @@ presses = st.tuples(
 )
 edits = st.tuples(st.just("plan"), st.sampled_from([[1, 100], [5, 25, 100], [1, 25, 100]]), st.just("mia"))
 moves = st.tuples(st.just("gitlab"), st.sampled_from(["obey", "10", "100", "false"]), st.just(""))
-deeds = st.lists(st.one_of(presses, presses, presses, moves, edits), min_size=5, max_size=40)
+recorded_in_bulk = st.lists(st.one_of(presses, presses, presses, moves, edits), min_size=5, max_size=40)
 
 
 class AnySequence(TestCase):
     @settings(max_examples=25, suppress_health_check=list(HealthCheck))
-    @given(deeds)
+    @given(recorded_in_bulk)
     def test_no_sequence_reaches_an_illegal_state(self, sequence):
         from django.test import override_settings
 

@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 
-from rollouts.audit.deeds import deed
+from rollouts.audit.recording import recorded
 from rollouts.models import ApprovalRequest, AuditEvent, ChecklistItem, Phase, RampStep
 from rollouts.rules.machine import BY_ITSELF, PHASE_VERBS
 from rollouts.services import checklist
@@ -61,11 +61,11 @@ def test_after_each_transition_a_phase_has_only_the_times_of_its_state(world, ve
     if verb == "advance":
         world.approve(name)
     if source == "active":
-        with deed("ramp.held", by=world.actor("mia")) as doing:
+        with recorded("ramp.held", by=world.actor("mia")) as recording:
             held = world.phase(name)
             held.held_by, held.held_since = "something", world.now()
             held.save()
-            doing.about = held
+            recording.about = held
     if source in ("paused", "rolled_back"):
         world.do("pause", name, "mia", reason="a fault")
     if source == "rolled_back":

@@ -16,7 +16,7 @@ from django.test import Client
 
 from gitlab_simulator import Simulator
 from rollouts import tasks
-from rollouts.audit.deeds import deed
+from rollouts.audit.recording import recorded
 from rollouts.models import AuditEvent, ChecklistItem, GitLabInstance
 from rollouts.services import checklist, instances
 from rollouts.services.instances import all_instances, default_instance
@@ -81,7 +81,7 @@ def test_a_row_whose_address_is_not_bound_is_not_asked_and_says_the_cure(world, 
     for task in (tasks.read_flags, tasks.read_waiting):
         monkeypatch.setattr(task, "delay", task)
     settings.GITLAB_TOKEN_STAGING = "glpat-staging"
-    with deed("admin.add", by=world.actor("root")):
+    with recorded("admin.add", by=world.actor("root")):
         GitLabInstance.objects.create(name="staging", url=evil.url)
     ask_everything()
     assert evil.requests == []
@@ -99,7 +99,7 @@ def test_a_row_whose_address_is_not_bound_is_not_asked_and_says_the_cure(world, 
 def test_a_row_moved_to_another_address_by_any_door_gets_nothing(world, evil):
     world.apply()
     row = default_instance()
-    with deed("shell", by=world.actor("root")):
+    with recorded("shell", by=world.actor("root")):
         row.url = evil.url
         row.save()
     assert (row.token, row.hook_secret, row.is_asked) == ("", "", False)
@@ -133,7 +133,7 @@ def test_webhooks_of_an_instance_are_known_by_its_own_secret(world, settings):
     settings.GITLAB_WEBHOOK_SECRET = "of the first"
     settings.GITLAB_INSTANCES = {"staging": "https://staging.example.com"}
     settings.GITLAB_WEBHOOK_SECRET_STAGING = "of staging"
-    with deed("admin.add", by=world.actor("root")):
+    with recorded("admin.add", by=world.actor("root")):
         GitLabInstance.objects.create(name="staging", url="https://staging.example.com")
     body = json.dumps({"object_kind": "push", "project": {"id": 1}})
 

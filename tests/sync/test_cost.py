@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from rollouts.audit.deeds import deed
+from rollouts.audit.recording import recorded
 from rollouts.models import GitLabProject, RolloutIssue, TrackedIssue
 from rollouts.services.instances import default_instance
 
@@ -24,7 +24,7 @@ def follow(world, path, iids):
             state.add_project(path)
         for iid in iids:
             state.add_issue(path, f"issue {iid}", iid=iid, created_at="2025-01-01T00:00:00.000Z")
-    with deed("test", by=world.actor("mia")):
+    with recorded("test", by=world.actor("mia")):
         project, _ = GitLabProject.objects.get_or_create(instance=default_instance(), path=path)
         rows = TrackedIssue.objects.bulk_create(TrackedIssue(project=project, iid=iid) for iid in iids)
         RolloutIssue.objects.bulk_create(

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gitlab_simulator import quick_actions
-from rollouts.audit.deeds import deed
+from rollouts.audit.recording import recorded
 from rollouts.models import GitLabWrite, PlanTemplate
 from rollouts.rules import gitlab_text
 from rollouts.services import plans, templates, tokens
@@ -106,7 +106,7 @@ def test_what_an_earlier_version_owes_runs_nothing_either(world, issues):
     world.confirm("team")
     world.do("request", "team", "mia")
     write = GitLabWrite.objects.get()
-    with deed("test", by=world.actor("root")):
+    with recorded("test", by=world.actor("root")):
         write.payload = {**write.payload, "body": "**mia** asked.\n\n> x\n\n/close\r/close\n  /label ~x"}
         write.save()
     work_all()

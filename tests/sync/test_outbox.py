@@ -222,10 +222,10 @@ def test_a_refusal_of_gitlab_is_told_in_its_words(world, flags):
 
 
 def _owed_by_hand(world):
-    from rollouts.audit.deeds import deed
+    from rollouts.audit.recording import recorded
 
     rollout = world.rollout()
-    with deed("test", by=world.actor("root")):
+    with recorded("test", by=world.actor("root")):
         return GitLabWrite.objects.create(
             kind="post_note",
             lane="issue:0",

@@ -431,7 +431,7 @@ def test_the_share_of_the_limit_is_never_exceeded(read, later):
 
 @pytest.mark.django_db(transaction=True)
 def test_workers_that_read_at_once_share_one_limit(transactional_db, gitlab):
-    from rollouts.audit.deeds import deed
+    from rollouts.audit.recording import recorded
     from tests.walk import World
 
     world = World.build(gitlab)
@@ -442,7 +442,7 @@ def test_workers_that_read_at_once_share_one_limit(transactional_db, gitlab):
 
         plans.apply(text, by=world.actor("mia"), source="plan.yaml")
     instance = default_instance()
-    with deed("test", by=world.actor("root")):
+    with recorded("test", by=world.actor("root")):
         instance.calls_a_minute = 5
         instance.save()
     gitlab.delay(0.02)
@@ -452,10 +452,10 @@ def test_workers_that_read_at_once_share_one_limit(transactional_db, gitlab):
 
 
 def test_a_configured_most_holds_where_gitlab_names_no_limit(read):
-    from rollouts.audit.deeds import deed
+    from rollouts.audit.recording import recorded
 
     instance = default_instance()
-    with deed("test", by=read.actor("root")):
+    with recorded("test", by=read.actor("root")):
         instance.calls_a_minute = 3
         instance.save()
     InstanceHealth.objects.all().delete()
@@ -553,10 +553,10 @@ def test_while_an_instance_fails_only_one_worker_asks_it(read):
 
 
 def test_one_dead_instance_holds_no_other(read, settings):
-    from rollouts.audit.deeds import deed
+    from rollouts.audit.recording import recorded
 
     settings.GITLAB_INSTANCES = {"dead": "http://127.0.0.1:1"}
-    with deed("test", by=read.actor("root")):
+    with recorded("test", by=read.actor("root")):
         dead = GitLabInstance.objects.create(name="dead", url="http://127.0.0.1:1")
     for _ in range(3):
         passes.sync_instance(dead, trigger="test")

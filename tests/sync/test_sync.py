@@ -187,11 +187,11 @@ def test_after_retry_after_the_project_is_not_asked_until_then(world):
 
 def test_a_failing_project_and_a_dead_instance_stop_no_other(world, settings):
     from rollouts.audit.actor import Actor
-    from rollouts.audit.deeds import deed
+    from rollouts.audit.recording import recorded
     from rollouts.models import GitLabInstance
 
     settings.GITLAB_INSTANCES = {"dead": "http://127.0.0.1:9"}
-    with deed("instance.configure", by=Actor.system_user()):
+    with recorded("instance.configure", by=Actor.system_user()):
         GitLabInstance.objects.create(name="dead", url="http://127.0.0.1:9")
     world.gitlab.state.add_project("acme/other")
     world.gitlab.state.add_issue("acme/other", "elsewhere", iid=11)

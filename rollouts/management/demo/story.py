@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 
 from gitlab_simulator import Simulator
 from rollouts.audit.actor import Actor
-from rollouts.audit.deeds import deed
+from rollouts.audit.recording import recorded
 from rollouts.models import AIModel, ChecklistItem, Phase, ReadingGap, Rollout, clock
 from rollouts.rules.catalogue import parse_models, parse_unit_primitives
 from rollouts.services import checklist, facts, imports, locks, plans, transitions
@@ -93,10 +93,10 @@ class Story:
         features = parse_unit_primitives((seeds.HERE / "features.yml").read_bytes(), source="features.yml")
         imports.import_models(models, features, by=self.admin)
         for model in AIModel.objects.filter(slug__in=QUOTAS):
-            with deed("model.quota", by=self.admin) as doing:
+            with recorded("model.quota", by=self.admin) as recording:
                 model.quota_requests_per_minute = QUOTAS[model.slug]
                 model.save()
-                doing.about = model
+                recording.about = model
         for slug, text in seeds.plans().items():
             plans.apply(text.replace("GITLAB", default_instance().url), by=self.person("mia"), source=f"{slug}.yaml")
         self.read()

@@ -84,7 +84,7 @@ KINDS = {
     "issue.read": say("read an issue"),
 }
 
-#: Rooms of verbs and where deeds come from, as lists name them.
+#: Rooms of verbs and where changes come from, as lists name them.
 SUBJECTS = {
     "actor": say("GitLab users and groups"),
     "admin": say("other changes in the admin"),
@@ -201,5 +201,5 @@ def who(event: AuditEvent) -> str:
 
 def told(event: AuditEvent) -> str:
     """The whole of it, for who does not see where it happened: «Claude Haiku: mia started All users»."""
-    deed = say("{who} {did}", who=who(event), did=sentence(event))
-    return say("{rollout}: {deed}", rollout=event.rollout.title, deed=deed) if event.rollout else deed
+    event_words = say("{who} {did}", who=who(event), did=sentence(event))
+    return say("{rollout}: {deed}", rollout=event.rollout.title, deed=event_words) if event.rollout else event_words

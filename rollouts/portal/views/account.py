@@ -19,7 +19,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ...audit.actor import Actor
-from ...audit.deeds import deed
+from ...audit.recording import recorded
 from ...models import ApiToken, FeedKey, accounts, clock
 from ...rules.words import spoken
 from ...services import demo_accounts, tokens
@@ -128,7 +128,7 @@ def password(request: HttpRequest) -> HttpResponse:
     form = PasswordForm(request.user, request.POST or None)  # type: ignore[arg-type]
     form.label_suffix = ""
     if request.method == "POST" and form.is_valid():
-        with deed("account.password", by=Actor.of(request.user), about=request.user):  # type: ignore[arg-type]
+        with recorded("account.password", by=Actor.of(request.user), about=request.user):  # type: ignore[arg-type]
             form.save()
         update_session_auth_hash(request, request.user)  # type: ignore[arg-type]
         messages.success(request, gettext("Your password is changed. Other browsers are signed out."))

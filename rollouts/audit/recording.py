@@ -1,4 +1,4 @@
-"""A deed: one transaction, one ledger of changes, one event. Nothing audited changes outside one."""
+"""A recorded change: one transaction, one log of what differs, one event. Nothing audited changes outside one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .bounds import bound
 
 
 @dataclass(slots=True)
-class Deed:
+class Recording:
     """What the event will say; the block may complete it while it works."""
 
     verb: str
@@ -37,26 +37,26 @@ class Deed:
 
 
 @contextmanager
-def deed(
+def recorded(
     verb: str, *, by: Actor, about: models.Model | None = None, rollout: Rollout | None = None, reason: str = ""
-) -> Iterator[Deed]:
+) -> Iterator[Recording]:
     """Do something in this block: all of it happens with one audit event, or nothing does.
 
     No event is written when nothing changed.
     """
     with transaction.atomic(), opened() as ledger:
         ledger.by = by
-        doing = Deed(verb, by, about, rollout, reason, ledger=ledger)
-        yield doing
+        recording = Recording(verb, by, about, rollout, reason, ledger=ledger)
+        yield recording
         _note_authors(by, ledger.changes)
-        if ledger.changes or doing.notes:
-            _event(doing).save(force_insert=True)
-            PortfolioLine.objects.look_again(doing.rollout, ledger.changes, clock.now())
+        if ledger.changes or recording.notes:
+            _event(recording).save(force_insert=True)
+            PortfolioLine.objects.look_again(recording.rollout, ledger.changes, clock.now())
 
 
 @dataclass(slots=True)
-class Deeds:
-    """Many deeds of one job in one transaction, each with an event of its own."""
+class BulkRecording:
+    """Many recorded changes of one job in one transaction, each with an event of its own."""
 
     by: Actor
     ledger: Ledger
@@ -72,7 +72,8 @@ class Deeds:
         notes: dict[str, Any] | None = None,
         confidential_notes: dict[str, Any] | None = None,
     ) -> None:
-        """End the deed about one object: what was changed of it and of ``others`` is one event, if anything was.
+        """End the recorded change about one object: what was changed of it and of ``others`` is one event, if anything
+        was.
 
         ``confidential_notes`` are shown only to those with the role for it.
         """
@@ -82,22 +83,22 @@ class Deeds:
             ledger.note(change)
         if ledger.changes:
             self.changes += ledger.changes
-            doing = Deed(verb, self.by, about, rollout, notes=notes or {}, ledger=ledger)
-            doing.confidential_notes = confidential_notes or {}
-            self.events.append(_event(doing))
+            recording = Recording(verb, self.by, about, rollout, notes=notes or {}, ledger=ledger)
+            recording.confidential_notes = confidential_notes or {}
+            self.events.append(_event(recording))
 
 
 @contextmanager
-def deeds(*, by: Actor) -> Iterator[Deeds]:
+def recorded_in_bulk(*, by: Actor) -> Iterator[BulkRecording]:
     """Do the same to many objects in this block, written in bulk; each must be closed. All happens, or nothing does."""
     with transaction.atomic(), opened() as ledger:
         ledger.by = by
-        doing = Deeds(by, ledger)
-        yield doing
+        recording = BulkRecording(by, ledger)
+        yield recording
         if left := ledger.changes:
             raise Unaudited(f"{left[0].label} {left[0].pk} was changed in bulk without an event")
-        AuditEvent.objects.bulk_create(doing.events, batch_size=100)
-        PortfolioLine.objects.look_again(None, doing.changes, clock.now())
+        AuditEvent.objects.bulk_create(recording.events, batch_size=100)
+        PortfolioLine.objects.look_again(None, recording.changes, clock.now())
 
 
 def _note_authors(by: Actor, changes: list[Change]) -> None:
@@ -106,9 +107,9 @@ def _note_authors(by: Actor, changes: list[Change]) -> None:
         ApprovalRequest.objects.note_authors(by.names, changes)
 
 
-def _event(doing: Deed) -> AuditEvent:
-    about = doing.about
-    changes = doing.ledger.changes
+def _event(recording: Recording) -> AuditEvent:
+    about = recording.about
+    changes = recording.ledger.changes
     first = next((c for c in changes if about is not None and (c.label, c.pk) == (about._meta.label, about.pk)), None)
     if about is None and changes:
         first = changes[0]
@@ -117,39 +118,39 @@ def _event(doing: Deed) -> AuditEvent:
     label = about._meta.label if about is not None else (first.label if first else "portal")
     name = _name(about) if about is not None else first.title if first else ""
     before = {**(first.before if first else {}), **_others(others, "before")}
-    after = {**(first.after if first else {}), **_others(others, "after"), **doing.notes}
+    after = {**(first.after if first else {}), **_others(others, "after"), **recording.notes}
     names = {_key(change): change.title for change in others}
-    said = {"reason": doing.reason, "object_name": name, "before": before, "after": after, "names": names}
+    said = {"reason": recording.reason, "object_name": name, "before": before, "after": after, "names": names}
     event = AuditEvent(
         at=clock.now(),
-        actor_kind=doing.by.kind,
-        actor=doing.by.name,
-        verb=doing.verb,
+        actor_kind=recording.by.kind,
+        actor=recording.by.name,
+        verb=recording.verb,
         object_type=label.rpartition(".")[2],
         object_id=str(about.pk if about is not None else first.pk if first else ""),
         object_name="".join(name)[:200],
-        rollout=doing.rollout,
-        chain=f"rollout:{doing.rollout.slug}" if doing.rollout else "portal",
-        reason=doing.reason,
+        rollout=recording.rollout,
+        chain=f"rollout:{recording.rollout.slug}" if recording.rollout else "portal",
+        reason=recording.reason,
         source=came.name,
         request_id=came.request_id,
         way=dict(came.way()) or None,
         before=before,
         after=after,
-        confidential=_confidential(doing),
+        confidential=_confidential(recording),
         snapshot=_snapshot(about),
         said=phrases_in(said),
     )
     return bound(event)
 
 
-def _confidential(doing: Deed) -> dict[str, Any]:
-    """What needs a role to see, by object; notes stand with the object that the deed is about."""
-    told = {_key(change): change.confidential for change in doing.ledger.changes if change.confidential}
-    if doing.confidential_notes and (about := doing.about) is not None:
+def _confidential(recording: Recording) -> dict[str, Any]:
+    """What needs a role to see, by object; notes stand with the object that the recorded change is about."""
+    told = {_key(change): change.confidential for change in recording.ledger.changes if change.confidential}
+    if recording.confidential_notes and (about := recording.about) is not None:
         key = _key(Change(about._meta.label, about.pk, _name(about), {}, {}))
         held = told.setdefault(key, {"before": {}, "after": {}})
-        told[key] = {**held, "after": {**held["after"], **doing.confidential_notes}}
+        told[key] = {**held, "after": {**held["after"], **recording.confidential_notes}}
     return told
 
 
