@@ -20,8 +20,8 @@ from django.utils.translation import gettext as _
 from ..audit.actor import Actor
 from ..audit.recording import Recording, recorded
 from ..models import Rollout, names
+from ..models.change_log import AuditedModel
 from ..models.keyset import WrongCursor
-from ..models.ledger import AuditedModel
 from ..rules.machine import Role
 from ..rules.words import spoken
 from ..services import plans
@@ -186,7 +186,7 @@ class AuditedAdmin(AskedInWords):
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         rollout = rollout_of(form.instance)
-        if self.is_about_the_plan and rollout is not None and request.recording.ledger.changes:  # type: ignore[attr-defined]
+        if self.is_about_the_plan and rollout is not None and request.recording.change_log.changes:  # type: ignore[attr-defined]
             plans.edited(Rollout.objects.get(pk=rollout.pk), Actor.of(request.user))
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
@@ -230,7 +230,7 @@ class AuditedAdmin(AskedInWords):
 
 
 class ForeignAdmin(AuditedAdmin):
-    """For Django's own models, which keep no ledger: their changes are noted here, field by field."""
+    """For Django's own models, which keep no change log: their changes are noted here, field by field."""
 
     #: Fields whose values never go into the history.
     secret_fields: frozenset[str] = frozenset()

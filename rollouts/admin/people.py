@@ -135,7 +135,9 @@ class PersonAdmin(ForeignAdmin, UserAdmin):
 
     def _tell_what_ended(self, request: HttpRequest, recording: Recording) -> None:
         ended = [
-            change for change in recording.ledger.changes if {"revoked_because", "ended_because"} & set(change.after)
+            change
+            for change in recording.change_log.changes
+            if {"revoked_because", "ended_because"} & set(change.after)
         ]
         if ended:
             words = _("With it ended: %(things)s.") % {"things": ", ".join(spoken(change.title) for change in ended)}

@@ -10,8 +10,8 @@ from typing import Any
 from django.db import models, transaction
 
 from ..models import ApprovalRequest, AuditEvent, PortfolioLine, Rollout, clock
+from ..models.change_log import AuditedModel, Change, ChangeLog, Unaudited, opened, plain
 from ..models.history import phrases_in
-from ..models.ledger import AuditedModel, Change, Ledger, Unaudited, opened, plain
 from . import source
 from .actor import Actor
 from .bounds import bound
@@ -28,12 +28,12 @@ class Recording:
     reason: str = ""
     notes: dict[str, Any] = field(default_factory=dict)
     confidential_notes: dict[str, Any] = field(default_factory=dict)
-    ledger: Ledger = field(default_factory=Ledger)
+    change_log: ChangeLog = field(default_factory=ChangeLog)
 
     def note(self, thing: models.Model, before: dict[str, Any], after: dict[str, Any]) -> None:
         """Note a change of something that is not ours to track (a Django user, a group)."""
         if before != after:
-            self.ledger.note(Change(thing._meta.label, thing.pk, str(thing)[:200], before, after))
+            self.change_log.note(Change(thing._meta.label, thing.pk, str(thing)[:200], before, after))
 
 
 @contextmanager
@@ -44,14 +44,14 @@ def recorded(
 
     No event is written when nothing changed.
     """
-    with transaction.atomic(), opened() as ledger:
-        ledger.by = by
-        recording = Recording(verb, by, about, rollout, reason, ledger=ledger)
+    with transaction.atomic(), opened() as change_log:
+        change_log.by = by
+        recording = Recording(verb, by, about, rollout, reason, change_log=change_log)
         yield recording
-        _note_authors(by, ledger.changes)
-        if ledger.changes or recording.notes:
+        _note_authors(by, change_log.changes)
+        if change_log.changes or recording.notes:
             _event(recording).save(force_insert=True)
-            PortfolioLine.objects.look_again(recording.rollout, ledger.changes, clock.now())
+            PortfolioLine.objects.look_again(recording.rollout, change_log.changes, clock.now())
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ class BulkRecording:
     """Many recorded changes of one job in one transaction, each with an event of its own."""
 
     by: Actor
-    ledger: Ledger
+    change_log: ChangeLog
     events: list[AuditEvent] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
 
@@ -77,13 +77,13 @@ class BulkRecording:
 
         ``confidential_notes`` are shown only to those with the role for it.
         """
-        taken = [self.ledger.take(each._meta.label, each.pk) for each in (about, *others)]
-        ledger = Ledger()
+        taken = [self.change_log.take(each._meta.label, each.pk) for each in (about, *others)]
+        change_log = ChangeLog()
         for change in filter(None, taken):
-            ledger.note(change)
-        if ledger.changes:
-            self.changes += ledger.changes
-            recording = Recording(verb, self.by, about, rollout, notes=notes or {}, ledger=ledger)
+            change_log.note(change)
+        if change_log.changes:
+            self.changes += change_log.changes
+            recording = Recording(verb, self.by, about, rollout, notes=notes or {}, change_log=change_log)
             recording.confidential_notes = confidential_notes or {}
             self.events.append(_event(recording))
 
@@ -91,11 +91,11 @@ class BulkRecording:
 @contextmanager
 def recorded_in_bulk(*, by: Actor) -> Iterator[BulkRecording]:
     """Do the same to many objects in this block, written in bulk; each must be closed. All happens, or nothing does."""
-    with transaction.atomic(), opened() as ledger:
-        ledger.by = by
-        recording = BulkRecording(by, ledger)
+    with transaction.atomic(), opened() as change_log:
+        change_log.by = by
+        recording = BulkRecording(by, change_log)
         yield recording
-        if left := ledger.changes:
+        if left := change_log.changes:
             raise Unaudited(f"{left[0].label} {left[0].pk} was changed in bulk without an event")
         AuditEvent.objects.bulk_create(recording.events, batch_size=100)
         PortfolioLine.objects.look_again(None, recording.changes, clock.now())
@@ -109,7 +109,7 @@ def _note_authors(by: Actor, changes: list[Change]) -> None:
 
 def _event(recording: Recording) -> AuditEvent:
     about = recording.about
-    changes = recording.ledger.changes
+    changes = recording.change_log.changes
     first = next((c for c in changes if about is not None and (c.label, c.pk) == (about._meta.label, about.pk)), None)
     if about is None and changes:
         first = changes[0]
@@ -146,7 +146,7 @@ def _event(recording: Recording) -> AuditEvent:
 
 def _confidential(recording: Recording) -> dict[str, Any]:
     """What needs a role to see, by object; notes stand with the object that the recorded change is about."""
-    told = {_key(change): change.confidential for change in recording.ledger.changes if change.confidential}
+    told = {_key(change): change.confidential for change in recording.change_log.changes if change.confidential}
     if recording.confidential_notes and (about := recording.about) is not None:
         key = _key(Change(about._meta.label, about.pk, _name(about), {}, {}))
         held = told.setdefault(key, {"before": {}, "after": {}})

@@ -10,7 +10,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from ..rules.words import say
-from .ledger import AuditedModel
+from .change_log import AuditedModel
 
 
 class Account(AuditedModel):

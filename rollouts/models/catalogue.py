@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from ..rules.document import DocumentRefused
 from ..rules.template import Template, parse_template
 from ..rules.words import say
-from .ledger import AuditedModel
+from .change_log import AuditedModel
 
 
 @lru_cache(maxsize=64)

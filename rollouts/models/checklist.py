@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from ..rules.checklist import AUTOMATIC, GATE_WORDS, KIND_WORDS, Gate
-from .ledger import AuditedModel
+from .change_log import AuditedModel
 from .phases import Phase
 from .rollouts import Rollout
 

@@ -14,9 +14,9 @@ from ..rules.expected import FlagReading as Reading
 from ..rules.expected import Presence
 from ..rules.exposure import EVERYONE, NOBODY, Exposure
 from ..rules.words import say
+from .change_log import AuditedModel, AuditedQuerySet
 from .checks import validate_web_address
 from .gitlab import GitLabInstance, GitLabProject
-from .ledger import AuditedModel, AuditedQuerySet
 
 FLAG_NAME = RegexValidator(r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", _("Letters, digits, _, - and . only: no space, no slash."))
 PRESENCES = [(presence.value, presence.words) for presence in Presence]

@@ -14,7 +14,7 @@ from ..rules.moments import day_in_words
 from ..rules.names import without_userinfo
 from ..rules.words import say
 from . import bindings
-from .ledger import AuditedModel, AuditedQuerySet
+from .change_log import AuditedModel, AuditedQuerySet
 from .phrases import PhraseField
 
 if TYPE_CHECKING:

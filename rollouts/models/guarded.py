@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from .ledger import AuditedModel, AuditedQuerySet
+from .change_log import AuditedModel, AuditedQuerySet
 
 
 class StateIsProtected(RuntimeError):

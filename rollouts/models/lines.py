@@ -17,7 +17,7 @@ from ..rules.expected import Presence
 from ..rules.health import Health
 from ..rules.machine import Role
 from ..rules.people import Person
-from .ledger import Change
+from .change_log import Change
 from .rollouts import Rollout
 
 if TYPE_CHECKING:

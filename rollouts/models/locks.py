@@ -14,8 +14,8 @@ from ..rules.concealment import server_of
 from ..rules.locks import DAYS as DAYS_OF_THE_WEEK
 from ..rules.locks import Weekly, Window
 from ..rules.words import say
+from .change_log import AuditedModel, AuditedQuerySet
 from .gitlab import GitLabInstance, Outcome
-from .ledger import AuditedModel, AuditedQuerySet
 from .phrases import PhraseField, PhraseJSONField
 
 DAYS = list(enumerate(DAYS_OF_THE_WEEK))

@@ -18,8 +18,8 @@ from ..rules.exposure import NOBODY
 from ..rules.machine import BY_ITSELF, PHASE_VERBS, PhaseState, state_in_words
 from ..rules.percentages import NOTHING
 from ..rules.words import say
+from .change_log import AuditedModel
 from .guarded import GuardedModel, GuardedQuerySet, StateIsProtected
-from .ledger import AuditedModel
 from .percentages import PercentageField
 from .phrases import PhraseTextField
 from .rollouts import Rollout

@@ -18,10 +18,10 @@ from ..rules.approvals import STANDING
 from ..rules.expected import Drift
 from ..rules.machine import RolloutState, state_in_words
 from .catalogue import AIModel, PlanTemplate
+from .change_log import AuditedModel
 from .flags import FeatureFlag
 from .gitlab import TrackedIssue
 from .guarded import GuardedModel, GuardedQuerySet
-from .ledger import AuditedModel
 
 R = RolloutState
 SLUG = RegexValidator(r"^[a-z0-9]+(?:[-_][a-z0-9]+)*$", _("Lower-case letters, digits, single - and _ between them."))

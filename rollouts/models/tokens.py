@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..rules.words import say
 from . import accounts
-from .ledger import AuditedModel, Unaudited
+from .change_log import AuditedModel, Unaudited
 
 
 class Ended(models.TextChoices):

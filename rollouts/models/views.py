@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from .ledger import AuditedModel
+from .change_log import AuditedModel
 
 
 class SavedView(AuditedModel):

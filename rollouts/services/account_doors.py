@@ -1,6 +1,6 @@
 """No door changes an account, a role or a row of ours without an event, Django's own commands included.
 
-Django's users and groups keep no ledger, and fixtures (``loaddata``) pass by ``save``: so signals are listened to.
+Django's users and groups keep no change log, and fixtures (``loaddata``) pass by ``save``: so signals are listened to.
 Inside a recorded change a change is noted there; outside of one it becomes a recorded change of whoever sits at the
 terminal, or of the sign-in that brings an account along.
 """
@@ -19,7 +19,7 @@ from django.db.models.signals import m2m_changed, post_save, pre_delete, pre_sav
 from ..audit import source
 from ..audit.actor import Actor
 from ..audit.recording import recorded
-from ..models.ledger import Change, Unaudited, current, plain
+from ..models.change_log import Change, Unaudited, current, plain
 from ..models.tokens import Ended
 from ..rules.machine import Role
 from ..rules.user_names import group_name, user_name
@@ -51,10 +51,10 @@ def listen() -> None:
 @contextmanager
 def _told(verb: str, thing: models.Model, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Actor]:
     """Note a change in the change that is being recorded, or in one of its own; whose it is."""
-    ledger = current()
-    if ledger is not None:
-        ledger.note(Change(thing._meta.label, thing.pk, str(thing)[:200], before, after))
-        yield ledger.by
+    change_log = current()
+    if change_log is not None:
+        change_log.note(Change(thing._meta.label, thing.pk, str(thing)[:200], before, after))
+        yield change_log.by
         return
     by = Actor.system_user() if source.current().name in TERMINAL else Actor.job("sign-in")
     with recorded(verb, by=by, about=thing) as recording:

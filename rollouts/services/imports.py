@@ -12,7 +12,7 @@ from django.utils.text import slugify
 from ..audit.actor import Actor
 from ..audit.recording import recorded
 from ..models import AIModel, FeatureFlag
-from ..models.ledger import AuditedModel
+from ..models.change_log import AuditedModel
 from ..rules.blockers import Blocker
 from ..rules.catalogue import CatalogueModel, FeatureSetting
 from ..rules.definitions import FlagDefinition

@@ -14,7 +14,7 @@ from ..models import (
     Rollout,
     clock,
 )
-from ..models.ledger import Change
+from ..models.change_log import Change
 from ..rules import document
 from ..rules.blockers import Blocker
 from ..rules.document import DocumentRefused
@@ -67,7 +67,9 @@ def apply(text: str | bytes, *, by: Actor, source: str, dry_run: bool = False) -
     try:
         with recorded("plan.apply", by=by) as recording:
             rollout, created = _apply(plan, refs, recording, by)
-            applied = Applied(rollout.slug, rollout.title, created, [_sentence(c) for c in recording.ledger.changes])
+            applied = Applied(
+                rollout.slug, rollout.title, created, [_sentence(c) for c in recording.change_log.changes]
+            )
             if dry_run:
                 raise _OnlyLooking
     except _OnlyLooking:
@@ -210,7 +212,7 @@ def _apply(
         plan_rows.apply_phase(rollout, template, pattern.name, position, plan.phase(pattern.name))
     plan_rows.link_issues(rollout, refs)
     plan_rows.know_actors(flag.instance, plan)
-    if recording.ledger.changes:
+    if recording.change_log.changes:
         _add_author(rollout, by)
     whole, now = Rollout.objects.whole().get(pk=rollout.pk), clock.now()
     reconcile(whole, now)

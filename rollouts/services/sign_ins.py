@@ -15,7 +15,7 @@ from django.contrib.auth.models import User
 from ..audit.actor import Actor
 from ..audit.recording import Recording, recorded
 from ..models import AuditEvent, clock
-from ..models.ledger import Change
+from ..models.change_log import Change
 from . import accounts
 
 JOB = Actor.job("sign-in")
@@ -63,4 +63,4 @@ def _once_in_a_while(verb: str, person: User | None, address: str) -> None:
 def _note(recording: Recording, person: User, after: dict[str, Any], address: str) -> None:
     """From which address is for those who see what is confidential."""
     confidential = {"before": {}, "after": {"address": address}} if address else {}
-    recording.ledger.note(Change(person._meta.label, person.pk, str(person)[:200], {}, after, confidential))
+    recording.change_log.note(Change(person._meta.label, person.pk, str(person)[:200], {}, after, confidential))

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from rollouts.audit.actor import Actor
 from rollouts.models import ApiToken, AuditEvent
-from rollouts.models.ledger import Unaudited
+from rollouts.models.change_log import Unaudited
 from rollouts.services import tokens
 from rollouts.services.refusals import Refused
 from tests.admin.test_doors import signed_in

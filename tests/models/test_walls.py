@@ -12,9 +12,9 @@ from rollouts.audit.actor import Actor
 from rollouts.audit.recording import recorded
 from rollouts.models import AIModel, AuditEvent, ChecklistItem, Phase, RampStep, Rollout
 from rollouts.models.approvals import ApprovalIsProtected
+from rollouts.models.change_log import AuditedModel, Unaudited
 from rollouts.models.guarded import StateIsProtected
 from rollouts.models.history import HistoryIsAppendOnly
-from rollouts.models.ledger import AuditedModel, Unaudited
 from rollouts.services import feed_keys, tokens, views
 
 pytestmark = pytest.mark.django_db

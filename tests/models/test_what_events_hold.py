@@ -18,7 +18,7 @@ from rollouts.audit.actor import Actor
 from rollouts.audit.bounds import MOST
 from rollouts.audit.recording import Recording, _event
 from rollouts.models import LockCalendar
-from rollouts.models.ledger import AuditedModel, Change
+from rollouts.models.change_log import AuditedModel, Change
 
 HUGE = "canary " + "x" * 200_000
 AUDITED = [model for model in apps.get_app_config("rollouts").get_models() if issubclass(model, AuditedModel)]
@@ -57,9 +57,9 @@ def test_no_column_makes_an_event_too_large_and_no_secret_is_in_one(model):
         return
     recording = Recording("test", Actor.system_user(), reason=HUGE)
     about = model.told(huge)
-    recording.ledger.note(Change(model._meta.label, 1, "one", dict(about), {**about, "few": 7}))
+    recording.change_log.note(Change(model._meta.label, 1, "one", dict(about), {**about, "few": 7}))
     for number in range(2, 6):
-        recording.ledger.note(Change(model._meta.label, number, f"number {number}", dict(about), dict(about)))
+        recording.change_log.note(Change(model._meta.label, number, f"number {number}", dict(about), dict(about)))
     event = _event(recording)
     parts = (event.before, event.after, event.confidential, event.snapshot, event.said, event.reason)
     assert len(json.dumps(parts, default=str)) < MOST + 5_000
@@ -71,7 +71,7 @@ def test_no_column_makes_an_event_too_large_and_no_secret_is_in_one(model):
 def test_an_event_of_ten_thousand_objects_fits_too():
     recording = Recording("test", Actor.system_user())
     for number in range(10_000):
-        recording.ledger.note(Change("rollouts.Phase", number, f"number {number}", {"title": "a"}, {"title": "b"}))
+        recording.change_log.note(Change("rollouts.Phase", number, f"number {number}", {"title": "a"}, {"title": "b"}))
     event = _event(recording)
     assert len(json.dumps([event.before, event.after, event.said])) < MOST
     assert "characters, SHA-256" in json.dumps(event.after, ensure_ascii=False)
@@ -79,7 +79,7 @@ def test_an_event_of_ten_thousand_objects_fits_too():
 
 def test_what_fits_is_whole():
     recording = Recording("test", Actor.system_user(), reason="r" * 5_000)
-    recording.ledger.note(
+    recording.change_log.note(
         Change("rollouts.PlanTemplate", 1, "one", {"document": "x" * 30_000}, {"document": "y" * 30_000})
     )
     event = _event(recording)

@@ -23,8 +23,8 @@ from rollouts import tasks
 from rollouts.audit.recording import recorded
 from rollouts.models import Approval, ApprovalRequest, AuditEvent, ChecklistItem, Override, Phase, RampStep
 from rollouts.models.approvals import ApprovalIsProtected
+from rollouts.models.change_log import Unaudited
 from rollouts.models.guarded import StateIsProtected
-from rollouts.models.ledger import Unaudited
 from rollouts.rules.document import DocumentRefused
 from rollouts.rules.exposure import widens
 from rollouts.services import checklist, plans, tokens, transitions

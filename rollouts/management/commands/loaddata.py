@@ -9,7 +9,7 @@ from django.core.management.base import CommandError
 from django.core.management.commands import loaddata
 
 from rollouts.audit.source import coming_from
-from rollouts.models.ledger import Unaudited
+from rollouts.models.change_log import Unaudited
 
 
 class Command(loaddata.Command):

@@ -38,7 +38,7 @@ class Change:
 
 
 @dataclass(slots=True)
-class Ledger:
+class ChangeLog:
     """All changes of one recorded change, in order; one object changed twice is one entry. ``by`` is whose change it
     is.
     """
@@ -58,28 +58,28 @@ class Ledger:
             known.confidential = known.confidential or change.confidential
 
     def take(self, label: str, pk: Any) -> Change | None:
-        """The change of one object, which the ledger then no longer holds."""
+        """The change of one object, which the change log then no longer holds."""
         return self._by_object.pop((label, pk), None)
 
 
-_open: ContextVar[Ledger | None] = ContextVar("ledger", default=None)
+_open: ContextVar[ChangeLog | None] = ContextVar("change_log", default=None)
 
 
-def current() -> Ledger | None:
-    """The ledger of the change that is being recorded, if any."""
+def current() -> ChangeLog | None:
+    """The change log of the change that is being recorded, if any."""
     return _open.get()
 
 
 @contextmanager
-def opened() -> Iterator[Ledger]:
-    """A ledger for the recorded change in this block. They do not nest: one recorded change, one event."""
+def opened() -> Iterator[ChangeLog]:
+    """A change log for the recorded change in this block. They do not nest: one recorded change, one event."""
     if _open.get() is not None:
         raise Unaudited("a change is being recorded already: one recorded change writes one event")
-    token = _open.set(Ledger())
+    token = _open.set(ChangeLog())
     try:
-        ledger = _open.get()
-        assert ledger is not None
-        yield ledger
+        change_log = _open.get()
+        assert change_log is not None
+        yield change_log
     finally:
         _open.reset(token)
 
@@ -133,7 +133,7 @@ class AuditedQuerySet(models.QuerySet[Any]):
 
 
 class AuditedModel(models.Model):
-    """A model whose every change is noted in the ledger of the recorded change that makes it."""
+    """A model whose every change is noted in the change log of the recorded change that makes it."""
 
     #: Bookkeeping that is no history: when something was last read, counters.
     unaudited_fields: ClassVar[frozenset[str]] = frozenset()
@@ -188,7 +188,7 @@ class AuditedModel(models.Model):
         """A place for models whose state may only change through a transition."""
 
     def note_change(self, before: dict[str, Any]) -> None:
-        """Write what differs from ``before`` into the open ledger. Raises ``Unaudited`` if none is open."""
+        """Write what differs from ``before`` into the open change log. Raises ``Unaudited`` if none is open."""
         now = self.as_it_is()
         changed = self._changed_since(before)
         self._remember()
@@ -200,14 +200,14 @@ class AuditedModel(models.Model):
         now = self.as_it_is()
         return {name for name, value in now.items() if name not in before or before[name] != value}
 
-    def _ledger(self, names: Iterable[str]) -> Ledger:
-        ledger = current()
-        if ledger is None:
+    def _change_log(self, names: Iterable[str]) -> ChangeLog:
+        change_log = current()
+        if change_log is None:
             raise Unaudited(f"{self._meta.label} changed outside a recorded change: {', '.join(sorted(names))}")
-        return ledger
+        return change_log
 
     def _note(self, before: dict[str, Any], after: dict[str, Any]) -> None:
-        ledger = self._ledger({*before, *after})
+        change_log = self._change_log({*before, *after})
         secret = self.confidential_fields
 
         def split(values: dict[str, Any], hidden: bool) -> dict[str, Any]:
@@ -215,7 +215,7 @@ class AuditedModel(models.Model):
 
         before, after = self.told(before), self.told(after)
         confidential = {"before": split(before, True), "after": split(after, True)}
-        ledger.note(
+        change_log.note(
             Change(
                 label=self._meta.label,
                 pk=self.pk,
@@ -240,7 +240,7 @@ class AuditedModel(models.Model):
         if not self._state.adding and not before:
             raise Unaudited(f"{self._meta.label} {self.pk} was not loaded from the database")
         if changed := self._changed_since(before):
-            self._ledger(changed)
+            self._change_log(changed)
         super().save(*args, **kwargs)
         self.note_change(before)
 
