@@ -28,13 +28,13 @@ def _history_can_be_emptied_between_tests():
     from django.db import connections
     from django.test import TransactionTestCase
 
-    from rollouts.audit import walls
+    from rollouts.audit import triggers
 
     flush = TransactionTestCase._fixture_teardown
 
     def flush_with_the_walls_down(self):
         for alias in self._databases_names(include_mirrors=False):
-            walls.take_down(connections[alias])
+            triggers.drop(connections[alias])
         flush(self)  # post_migrate puts them up again
 
     TransactionTestCase._fixture_teardown = flush_with_the_walls_down

@@ -12,7 +12,7 @@ import rollouts.models.outbox
 from django.conf import settings
 from django.db import migrations, models
 
-from rollouts.audit import walls
+from rollouts.audit import triggers
 from rollouts.models import roles
 
 
@@ -21,11 +21,11 @@ def make_roles(apps: Any, schema_editor: Any) -> None:
 
 
 def build_walls(apps: Any, schema_editor: Any) -> None:
-    walls.build(schema_editor.connection)
+    triggers.create(schema_editor.connection)
 
 
 def take_walls_down(apps: Any, schema_editor: Any) -> None:
-    walls.take_down(schema_editor.connection)
+    triggers.drop(schema_editor.connection)
 
 
 class Migration(migrations.Migration):

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import migrations
 
-from rollouts.audit import walls
+from rollouts.audit import triggers
 from rollouts.models import roles
 
 
@@ -13,11 +13,11 @@ def make_roles(apps: Any, schema_editor: Any) -> None:
 
 
 def build_walls(apps: Any, schema_editor: Any) -> None:
-    walls.build(schema_editor.connection, walls.HISTORY)  # the others' tables come later
+    triggers.create(schema_editor.connection, triggers.HISTORY)  # the others' tables come later
 
 
 def take_walls_down(apps: Any, schema_editor: Any) -> None:
-    walls.take_down(schema_editor.connection, walls.HISTORY)
+    triggers.drop(schema_editor.connection, triggers.HISTORY)
 
 
 class Migration(migrations.Migration):

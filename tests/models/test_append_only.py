@@ -9,7 +9,7 @@ import pytest
 from django.apps import apps
 from django.db import DatabaseError, connection, transaction
 
-from rollouts.audit import walls
+from rollouts.audit import triggers
 from rollouts.models import AuditEvent
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs/guide/operators.md"
@@ -72,7 +72,7 @@ def written(attack: str, table: str) -> str:
 def rows() -> dict[str, list]:
     with connection.cursor() as cursor:
         found = {}
-        for table in walls.TABLES:
+        for table in triggers.TABLES:
             cursor.execute(f"SELECT * FROM {table} ORDER BY id")
             found[table] = cursor.fetchall()
     return found
@@ -100,9 +100,9 @@ def past(world):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("table", walls.TABLES)
+@pytest.mark.parametrize("table", triggers.TABLES)
 def test_no_statement_rewrites_the_past(past, table):
-    words, _ = walls.TABLES[table]
+    words, _ = triggers.TABLES[table]
     tried = [attack for attack, vendors in ATTACKS.items() if connection.vendor in vendors]
     for attack in tried:
         said = refused(written(attack, table))
@@ -115,7 +115,7 @@ def test_no_statement_rewrites_the_past(past, table):
 @pytest.mark.django_db
 def test_what_is_unique_is_not_replaced_by_another_id(past):
     """SQLite's REPLACE deletes the row that is in the way, also where only another key than the id is the same."""
-    for table, (words, uniques) in walls.TABLES.items():
+    for table, (words, uniques) in triggers.TABLES.items():
         model = MODELS[table]
         told = {tuple(model._meta.get_field(name).column for name in one.fields) for one in model._meta.constraints
                 if hasattr(one, "fields")}  # fmt: skip
@@ -143,10 +143,10 @@ def test_rows_are_added_one_by_one_and_many_at_once(world):
 def test_rows_with_ids_of_their_own_come_in_behind_what_is_there(world):
     """As a copy from another database brings them; over and before it they are refused above."""
     world.apply()
-    before = rows()[walls.HISTORY]
-    copy = written("INSERT INTO T (id, C) SELECT id + 100000, C FROM T ORDER BY id", walls.HISTORY)
+    before = rows()[triggers.HISTORY]
+    copy = written("INSERT INTO T (id, C) SELECT id + 100000, C FROM T ORDER BY id", triggers.HISTORY)
     assert refused(copy) == ""
-    assert len(rows()[walls.HISTORY]) == 2 * len(before)
+    assert len(rows()[triggers.HISTORY]) == 2 * len(before)
 
 
 @pytest.fixture
@@ -174,7 +174,7 @@ def as_the_portal(world):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("table", walls.TABLES)
+@pytest.mark.parametrize("table", triggers.TABLES)
 def test_the_portals_own_database_user_can_not_take_the_walls_down(as_the_portal, table):
     past = rows()
     attacks = [written(attack, table) for attack, vendors in ATTACKS.items() if connection.vendor in vendors]

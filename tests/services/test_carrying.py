@@ -8,7 +8,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection, models
 
-from rollouts.audit import walls
+from rollouts.audit import triggers
 from rollouts.models import Approval, ApprovalRequest, AuditEvent
 from rollouts.rules.words import Phrase
 from rollouts.services import plans
@@ -25,13 +25,13 @@ STEP = "24dd0644522212207afaffcd71455d8248fc14567923c8c16683c6b2158edceb"
 
 
 def before_the_release(request, digest):
-    """As the rows stood there: content in words, nothing that later columns keep. The walls stand aside meanwhile."""
-    walls.take_down(connection)
+    """As the rows stood there: content in words, nothing that later columns keep. Without the triggers meanwhile."""
+    triggers.drop(connection)
     content = {"what": "Start Whole company", "AI model": "claude-haiku"}
     rows = models.QuerySet(ApprovalRequest).filter(pk=request.pk)
     rows.update(content=content, digest=digest, policy={}, authors=[], source="", way={})
     models.QuerySet(Approval).filter(request=request).update(digest=digest, source="", way={})
-    walls.build(connection)
+    triggers.create(connection)
 
 
 def company(world):

@@ -25,7 +25,7 @@ UNION ALL SELECT tgname, pg_get_triggerdef(oid) || tgenabled::text FROM pg_trigg
 
 def build(number: str, at_once: bool = False) -> None:
     """Each migration by itself up to this one, and the triggers, which came after any ``migrate``."""
-    from rollouts.audit import walls
+    from rollouts.audit import triggers
 
     executor = MigrationExecutor(connection)
     executor.loader = MigrationLoader(connection, replace_migrations=at_once)
@@ -33,7 +33,7 @@ def build(number: str, at_once: bool = False) -> None:
     others = [node for node in executor.loader.graph.leaf_nodes() if node[0] != "rollouts"]
     executor.migrate([*others, ("rollouts", named)])
     if not at_once:
-        walls.build(connection, *(set(walls.TABLES) & set(connection.introspection.table_names())))
+        triggers.create(connection, *(set(triggers.TABLES) & set(connection.introspection.table_names())))
 
 
 def both() -> list[dict[str, object]]:

@@ -3,7 +3,7 @@ deleted or replaced, and none is slipped in among those that are there.
 
 They hold on SQLite whatever the pragmas say (a REPLACE deletes without a DELETE trigger), and on PostgreSQL for a
 replica's session too. What no trigger can prevent: who owns the tables, or may write SQLite's file, may drop them.
-A migration that must rewrite such rows takes the walls down; ``post_migrate`` puts them up again.
+A migration that must rewrite such rows drops them; ``post_migrate`` creates them again.
 """
 
 # ruff: noqa: S608 - the names of tables are our own
@@ -22,8 +22,8 @@ ON_SQLITE = ("no_update", "no_delete", "no_replace", "ids_rise")
 ON_POSTGRESQL = ("no_change", "no_truncate", "ids_rise")
 
 
-def build(connection: Any, *tables: str) -> None:
-    """Put the triggers up, of all tables unless some are named; safe to call again.
+def create(connection: Any, *tables: str) -> None:
+    """Create the triggers, of all tables unless some are named; safe to call again.
 
     SQLite drops them when a migration rebuilds the table.
     """
@@ -31,7 +31,7 @@ def build(connection: Any, *tables: str) -> None:
     _run(connection, make, tables or tuple(TABLES))
 
 
-def take_down(connection: Any, *tables: str) -> None:
+def drop(connection: Any, *tables: str) -> None:
     """Remove the triggers: to migrate back, and to empty a test database."""
     _run(connection, {"sqlite": _sqlite_down, "postgresql": _postgresql_down}, tables or tuple(TABLES))
 
