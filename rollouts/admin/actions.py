@@ -154,7 +154,7 @@ class VerdictForm(forms.Form):
     verdict = forms.CharField(
         label=gettext_lazy("What the review found"), max_length=5000, widget=forms.Textarea(attrs={"rows": 3})
     )
-    rehearsed_with = {"verdict": "-"}
+    tried_with = {"verdict": "-"}
 
 
 def _review(override: Any, by: Actor, said: dict[str, Any]) -> str:
@@ -186,7 +186,7 @@ class EvidenceForm(forms.Form):
         required=False,
         help_text=gettext_lazy("Only for announcements: where it was announced."),
     )
-    rehearsed_with = {"evidence": "-", "channel": "-"}
+    tried_with = {"evidence": "-", "channel": "-"}
 
 
 def _confirm(item: Any, by: Actor, said: dict[str, Any]) -> str:
@@ -252,7 +252,7 @@ class RetirementForm(forms.Form):
         help_text=gettext_lazy("Today: it is retired. Empty: the day is taken back."),
     )
     begin_with = {"day": timezone.localdate}
-    rehearsed_with: dict[str, Any] = {"day": None}
+    tried_with: dict[str, Any] = {"day": None}
 
 
 def _retire(model: Any, by: Actor, said: dict[str, Any]) -> str:

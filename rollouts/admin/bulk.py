@@ -33,7 +33,7 @@ class ReasonForm(forms.Form):
         help_text=gettext_lazy("It stands in the history of each."),
         widget=forms.Textarea(attrs={"rows": 2}),
     )
-    rehearsed_with = {"reason": "-"}
+    tried_with = {"reason": "-"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +47,14 @@ class Row:
 
 
 class _OnlyLooking(Exception):
-    """Ends a rehearsal: all is taken back."""
+    """Ends a dry run: all is taken back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bulk:
     """One entry of a list's menu. ``does`` acts on one row and says what it did, or raises ``Refused`` with words.
 
-    ``asks`` is the form of what must be said for all rows. What can't be rehearsed says by ``would`` what it would
+    ``asks`` is the form of what must be said for all rows. What can't be tried says by ``would`` what it would
     do to a row, or raises ``Refused``. ``stands`` is how a row stands when the page that asks shows it: the answer
     brings that back, ``does`` finds it as ``said["stood"]``, and does nothing to what has changed or ended meanwhile.
     """
@@ -95,7 +95,7 @@ class Bulk:
         return {name: value() for name, value in getattr(self.asks, "begin_with", {}).items()}
 
     def _ask(self, page: Any, request: HttpRequest, rows: list[Any], by: Actor, form: Any) -> HttpResponse:
-        told = [self._rehearse(row, by) for row in rows]
+        told = [self._try_row(row, by) for row in rows]
         refused = sum(row.is_refused for row in told)
         context = {
             **page.admin_site.each_context(request),
@@ -110,9 +110,9 @@ class Bulk:
         }
         return TemplateResponse(request, "admin/bulk.html", context)
 
-    def _rehearse(self, row: Any, by: Actor) -> Row:
+    def _try_row(self, row: Any, by: Actor) -> Row:
         """By the service itself, taken back at once: the page promises nothing that the service would refuse."""
-        said = getattr(self.asks, "rehearsed_with", {})
+        said = getattr(self.asks, "tried_with", {})
         stood = self.stands(row) if self.stands else ""
         said = {**said, "stood": stood} if self.stands else said
         try:

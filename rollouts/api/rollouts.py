@@ -19,7 +19,7 @@ from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS, PhaseState, Role
 from ..rules.metrics import Metric
 from ..rules.percentages import plain_number
 from ..rules.words import say
-from ..services import choices, locks, metrics, plans, rehearsal, transitions
+from ..services import choices, dry_run, locks, metrics, plans, transitions
 from ..services import facts as facts_of
 from ..services.refusals import Refused
 from . import answers, bodies, pages, questions
@@ -134,9 +134,9 @@ def transition(
         raise Problem(422, said, errors=[error("body", of_phases[0], said)], kind="invalid")
     if run.dry_run:
         if phase == "rollout":
-            told_of = rehearsal.rehearse_on_rollout(verb, found, by=by, reason=asked.reason)
+            told_of = dry_run.of_rollout(verb, found, by=by, reason=asked.reason)
         else:
-            told_of = rehearsal.rehearse(verb, _phase(found, phase), by=by, **asked.model_dump())
+            told_of = dry_run.of_phase(verb, _phase(found, phase), by=by, **asked.model_dump())
         return told_of.as_json(found.get_absolute_url())
     with refusals_about(found, phase):
         if phase == "rollout":

@@ -106,7 +106,7 @@ def _note(verb: str, phase: Phase, by: Actor, wish: Wish) -> str:
 
 
 def said_in(form: Mapping[str, str]) -> dict[str, Any]:
-    """What a form or a request says besides the verb, as arguments of ``perform`` and ``rehearse``.
+    """What a form or a request says besides the verb, as arguments of ``perform`` and ``dry_run.of_phase``.
 
     Raises ``Refused`` for what can't be read: left out, it would be done to whatever stands there by then.
     """

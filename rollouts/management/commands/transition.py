@@ -19,7 +19,7 @@ from rollouts.rules.blockers import Blocker
 from rollouts.rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from rollouts.rules.percentages import as_step
 from rollouts.rules.words import say
-from rollouts.services import facts, rehearsal, transitions
+from rollouts.services import dry_run, facts, transitions
 from rollouts.services.refusals import Refused
 
 
@@ -58,7 +58,7 @@ class Command(BaseCommand):
             known = ROLLOUT_VERBS if options["phase"] == "rollout" else PHASE_VERBS
             raise CommandError(f"There is no verb {options['verb']} here. There are: {', '.join(known)}.", returncode=2)
         if options["dry_run"]:
-            self._rehearse(rollout, verb, by, options)
+            self._try_row(rollout, verb, by, options)
             return
         try:
             with coming_from("command"):
@@ -85,12 +85,12 @@ class Command(BaseCommand):
         done = transitions.perform(verb, self._phase(rollout, name), by=by, **_said(options))
         return str(done.state)
 
-    def _rehearse(self, rollout: Rollout, verb: str, by: Any, options: dict[str, Any]) -> None:
+    def _try_row(self, rollout: Rollout, verb: str, by: Any, options: dict[str, Any]) -> None:
         """Exit 0 where it would pass, 1 where it would be refused."""
         if options["phase"] == "rollout":
-            told = rehearsal.rehearse_on_rollout(verb, rollout, by=by, reason=options["reason"])
+            told = dry_run.of_rollout(verb, rollout, by=by, reason=options["reason"])
         else:
-            told = rehearsal.rehearse(verb, self._phase(rollout, options["phase"]), by=by, **_said(options))
+            told = dry_run.of_phase(verb, self._phase(rollout, options["phase"]), by=by, **_said(options))
         if options["json"]:
             self.stdout.write(json.dumps(told.as_json(rollout.get_absolute_url())))
         else:

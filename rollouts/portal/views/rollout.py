@@ -16,7 +16,7 @@ from ...models import ChecklistItem, Override, Phase, Rollout, clock
 from ...rules.blockers import Blocker
 from ...rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from ...rules.words import later, say, spoken
-from ...services import checklist, facts, metrics, overrides, rehearsal, transitions
+from ...services import checklist, dry_run, facts, metrics, overrides, transitions
 from ...services.refusals import Refused
 from ..presenters import buttons, rollout_page
 from ..redirects import SeeOther
@@ -58,7 +58,7 @@ def transition(request: HttpRequest, slug: str, phase: str, verb: str) -> HttpRe
         raise Http404(f"There is no {verb} of {phase}.")
     rule = PHASE_VERBS[verb]
     if request.method != "POST":
-        return _rehearse(request, current, verb)
+        return _try_row(request, current, verb)
     try:
         done = transitions.perform(
             verb,
@@ -72,10 +72,10 @@ def transition(request: HttpRequest, slug: str, phase: str, verb: str) -> HttpRe
     return SeeOther(reverse("portal:rollout", args=[slug]))
 
 
-def _rehearse(request: HttpRequest, phase: Phase, verb: str) -> HttpResponse:
+def _try_row(request: HttpRequest, phase: Phase, verb: str) -> HttpResponse:
     whole, viewer = _whole(phase.rollout.slug), Actor.of(request.user)
     try:
-        told = rehearsal.rehearse(verb, phase, by=viewer, **transitions.said_in(request.GET))
+        told = dry_run.of_phase(verb, phase, by=viewer, **transitions.said_in(request.GET))
     except Refused as refused:
         what = say("{verb}: {what}", verb=PHASE_VERBS[verb].label, what=phase.title)
         return _page(request, phase.rollout.slug, refused, what)
@@ -91,15 +91,15 @@ def _rehearse_on_rollout(request: HttpRequest, whole: Rollout, verb: str) -> Htt
         reason = transitions.said_in(request.GET)["reason"]
     except Refused as refused:
         return _page(request, whole.slug, refused, ROLLOUT_VERBS[verb].label)
-    told = rehearsal.rehearse_on_rollout(verb, whole, by=viewer, reason=reason)
+    told = dry_run.of_rollout(verb, whole, by=viewer, reason=reason)
     about = facts.for_rollout(whole, clock.now())
     actions = {action.verb: action for action in buttons.rollout_actions(about, whole, viewer)}
     return _told(request, whole, told, action=actions.get(verb), roll_backs=buttons.roll_backs(whole, about, viewer))
 
 
-def _told(request: HttpRequest, whole: Rollout, told: rehearsal.Rehearsal, **more: object) -> HttpResponse:
+def _told(request: HttpRequest, whole: Rollout, told: dry_run.DryRun, **more: object) -> HttpResponse:
     blockers = _linked(told.blockers, whole)
-    return render(request, "portal/rehearsal.html", {"rollout": whole, "told": told, "blockers": blockers, **more})
+    return render(request, "portal/dry_run.html", {"rollout": whole, "told": told, "blockers": blockers, **more})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

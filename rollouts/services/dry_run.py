@@ -38,7 +38,7 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsal:
+class DryRun:
     """What would happen. ``blockers`` empty: it would pass."""
 
     verb: str
@@ -71,7 +71,7 @@ class Rehearsal:
         }
 
 
-def rehearse(verb: str, phase: Phase, *, by: Actor, **said: Any) -> Rehearsal:
+def of_phase(verb: str, phase: Phase, *, by: Actor, **said: Any) -> DryRun:
     """What ``transitions.perform`` with the same arguments would do now, or refuse."""
     now = clock.now()
     rollout = Rollout.objects.whole().get(pk=phase.rollout_id)
@@ -87,7 +87,7 @@ def rehearse(verb: str, phase: Phase, *, by: Actor, **said: Any) -> Rehearsal:
         said.get("confirm", ""),
     )
     then = facts.expected_after(verb, about, wish.to)
-    return Rehearsal(
+    return DryRun(
         verb=verb,
         phase=phase.name,
         title=say("{verb}: {what}", verb=PHASE_VERBS[verb].label, what=_what(verb, facts, about, wish.to)),
@@ -101,7 +101,7 @@ def rehearse(verb: str, phase: Phase, *, by: Actor, **said: Any) -> Rehearsal:
     )
 
 
-def rehearse_on_rollout(verb: str, rollout: Rollout, *, by: Actor, reason: str = "") -> Rehearsal:
+def of_rollout(verb: str, rollout: Rollout, *, by: Actor, reason: str = "") -> DryRun:
     """The same for what is done to the rollout as a whole: ``abandon`` and ``close``."""
     rollout = Rollout.objects.whole().get(pk=rollout.pk)
     facts, rule = facts_of.for_rollout(rollout, clock.now()), ROLLOUT_VERBS[verb]
@@ -111,7 +111,7 @@ def rehearse_on_rollout(verb: str, rollout: Rollout, *, by: Actor, reason: str =
     else:
         is_gone = facts.reading.presence not in (Presence.SET, Presence.UNREAD)
         told.append(Fact("GitLab", facts.reading.words, is_gone, facts.reading.read_at))
-    return Rehearsal(
+    return DryRun(
         verb=verb,
         phase="rollout",
         title=say("{verb}: {what}", verb=rule.label, what=rollout.title),

@@ -12,7 +12,7 @@ from django.test import Client
 from rollouts.audit.recording import recorded
 from rollouts.models import Approval, ApprovalRequest, AuditEvent, Phase, Rollout, TrackedIssue
 from rollouts.rules.machine import PHASE_VERBS, ROLLOUT_VERBS
-from rollouts.services import rehearsal, tokens, transitions
+from rollouts.services import dry_run, tokens, transitions
 from rollouts.services.refusals import Refused
 from tests.portal.test_pages import signed_in
 
@@ -94,8 +94,8 @@ def test_it_says_what_would_really_happen(world, stand):
     for name in ("mia", "sam"):
         for phase in PHASES:
             for verb in PHASE_VERBS:
-                told = rehearsal.rehearse(verb, world.phase(phase), by=world.actor(name), reason="x")
+                told = dry_run.of_phase(verb, world.phase(phase), by=world.actor(name), reason="x")
                 assert {b.code for b in told.blockers} == really(verb, world, phase, name), (name, phase, verb)
         for verb in ROLLOUT_VERBS:
-            told = rehearsal.rehearse_on_rollout(verb, world.rollout(), by=world.actor(name), reason="x")
+            told = dry_run.of_rollout(verb, world.rollout(), by=world.actor(name), reason="x")
             assert {b.code for b in told.blockers} == really(verb, world, "rollout", name), (name, verb)
