@@ -22,7 +22,7 @@ def _ensure_what_comes_with_the_portal(**kwargs: Any) -> None:
 
     from .audit import triggers
     from .models import roles
-    from .services import carrying, lines, templates
+    from .services import carrying, portfolio_rows, templates
 
     triggers.create(connections[kwargs["using"]])
     roles.ensure(Group)
@@ -30,7 +30,7 @@ def _ensure_what_comes_with_the_portal(**kwargs: Any) -> None:
         return  # columns are still to come that the services write
     carrying.carry_over()  # before a template of this release changes what they were asked under
     templates.ensure_builtin()
-    lines.renew_others()
+    portfolio_rows.renew_others()
 
 
 def _is_on_the_way(connection: Any) -> bool:

@@ -11,7 +11,7 @@ from django.db import InterfaceError, OperationalError
 from .audit.source import coming_from
 from .models import GitLabInstance
 from .services import deliveries as kept_deliveries
-from .services import lines, ramps
+from .services import portfolio_rows, ramps
 from .services.instances import all_instances
 from .sync import calendars, deliveries, outbox, passes, runs
 
@@ -68,7 +68,7 @@ def work_deliveries() -> None:
 def work_out_lines() -> None:
     """Work out the portfolio's lines that are due, for a while; pages work out what they show by themselves."""
     for _ in range(20):
-        if not lines.bring_up_to_date():
+        if not portfolio_rows.bring_up_to_date():
             break
 
 

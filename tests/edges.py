@@ -6,8 +6,8 @@ from django.db.models import QuerySet
 
 from rollouts.audit.actor import Actor
 from rollouts.audit.recording import recorded
-from rollouts.models import AIModel, FeatureFlag, Phase, PlanTemplate, PortfolioLine, RampStep, Rollout
-from rollouts.services import lines
+from rollouts.models import AIModel, FeatureFlag, Phase, PlanTemplate, PortfolioRow, RampStep, Rollout
+from rollouts.services import portfolio_rows
 from rollouts.services.templates import FOLDER
 from tests.walk import World
 
@@ -77,11 +77,11 @@ def multiply(world: World, total: int) -> None:
     QuerySet(RampStep).bulk_create(
         RampStep(phase=copy, percentage=step.percentage, soak=step.soak) for copy in copies for step in steps[copy.name]
     )
-    QuerySet(PortfolioLine).bulk_create(
-        PortfolioLine(rollout=rollout, title=rollout.title, since=rollout.created_at, due_at=rollout.created_at)
+    QuerySet(PortfolioRow).bulk_create(
+        PortfolioRow(rollout=rollout, title=rollout.title, since=rollout.created_at, due_at=rollout.created_at)
         for rollout in made
     )
-    while lines.bring_up_to_date():
+    while portfolio_rows.bring_up_to_date():
         pass
 
 

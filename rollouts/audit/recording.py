@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import models, transaction
 
-from ..models import ApprovalRequest, AuditEvent, PortfolioLine, Rollout, clock
+from ..models import ApprovalRequest, AuditEvent, PortfolioRow, Rollout, clock
 from ..models.change_log import AuditedModel, Change, ChangeLog, Unaudited, opened, plain
 from ..models.history import phrases_in
 from . import source
@@ -51,7 +51,7 @@ def recorded(
         _note_authors(by, change_log.changes)
         if change_log.changes or recording.notes:
             _event(recording).save(force_insert=True)
-            PortfolioLine.objects.look_again(recording.rollout, change_log.changes, clock.now())
+            PortfolioRow.objects.look_again(recording.rollout, change_log.changes, clock.now())
 
 
 @dataclass(slots=True)
@@ -98,7 +98,7 @@ def recorded_in_bulk(*, by: Actor) -> Iterator[BulkRecording]:
         if left := change_log.changes:
             raise Unaudited(f"{left[0].label} {left[0].pk} was changed in bulk without an event")
         AuditEvent.objects.bulk_create(recording.events, batch_size=100)
-        PortfolioLine.objects.look_again(None, recording.changes, clock.now())
+        PortfolioRow.objects.look_again(None, recording.changes, clock.now())
 
 
 def _note_authors(by: Actor, changes: list[Change]) -> None:

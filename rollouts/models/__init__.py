@@ -7,10 +7,10 @@ from .checklist import ChecklistItem
 from .flags import FeatureFlag, FlagReading
 from .gitlab import GitLabActor, GitLabInstance, GitLabProject, Outcome, TrackedIssue
 from .history import AuditEvent
-from .lines import LineWait, PortfolioLine
 from .locks import ChangeLock, IncidentSource, LockCalendar, LockPeriod
 from .outbox import GitLabWrite
 from .phases import Phase, RampStep
+from .portfolio_rows import PortfolioRow, RowWait
 from .rollouts import Rollout, RolloutIssue
 from .sync import HookDelivery, InstanceHealth, ReadingGap, SyncRun, SyncScope
 from .tokens import ApiToken, FeedKey
@@ -35,18 +35,18 @@ __all__ = [
     "HookDelivery",
     "IncidentSource",
     "InstanceHealth",
-    "LineWait",
     "LockCalendar",
     "LockPeriod",
     "Outcome",
     "Override",
     "Phase",
     "PlanTemplate",
-    "PortfolioLine",
+    "PortfolioRow",
     "RampStep",
     "ReadingGap",
     "Rollout",
     "RolloutIssue",
+    "RowWait",
     "SavedView",
     "SyncRun",
     "SyncScope",

@@ -10,19 +10,19 @@ from django.contrib.auth import get_user_model
 from django.utils.translation import gettext_lazy as _
 
 from ..audit.actor import Actor
-from ..models import PortfolioLine, clock
-from ..models.lines import LineQuerySet
+from ..models import PortfolioRow, clock
+from ..models.portfolio_rows import PortfolioRowQuerySet
 from ..rules.health import Health
 from ..rules.machine import Role
 from ..services import choices
 from .asking import Asked
 
-Place = PortfolioLine.Place
+Place = PortfolioRow.Place
 STATES = [("", _("Open")), ("over", _("Finished")), ("all", _("All"))]
 SHOWN = ("yours", "drifting", "overdue", "reviews")
 
 
-class LineFilter(django_filters.FilterSet):
+class PortfolioFilter(django_filters.FilterSet):
     """What the address asks for. ``read`` first tells what there is not: it would be left out here."""
 
     q = django_filters.CharFilter(method="search")
@@ -34,59 +34,59 @@ class LineFilter(django_filters.FilterSet):
     show = django_filters.ChoiceFilter(method="just", choices=[(name, name) for name in SHOWN])
 
     class Meta:
-        model = PortfolioLine
+        model = PortfolioRow
         fields: list[str] = []
 
     @classmethod
-    def read(cls, asked: Asked) -> tuple[LineFilter, LineQuerySet]:
-        """And the lines that fit; none, and words in ``asked``, where it asks for what there is not."""
+    def read(cls, asked: Asked) -> tuple[PortfolioFilter, PortfolioRowQuerySet]:
+        """And the rows that fit; none, and words in ``asked``, where it asks for what there is not."""
         asked.filter("state", [value for value, _words in STATES[1:]])
         asked.filter("health", [kind.value for kind in Health])
         asked.filter("show", SHOWN)
         asked.filter("provider", choices.providers())
         asked.filter("phase", [name for name, _title in choices.phases()])
-        chosen = cls(asked.query, queryset=PortfolioLine.objects.all(), request=asked.request)
+        chosen = cls(asked.query, queryset=PortfolioRow.objects.all(), request=asked.request)
         return chosen, asked.rows(chosen.qs)
 
     @property
     def viewer(self) -> Actor:
         return Actor.of(self.request.user)
 
-    def filter_queryset(self, queryset: LineQuerySet) -> LineQuerySet:
+    def filter_queryset(self, queryset: PortfolioRowQuerySet) -> PortfolioRowQuerySet:
         queryset = super().filter_queryset(queryset)
         return queryset if self.form.cleaned_data.get("state") else queryset.exclude(place=Place.OVER)
 
-    def search(self, lines: LineQuerySet, name: str, text: str) -> LineQuerySet:
+    def search(self, rows: PortfolioRowQuerySet, name: str, text: str) -> PortfolioRowQuerySet:
         for word in text.lower().split()[:8]:
-            lines = lines.filter(search__contains=word)
-        return lines
+            rows = rows.filter(search__contains=word)
+        return rows
 
-    def in_state(self, lines: LineQuerySet, name: str, state: str) -> LineQuerySet:
-        return lines.filter(place=Place.OVER) if state == "over" else lines
+    def in_state(self, rows: PortfolioRowQuerySet, name: str, state: str) -> PortfolioRowQuerySet:
+        return rows.filter(place=Place.OVER) if state == "over" else rows
 
-    def owned(self, lines: LineQuerySet, name: str, owner: str) -> LineQuerySet:
-        return lines.filter(owners__contains=f"\n{owner}\n")
+    def owned(self, rows: PortfolioRowQuerySet, name: str, owner: str) -> PortfolioRowQuerySet:
+        return rows.filter(owners__contains=f"\n{owner}\n")
 
-    def in_health(self, lines: LineQuerySet, name: str, health: str) -> LineQuerySet:
-        return lines.in_health(Health(health), clock.now(), freshness())
+    def in_health(self, rows: PortfolioRowQuerySet, name: str, health: str) -> PortfolioRowQuerySet:
+        return rows.in_health(Health(health), clock.now(), freshness())
 
-    def just(self, lines: LineQuerySet, name: str, show: str) -> LineQuerySet:
+    def just(self, rows: PortfolioRowQuerySet, name: str, show: str) -> PortfolioRowQuerySet:
         """Just the rows that a part of the sentence on top counts."""
-        return counted(lines, show, self.viewer, clock.now())
+        return counted(rows, show, self.viewer, clock.now())
 
 
-def counted(lines: LineQuerySet, what: str, viewer: Actor, now: datetime) -> LineQuerySet:
-    """The lines that the sentence on top counts under this name."""
+def counted(rows: PortfolioRowQuerySet, what: str, viewer: Actor, now: datetime) -> PortfolioRowQuerySet:
+    """The rows that the sentence on top counts under this name."""
     match what:
         case "yours":
-            return lines.waiting_for(viewer.person)
+            return rows.waiting_for(viewer.person)
         case "drifting":
-            return lines.filter(health=Health.DRIFTING)
+            return rows.filter(health=Health.DRIFTING)
         case "overdue":
-            return lines.filter(place=Place.OVERDUE)
+            return rows.filter(place=Place.OVERDUE)
         case "reviews":
-            return lines.filter(reviews_due_at__lt=now)
-    return lines.filter(place__in=(Place.WAITS, Place.RUNS))
+            return rows.filter(reviews_due_at__lt=now)
+    return rows.filter(place__in=(Place.WAITS, Place.RUNS))
 
 
 def freshness() -> timedelta:

@@ -1,4 +1,4 @@
-"""Which lines the portfolio shows, in which groups and order: a page of them costs the same however many there are."""
+"""Which rows the portfolio shows, in which groups and order: a page of them costs the same however many there are."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from django.db.models import IntegerField, Subquery
 from django.utils.translation import gettext as _
 
 from ..audit.actor import Actor
-from ..models import FeatureFlag, PortfolioLine, keyset
+from ..models import FeatureFlag, PortfolioRow, keyset
 from ..models.keyset import Keyset
-from ..models.lines import LineQuerySet, read_last
-from ..services import lines as worked_out
+from ..models.portfolio_rows import PortfolioRowQuerySet, read_last
+from ..services import portfolio_rows as worked_out
 from .filters import counted, freshness
 from .presenters import portfolio as present
-from .presenters.portfolio import FIELDS, Row
+from .presenters.portfolio import FIELDS, ShownRow
 
-Place = PortfolioLine.Place
+Place = PortfolioRow.Place
 #: The values of ``FIELDS``.
-Line = dict[str, Any]
+StoredRow = dict[str, Any]
 PAGE = 50
 #: Counts are exact up to here, and «999+» beyond: counting on would cost more than it tells.
 MOST_COUNTED = 999
@@ -52,7 +52,7 @@ class Group:
 
     key: str
     title: str
-    rows: list[Row] = field(default_factory=list)
+    rows: list[ShownRow] = field(default_factory=list)
     count: str | None = None
     has_more: bool = False
 
@@ -65,23 +65,23 @@ class Listing:
     next: str
 
 
-def count(lines: LineQuerySet) -> str:
+def count(rows: PortfolioRowQuerySet) -> str:
     """How many, in words of a heading."""
-    found = number(lines)
+    found = number(rows)
     return f"{MOST_COUNTED}+" if found > MOST_COUNTED else str(found)
 
 
-def number(lines: LineQuerySet) -> int:
+def number(rows: PortfolioRowQuerySet) -> int:
     """How many, ``MOST_COUNTED + 1`` for more."""
-    return lines.order_by()[: MOST_COUNTED + 1].count()
+    return rows.order_by()[: MOST_COUNTED + 1].count()
 
 
 def summary(viewer: Actor, now: datetime) -> dict[str, int]:
-    """The numbers of the sentence on top, over all open rollouts, and how many lines are due to be worked out first."""
-    lines: LineQuerySet = PortfolioLine.objects.order_by()
-    asked = {"due": lines.due(now), **{what: counted(lines, what, viewer, now) for what in COUNTED}}
+    """The numbers of the sentence on top, over all open rollouts, and how many rows are due to be worked out first."""
+    rows: PortfolioRowQuerySet = PortfolioRow.objects.order_by()
+    asked = {"due": rows.due(now), **{what: counted(rows, what, viewer, now) for what in COUNTED}}
     counts = {what: _HowMany(found[: MOST_COUNTED + 1]) for what, found in asked.items()}
-    return lines.values(**counts).first() or dict.fromkeys(counts, 0)
+    return rows.values(**counts).first() or dict.fromkeys(counts, 0)
 
 
 class _HowMany(Subquery):
@@ -91,19 +91,19 @@ class _HowMany(Subquery):
     output_field = IntegerField()
 
 
-def by_turn(lines: LineQuerySet, viewer: Actor, sort: str, after: str, now: datetime) -> Listing:
+def by_turn(selection: PortfolioRowQuerySet, viewer: Actor, sort: str, after: str, now: datetime) -> Listing:
     """Grouped by who must act. Raises ``WrongCursor``."""
     sections = {
-        "yours": lines.waiting_for(viewer.person),
-        "others": lines.waiting_for_others(viewer.person),
-        "runs": lines.filter(place=Place.RUNS),
-        "overdue": lines.filter(place=Place.OVERDUE),
-        "over": lines.filter(place=Place.OVER),
+        "yours": selection.waiting_for(viewer.person),
+        "others": selection.waiting_for_others(viewer.person),
+        "runs": selection.filter(place=Place.RUNS),
+        "overdue": selection.filter(place=Place.OVERDUE),
+        "over": selection.filter(place=Place.OVER),
     }
     titles, room = present.group_titles(), PAGE
     keysets = {key: _keyset(f"{key}-{sort}", SORTS[sort]) for key in sections}
     begins = keyset.owner(keysets.values(), after)
-    found: list[tuple[str, list[Line], str]] = []
+    found: list[tuple[str, list[StoredRow], str]] = []
     following = ""
     for place, (key, section) in enumerate(sections.items()):
         if place < begins:
@@ -124,16 +124,16 @@ def by_turn(lines: LineQuerySet, viewer: Actor, sort: str, after: str, now: date
             following = keysets[key].cursor(read[room - 1])
             break
         room -= len(read)
-    rows = iter(rows_of([line for _, read, _ in found for line in read], now))
+    rows = iter(rows_of([row for _, read, _ in found for row in read], now))
     groups = [Group(key, titles[key], list(islice(rows, len(read))), total) for key, read, total in found]
     return Listing(groups, following)
 
 
-def by_field(lines: LineQuerySet, group: str, sort: str, after: str, now: datetime) -> Listing:
+def by_field(rows: PortfolioRowQuerySet, group: str, sort: str, after: str, now: datetime) -> Listing:
     """Grouped by what the rows have in common, or in one list. Raises ``WrongCursor``."""
     first = (GROUPS[group],) if group in GROUPS else ()
     order = (*first, *(name for name in SORTS[sort] if name not in first))
-    read, following = _keyset(f"{group}-{sort}", order).page(lines.values(*FIELDS, *order), after, PAGE)
+    read, following = _keyset(f"{group}-{sort}", order).page(rows.values(*FIELDS, *order), after, PAGE)
     groups: list[Group] = []
     for one in rows_of(read, now):
         key = _key(one, group)
@@ -147,12 +147,12 @@ def _keyset(of: str, order: Sequence[str]) -> Keyset:
     return Keyset(f"portfolio-{of}", {**{name: TYPES[name] for name in order}, "pk": int})
 
 
-def board(lines: LineQuerySet, phases: Sequence[tuple[str, str]], now: datetime) -> list[Group]:
+def board(selection: PortfolioRowQuerySet, phases: Sequence[tuple[str, str]], now: datetime) -> list[Group]:
     """A column for each phase with what stands in it, then what is finished in all phases."""
-    columns = [(name, title, lines.filter(phase=name)) for name, title in phases]
-    columns.append(("", str(present.group_titles()["over"]), lines.filter(phase="")))
+    columns = [(name, title, selection.filter(phase=name)) for name, title in phases]
+    columns.append(("", str(present.group_titles()["over"]), selection.filter(phase="")))
     found = [(key, title, column, _first(column, SORTS["urgency"], COLUMN + 1)) for key, title, column in columns]
-    rows = iter(rows_of([line for *_, read in found for line in read[:COLUMN]], now))
+    rows = iter(rows_of([row for *_, read in found for row in read[:COLUMN]], now))
     return [
         Group(
             key,
@@ -165,35 +165,35 @@ def board(lines: LineQuerySet, phases: Sequence[tuple[str, str]], now: datetime)
     ]
 
 
-def rows_of(read: list[Line], now: datetime) -> list[Row]:
-    """Lines as rows, up to date whatever was changed meanwhile.
+def rows_of(read: list[StoredRow], now: datetime) -> list[ShownRow]:
+    """Stored rows as shown ones, up to date whatever was changed meanwhile.
 
     When their flags were read is asked apart: joined to each selection, PostgreSQL plans longer than it reads.
     """
-    due = [line["pk"] for line in read if line["due_at"] is not None and line["due_at"] <= now]
+    due = [row["pk"] for row in read if row["due_at"] is not None and row["due_at"] <= now]
     if due:
         worked_out.for_a_page(among=due)
-        anew = {line["pk"]: line for line in PortfolioLine.objects.filter(pk__in=due).values(*FIELDS)}
-        read = [anew.get(line["pk"], line) for line in read]
-    read = [line for line in read if line["content"]]  # without the one that never could be worked out
-    flags = FeatureFlag.objects.filter(pk__in={line["content"]["flag_key"] for line in read})
+        anew = {row["pk"]: row for row in PortfolioRow.objects.filter(pk__in=due).values(*FIELDS)}
+        read = [anew.get(row["pk"], row) for row in read]
+    read = [row for row in read if row["content"]]  # without the one that never could be worked out
+    flags = FeatureFlag.objects.filter(pk__in={row["content"]["flag_key"] for row in read})
     read_at, fresh = dict(flags.values_list("pk", read_last())), freshness()
-    return [present.row(line, read_at.get(line["content"]["flag_key"]), now, fresh) for line in read]
+    return [present.shown_row(row, read_at.get(row["content"]["flag_key"]), now, fresh) for row in read]
 
 
-def _first(lines: LineQuerySet, order: Sequence[str], most: int) -> list[Line]:
-    return list(lines.order_by(*order, "pk").values(*FIELDS)[:most])
+def _first(rows: PortfolioRowQuerySet, order: Sequence[str], most: int) -> list[StoredRow]:
+    return list(rows.order_by(*order, "pk").values(*FIELDS)[:most])
 
 
-def everything(lines: LineQuerySet, now: datetime) -> Iterator[Row]:
+def everything(rows: PortfolioRowQuerySet, now: datetime) -> Iterator[ShownRow]:
     """All rows of a selection, in the order of the page, without keeping them in memory."""
     fresh = freshness()
-    worked = lines.exclude(content={}).with_reading().order_by("urgency", "since", "pk")
-    for line in worked.values(*FIELDS, "read_at").iterator(500):
-        yield present.row(line, line["read_at"], now, fresh)
+    worked = rows.exclude(content={}).with_reading().order_by("urgency", "since", "pk")
+    for row in worked.values(*FIELDS, "read_at").iterator(500):
+        yield present.shown_row(row, row["read_at"], now, fresh)
 
 
-def _key(one: Row, group: str) -> str:
+def _key(one: ShownRow, group: str) -> str:
     match group:
         case "health":
             return one.health
@@ -206,7 +206,7 @@ def _key(one: Row, group: str) -> str:
     return ""
 
 
-def _title(one: Row, group: str) -> str:
+def _title(one: ShownRow, group: str) -> str:
     if group == "health":
         return one.health.words
     if group == "phase" and not one.phase:

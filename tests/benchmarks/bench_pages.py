@@ -18,7 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import path
 
 from config.urls import urlpatterns as portal
-from rollouts.models import Phase, PortfolioLine, Rollout
+from rollouts.models import Phase, PortfolioRow, Rollout
 from tests.benchmarks.population import demo, grow_to
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.django_db(transaction=True), pytest.mark.timeout(3000)]
@@ -90,7 +90,7 @@ def test_pages_do_not_grow_with_the_table(settings, tmp_path, capsys):
     for size in SIZES:
         there = grow_to(size)
         page = client.get("/")
-        SHOWN[:] = PortfolioLine.objects.filter(
+        SHOWN[:] = PortfolioRow.objects.filter(
             pk__in=[row.pk for group in page.context["groups"] for row in group.rows]
         ).values_list("rollout_id", flat=True)
         pages = {

@@ -15,20 +15,20 @@ from rollouts.models import (
     ChecklistItem,
     FeatureFlag,
     FlagReading,
-    LineWait,
     Phase,
-    PortfolioLine,
+    PortfolioRow,
     RampStep,
     Rollout,
     RolloutIssue,
+    RowWait,
 )
-from rollouts.services import lines
+from rollouts.services import portfolio_rows
 
 COPIED = (
     FeatureFlag, FlagReading, Rollout, Phase, RampStep, ChecklistItem, RolloutIssue, ApprovalRequest, Approval,
-    PortfolioLine, LineWait, AuditEvent,
+    PortfolioRow, RowWait, AuditEvent,
 )  # fmt: skip
-OWN_NAMES = {"featureflag.name", "rollout.slug", "rollout.title", "portfolioline.title", "auditevent.chain"}
+OWN_NAMES = {"featureflag.name", "rollout.slug", "rollout.title", "portfoliorow.title", "auditevent.chain"}
 #: Of each rollout's history only the newest events are copied: what a page shows, not what an archive holds.
 EVENTS = 4
 
@@ -37,7 +37,7 @@ def demo(settings, tmp_path) -> None:
     """The seven rollouts that all others are copies of, with their lines worked out."""
     settings.GITLAB_URL, settings.DATA_DIR = "http://127.0.0.1:18003", tmp_path
     call_command("demo", "--port", "18003", verbosity=0)
-    while lines.bring_up_to_date():
+    while portfolio_rows.bring_up_to_date():
         pass
 
 
@@ -74,11 +74,11 @@ def _value(model: type[models.Model], field: models.Field, column: str, stride: 
         return f"{column} + k.n * {stride}"
     if name in OWN_NAMES:
         return f"{column} || '-' || k.n"
-    if name == "linewait.who":
+    if name == "rowwait.who":
         return f"CASE WHEN {column} LIKE 'manager:%' THEN 'manager:owner-' || (k.n % 50) ELSE {column} END"
-    if name in ("portfolioline.owner",):
+    if name in ("portfoliorow.owner",):
         return "'owner-' || (k.n % 50)"
-    if isinstance(field, models.DateTimeField) and name != "portfolioline.due_at":
+    if isinstance(field, models.DateTimeField) and name != "portfoliorow.due_at":
         if connection.vendor == "sqlite":
             return f"strftime('%Y-%m-%d %H:%M:%f', {column}, '-' || k.n || ' hours')"
         return f"{column} - k.n * interval '1 hour'"

@@ -13,9 +13,9 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from rollouts.models import ApiToken, HookDelivery, PortfolioLine, waiting
+from rollouts.models import ApiToken, HookDelivery, PortfolioRow, waiting
 from rollouts.portal import health, middleware
-from rollouts.services import lines, tokens
+from rollouts.services import portfolio_rows, tokens
 from tests.addresses import every_address
 from tests.walk import World
 
@@ -38,7 +38,7 @@ def locked():
 def world(transactional_db, gitlab, monkeypatch):
     monkeypatch.setattr(middleware, "LONGEST_WAIT", 0.3)
     monkeypatch.setattr(health, "WORTH_WAITING", 0.1)
-    monkeypatch.setattr(lines, "WORTH_WAITING", 0.1)
+    monkeypatch.setattr(portfolio_rows, "WORTH_WAITING", 0.1)
     found = World.build(gitlab)
     found.up_to("team", "active")
     return found
@@ -104,7 +104,7 @@ def test_reading_by_token_waits_for_nobody_and_its_use_is_noted_later(world, tok
 def test_no_page_waits_for_who_writes(world):
     root = signed_in(world, "root")
     root.get("/")
-    PortfolioLine.objects.update(due_at=timezone.now() - timedelta(minutes=1))
+    PortfolioRow.objects.update(due_at=timezone.now() - timedelta(minutes=1))
     with locked():
         for address in chain.from_iterable(every_address(world, verbs=("advance",)).values()):
             if address == "/readyz":
@@ -113,9 +113,9 @@ def test_no_page_waits_for_who_writes(world):
             assert answer.status_code < 500, address
             assert b"".join(answer) is not None  # a file that is streamed is read too
         assert "Claude Haiku" in root.get("/").content.decode()
-    assert PortfolioLine.objects.due(timezone.now()).exists()
+    assert PortfolioRow.objects.due(timezone.now()).exists()
     root.get("/")
-    assert not PortfolioLine.objects.due(timezone.now()).exists()
+    assert not PortfolioRow.objects.due(timezone.now()).exists()
 
 
 def test_a_genuine_webhook_is_told_to_come_again(world, settings):

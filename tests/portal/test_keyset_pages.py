@@ -13,7 +13,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from rollouts.models import PortfolioLine, Rollout, clock
+from rollouts.models import PortfolioRow, Rollout, clock
 from rollouts.models.keyset import LONGEST, Keyset, WrongCursor, written
 from rollouts.portal import listing
 from rollouts.services import transitions
@@ -80,14 +80,14 @@ def test_the_list_goes_on_after_its_last_row_has_left_its_group(six, world):
 
 def test_the_list_goes_on_after_its_last_row_is_gone(six):
     first = six.get("/?group=none&sort=title")
-    PortfolioLine.objects.filter(rollout__slug="r1").delete()
+    PortfolioRow.objects.filter(rollout__slug="r1").delete()
     assert titles(first)[-1] == "r1"
     assert list(dict.fromkeys(titles(six.get(f"/{following(first)}")))) == ["r2", "r3"]
 
 
 def test_nothing_more_is_not_nothing_yet(six, world):
     step = following(six.get("/"))
-    PortfolioLine.objects.update(place=PortfolioLine.Place.OVER, due_at=None)
+    PortfolioRow.objects.update(place=PortfolioRow.Place.OVER, due_at=None)
     page = words(six.get(f"/{step}"))
     assert "No rollouts yet" not in page
     assert "No more rollouts" in page

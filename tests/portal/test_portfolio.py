@@ -11,8 +11,8 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from rollouts.models import AuditEvent, PortfolioLine, SavedView
-from rollouts.services import facts, lines, locks
+from rollouts.models import AuditEvent, PortfolioRow, SavedView
+from rollouts.services import facts, locks, portfolio_rows
 from tests.walk import FLAG, SECRET_TITLE
 
 pytestmark = pytest.mark.django_db
@@ -80,12 +80,12 @@ def test_a_change_elsewhere_shows_too(world):
     world.sync(full=True)
     assert "internal feedback" in row(world).next_words
     now = timezone.now().replace(tzinfo=None)
-    stored = PortfolioLine.objects.get()
+    stored = PortfolioRow.objects.get()
     assert stored.due_at is None or stored.due_at > timezone.now()
     locks.add(
         {"title": "Freeze", "kind": "once", "starts": now, "ends": now + timedelta(hours=1)}, by=world.actor("mia")
     )
-    assert PortfolioLine.objects.get().due_at <= timezone.now()  # looked at again before it is shown
+    assert PortfolioRow.objects.get().due_at <= timezone.now()  # looked at again before it is shown
 
 
 @pytest.mark.parametrize(
@@ -98,13 +98,13 @@ def test_a_line_says_the_same_as_the_facts_after_each_deed(world, phase, state):
     from rollouts.rules.next_action import next_action
 
     world.up_to(phase, state)
-    lines.bring_up_to_date()
-    told, line = world.facts(), PortfolioLine.objects.get()
+    portfolio_rows.bring_up_to_date()
+    told, line = world.facts(), PortfolioRow.objects.get()
     assert line.health == health.judge(told).health
     assert row(world).next_words == next_action(told).words
     for name in world.people:
         person = world.actor(name).person
-        waits = line in PortfolioLine.objects.waiting_for(person)
+        waits = line in PortfolioRow.objects.waiting_for(person)
         assert waits == (next_action(told).turn_of(person) == "yours"), name
 
 
@@ -225,8 +225,8 @@ def test_the_usual_length_of_a_phase_comes_from_those_that_ended(world, time_mac
     world.confirm("team")
     world.do("complete", "team", "mia")
     world.apply(slug="opus", title="Claude Opus", flag="flag_opus")
-    lines.bring_up_to_date()
-    usual = {line.title: line.content["usual"] for line in PortfolioLine.objects.all()}
+    portfolio_rows.bring_up_to_date()
+    usual = {row.title: row.content["usual"] for row in PortfolioRow.objects.all()}
     assert usual["Claude Haiku"] is None  # no company phase has ended yet
     assert timedelta(seconds=usual["Claude Opus"]) >= timedelta(days=2)
     assert "usual 2 d" in words(signed_in(world, "mia").get("/?q=opus"))
@@ -259,11 +259,11 @@ def test_views_are_kept_shared_and_removed(world):
 
 def test_two_at_once_work_out_each_line_once_and_lose_nothing(world):
     several(world)
-    assert lines.bring_up_to_date(most=2) == 2
-    assert lines.bring_up_to_date() == 1
-    assert lines.bring_up_to_date() == 0
+    assert portfolio_rows.bring_up_to_date(most=2) == 2
+    assert portfolio_rows.bring_up_to_date() == 1
+    assert portfolio_rows.bring_up_to_date() == 0
     with_facts = facts.for_rollout(world.rollout("opus"), timezone.now())
-    assert PortfolioLine.objects.get(title="Claude Opus").phase == with_facts.current.name
+    assert PortfolioRow.objects.get(title="Claude Opus").phase == with_facts.current.name
 
 
 def test_a_row_says_since_when_it_waits(world, time_machine):
@@ -278,7 +278,7 @@ def test_a_row_says_since_when_it_waits(world, time_machine):
 
 def test_lines_of_an_older_portal_are_worked_out_anew_after_an_upgrade(world):
     world.apply()
-    lines.bring_up_to_date()
-    PortfolioLine.objects.update(content={"layout": 0})
+    portfolio_rows.bring_up_to_date()
+    PortfolioRow.objects.update(content={"layout": 0})
     call_command("migrate", verbosity=0)
     assert row(world).title == "Claude Haiku"

@@ -714,15 +714,15 @@ def test_one_gitlab_at_which_we_fail_keeps_no_other_from_being_read(read, later,
 def test_one_line_that_breaks_keeps_no_other_from_the_portfolio(world, monkeypatch):
     from django.test import Client
 
-    from rollouts.services import lines
+    from rollouts.services import portfolio_rows
 
     many(world, 3)
-    really = lines._work_out
+    really = portfolio_rows._work_out
 
-    def work_out(line, rollout, *rest):
-        return breaks() if rollout.slug == "r1" else really(line, rollout, *rest)
+    def work_out(row, rollout, *rest):
+        return breaks() if rollout.slug == "r1" else really(row, rollout, *rest)
 
-    monkeypatch.setattr(lines, "_work_out", work_out)
+    monkeypatch.setattr(portfolio_rows, "_work_out", work_out)
     client = Client()
     client.force_login(world.people["mia"])
     page = client.get("/").content.decode()

@@ -1,4 +1,4 @@
-"""The portfolio: one row per rollout, out of lines that are worked out ahead; ages and staleness as they are now."""
+"""The portfolio: one row per rollout, out of rows that are worked out ahead; ages and staleness as they are now."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from ...models import PortfolioLine
+from ...models import PortfolioRow
 from ...rules.blockers import in_words
 from ...rules.expected import Presence
 from ...rules.health import Health
@@ -22,7 +22,7 @@ from ...rules.track import Look, Stretch
 from ...rules.words import from_text, joined, say
 from .track import Track, drawn
 
-Place = PortfolioLine.Place
+Place = PortfolioRow.Place
 TAGS = {
     Health.DRIFTING: "stop",
     Health.STALE: "wait",
@@ -52,7 +52,7 @@ LATE = 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ShownRow:
     """One rollout as the portfolio shows it; words are phrases, said in the reader's language by the template."""
 
     pk: int
@@ -112,10 +112,10 @@ class Row:
         return f"/rollouts/{self.slug}/"
 
 
-def row(line: Mapping[str, Any], read_at: datetime | None, now: datetime, freshness: timedelta) -> Row:
+def shown_row(row: Mapping[str, Any], read_at: datetime | None, now: datetime, freshness: timedelta) -> ShownRow:
     """A row out of the values of ``FIELDS``, and when the flag was read last."""
-    told = line["content"]
-    health = Health(line["health"])
+    told = row["content"]
+    health = Health(row["health"])
     is_stale = health in (Health.AS_PLANNED, Health.OVERDUE) and (read_at is None or now - read_at > freshness)
     health = Health.STALE if is_stale else health
     action, detail = (from_text(part) for part in told["next"])
@@ -127,19 +127,19 @@ def row(line: Mapping[str, Any], read_at: datetime | None, now: datetime, freshn
         detail = ""
     where, details = _where(told, now)
     tag_words, exposure = _tag_words(health, told), _exposure(told)
-    usual, lasted = told["usual"], (now - line["since"]).total_seconds()
-    return Row(
-        pk=line["pk"],
+    usual, lasted = told["usual"], (now - row["since"]).total_seconds()
+    return ShownRow(
+        pk=row["pk"],
         slug=told["slug"],
-        title=line["title"],
+        title=row["title"],
         model=told["model"],
         baseline=told["baseline"],
         flag=told["flag"],
-        provider=line["provider"],
+        provider=row["provider"],
         track=_track(told["track"]),
         where=where,
         details=details,
-        phase=line["phase_title"],
+        phase=row["phase_title"],
         state=told["state"],
         health=health,
         tag="" if health is Health.AS_PLANNED and told["nobody"] else TAGS[health],
@@ -151,14 +151,14 @@ def row(line: Mapping[str, Any], read_at: datetime | None, now: datetime, freshn
         next_detail=detail,
         who=from_text(told["who"]),
         waits_since=_moment(told["waits_since"]),
-        since=line["since"],
+        since=row["since"],
         usual=_days(usual) if usual is not None else "",
-        is_late=line["place"] == Place.OVERDUE or (usual is not None and told["is_live"] and lasted > usual * LATE),
-        owner=line["owner"],
-        owners=tuple(filter(None, line["owners"].split("\n"))),
-        place=line["place"],
+        is_late=row["place"] == Place.OVERDUE or (usual is not None and told["is_live"] and lasted > usual * LATE),
+        owner=row["owner"],
+        owners=tuple(filter(None, row["owners"].split("\n"))),
+        place=row["place"],
         debts=told["debts"],
-        debts_overdue=line["reviews_due_at"] is not None and line["reviews_due_at"] < now,
+        debts_overdue=row["reviews_due_at"] is not None and row["reviews_due_at"] < now,
         content=told,
     )
 

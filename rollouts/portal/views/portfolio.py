@@ -20,13 +20,13 @@ from ...models import clock
 from ...rules.health import Health
 from ...rules.machine import Role
 from ...rules.spreadsheet import as_cell
-from ...services import choices, lines, views
+from ...services import choices, portfolio_rows, views
 from ...services.refusals import Refused
 from .. import listing
 from ..asking import Asked
-from ..filters import STATES, LineFilter, owners
+from ..filters import STATES, PortfolioFilter, owners
 from ..presenters import first_start
-from ..presenters.portfolio import Row
+from ..presenters.portfolio import ShownRow
 from ..redirects import SeeOther
 
 GROUPS = {
@@ -56,9 +56,9 @@ def portfolio(request: HttpRequest) -> HttpResponse:
     viewer, now, asked = Actor.of(request.user), clock.now(), Asked(request)
     summary = listing.summary(viewer, now)
     if summary.pop("due"):
-        lines.for_a_page()
+        portfolio_rows.for_a_page()
         summary = listing.summary(viewer, now)
-    chosen, fitting = LineFilter.read(asked)
+    chosen, fitting = PortfolioFilter.read(asked)
     group, sort = asked.choice("group", GROUPS, ""), asked.choice("sort", SORTS, "urgency")
     is_board = asked.choice("view", ("list", "board"), "list") == "board"
     known_phases = choices.phases()
@@ -97,9 +97,9 @@ def portfolio(request: HttpRequest) -> HttpResponse:
 def export(request: HttpRequest) -> HttpResponseBase:
     """The same selection as a file, all of its rows; headings and words are English, times are UTC."""
     now, asked = clock.now(), Asked(request)
-    while lines.for_a_page():
+    while portfolio_rows.for_a_page():
         pass
-    _chosen, fitting = LineFilter.read(asked)
+    _chosen, fitting = PortfolioFilter.read(asked)
     if asked.wrong:
         return render(request, "400.html", {"words": " ".join(asked.wrong), "code": 422}, status=422)
     answer = StreamingHttpResponse(_written(listing.everything(fitting, now), now, request), content_type="text/csv")
@@ -114,7 +114,7 @@ class _Echo:
         return value
 
 
-def _written(rows: Iterator[Row], now: datetime, request: HttpRequest) -> Iterator[str]:
+def _written(rows: Iterator[ShownRow], now: datetime, request: HttpRequest) -> Iterator[str]:
     writer = csv.writer(_Echo())
     yield writer.writerow(COLUMNS)
     for one in rows:

@@ -1,8 +1,8 @@
-"""The portfolio's lines: worked out from the facts, kept until something that they rest on changes or its time comes.
+"""The portfolio's rows: worked out from the facts, kept until something that they rest on changes or its time comes.
 
-A recorded change marks the lines that it touches as due in its own transaction (``models.lines``); whoever shows lines,
-and a job, works out what is due first. So a line is never older than what it tells, and a page never works out more
-than is due.
+A recorded change marks the rows that it touches as due in its own transaction (``models.portfolio_rows``); whoever
+shows rows, and a job, works out what is due first. So a row is never older than what it tells, and a page never works
+out more than is due.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 from django.db import InterfaceError, OperationalError, transaction
 
-from ..models import LineWait, Phase, PortfolioLine, Rollout, clock, waiting
+from ..models import Phase, PortfolioRow, Rollout, RowWait, clock, waiting
 from ..rules import health
 from ..rules.expected import Drift, difference_in_words
 from ..rules.facts import PhaseFacts, RolloutFacts
@@ -32,12 +32,12 @@ from . import facts as facts_of
 from .locks import Locks, standing
 
 log = logging.getLogger(__name__)
-Place = PortfolioLine.Place
-#: The rules are asked with a reading that is never too old: whether it is, is seen when the line is shown.
+Place = PortfolioRow.Place
+#: The rules are asked with a reading that is never too old: whether it is, is seen when the row is shown.
 ALWAYS = timedelta(days=36_500)
-#: So long at most a line is trusted that waits for time or for somebody: what nobody foresaw is seen then.
+#: So long at most a row is trusted that waits for time or for somebody: what nobody foresaw is seen then.
 TRUSTED = timedelta(minutes=30)
-#: When a line that could not be worked out is tried again; what it told before stands until then.
+#: When a row that could not be worked out is tried again; what it told before stands until then.
 AGAIN = timedelta(minutes=1)
 #: Seconds that a page waits for who writes, to be up to date.
 WORTH_WAITING = 1.0
@@ -45,18 +45,18 @@ URGENCY = {kind: rank for rank, kind in enumerate(Health)}
 #: How many phases that ended lately say how long a phase usually takes.
 LATELY = 300
 BATCH = 100
-#: Counted up when what ``content`` holds changes: lines of another layout are worked out anew after an upgrade.
+#: Counted up when what ``content`` holds changes: rows of another layout are worked out anew after an upgrade.
 LAYOUT = 2
 
 
 def bring_up_to_date(*, most: int = BATCH, among: Iterable[int] | None = None) -> int:
-    """Work out lines that are due, so many at most, and how many there were.
+    """Work out rows that are due, so many at most, and how many there were.
 
-    Two at once share the work: each takes what the other has not. ``among`` are lines by key that somebody wants to
+    Two at once share the work: each takes what the other has not. ``among`` are rows by key that somebody wants to
     see: one that another works out just now is waited for.
     """
     now = clock.now()
-    due = PortfolioLine.objects.due(now)
+    due = PortfolioRow.objects.due(now)
     if among is not None:
         due = due.filter(pk__in=list(among))
     if not due.exists():
@@ -64,24 +64,24 @@ def bring_up_to_date(*, most: int = BATCH, among: Iterable[int] | None = None) -
     with transaction.atomic():
         # A recorded change that touches one of these waits here, and marks it as due again after us.
         locked = due.select_for_update(skip_locked=among is None).order_by("pk")
-        lines = {line.rollout_id: line for line in locked[:most]}
-        taken = len(lines)
+        rows = {row.rollout_id: row for row in locked[:most]}
+        taken = len(rows)
         holding, usual = standing(now), usual_lengths()
-        waits: list[LineWait] = []
-        for rollout in Rollout.objects.whole().filter(pk__in=list(lines)):
-            line = lines[rollout.pk]
+        waits: list[RowWait] = []
+        for rollout in Rollout.objects.whole().filter(pk__in=list(rows)):
+            row = rows[rollout.pk]
             try:
-                waits += [LineWait(line=line, who=who) for who in _work_out(line, rollout, now, holding, usual)]
+                waits += [RowWait(row=row, who=who) for who in _work_out(row, rollout, now, holding, usual)]
             except (OperationalError, InterfaceError):
                 raise
             except Exception:  # one rollout that breaks keeps no other from being shown
-                log.exception("the line of rollout %s could not be worked out", rollout.slug)
-                del lines[rollout.pk]
-                PortfolioLine.objects.filter(pk=line.pk).update(due_at=now + AGAIN)
-        fields = [field.name for field in PortfolioLine._meta.concrete_fields if field.name not in ("id", "rollout")]
-        PortfolioLine.objects.bulk_update(lines.values(), fields)
-        LineWait.objects.filter(line__in=list(lines.values())).delete()
-        LineWait.objects.bulk_create(waits)
+                log.exception("the row of rollout %s could not be worked out", rollout.slug)
+                del rows[rollout.pk]
+                PortfolioRow.objects.filter(pk=row.pk).update(due_at=now + AGAIN)
+        fields = [field.name for field in PortfolioRow._meta.concrete_fields if field.name not in ("id", "rollout")]
+        PortfolioRow.objects.bulk_update(rows.values(), fields)
+        RowWait.objects.filter(row__in=list(rows.values())).delete()
+        RowWait.objects.bulk_create(waits)
     return taken
 
 
@@ -91,46 +91,46 @@ def for_a_page(*, among: Iterable[int] | None = None) -> int:
 
 
 def renew_others() -> None:
-    """After an upgrade: lines that an older portal has written are due."""
-    PortfolioLine.objects.exclude(content__layout=LAYOUT).update(due_at=clock.now())
+    """After an upgrade: rows that an older portal has written are due."""
+    PortfolioRow.objects.exclude(content__layout=LAYOUT).update(due_at=clock.now())
 
 
 def usual_lengths() -> dict[tuple[int, str], float]:
     """Seconds that a phase usually takes, by template and name: the median of those that ended lately."""
     lengths: dict[tuple[int, str], list[float]] = {}
     ended = Phase.objects.filter(state=PhaseState.COMPLETED).order_by("-completed_at")
-    rows = ended.values_list("rollout__template_id", "name", "started_at", "completed_at")[:LATELY]
-    for template, name, started_at, completed_at in rows:
+    ended_phases = ended.values_list("rollout__template_id", "name", "started_at", "completed_at")[:LATELY]
+    for template, name, started_at, completed_at in ended_phases:
         if started_at and completed_at:
             lengths.setdefault((template, name), []).append((completed_at - started_at).total_seconds())
     return {key: median(found) for key, found in lengths.items()}
 
 
 def _work_out(
-    line: PortfolioLine, rollout: Rollout, now: datetime, locks: Locks, usual: Mapping[tuple[int, str], float]
+    row: PortfolioRow, rollout: Rollout, now: datetime, locks: Locks, usual: Mapping[tuple[int, str], float]
 ) -> list[str]:
-    """Fill a line from a rollout loaded whole; for whom it waits."""
+    """Fill a row from a rollout loaded whole; for whom it waits."""
     facts = replace(facts_of.for_rollout(rollout, now, locks), freshness=ALWAYS)
     state, current, step = health.judge(facts), facts.current, next_action(facts)
-    row = next((p for p in facts_of.newest_attempts(rollout) if current and p.name == current.name), None)
+    attempt = next((p for p in facts_of.newest_attempts(rollout) if current and p.name == current.name), None)
     is_over = rollout.state in OVER
-    line.place = (
+    row.place = (
         Place.OVER if is_over else Place.OVERDUE if facts.is_overdue else Place.WAITS if step.waits else Place.RUNS
     )
-    line.health, line.urgency = state.health, URGENCY[state.health]
-    line.since = _since(rollout, row)
-    line.phase, line.phase_title = (current.name, current.title) if current and not is_over else ("", "")
-    line.phase_position = row.position if row else 999
-    line.title, line.provider = rollout.title, rollout.ai_model.provider
+    row.health, row.urgency = state.health, URGENCY[state.health]
+    row.since = _since(rollout, attempt)
+    row.phase, row.phase_title = (current.name, current.title) if current and not is_over else ("", "")
+    row.phase_position = attempt.position if attempt else 999
+    row.title, row.provider = rollout.title, rollout.ai_model.provider
     owners = rollout.owners or [rollout.created_by]
-    line.owner, line.owners = owners[0][:150], "\n".join(["", *owners, ""])
+    row.owner, row.owners = owners[0][:150], "\n".join(["", *owners, ""])
     model, baseline = rollout.ai_model, rollout.baseline
-    line.search = " ".join(
+    row.search = " ".join(
         [rollout.title, rollout.slug, rollout.flag.name, model.name, model.slug, baseline.name if baseline else ""]
     ).lower()
     debts = [o for p in rollout.phases.all() for o in p.overrides.all() if o.reviewed_at is None]
-    line.reviews_due_at = min((debt.due_at for debt in debts), default=None)
-    line.content = {
+    row.reviews_due_at = min((debt.due_at for debt in debts), default=None)
+    row.content = {
         "layout": LAYOUT,
         "baseline": str(baseline) if baseline else "",
         "slug": rollout.slug,
@@ -143,7 +143,7 @@ def _work_out(
         "debts": len(debts),
         "next": [as_text(step.words), as_text(step.detail)],
         "verb": step.verb,
-        "waits_since": _moment(_waits_since(rollout, facts, state, row)) if step.waits else None,
+        "waits_since": _moment(_waits_since(rollout, facts, state, attempt)) if step.waits else None,
         "who": as_text(step.waits.words) if step.waits else "",
         "until": _moment(step.until),
         "expected": as_text(facts.expected.words),
@@ -156,8 +156,8 @@ def _work_out(
         "is_live": current is not None and current.state in LIVE,
         **(_standing_at(facts, current) if current and not is_over else {}),
     }
-    line.due_at = None if is_over else min(_edges(facts, current, step, locks, now))
-    return _tokens(step.waits) if line.place == Place.WAITS else []
+    row.due_at = None if is_over else min(_edges(facts, current, step, locks, now))
+    return _tokens(step.waits) if row.place == Place.WAITS else []
 
 
 def _standing_at(facts: RolloutFacts, phase: PhaseFacts) -> dict[str, Any]:
@@ -194,23 +194,30 @@ def _since(rollout: Rollout, phase: Phase | None) -> datetime:
     return next(filter(None, moments), rollout.created_at)
 
 
-def _waits_since(rollout: Rollout, facts: RolloutFacts, state: health.State, row: Phase | None) -> datetime | None:
+def _waits_since(rollout: Rollout, facts: RolloutFacts, state: health.State, attempt: Phase | None) -> datetime | None:
     """Since when somebody must act: the drift's begin, the request, the end of the soak, else what was done last."""
     phase = facts.current
     if state.drift is not Drift.NONE:
         return rollout.drift_since
-    if phase is None or row is None:
+    if phase is None or attempt is None:
         return rollout.completed_at
     if phase.request is not None and not phase.request.is_granted(facts.now):
         return phase.request.requested_at
-    moments = [phase.soaked_at, row.paused_at, row.stepped_at, row.approved_at, row.ended_at, _since(rollout, row)]
+    moments = [
+        phase.soaked_at,
+        attempt.paused_at,
+        attempt.stepped_at,
+        attempt.approved_at,
+        attempt.ended_at,
+        _since(rollout, attempt),
+    ]
     return max(moment for moment in moments if moment is not None and moment <= facts.now)
 
 
 def _edges(
     facts: RolloutFacts, phase: PhaseFacts | None, step: NextAction, locks: Locks, now: datetime
 ) -> list[datetime]:
-    """When the line may say something else, though nobody does anything."""
+    """When the row may say something else, though nobody does anything."""
     found = [now + TRUSTED, locks.changes_at, step.until]
     if phase is not None and phase.request is not None:
         found.append(phase.request.expires_at)

@@ -1,6 +1,6 @@
 """What the portfolio shows of each rollout, worked out ahead, so that a page costs the same however many there are.
 
-No history: a line follows from the rollout and is made anew whenever something that it rests on has changed.
+No history: a row follows from the rollout and is made anew whenever something that it rests on has changed.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from .rollouts import Rollout
 if TYPE_CHECKING:
     from datetime import timedelta
 
-#: Where a change of this kind shows: the lines whose rollouts are reached so.
+#: Where a change of this kind shows: the rows whose rollouts are reached so.
 REACHES = {
     "rollouts.AIModel": ("rollout__ai_model", "rollout__baseline"),
     "rollouts.FeatureFlag": ("rollout__flag",),
     "rollouts.TrackedIssue": ("rollout__issue_links__issue",),
     "rollouts.PlanTemplate": ("rollout__template",),
 }
-#: A change of one of these may show on every open line.
+#: A change of one of these may show on every open row.
 REACHES_ALL = frozenset(
     {
         "auth.User",
@@ -47,8 +47,8 @@ NEEDS_FRESH = (Health.AS_PLANNED, Health.OVERDUE)
 
 
 def _can_be_done_by(person: Person) -> Q:
-    never = LineWait.objects.filter(line=OuterRef("pk"), who=f"!{person.identity}")
-    return Q(pk__in=LineWait.objects.filter(who__in=tokens_of(person)).values("line")) & ~Q(Exists(never))
+    never = RowWait.objects.filter(row=OuterRef("pk"), who=f"!{person.identity}")
+    return Q(pk__in=RowWait.objects.filter(who__in=tokens_of(person)).values("row")) & ~Q(Exists(never))
 
 
 def read_last(flag: str = "") -> Case:
@@ -62,13 +62,13 @@ def read_last(flag: str = "") -> Case:
     return Case(never, default=Greatest(reading, Coalesce(scope, reading)))
 
 
-class LineQuerySet(models.QuerySet["PortfolioLine"]):
-    def due(self, now: datetime) -> LineQuerySet:
+class PortfolioRowQuerySet(models.QuerySet["PortfolioRow"]):
+    def due(self, now: datetime) -> PortfolioRowQuerySet:
         """Those that must be worked out anew."""
         return self.filter(due_at__lte=now)
 
     def look_again(self, rollout: Rollout | None, changes: Iterable[Change], now: datetime) -> None:
-        """Something was changed: the lines where it may show are worked out anew before they are shown again."""
+        """Something was changed: the rows where it may show are worked out anew before they are shown again."""
         if rollout is not None and not self.filter(rollout=rollout).update(due_at=now):
             self.create(rollout=rollout, title=rollout.title, since=now, due_at=now)
         by_label: dict[str, list[Any]] = {}
@@ -79,45 +79,45 @@ class LineQuerySet(models.QuerySet["PortfolioLine"]):
             for path in REACHES.get(label, ()):
                 touched |= Q(**{f"{path}__in": pks})
         if by_label.keys() & REACHES_ALL:
-            touched = ~Q(place=PortfolioLine.Place.OVER)
+            touched = ~Q(place=PortfolioRow.Place.OVER)
         if touched:
-            # Locked in one order, so that two recorded changes that touch the same lines can't wait for each other.
+            # Locked in one order, so that two recorded changes that touch the same rows can't wait for each other.
             locked = self.select_for_update().filter(pk__in=self.filter(touched).values("pk")).order_by("pk")
             self.filter(pk__in=list(locked.values_list("pk", flat=True))).update(due_at=now)
 
-    def waiting_for(self, person: Person) -> LineQuerySet:
-        """Open lines whose next thing this person can do."""
-        return self.filter(_can_be_done_by(person), place=PortfolioLine.Place.WAITS)
+    def waiting_for(self, person: Person) -> PortfolioRowQuerySet:
+        """Open rows whose next thing this person can do."""
+        return self.filter(_can_be_done_by(person), place=PortfolioRow.Place.WAITS)
 
-    def waiting_for_others(self, person: Person) -> LineQuerySet:
-        """Open lines whose next thing others can do, and this person can't."""
-        return self.filter(~_can_be_done_by(person), place=PortfolioLine.Place.WAITS)
+    def waiting_for_others(self, person: Person) -> PortfolioRowQuerySet:
+        """Open rows whose next thing others can do, and this person can't."""
+        return self.filter(~_can_be_done_by(person), place=PortfolioRow.Place.WAITS)
 
-    def with_reading(self) -> LineQuerySet:
+    def with_reading(self) -> PortfolioRowQuerySet:
         """Annotated with when the flag was read last."""
         return self.annotate(read_at=read_last("rollout__flag__"))
 
-    def in_health(self, health: Health, now: datetime, freshness: timedelta) -> LineQuerySet:
+    def in_health(self, health: Health, now: datetime, freshness: timedelta) -> PortfolioRowQuerySet:
         """Those whose health is this one now: what is not fresh is not known."""
         old = Q(read_at=None) | Q(read_at__lt=now - freshness)
-        lines = self.with_reading()
+        rows = self.with_reading()
         if health is Health.STALE:
-            return lines.filter(Q(health=health) | Q(old, health__in=NEEDS_FRESH))
-        return lines.filter(health=health).exclude(old) if health in NEEDS_FRESH else lines.filter(health=health)
+            return rows.filter(Q(health=health) | Q(old, health__in=NEEDS_FRESH))
+        return rows.filter(health=health).exclude(old) if health in NEEDS_FRESH else rows.filter(health=health)
 
 
-class PortfolioLine(models.Model):
+class PortfolioRow(models.Model):
     """One rollout as the portfolio shows it; ``content`` holds words and the track, to be said in any language."""
 
     class Place(models.TextChoices):
-        """What groups lines: it waits for somebody, it runs by itself, its flag is overdue for clean-up, it is over."""
+        """What groups rows: it waits for somebody, it runs by itself, its flag is overdue for clean-up, it is over."""
 
         WAITS = "waits"
         RUNS = "runs"
         OVERDUE = "overdue"
         OVER = "over"
 
-    rollout = models.OneToOneField(Rollout, on_delete=models.CASCADE, related_name="line")
+    rollout = models.OneToOneField(Rollout, on_delete=models.CASCADE, related_name="portfolio_row")
     place = models.CharField(max_length=10, choices=Place.choices, default=Place.WAITS)
     health = models.CharField(max_length=20, default=Health.AS_PLANNED.value, help_text="While the reading is fresh.")
     urgency = models.PositiveSmallIntegerField(default=0, help_text="What needs eyes most comes first.")
@@ -134,7 +134,7 @@ class PortfolioLine(models.Model):
     content = models.JSONField(default=dict)
     due_at = models.DateTimeField(null=True, db_index=True, help_text="When it must be worked out anew.")
 
-    objects = LineQuerySet.as_manager()
+    objects = PortfolioRowQuerySet.as_manager()
 
     class Meta:
         ordering = ("urgency", "since", "pk")
@@ -148,21 +148,21 @@ class PortfolioLine(models.Model):
         return self.title
 
 
-class LineWait(models.Model):
-    """For whom a line waits: ``role:manager``, ``group:release``, ``manager:mia`` (an owner), never for ``!mia``."""
+class RowWait(models.Model):
+    """For whom a row waits: ``role:manager``, ``group:release``, ``manager:mia`` (an owner), never for ``!mia``."""
 
-    line = models.ForeignKey(PortfolioLine, on_delete=models.CASCADE, related_name="waits")
+    row = models.ForeignKey(PortfolioRow, on_delete=models.CASCADE, related_name="waits")
     who = models.CharField(max_length=200)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=("who", "line"), name="a_line_waits_once_for_each")]
+        constraints = [models.UniqueConstraint(fields=("who", "row"), name="a_row_waits_once_for_each")]
 
     def __str__(self) -> str:
         return self.who
 
 
 def tokens_of(person: Person) -> list[str]:
-    """What ``LineWait`` may call this person; an admin has every role."""
+    """What ``RowWait`` may call this person; an admin has every role."""
     roles = [role for role in Role if role in person.roles or Role.ADMIN in person.roles]
     named = [token for role in roles for token in (f"role:{role}", f"{role}:{person.name}")]
     return named + [f"group:{group}" for group in sorted(person.groups)]
