@@ -12,9 +12,9 @@ from ..audit.recording import recorded
 from ..models import FlagReading, Phase, ReadingGap, Rollout
 from ..rules import health
 from ..rules.expected import Drift
+from ..rules.exposure_history import unread_within
 from ..rules.facts import RolloutFacts
 from ..rules.machine import PhaseState
-from ..rules.series import unread_within
 from ..rules.words import joined
 from . import approvals, schedules
 from . import facts as facts_of

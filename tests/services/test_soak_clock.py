@@ -14,9 +14,9 @@ from hypothesis.extra.django import TestCase
 from gitlab_simulator import Simulator
 from rollouts.models import AuditEvent, FeatureFlag, ReadingGap
 from rollouts.rules import guards
+from rollouts.rules.exposure_history import unread_within
 from rollouts.rules.schedule import Certainty, Kind
-from rollouts.rules.series import unread_within
-from rollouts.services import course, facts, plans, ramps, readings, schedules
+from rollouts.services import exposure_history, facts, plans, ramps, readings, schedules
 from rollouts.services.refusals import Refused
 from tests.walk import World
 
@@ -139,7 +139,7 @@ def ends_told(world, now):
     rollout = world.rollout()
     told = facts.for_rollout(rollout, now)
     phase = told.phase("everyone")
-    seen = course.course_of(rollout, now)
+    seen = exposure_history.history_of(rollout, now)
     row = schedules.scheduled(type(rollout).objects.filter(pk=rollout.pk).values(*schedules._ROLLOUT), now)[0]
     ahead = [moment for moment in row.schedule.moments if moment.certainty is not Certainty.DONE]
     complete = [moment.at for moment in ahead if moment.kind is Kind.COMPLETE]

@@ -11,11 +11,11 @@ from django.utils.translation import gettext as _
 
 from ...models import Phase
 from ...rules.exposure import Exposure
+from ...rules.exposure_history import Piece, Stretch
 from ...rules.locks import Window
 from ...rules.machine import PhaseState, state_in_words
-from ...rules.series import Piece, Stretch
 from ...rules.words import spoken
-from ...services.course import Course
+from ...services.exposure_history import ExposureHistory
 from .chart_axis import TimeAxis, number
 from .chart_lanes import LETTER, RIGHT
 from .moments import with_zone
@@ -57,10 +57,10 @@ def _by_name(exposure: Exposure | None) -> Exposure | None:
     return Exposure(groups=exposure.groups, actors=exposure.actors)
 
 
-def gap_bands(course: Course, axis: TimeAxis) -> Iterable[Band]:
+def gap_bands(history: ExposureHistory, axis: TimeAxis) -> Iterable[Band]:
     """Where nothing is drawn, as nothing was read; or as there are older readings than are looked at."""
     gaps: list[tuple[Piece, datetime]] = []
-    for piece in course.pieces:
+    for piece in history.pieces:
         if piece.is_known:
             continue
         if gaps and gaps[-1][1] == piece.start:
@@ -69,7 +69,7 @@ def gap_bands(course: Course, axis: TimeAxis) -> Iterable[Band]:
             gaps.append((piece, piece.end))
     for piece, end in gaps:
         span = {"start": with_zone(piece.start), "end": with_zone(end)}
-        if course.is_left_out(piece):
+        if history.is_left_out(piece):
             words = _("Older readings, from %(start)s to %(end)s, are not drawn") % span
             yield _band(axis, piece.start, end, _fits(_("older readings")), words)
         else:
@@ -77,19 +77,19 @@ def gap_bands(course: Course, axis: TimeAxis) -> Iterable[Band]:
             yield _band(axis, piece.start, end, _fits(_("not read")), words)
 
 
-def lock_band(window: Window, axis: TimeAxis, course: Course) -> Band:
+def lock_band(window: Window, axis: TimeAxis, history: ExposureHistory) -> Band:
     words = _("Change lock «%(title)s» from %(start)s to %(end)s") % {
         "title": window.title,
         "start": with_zone(window.starts_at),
         "end": with_zone(window.ends_at),
     }
-    start, end = max(window.starts_at, course.since), min(window.ends_at, course.until)
+    start, end = max(window.starts_at, history.since), min(window.ends_at, history.until)
     return _band(axis, start, end, _fits(_("change lock"), _("lock")), words)
 
 
-def phase_bands(course: Course, axis: TimeAxis) -> tuple[Band, ...]:
+def phase_bands(history: ExposureHistory, axis: TimeAxis) -> tuple[Band, ...]:
     """Each attempt as a band; where its name does not fit in, it stands beside it if there is room before the next."""
-    bands = [(str(phase), _phase(phase, axis, course)) for phase in course.phases] + _phases_to_come(course, axis)
+    bands = [(str(phase), _phase(phase, axis, history)) for phase in history.phases] + _phases_to_come(history, axis)
     bands.sort(key=lambda each: float(each[1].x))
     placed: list[Band] = []
     for (title, band), after in pairwise([*bands, ("", None)]):
@@ -101,19 +101,19 @@ def phase_bands(course: Course, axis: TimeAxis) -> tuple[Band, ...]:
     return tuple(placed)
 
 
-def _phases_to_come(course: Course, axis: TimeAxis) -> list[tuple[str, Band]]:
+def _phases_to_come(history: ExposureHistory, axis: TimeAxis) -> list[tuple[str, Band]]:
     """Phases that have not begun, from when each may begin at the earliest to when the next may."""
-    begun = {phase.name for phase in course.phases if phase.state not in (PhaseState.PLANNED, PhaseState.ROLLED_BACK)}
+    begun = {phase.name for phase in history.phases if phase.state not in (PhaseState.PLANNED, PhaseState.ROLLED_BACK)}
     starts: dict[str, datetime] = {}
-    for each in course.prediction.coming:
+    for each in history.prediction.coming:
         starts.setdefault(each.phase, each.at)
     names = list(starts)
     bands = []
     for name, following in pairwise([*names, ""]):
-        end = starts[following] if following else course.prediction.complete_at
+        end = starts[following] if following else history.prediction.complete_at
         if name in begun or end is None:
             continue
-        title = course.titles.get(name, name)
+        title = history.titles.get(name, name)
         words = _("%(phase)s: at the earliest %(start)s to %(end)s") % {
             "phase": title,
             "start": with_zone(starts[name]),
@@ -123,18 +123,18 @@ def _phases_to_come(course: Course, axis: TimeAxis) -> list[tuple[str, Band]]:
     return bands
 
 
-def _phase(phase: Phase, axis: TimeAxis, course: Course) -> Band:
+def _phase(phase: Phase, axis: TimeAxis, history: ExposureHistory) -> Band:
     assert phase.started_at
-    end = phase.completed_at if phase.state == PhaseState.COMPLETED else phase.ended_at or course.known_until
+    end = phase.completed_at if phase.state == PhaseState.COMPLETED else phase.ended_at or history.known_until
     looks = {PhaseState.COMPLETED: "done", PhaseState.ROLLED_BACK: "back"}
     words = _("%(phase)s: %(state)s, %(start)s to %(end)s") % {
         "phase": spoken(str(phase)),
         "state": spoken(state_in_words(phase.state)),
         "start": with_zone(phase.started_at),
-        "end": with_zone(end or course.known_until),
+        "end": with_zone(end or history.known_until),
     }
     look = looks.get(PhaseState(phase.state), "now")
-    return _band(axis, phase.started_at, end or course.known_until, _fits(str(phase), phase.title), words, look)
+    return _band(axis, phase.started_at, end or history.known_until, _fits(str(phase), phase.title), words, look)
 
 
 def _band(

@@ -14,7 +14,7 @@ from ...rules.blockers import in_words
 from ...rules.facts import PhaseFacts, RolloutFacts
 from ...rules.machine import PhaseState
 from ...rules.words import spoken
-from ...services.course import Course
+from ...services.exposure_history import ExposureHistory
 from .moments import day_and_clock
 
 
@@ -32,7 +32,9 @@ class Check:
     since: datetime | None = None
 
 
-def before(facts: RolloutFacts, phase: PhaseFacts, rollout: Rollout, course: Course) -> tuple[str, tuple[Check, ...]]:
+def before(
+    facts: RolloutFacts, phase: PhaseFacts, rollout: Rollout, history: ExposureHistory
+) -> tuple[str, tuple[Check, ...]]:
     wanted = facts.target(phase) if phase.opening.ramp else None
     if phase.state in (PhaseState.ACTIVE, PhaseState.PAUSED):
         verb = "advance" if wanted else "complete"
@@ -45,12 +47,12 @@ def before(facts: RolloutFacts, phase: PhaseFacts, rollout: Rollout, course: Cou
         verb, title = "start", _("Before %(phase)s starts") % {"phase": phase.title}
     found = guards.standing_in_the_way(verb, facts, phase)
     codes = {blocker.code for blocker in found}
-    stands = [check for wanted, check in _facts_that_stand(verb, facts, phase, course) if not codes & set(wanted)]
+    stands = [check for wanted, check in _facts_that_stand(verb, facts, phase, history) if not codes & set(wanted)]
     return title, tuple(stands + [Check(False, b.message, b.url(rollout.get_absolute_url())) for b in found])
 
 
 def _facts_that_stand(
-    verb: str, facts: RolloutFacts, phase: PhaseFacts, course: Course
+    verb: str, facts: RolloutFacts, phase: PhaseFacts, history: ExposureHistory
 ) -> list[tuple[tuple[str, ...], Check]]:
     """For each group of blockers the sentence that is true when none of them stands, with its age."""
     read = facts.reading
@@ -65,7 +67,7 @@ def _facts_that_stand(
         [(("approval_missing", "approval_void", "approval_lost", "approval_expired"), agreed)] if counting else []
     )
     next_lock = ""
-    if coming := course.next_lock:
+    if coming := history.next_lock:
         next_lock = _("next: %(title)s, %(at)s") % {"title": coming.title, "at": day_and_clock(coming.starts_at)}
     free = (("change_lock", "locks_unknown"), Check(True, _("No change lock holds"), "", next_lock))
     if verb == "start":

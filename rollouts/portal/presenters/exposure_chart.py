@@ -1,7 +1,7 @@
 """Exposure over time as a picture: the plan dashed, readings as solid steps, with gaps, locks, drift and events.
 
-Everything here is coordinates; what they mean is ``rules.series``. The picture's height is made of lanes: the share of
-actors, who is let in by name, events, phases. Further lanes on the same time axis go below the last.
+Everything here is coordinates; what they mean is ``rules.exposure_history``. The picture's height is made of lanes: the
+share of actors, who is let in by name, events, phases. Further lanes on the same time axis go below the last.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from itertools import pairwise
 
 from django.utils.translation import gettext as _
 
-from ...rules import series
+from ...rules import exposure_history
 from ...rules.blockers import in_words
+from ...rules.exposure_history import Piece, Stretch
 from ...rules.percentages import NOTHING
-from ...rules.series import Piece, Stretch
 from ...rules.words import spoken
-from ...services.course import Course
+from ...services.exposure_history import ExposureHistory
 from .chart_axis import Label, TimeAxis, number
 from .chart_bands import Band, gap_bands, lock_band, named_bands, phase_bands
 from .chart_lanes import BASE, EVENTS, HEIGHT, LEFT, LETTER, NAMED, PHASES, PHASES_END, RIGHT, TICKS, TOP, WIDTH
@@ -67,31 +67,31 @@ class ExposureChart:
         return bool(self.now) and float(self.now) > RIGHT - NOW
 
 
-def chart(course: Course) -> ExposureChart:
-    """The course of a rollout as coordinates."""
-    axis = TimeAxis(course.since, course.until, LEFT, RIGHT)
-    runs = _runs(course.read)
-    drifts = series.episodes(course.pieces)
+def chart(history: ExposureHistory) -> ExposureChart:
+    """The exposure history of a rollout as coordinates."""
+    axis = TimeAxis(history.since, history.until, LEFT, RIGHT)
+    runs = _runs(history.read)
+    drifts = exposure_history.episodes(history.pieces)
     words = _("Exposure from %(since)s to %(until)s: planned and read. The tables below say the same.") % {
-        "since": with_zone(course.since),
-        "until": with_zone(course.until),
+        "since": with_zone(history.since),
+        "until": with_zone(history.until),
     }
     return ExposureChart(
         words=words,
         levels=tuple((number(_y(Decimal(share) / 100)), f"{share} %") for share in (0, 25, 50, 75, 100)),
         labels=axis.labels(10),
-        planned=_steps(course.planned, axis),
-        coming=_coming(course, axis),
+        planned=_steps(history.planned, axis),
+        coming=_coming(history, axis),
         read=" ".join(_steps(run, axis) for run in runs),
         area=" ".join(_area(run, axis) for run in runs if any(stretch.reach for stretch in run)),
         drift=_rectangles([piece for episode in drifts for piece in episode], axis),
-        drift_labels=tuple(_drift_label(episode, axis, course) for episode in drifts[-12:]),
-        named=tuple(named_bands(course.read, axis)),
-        gaps=tuple(gap_bands(course, axis)),
-        locks=tuple(lock_band(window, axis, course) for window in course.locks),
-        phases=phase_bands(course, axis),
-        marks=marks_of(course.events, axis, course.since),
-        now="" if course.is_over else axis.at(course.known_until),
+        drift_labels=tuple(_drift_label(episode, axis, history) for episode in drifts[-12:]),
+        named=tuple(named_bands(history.read, axis)),
+        gaps=tuple(gap_bands(history, axis)),
+        locks=tuple(lock_band(window, axis, history) for window in history.locks),
+        phases=phase_bands(history, axis),
+        marks=marks_of(history.events, axis, history.since),
+        now="" if history.is_over else axis.at(history.known_until),
     )
 
 
@@ -140,17 +140,17 @@ def _area(run: Sequence[Stretch], axis: TimeAxis) -> str:
     return f"{_steps(run, axis)}V{number(BASE)}H{axis.at(run[0].start)}Z"
 
 
-def _coming(course: Course, axis: TimeAxis) -> str:
+def _coming(history: ExposureHistory, axis: TimeAxis) -> str:
     """From what is expected now on to what is predicted."""
-    if not course.prediction.coming:
+    if not history.prediction.coming:
         return ""
-    level = course.planned[-1].reach if course.planned else NOTHING
-    drawn = [f"M{axis.at(course.known_until)} {number(_y(level))}"]
-    for each in course.prediction.coming:
+    level = history.planned[-1].reach if history.planned else NOTHING
+    drawn = [f"M{axis.at(history.known_until)} {number(_y(level))}"]
+    for each in history.prediction.coming:
         if each.reach is not None and each.reach > level:
             level = each.reach
             drawn.append(f"H{axis.at(each.at)}V{number(_y(level))}")
-    end = course.prediction.complete_at or course.prediction.coming[-1].at
+    end = history.prediction.complete_at or history.prediction.coming[-1].at
     return "".join([*drawn, f"H{axis.at(end)}"])
 
 
@@ -176,13 +176,13 @@ def _rectangles(pieces: Sequence[Piece], axis: TimeAxis) -> str:
     )
 
 
-def _drift_label(episode: tuple[Piece, ...], axis: TimeAxis, course: Course) -> tuple[str, str, str]:
+def _drift_label(episode: tuple[Piece, ...], axis: TimeAxis, history: ExposureHistory) -> tuple[str, str, str]:
     """Above the drift, in the picture, and not across the line that says now."""
     lasted = in_words(episode[-1].end - episode[0].start, units=1)
     words = _("drift %(span)s") % {"span": spoken(lasted)}
     half = len(words) * LETTER / 2
     middle = (axis.x(episode[0].start) + axis.x(episode[-1].end)) / 2
-    end = axis.x(course.known_until)
+    end = axis.x(history.known_until)
     x = end - half - 4 if middle <= end < middle + half + 4 else middle
     x = min(max(x, LEFT + half), RIGHT - half)
     reach = max(max(p.planned.least_reach, p.read.least_reach if p.read else NOTHING) for p in episode)

@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from django.utils.translation import gettext as _
 
 from ...models import AuditEvent
-from ...rules import series
+from ...rules import exposure_history
 from ...rules.expected import Drift
 from ...rules.exposure import Exposure
-from ...rules.series import Piece, Stretch
-from ...services.course import Course
+from ...rules.exposure_history import Piece, Stretch
+from ...services.exposure_history import ExposureHistory
 
 #: So many times are listed, the newest.
 SHOWN = 20
@@ -54,14 +54,14 @@ class Tables:
     events_all: int
 
 
-def tables(course: Course) -> Tables:
-    pieces = _merged(course.pieces)
+def tables(history: ExposureHistory) -> Tables:
+    pieces = _merged(history.pieces)
     return Tables(
-        reads=tuple(_row(piece, course) for piece in reversed(pieces[-SHOWN:])),
+        reads=tuple(_row(piece, history) for piece in reversed(pieces[-SHOWN:])),
         reads_all=len(pieces),
-        readings_left_out=course.readings_left_out,
-        events=tuple(_event(event, course) for event in course.events),
-        events_all=course.events_told,
+        readings_left_out=history.readings_left_out,
+        events=tuple(_event(event, history) for event in history.events),
+        events_all=history.events_told,
     )
 
 
@@ -75,9 +75,9 @@ def _merged(pieces: Sequence[Piece]) -> list[Piece]:
     return merged
 
 
-def _row(piece: Piece, course: Course) -> ReadRow:
+def _row(piece: Piece, history: ExposureHistory) -> ReadRow:
     read = _words(piece.read) if piece.is_known else _("not read")
-    if course.is_left_out(piece):
+    if history.is_left_out(piece):
         verdict, look, read = _("older than what is shown"), "", _("see the flag's readings")
     elif not piece.is_known:
         verdict, look = _("not known"), "wait"
@@ -87,17 +87,17 @@ def _row(piece: Piece, course: Course) -> ReadRow:
         verdict, look = piece.kind.words, "stop"
     else:
         verdict, look = Drift.NONE.words, "go"
-    goes_on = piece.end == course.known_until and not course.is_over
+    goes_on = piece.end == history.known_until and not history.is_over
     return ReadRow(piece.start, piece.end, piece.planned.words, read, verdict, look, goes_on)
 
 
-def _event(event: AuditEvent, course: Course) -> EventRow:
-    return EventRow(event, _at(course.planned, event.at, ""), _at(course.read, event.at, _("not known")))
+def _event(event: AuditEvent, history: ExposureHistory) -> EventRow:
+    return EventRow(event, _at(history.planned, event.at, ""), _at(history.read, event.at, _("not known")))
 
 
 def _at(stretches: Sequence[Stretch], moment: datetime, otherwise: str) -> str:
     """What held at a moment; what an event begins holds from that moment on. The newest may be the end itself."""
-    found = series.at(stretches, moment)
+    found = exposure_history.at(stretches, moment)
     if found is None and stretches and stretches[-1].end == moment:
         found = stretches[-1]
     return _words(found.exposure) if found else otherwise

@@ -15,7 +15,7 @@ from ...rules.machine import OVER
 from ...rules.next_action import NextAction, next_action
 from ...services import facts as facts_of
 from ...services import gates
-from ...services.course import course_of
+from ...services.exposure_history import history_of
 from ...services.sharing import sharers_of
 from .buttons import Action, actions_of, roll_backs, rollout_actions
 from .capacity import CapacityTable
@@ -88,14 +88,14 @@ class RolloutPage:
 def build(rollout: Rollout, viewer: Actor, now: datetime) -> RolloutPage:
     """``rollout`` comes from ``Rollout.objects.whole()``; the queries do not grow with what there is to show."""
     facts = facts_of.for_rollout(rollout, now)
-    course = course_of(rollout, now)
+    history = history_of(rollout, now)
     asked, asked_before = asked_of(rollout)
     phases = {phase.name: phase for phase in facts_of.newest_attempts(rollout)}
     state = health.judge(facts)
     current = facts.current
     row = phases[current.name] if current else None
     is_over = rollout.state in OVER
-    before_title, checks = before(facts, current, rollout, course) if current and not is_over else ("", ())
+    before_title, checks = before(facts, current, rollout, history) if current and not is_over else ("", ())
     parts = sections(rollout, facts, phases, viewer)
     required = [item for item in facts.items if item.required]
     coming = next_action(facts)
@@ -105,7 +105,7 @@ def build(rollout: Rollout, viewer: Actor, now: datetime) -> RolloutPage:
         health=state,
         next=coming,
         track=track(facts, state.drift),
-        stations=tuple(station_of(phases[phase.name], phase, facts, course) for phase in facts.phases),
+        stations=tuple(station_of(phases[phase.name], phase, facts, history) for phase in facts.phases),
         actions=actions_of(facts, current, row, viewer, coming.verb) if current and row else (),
         roll_backs=roll_backs(rollout, facts, viewer),
         rollout_actions=rollout_actions(facts, rollout, viewer),
@@ -120,14 +120,14 @@ def build(rollout: Rollout, viewer: Actor, now: datetime) -> RolloutPage:
         waiting_since=row.stepped_at if row and state.health is health.Health.WAITING else None,
         confirmed_since=row.confirmed_at if row else None,
         actorless=facts.reading.exposure is not None and leaves_actorless_code_off(facts.reading.exposure),
-        capacity=capacity_table(facts, sharers_of(rollout), course.prediction),
+        capacity=capacity_table(facts, sharers_of(rollout), history.prediction),
         history=tuple(AuditEvent.objects.newest_first().filter(rollout=rollout)[:10]),
         earlier_attempts=tuple(p for p in rollout.phases.all() if p.pk not in {n.pk for n in phases.values()}),
         writes=tuple(_writes(rollout)),
-        ramp=picture(phases, facts, course.prediction),
-        chart=chart(course),
-        tables=tables(course),
-        events_all=course.events_all,
+        ramp=picture(phases, facts, history.prediction),
+        chart=chart(history),
+        tables=tables(history),
+        events_all=history.events_all,
         asked=asked,
         asked_before=asked_before,
     )

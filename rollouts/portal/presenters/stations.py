@@ -17,7 +17,7 @@ from ...rules.expected import Drift
 from ...rules.facts import PhaseFacts, RolloutFacts
 from ...rules.machine import PhaseState, state_in_words
 from ...rules.words import spoken
-from ...services.course import Course
+from ...services.exposure_history import ExposureHistory
 from .moments import day_and_clock
 from .track import StepTick, step_ticks
 
@@ -55,12 +55,12 @@ class Station:
     request: RequestShown | None
 
 
-def station_of(row: Phase, phase: PhaseFacts, facts: RolloutFacts, course: Course) -> Station:
+def station_of(row: Phase, phase: PhaseFacts, facts: RolloutFacts, history: ExposureHistory) -> Station:
     ramp = phase.opening.ramp
     return Station(
         name=phase.name,
         title=phase.title,
-        words=" · ".join(_station_words(row, phase, facts, course)),
+        words=" · ".join(_station_words(row, phase, facts, history)),
         reason=row.reason,
         steps=step_ticks(ramp, phase.opening.step),
         has_ramp=ramp is not None,
@@ -71,7 +71,7 @@ def station_of(row: Phase, phase: PhaseFacts, facts: RolloutFacts, course: Cours
     )
 
 
-def _station_words(row: Phase, phase: PhaseFacts, facts: RolloutFacts, course: Course) -> list[str]:
+def _station_words(row: Phase, phase: PhaseFacts, facts: RolloutFacts, history: ExposureHistory) -> list[str]:
     """What a phase's line says: its state and since when, its step, its attempt, what it opens for."""
     said = [spoken(state_in_words(row.state))]
     ramp, step = phase.opening.ramp, phase.opening.step
@@ -91,7 +91,7 @@ def _station_words(row: Phase, phase: PhaseFacts, facts: RolloutFacts, course: C
             strays = facts.drift in (Drift.AHEAD, Drift.DIFFERENT, Drift.MISSING)
             said.append(_("GitLab stands elsewhere") if strays else _("waiting for GitLab"))
         if since and (phase.soak or ramp):
-            said += _stood(phase, facts, course)
+            said += _stood(phase, facts, history)
     elif row.state == PhaseState.REQUESTED and phase.request:
         given, needed = len(phase.request.counting()), phase.request.policy.needed
         said = [
@@ -103,7 +103,7 @@ def _station_words(row: Phase, phase: PhaseFacts, facts: RolloutFacts, course: C
         said = [_("approved by %(people)s") % {"people": row.approved_by}]
     elif row.ended_at:
         said.append(day_and_clock(row.ended_at))
-    if ramp and (last := course.prediction.of_step(ramp.steps[-1].percentage)) and row.state != PhaseState.COMPLETED:
+    if ramp and (last := history.prediction.of_step(ramp.steps[-1].percentage)) and row.state != PhaseState.COMPLETED:
         said.append(
             _("%(percentage)s %% at the earliest %(at)s")
             % {"percentage": localize(last.percentage), "at": day_and_clock(last.at)}
@@ -115,11 +115,11 @@ def _station_words(row: Phase, phase: PhaseFacts, facts: RolloutFacts, course: C
     return said
 
 
-def _stood(phase: PhaseFacts, facts: RolloutFacts, course: Course) -> list[str]:
+def _stood(phase: PhaseFacts, facts: RolloutFacts, history: ExposureHistory) -> list[str]:
     """What the clock of the soak did: «stood 1 d of 2 d», or «read for 3 h of 24 h» and when it stood still."""
     told = {"stood": spoken(in_words(facts.stood(phase) or timedelta(0))), "soak": spoken(in_words(phase.soak))}
     since = phase.confirmed_at or facts.now
-    gaps = [piece for piece in course.pieces if not piece.is_known and piece.end > since]
+    gaps = [piece for piece in history.pieces if not piece.is_known and piece.end > since]
     spans: list[tuple[datetime, datetime]] = []
     for gap in gaps:
         start = max(gap.start, since)

@@ -1,4 +1,4 @@
-"""The course of a rollout: exposure as planned, as read and as predicted, with locks and gaps, on one time axis.
+"""The exposure history of a rollout: as planned, as read and as predicted, with locks and gaps, on one time axis.
 
 The number of queries does not grow with readings, events or locks; what is older than the limits is left out and said.
 """
@@ -14,13 +14,13 @@ from django.conf import settings
 from django.db.models import Count, Q
 
 from ..models import AuditEvent, ChangeLock, FlagReading, LockPeriod, Phase, ReadingGap, Rollout
-from ..rules import series
+from ..rules import exposure_history
 from ..rules.expected import Presence
 from ..rules.exposure import EVERYONE, NOBODY, Exposure
+from ..rules.exposure_history import Move, Piece, Read, Span, Stretch
 from ..rules.locks import Window, following
 from ..rules.machine import OVER
 from ..rules.prediction import Prediction, predict
-from ..rules.series import Move, Piece, Read, Span, Stretch
 from . import facts as facts_of
 from .schedules import times_of
 
@@ -42,7 +42,7 @@ TOLD = (
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class ExposureHistory:
     """All that the picture and its tables need. ``until`` is the end of the axis, ``known_until`` of the past."""
 
     since: datetime
@@ -71,7 +71,7 @@ class Course:
         return self.readings_left_out > 0 and bool(self.read) and piece.end <= self.read[0].start
 
 
-def course_of(rollout: Rollout, now: datetime, *, events: int = 60) -> Course:
+def history_of(rollout: Rollout, now: datetime, *, events: int = 60) -> ExposureHistory:
     """``rollout`` comes from ``Rollout.objects.whole()``; eight queries. ``events``: how many are told, the newest."""
     is_over = rollout.state in OVER
     known_until = min(now, (rollout.closed_at or rollout.abandoned_at or now) if is_over else now)
@@ -84,17 +84,17 @@ def course_of(rollout: Rollout, now: datetime, *, events: int = 60) -> Course:
     until = max(filter(None, (known_until, prediction.complete_at)))
     room = max((until - since) * 0.03, timedelta(minutes=10))
     since, until = since - room, until + room
-    planned = series.planned(_moves(rollout), since, known_until)
+    planned = exposure_history.planned(_moves(rollout), since, known_until)
     readings, counted = _readings(rollout, since, known_until)
     read = _clipped(_read(rollout, readings, since, known_until), since, known_until)
     told, told_all, everything = _events(rollout, events)
-    return Course(
+    return ExposureHistory(
         since=since,
         until=until,
         known_until=known_until,
         planned=planned,
         read=read,
-        pieces=series.compared(planned, read),
+        pieces=exposure_history.compared(planned, read),
         prediction=prediction,
         locks=tuple(window for window in windows if window.starts_at < until)[-LOCKS:],
         next_lock=following(windows, now),
@@ -146,7 +146,7 @@ def _read(rollout: Rollout, reads: list[Read], since: datetime, known_until: dat
     last = flag.scope_read_at
     end = since if last is None else known_until if known_until - last <= freshness else last
     gaps = ReadingGap.objects.filter(instance=flag.instance_id, project=flag.project_id, until__gt=since)
-    return series.read(
+    return exposure_history.read(
         reads,
         [(start or since, until) for start, until in gaps.values_list("since", "until")[:GAPS]],
         min(end, known_until),

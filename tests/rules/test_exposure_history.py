@@ -9,10 +9,10 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as some
 
-from rollouts.rules import series
+from rollouts.rules import exposure_history
 from rollouts.rules.expected import Drift
 from rollouts.rules.exposure import EVERYONE, NOBODY, Exposure
-from rollouts.rules.series import Move, Read, Stretch
+from rollouts.rules.exposure_history import Move, Read, Stretch
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -38,7 +38,7 @@ gaps = some.lists(
 
 @given(readings, gaps, hours.map(at))
 def test_what_was_not_read_is_in_no_stretch(reads, unread, until):
-    found = series.read(reads, unread, until, FRESH)
+    found = exposure_history.read(reads, unread, until, FRESH)
     assert all(one.end <= two.start for one, two in pairwise(found))
     for stretch in found:
         assert stretch.start < stretch.end <= until
@@ -48,13 +48,13 @@ def test_what_was_not_read_is_in_no_stretch(reads, unread, until):
 
 @given(readings, gaps, some.lists(some.tuples(hours, some.integers(0, 100)), max_size=8))
 def test_plan_and_readings_side_by_side_leave_no_moment_out_and_invent_none(reads, unread, steps):
-    plan = series.planned([Move(at(hour), 0, share(percentage)) for hour, percentage in steps], NOON, END)
-    read = series.read(reads, unread, END, FRESH)
-    pieces = series.compared(plan, read)
+    plan = exposure_history.planned([Move(at(hour), 0, share(percentage)) for hour, percentage in steps], NOON, END)
+    read = exposure_history.read(reads, unread, END, FRESH)
+    pieces = exposure_history.compared(plan, read)
     assert (pieces[0].start, pieces[-1].end) == (NOON, END)
     assert all(one.end == two.start for one, two in pairwise(pieces))
     for piece in pieces:
-        held = series.at(read, piece.start)
+        held = exposure_history.at(read, piece.start)
         assert piece.is_known == (held is not None)
         if held is not None:
             assert (held.exposure, held.end >= piece.end) == (piece.read, True)
@@ -79,7 +79,7 @@ def test_the_plan_only_falls_when_somebody_rolls_back(told):
         else:
             levels[position] = min(100, levels[position] + 10)
             moves.append(Move(at(hour), position, share(levels[position])))
-    plan = series.planned(moves, NOON, END)
+    plan = exposure_history.planned(moves, NOON, END)
     assert (plan[0].start, plan[-1].end) == (NOON, END)
     for before, after in pairwise(plan):
         assert before.end == after.start
@@ -89,22 +89,23 @@ def test_the_plan_only_falls_when_somebody_rolls_back(told):
 
 def test_a_night_without_readings_is_a_gap_and_a_reading_by_hand_holds_in_it_for_a_while():
     reads = [Read(at(0), share(10)), Read(at(6), share(25), by_hand=True), Read(at(12), share(25))]
-    found = series.read(reads, [(at(4), at(10))], at(14), FRESH)
+    found = exposure_history.read(reads, [(at(4), at(10))], at(14), FRESH)
     assert found == (
         Stretch(at(0), at(4), share(10)),
         Stretch(at(6), at(6) + FRESH, share(25)),
         Stretch(at(10), at(12), share(25)),
         Stretch(at(12), at(14), share(25)),
     )
-    only_by_hand = series.read([Read(at(6), share(25), by_hand=True)], [], at(0), FRESH)
+    only_by_hand = exposure_history.read([Read(at(6), share(25), by_hand=True)], [], at(0), FRESH)
     assert only_by_hand == (Stretch(at(6), at(6) + FRESH, share(25)),)
 
 
 def test_behind_is_waiting_until_gitlab_has_followed_once_and_drift_afterwards():
-    plan = series.planned([Move(at(1), 2, share(25))], at(0), at(10))
+    plan = exposure_history.planned([Move(at(1), 2, share(25))], at(0), at(10))
     reads = [Read(at(0), NOBODY), Read(at(2), share(25)), Read(at(5), share(10)), Read(at(7), share(50))]
     told = [
-        (piece.start, piece.kind, piece.waits) for piece in series.compared(plan, series.read(reads, [], at(9), FRESH))
+        (piece.start, piece.kind, piece.waits)
+        for piece in exposure_history.compared(plan, exposure_history.read(reads, [], at(9), FRESH))
     ]
     assert told == [
         (at(0), Drift.NONE, False),
@@ -114,7 +115,9 @@ def test_behind_is_waiting_until_gitlab_has_followed_once_and_drift_afterwards()
         (at(7), Drift.AHEAD, False),
         (at(9), Drift.NONE, False),
     ]
-    (episode,) = series.episodes(series.compared(plan, series.read(reads, [], at(9), FRESH)))
+    (episode,) = exposure_history.episodes(
+        exposure_history.compared(plan, exposure_history.read(reads, [], at(9), FRESH))
+    )
     assert (episode[0].start, episode[-1].end) == (at(5), at(9))
 
 
@@ -124,7 +127,7 @@ def test_a_roll_back_takes_later_phases_with_it_and_others_in_is_drift_at_once()
         Move(at(2), 2, share(50)),
         Move(at(3), 1, None),
     ]
-    plan = series.planned(moves, at(0), at(6))
+    plan = exposure_history.planned(moves, at(0), at(6))
     assert plan[-1].exposure == Exposure(actors=frozenset({"User:1"}))
-    (drifted,) = series.episodes(series.compared(plan, (Stretch(at(2), at(5), plan[2].exposure),)))
+    (drifted,) = exposure_history.episodes(exposure_history.compared(plan, (Stretch(at(2), at(5), plan[2].exposure),)))
     assert [(piece.start, piece.end) for piece in drifted] == [(at(3), at(5))]
