@@ -11,7 +11,7 @@ from ...rules.machine import PhaseState
 from ...rules.percentages import share_of
 from ...rules.prediction import Prediction
 from ...rules.words import say
-from ...services.sharing import Sharer
+from ...services.shared_quota import Sharer
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from ...rules.next_action import NextAction, next_action
 from ...services import facts as facts_of
 from ...services import gates
 from ...services.exposure_history import history_of
-from ...services.sharing import sharers_of
+from ...services.shared_quota import sharers_of
 from .buttons import Action, actions_of, roll_backs, rollout_actions
 from .capacity import CapacityTable
 from .capacity import table as capacity_table
