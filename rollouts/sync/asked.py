@@ -8,7 +8,7 @@ from ..rules.blockers import Blocker
 from ..rules.machine import Role
 from ..rules.words import say
 from ..services.refusals import Refused, refuse_if
-from . import leases, limits, passes
+from . import leases, passes, rate_limits
 
 
 def soon(instance: GitLabInstance, project: GitLabProject | None, *, by: Actor) -> None:
@@ -37,6 +37,6 @@ def blockers(instance: GitLabInstance, by: Actor) -> list[Blocker]:
         )
     if unasked := instance.why_not_asked:
         found.append(Blocker("not_connected", unasked))
-    elif wait := limits.must_wait(instance, clock.now()):
-        found.append(Blocker("must_wait", limits.words_of(wait, instance)))
+    elif wait := rate_limits.must_wait(instance, clock.now()):
+        found.append(Blocker("must_wait", rate_limits.words_of(wait, instance)))
     return found

@@ -9,7 +9,7 @@ from ..gitlab import GitLab, GitLabProblem
 from ..gitlab.hooks import EVENTS, HookRecord
 from ..models import GitLabInstance, GitLabProject, SyncScope
 from ..rules.words import joined, say
-from . import leases, limits
+from . import leases, rate_limits
 from .said import said
 
 NAMES = {
@@ -42,13 +42,13 @@ def install(
     instance: GitLabInstance, url: str, *, projects: list[str] | None = None, dry_run: bool = False
 ) -> list[Finding]:
     """A webhook with our secret in each project that has none, or one that differs. What is right is left alone."""
-    gitlab = limits.connect(instance)
+    gitlab = rate_limits.connect(instance)
     return [_install(gitlab, instance, project, url, dry_run) for project in _followed(instance, projects)]
 
 
 def check(instance: GitLabInstance, url: str, *, projects: list[str] | None = None) -> list[Finding]:
     """Which webhooks are missing, switched off, failing, or hear less than they should. Changes nothing."""
-    gitlab = limits.connect(instance)
+    gitlab = rate_limits.connect(instance)
     return [_check(gitlab, instance, project, url) for project in _followed(instance, projects)]
 
 

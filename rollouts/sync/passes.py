@@ -25,11 +25,11 @@ from django.db.models import Q, QuerySet
 from ..gitlab import GitLab
 from ..models import GitLabInstance, Outcome, Rollout, SyncRun, SyncScope, clock
 from ..rules.expected import Drift
-from ..rules.politeness import Wait
+from ..rules.rate_limits import Wait
 from ..rules.words import say
 from ..services.facts import for_rollout
 from ..services.locks import Locks
-from . import leases, limits, reading, runs
+from . import leases, rate_limits, reading, runs
 from .leases import Lease, Lost
 from .outcome import Problem, Report
 
@@ -62,7 +62,7 @@ def sync_instance(
     run = SyncRun.objects.create(instance=instance, trigger=trigger, started_at=clock.now(), planned=len(scopes))
     tell(0, len(scopes))
     if by_hand:
-        limits.try_at_once(instance)
+        rate_limits.try_at_once(instance)
     try:
         if unasked:
             report.problems.append(Problem(instance.name, Outcome.CONNECTION_REFUSED, unasked))
@@ -88,11 +88,11 @@ def begin(instance: GitLabInstance, *, trigger: str) -> SyncRun | None:
     """Plan a pass for workers to read; None where one is under way already, or nothing may be asked now."""
     runs.bury_the_lost(instance)
     if trigger == "page":
-        limits.try_at_once(instance)
+        rate_limits.try_at_once(instance)
     with transaction.atomic():
         GitLabInstance.objects.select_for_update().get(pk=instance.pk)
         under_way = SyncRun.objects.filter(instance=instance, outcome=SyncRun.Result.RUNNING, waiting__isnull=False)
-        if not instance.is_asked or under_way.exists() or limits.must_wait(instance, clock.now()):
+        if not instance.is_asked or under_way.exists() or rate_limits.must_wait(instance, clock.now()):
             return None
         scopes = leases.scopes_of(instance)
         run = SyncRun.objects.create(instance=instance, trigger=trigger, started_at=clock.now(), planned=scopes.count())
@@ -106,7 +106,7 @@ def begin_if_due(instance: GitLabInstance) -> SyncRun | None:
     Portals and instances so do not march in step, also not after an outage that ended for all at once.
     """
     last = SyncRun.objects.filter(instance=instance, trigger="beat").order_by("-pk").first()
-    if last is not None and not limits.is_mended(instance):
+    if last is not None and not rate_limits.is_mended(instance):
         jitter = 0.85 + (last.pk * 0.618034) % 0.3
         if clock.now() - last.started_at < timedelta(seconds=settings.SYNC_INTERVAL_SECONDS * jitter):
             return None
@@ -116,9 +116,13 @@ def begin_if_due(instance: GitLabInstance) -> SyncRun | None:
 def read_flags(instance: GitLabInstance) -> None:
     """The flags of one instance alone, between two passes; left out where somebody reads the instance already."""
     scope = leases.scopes_of(instance).get(project=None)
-    if not instance.is_asked or limits.must_wait(instance, clock.now()) or (lease := leases.take(scope.pk)) is None:
+    if (
+        not instance.is_asked
+        or rate_limits.must_wait(instance, clock.now())
+        or (lease := leases.take(scope.pk)) is None
+    ):
         return
-    reading.read_flags(limits.connect(instance), lease)
+    reading.read_flags(rate_limits.connect(instance), lease)
 
 
 def work(instance: GitLabInstance, *, seconds: float = TURN_SECONDS) -> bool:
@@ -131,9 +135,9 @@ def work(instance: GitLabInstance, *, seconds: float = TURN_SECONDS) -> bool:
     if unasked := instance.why_not_asked:
         runs.stop_waiting(instance, Problem(instance.name, Outcome.CONNECTION_REFUSED, unasked))
         return False
-    gitlab = limits.connect(instance)
+    gitlab = rate_limits.connect(instance)
     for turn in count():
-        if halted := limits.must_wait(instance, clock.now()):
+        if halted := rate_limits.must_wait(instance, clock.now()):
             runs.stop_waiting(instance, _halted(instance, halted))
             return False
         lease = _next(instance, hints_first=turn % 2 == 0)
@@ -183,7 +187,7 @@ def _next(instance: GitLabInstance, *, hints_first: bool) -> Lease | None:
     """
     while True:
         now = clock.now()
-        most = 1 if limits.standing(instance).failures else settings.SYNC_PARALLEL
+        most = 1 if rate_limits.standing(instance).failures else settings.SYNC_PARALLEL
         if leases.held(instance, now) >= most:
             return None
         free = leases.in_turn(_waiting(instance).filter(leases.free(now)))
@@ -217,14 +221,14 @@ def _read_all(instance: GitLabInstance, scopes: list[int], *, full: bool, jobs: 
     if not scopes:
         return
     if jobs == 1:
-        gitlab = limits.connect(instance)
+        gitlab = rate_limits.connect(instance)
         yield from (_read_now(instance, gitlab, pk, full) for pk in scopes)
         return
     todo, through = deque(scopes), SimpleQueue[Report | BaseException]()
 
     def read_on() -> None:
         try:
-            gitlab = limits.connect(instance)
+            gitlab = rate_limits.connect(instance)
             while todo:
                 through.put(_read_now(instance, gitlab, todo.popleft(), full))
         except IndexError:
@@ -249,7 +253,7 @@ def _read_all(instance: GitLabInstance, scopes: list[int], *, full: bool, jobs: 
 
 def _read_now(instance: GitLabInstance, gitlab: GitLab, pk: int, full: bool) -> Report:
     """One scope, if the instance may be asked; what somebody else has just read, or reads, is left to them."""
-    if halted := limits.must_wait(instance, clock.now()):
+    if halted := rate_limits.must_wait(instance, clock.now()):
         return Report(instance.name, problems=[_halted(instance, halted)])
     lease = _wait_for(pk)
     if lease is None:
@@ -290,7 +294,7 @@ def _wait_for(pk: int) -> Lease | None:
 
 def _halted(instance: GitLabInstance, wait: Wait) -> Problem:
     kind = Outcome.CONNECTION_REFUSED if wait.why == "circuit" else Outcome.RATE_LIMITED
-    return Problem(instance.name, kind, limits.words_of(wait, instance))
+    return Problem(instance.name, kind, rate_limits.words_of(wait, instance))
 
 
 def _broke(scope: SyncScope) -> Problem:

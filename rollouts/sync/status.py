@@ -11,12 +11,12 @@ from django.conf import settings
 from django.db.models import Count, Max, Min, Q
 
 from ..models import GitLabInstance, GitLabProject, GitLabWrite, HookDelivery, InstanceHealth, SyncRun, SyncScope, clock
-from ..rules import politeness
+from ..rules import rate_limits as rules
 from ..rules.moments import day_in_words
-from ..rules.politeness import Standing, Wait
+from ..rules.rate_limits import Standing, Wait
 from ..rules.words import joined, say, say_n
 from ..services.instances import all_instances
-from . import limits
+from . import rate_limits
 
 #: How long ahead the end of a token is announced.
 ANNOUNCED = timedelta(days=14)
@@ -62,16 +62,16 @@ class InstanceStatus:
     @property
     def allowance(self) -> int | None:
         """Calls that we may make in a minute, None for no limit."""
-        return politeness.allowance(self.standing, self.now)
+        return rules.allowance(self.standing, self.now)
 
     @property
     def calls_in_window(self) -> int:
-        return politeness.calls_in_window(self.standing, self.now)
+        return rules.calls_in_window(self.standing, self.now)
 
     @property
     def trouble(self) -> str:
         """Why nothing is asked for a while, empty where it is."""
-        return limits.words_of(self.wait, self.instance) if self.wait else ""
+        return rate_limits.words_of(self.wait, self.instance) if self.wait else ""
 
     @property
     def token_ends(self) -> date | None:
@@ -113,13 +113,13 @@ def of_all() -> list[InstanceStatus]:
     hooks, owed = _hooks(now), _owed()
     found = []
     for instance in instances:
-        standing = limits.standing_of(health.get(instance.pk), instance)
+        standing = rate_limits.standing_of(health.get(instance.pk), instance)
         found.append(
             InstanceStatus(
                 instance=instance,
                 health=health.get(instance.pk),
                 standing=standing,
-                wait=politeness.wait(standing, now),
+                wait=rules.wait(standing, now),
                 now=now,
                 projects=projects.get(instance.pk, []),
                 scopes=scopes.get(instance.pk, {}),
@@ -156,7 +156,7 @@ def token_warnings() -> list[str]:
     now = clock.now()
     soon = InstanceHealth.objects.filter(token_expires_on__lte=(now + ANNOUNCED).date()).select_related("instance")
     return [
-        InstanceStatus(row.instance, row, limits.standing_of(row, row.instance), None, now).token_warning
+        InstanceStatus(row.instance, row, rate_limits.standing_of(row, row.instance), None, now).token_warning
         for row in soon
         if row.instance.is_asked
     ]

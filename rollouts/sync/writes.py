@@ -13,7 +13,7 @@ from ..rules.words import say
 from ..services import facts as facts_of
 from ..services.gates import commands_to
 from ..services.locks import standing
-from . import claims, flags, limits
+from . import claims, flags, rate_limits
 from .outcome import Report
 from .said import said
 
@@ -36,7 +36,7 @@ class Never(Exception):
 
 def do(write: GitLabWrite) -> dict[str, Any]:
     """Do it once; what it made. Raises Later, Never or ``claims.Stopped``."""
-    gitlab = limits.connect(write.instance, urgent=write.is_narrowing)
+    gitlab = rate_limits.connect(write.instance, urgent=write.is_narrowing)
     try:
         match write.kind:
             case GitLabWrite.Kind.SET_GATES:
@@ -73,7 +73,7 @@ def _set_gates(gitlab: GitLab, write: GitLabWrite) -> dict[str, Any]:
                 _refuse_under_a_lock(write)
             _refuse_from_elsewhere(write, stands, believed, wanted)
         for command in commands_to(rollout, facts, wanted):
-            claims.about_to_send(write, limits.longest_call())
+            claims.about_to_send(write, rate_limits.longest_call())
             if write.flag.project:
                 gitlab.set_project_flag(write.flag.project.path, write.flag.name, **command.call)
             else:
@@ -143,7 +143,7 @@ def _create_issue(gitlab: GitLab, write: GitLabWrite) -> dict[str, Any]:
     said, mark = write.payload, MARK.format(write.marker)
     issue = gitlab.find_issue(said["project"], write.marker, mark) if write.touched else None
     if issue is None:
-        claims.about_to_send(write, limits.longest_call())
+        claims.about_to_send(write, rate_limits.longest_call())
         issue = gitlab.create_issue(
             said["project"],
             title=said["title"],
@@ -158,7 +158,7 @@ def _post_note(gitlab: GitLab, write: GitLabWrite) -> dict[str, Any]:
     said, mark = write.payload, MARK.format(write.marker)
     note = gitlab.find_note(said["project"], said["iid"], mark) if write.touched else None
     if note is None:
-        claims.about_to_send(write, limits.longest_call())
+        claims.about_to_send(write, rate_limits.longest_call())
         note = gitlab.post_note(said["project"], said["iid"], _marked(said["body"], mark))
     return {"note": note}
 

@@ -10,7 +10,7 @@ from django.db import connections
 from django.utils import timezone
 
 from rollouts.models import AuditEvent, GitLabWrite
-from rollouts.sync import claims, limits, outbox
+from rollouts.sync import claims, outbox, rate_limits
 from tests.walk import FLAG, World
 
 
@@ -54,7 +54,7 @@ def dies_sending(world, settings, verb, phase):
     world.do(verb, phase, "mia", reason="because")
     write = outbox.claim()
     assert write is not None
-    claims.about_to_send(write, limits.longest_call())
+    claims.about_to_send(write, rate_limits.longest_call())
     return write
 
 
@@ -80,7 +80,7 @@ def test_a_dead_workers_claim_passes_on_once_nothing_bad_can_arrive(
     again = next(each for each in iter(outbox.claim, None) if each.lane == write.lane)
     assert (again.pk, again.touched) == (write.pk, True)
     with pytest.raises(claims.Stopped):
-        claims.about_to_send(write, limits.longest_call())  # the first one was only asleep
+        claims.about_to_send(write, rate_limits.longest_call())  # the first one was only asleep
 
 
 @pytest.mark.django_db
@@ -91,7 +91,7 @@ def test_what_was_cancelled_is_sent_no_more_and_holds_its_lane_until_the_call_is
     write = dies_sending(world, settings, "start", "company")
     owed.cancel(write, by=world.actor("mia"), reason="not now")
     with pytest.raises(claims.Stopped):
-        claims.about_to_send(write, limits.longest_call())
+        claims.about_to_send(write, rate_limits.longest_call())
     world.do("roll_back", "company", "mia", reason="not at all")
     lanes = [each.lane for each in iter(outbox.claim, None)]
     assert write.lane not in lanes

@@ -20,7 +20,7 @@ from rollouts.models import (
     TrackedIssue,
 )
 from rollouts.services.instances import default_instance
-from rollouts.sync import leases, limits, passes
+from rollouts.sync import leases, passes, rate_limits
 
 pytestmark = pytest.mark.django_db
 
@@ -496,7 +496,7 @@ def test_a_token_that_was_mended_is_tried_at_once(read, settings):
     assert "in a row" in report.error
     assert passes.begin_if_due(default_instance()) is None
     settings.GITLAB_TOKEN = good
-    assert limits.must_wait(default_instance(), timezone.now()) is None
+    assert rate_limits.must_wait(default_instance(), timezone.now()) is None
     assert passes.begin_if_due(default_instance()) is not None
     assert not passes.work(default_instance())
     (report,) = read.sync()
@@ -536,7 +536,7 @@ def test_who_runs_sync_by_hand_is_told_of_now(read):
 
 def test_a_way_back_waits_for_nothing_of_ours(read):
     InstanceHealth.objects.update(paused_until=timezone.now() + timedelta(hours=1), failures=9)
-    assert limits.connect(default_instance(), urgent=True).features() is not None
+    assert rate_limits.connect(default_instance(), urgent=True).features() is not None
 
 
 def test_while_an_instance_fails_only_one_worker_asks_it(read):
@@ -627,7 +627,7 @@ def test_a_pass_that_still_reads_is_not_buried_however_long_ago_it_began(read, l
         lease.renew()
         passes.begin(default_instance(), trigger="beat")
     later(seconds=30)
-    passes.reading.finish(passes.reading.read(limits.connect(default_instance()), lease))
+    passes.reading.finish(passes.reading.read(rate_limits.connect(default_instance()), lease))
     passes.runs.credit(run.pk, passes.Report("gitlab"))
     later(minutes=15)  # between two places
     assert passes.begin(default_instance(), trigger="beat") is None
@@ -651,7 +651,7 @@ def test_passes_that_break_off_leave_no_project_out_for_ever(world, later):
         passes.begin(default_instance(), trigger="beat")
         for _ in range(2):
             passes._read_and_credit(
-                limits.connect(default_instance()), passes._next(default_instance(), hints_first=True)
+                rate_limits.connect(default_instance()), passes._next(default_instance(), hints_first=True)
             )
         later(minutes=30)
     assert not SyncScope.objects.filter(read_at=None).exists()

@@ -11,8 +11,8 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 
 from ..gitlab import GitLab, GitLabProblem, Rate, RateLimited, Unreachable
 from ..models import GitLabInstance, InstanceHealth, clock
-from ..rules import politeness
-from ..rules.politeness import Standing, Wait
+from ..rules import rate_limits as rules
+from ..rules.rate_limits import Standing, Wait
 from ..rules.words import say
 from .said import said
 
@@ -48,7 +48,7 @@ def standing(instance: GitLabInstance) -> Standing:
 
 def must_wait(instance: GitLabInstance, now: datetime) -> Wait | None:
     """Until when nothing may be asked of this GitLab, and why."""
-    return politeness.wait(standing(instance), now)
+    return rules.wait(standing(instance), now)
 
 
 def is_mended(instance: GitLabInstance) -> bool:
@@ -76,7 +76,7 @@ def words_of(wait: Wait, instance: GitLabInstance) -> str:
             last = _row(instance).words
             return say(
                 "GitLab failed {n} times in a row: asked again at {until}. Last: {last}",
-                n=politeness.FAILURES_TO_OPEN,
+                n=rules.FAILURES_TO_OPEN,
                 until=until,
                 last=last,
             )
@@ -101,14 +101,14 @@ class Governor:
         with transaction.atomic():
             row = _row(self._instance, lock=True)
             known = standing_of(row, self._instance)
-            wait = None if self._urgent else politeness.wait(known, now)
+            wait = None if self._urgent else rules.wait(known, now)
             if wait is None:
-                row.window_calls = politeness.calls_in_window(known, now) + 1
+                row.window_calls = rules.calls_in_window(known, now) + 1
                 if row.window_calls == 1:
                     row.window_at = now
                 self._is_trial = known.open_until is not None and not self._urgent
                 if self._is_trial:
-                    row.open_until = now + politeness.TRIAL
+                    row.open_until = now + rules.TRIAL
                 self._is_unwell = bool(row.failures)
                 if self._rate is not None:
                     _keep_rate(row, self._rate)
@@ -151,7 +151,7 @@ class Governor:
             row.failed_with = _mark(self._instance)
             row.failures += 1
             row.words = said(problem)
-            pause = politeness.pause_after(row.failures, row.opened)
+            pause = rules.pause_after(row.failures, row.opened)
             if pause and (self._is_trial or row.open_until is None):
                 row.opened += 1
                 row.open_until = clock.now() + pause * random.uniform(0.8, 1.2)  # noqa: S311 - so that portals do not march in step

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollouts.rules import politeness
-from rollouts.rules.politeness import FIRST_PAUSE, LONGEST_PAUSE, WINDOW, Standing, allowance, pause_after, wait
+from rollouts.rules import rate_limits
+from rollouts.rules.rate_limits import FIRST_PAUSE, LONGEST_PAUSE, WINDOW, Standing, allowance, pause_after, wait
 
 NOW = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -71,7 +71,7 @@ def test_never_more_than_the_share_in_any_window(share, limit, calls):
         standing = Standing(share, limit=limit, rate_read_at=NOW, window_at=window_at, window_calls=used)
         if wait(standing, at):
             continue
-        used = politeness.calls_in_window(standing, at) + 1
+        used = rate_limits.calls_in_window(standing, at) + 1
         window_at = at if used == 1 else window_at
         made.append(window_at)
     assert all(made.count(window) <= max(1, limit * share // 100) for window in set(made))
