@@ -19,7 +19,7 @@ from ..rules.words import spoken
 from ..services import instances
 from ..services.instances import DEFAULT
 from ..services.refusals import Refused
-from ..sync import asked, hooks
+from ..sync import hooks, read_now
 from .bulk import Bulk, ReasonForm
 
 
@@ -33,7 +33,7 @@ def _ring(instance: GitLabInstance) -> None:
 
 def _would_read(row: Any, by: Actor, said: dict[str, Any]) -> str:
     instance = row if isinstance(row, GitLabInstance) else _scope(row)[0]
-    if found := asked.blockers(instance, by):
+    if found := read_now.blockers(instance, by):
         raise Refused(found)
     return _("Workers read it in a few seconds.")
 
@@ -48,13 +48,13 @@ def _scope(row: Any) -> tuple[GitLabInstance, GitLabProject | None]:
 
 def _read_soon(row: Any, by: Actor, said: dict[str, Any]) -> str:
     instance, project = _scope(row)
-    asked.soon(instance, project, by=by)
+    read_now.soon(instance, project, by=by)
     _ring(instance)
     return _("It is being read.")
 
 
 def _read_whole(instance: GitLabInstance, by: Actor, said: dict[str, Any]) -> str:
-    asked.whole(instance, by=by)
+    read_now.whole(instance, by=by)
     _ring(instance)
     return _("It is being read. Look at the Sync page in a few seconds.")
 
