@@ -12,7 +12,7 @@ from django.db.models.signals import post_migrate
 from django.utils.formats import number_format
 from django.utils.translation import get_language, gettext, gettext_lazy, ngettext
 
-from .rules import words
+from .rules import phrases
 
 
 def _ensure_what_comes_with_the_portal(**kwargs: Any) -> None:
@@ -50,7 +50,7 @@ class RolloutsConfig(AppConfig):
         from .portal import signing_in
         from .services import account_doors
 
-        words.speak_through(
+        phrases.speak_through(
             gettext, ngettext, partial(number_format, force_grouping=True), lambda: get_language() in (None, "en")
         )
         names.make_translatable(self.get_models())

@@ -14,7 +14,7 @@ from ..audit.actor import Actor
 from ..models import Phase, Rollout
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
-from ..rules.words import spoken
+from ..rules.phrases import spoken
 from ..services import calendars, checklist, facts, locks, outbox, overrides, retirement, transitions
 from ..services.refusals import Refused
 from .bulk import Bulk, ReasonForm

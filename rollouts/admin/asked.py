@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from ..rules.moments import EARLIEST, LATEST, asked_since
-from ..rules.words import say, spoken
+from ..rules.phrases import say, spoken
 from ..services import choices
 
 #: Lookups of columns of time that take a number, with their bounds; others than these take a moment.

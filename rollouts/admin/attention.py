@@ -29,8 +29,8 @@ from ..models import (
 from ..rules.blockers import in_words
 from ..rules.document import DocumentRefused
 from ..rules.expected import Presence
+from ..rules.phrases import spoken
 from ..rules.user_names import taken_for_others
-from ..rules.words import spoken
 from ..sync import status
 from ..sync.status import InstanceStatus
 

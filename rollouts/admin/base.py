@@ -23,9 +23,9 @@ from ..models import Rollout, names
 from ..models.change_log import AuditedModel
 from ..models.keyset import WrongCursor
 from ..rules.machine import Role
-from ..rules.words import spoken
+from ..rules.phrases import spoken
 from ..services import plans
-from . import events, wording
+from . import events, page_help
 from .asked import AskedInWords
 from .bulk import Bulk
 from .fields import SpanField, bounded
@@ -125,7 +125,7 @@ class AuditedAdmin(AskedInWords):
         """Only a deletion is one recorded change for all rows: of the bulk actions each row is a change by its own
         service.
         """
-        words = wording.of(self.model)
+        words = page_help.of(self.model)
         extra_context = {
             "title": words.title or capfirst(self.opts.verbose_name_plural),
             "words_of_page": words.about,

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from ..audit.actor import Actor
 from ..rules.machine import Role
-from ..rules.words import spoken
+from ..rules.phrases import spoken
 from ..services.refusals import Refused
 
 #: More rows than anybody reads on the page that asks.

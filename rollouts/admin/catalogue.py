@@ -20,7 +20,7 @@ from ..audit.actor import Actor
 from ..models import AIModel, PlanTemplate
 from ..rules.document import DocumentRefused
 from ..rules.model_sheet import dump_csv, dump_yaml
-from ..rules.words import spoken
+from ..rules.phrases import spoken
 from ..services import choices, imports
 from ..services.imports import Imported
 from . import actions, template_preview

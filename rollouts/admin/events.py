@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 
 from ..audit.lookup import NEWEST_FIRST
 from ..models import AuditEvent, Rollout, names
-from ..rules.words import Phrase, joined, spoken
+from ..rules.phrases import Phrase, joined, spoken
 
 PER_PAGE = 30
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:[\d.]+[+-]\d\d:\d\d$")

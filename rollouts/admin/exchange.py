@@ -22,7 +22,7 @@ from ..audit.actor import Actor
 from ..rules.catalogue import LIMIT, parse_models, parse_unit_primitives
 from ..rules.document import DocumentRefused, Fault
 from ..rules.model_sheet import parse_csv, parse_yaml
-from ..rules.words import say
+from ..rules.phrases import say
 from ..services import imports, templates
 from ..services.imports import Imported, Taken
 from ..services.refusals import Refused

@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 
 from ..rules import durations
 from ..rules.moments import EARLIEST, LATEST, day_in_bounds
-from ..rules.words import say, sentence
+from ..rules.phrases import say, sentence
 
 
 def bounded(value: date) -> None:

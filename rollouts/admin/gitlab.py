@@ -18,9 +18,9 @@ from ..audit.actor import Actor
 from ..models import FeatureFlag, FlagReading, GitLabInstance, GitLabProject, TrackedIssue, bindings
 from ..portal.presenters.history import ISSUE_STATES
 from ..rules import names
-from ..rules.words import spoken
+from ..rules.phrases import spoken
 from ..services import instances
-from . import gitlab_actions, said
+from . import codes, gitlab_actions
 from .base import AuditedAdmin, LookOnly, RecordsOnly
 from .filters import PlanFilter
 
@@ -217,8 +217,8 @@ class TrackedIssueAdmin(AuditedAdmin):
 
     may_change = False
     list_display = ("told", "title_seen", "stands", "confidential", "tasks", "notes_count", "found", "changed_at")
-    list_filter = (said.choice("state", ISSUE_STATES), "confidential", "found", "project__instance")
-    stands = said.column("state", ISSUE_STATES, _("state"))
+    list_filter = (codes.choice("state", ISSUE_STATES), "confidential", "found", "project__instance")
+    stands = codes.column("state", ISSUE_STATES, _("state"))
     list_select_related = ("project__instance",)
     search_fields = ("iid", "project__path")
     search_help_text = _("Number or project.")

@@ -15,7 +15,7 @@ from ..audit.actor import Actor
 from ..models import GitLabInstance, GitLabProject
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
-from ..rules.words import spoken
+from ..rules.phrases import spoken
 from ..services import instances
 from ..services.instances import DEFAULT
 from ..services.refusals import Refused

@@ -20,8 +20,8 @@ from ..models import Approval, IncidentSource, Phase
 from ..rules import names, ways
 from ..rules.approvals import STANDING
 from ..rules.machine import PHASE_VERBS, Role
-from ..rules.words import joined
-from . import actions, said
+from ..rules.phrases import joined
+from . import actions, codes
 from .base import AuditedAdmin, LookOnly, RecordsOnly
 from .fields import LinesField
 from .filters import ReviewFilter
@@ -89,8 +89,8 @@ class OverrideAdmin(RecordsOnly):
     bulk = actions.OVERRIDES
 
     list_display = ("phase", "rollout", "verb_shown", "by", "at", "due_at", "reviewed_by", "reviewed_at")
-    list_filter = (ReviewFilter, said.choice("verb", VERB_LABELS), "by")
-    verb_shown = said.column("verb", VERB_LABELS, _("verb"))
+    list_filter = (ReviewFilter, codes.choice("verb", VERB_LABELS), "by")
+    verb_shown = codes.column("verb", VERB_LABELS, _("verb"))
     list_select_related = ("phase__rollout",)
     search_fields = ("phase__rollout__title", "phase__rollout__slug", "by", "reason", "verdict")
     exclude = ("blockers",)

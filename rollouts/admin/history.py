@@ -17,14 +17,14 @@ from ..audit.actor import Actor
 from ..models import AuditEvent, SyncRun
 from ..portal.presenters.history import SOURCES, kind
 from ..portal.presenters.sync_page import RUNG_BY
-from . import said
+from . import codes
 from .base import RecordsOnly
 
 
 class SyncRunAdmin(RecordsOnly):
     list_display = ("started_at", "instance", "rung_by", "outcome", "took", "calls", "flags_changed", "issues_changed")
-    list_filter = ("outcome", "instance", said.choice("trigger", RUNG_BY))
-    rung_by = said.column("trigger", RUNG_BY, _("trigger"))
+    list_filter = ("outcome", "instance", codes.choice("trigger", RUNG_BY))
+    rung_by = codes.column("trigger", RUNG_BY, _("trigger"))
     list_select_related = ("instance",)
     date_hierarchy = "started_at"
     search_fields = ("instance__name", "problems")
@@ -53,8 +53,8 @@ class SubjectFilter(admin.SimpleListFilter):
 
 class AuditEventAdmin(RecordsOnly):
     list_display = ("at", "actor", "did", "what", "rollout", "why", "came_from")
-    did = said.column("verb", kind, _("verb"))
-    came_from = said.column("source", SOURCES, _("source"))
+    did = codes.column("verb", kind, _("verb"))
+    came_from = codes.column("source", SOURCES, _("source"))
     list_filter = (SubjectFilter, "actor_kind")
     list_select_related = ("rollout",)
     search_fields = ("object_name", "actor", "reason", "rollout__title")

@@ -24,8 +24,8 @@ from django.utils.translation import gettext_lazy as _
 from ..audit.actor import Actor
 from ..audit.recording import Recording
 from ..rules.machine import Role
+from ..rules.phrases import spoken
 from ..rules.user_names import user_name
-from ..rules.words import spoken
 from . import access_actions
 from .base import ForeignAdmin, LookOnly
 from .filters import RoleFilter

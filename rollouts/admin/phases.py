@@ -20,9 +20,9 @@ from ..rules.checklist import ABOUT_AN_ISSUE
 from ..rules.expected import Audience
 from ..rules.exposure import OPT_OUT
 from ..rules.machine import OVER, PhaseState, state_in_words
+from ..rules.phrases import say, sentence
 from ..rules.plan import no_opt_out, no_part
 from ..rules.template_schema import rising_steps
-from ..rules.words import say, sentence
 from . import actions
 from .base import AuditedAdmin, LookOnly, is_admin, may_look
 from .fields import LinesField

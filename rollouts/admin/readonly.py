@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.admin import helpers
 from django.template.defaultfilters import linebreaksbr
 
-from ..rules.words import spoken
+from ..rules.phrases import spoken
 
 
 def in_lines(text: Any) -> Any:

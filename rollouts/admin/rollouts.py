@@ -25,7 +25,7 @@ from ..portal.redirects import SeeOther
 from ..rules import gitlab_text, names
 from ..rules.expected import Drift
 from ..rules.machine import OVER
-from ..rules.words import say, sentence
+from ..rules.phrases import say, sentence
 from ..services import checklist, facts
 from ..services.refusals import Refused
 from . import actions, sections

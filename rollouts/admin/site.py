@@ -16,7 +16,7 @@ from django.utils.decorators import method_decorator
 from django.utils.http import urlencode
 from django.utils.translation import gettext, gettext_lazy, gettext_noop
 
-from . import wording
+from . import page_help
 
 NO_ENTRY = gettext_lazy(
     "The admin is for managers, approvers and admins. As a viewer you see everything on the portal's own pages."
@@ -127,7 +127,7 @@ class PortalAdminSite(AdminSite):
 
 def _named(model: dict[str, Any]) -> dict[str, Any]:
     """By the portal's word for it, with the way in for files."""
-    words = wording.of(model["model"])
+    words = page_help.of(model["model"])
     has_import = model["object_name"] in IMPORTED and model.get("add_url")
     url = reverse(f"admin:rollouts_{model['object_name'].lower()}_import") if has_import else ""
     return {**model, "name": words.title or model["name"], "import_url": url}

@@ -18,7 +18,7 @@ from ..rules.approvals import RequestFacts
 from ..rules.blockers import OVERRIDABLE, Blocker
 from ..rules.facts import RolloutFacts
 from ..rules.machine import LEADS_ON, PHASE_VERBS, ROLLOUT_VERBS, Role, Verb
-from ..rules.words import say, spoken
+from ..rules.phrases import say, spoken
 from ..services import facts, transitions
 from ..services.refusals import Refused
 from .base import AuditedAdmin

@@ -18,7 +18,7 @@ from ..rules.facts import PhaseFacts, RolloutFacts
 from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS, PhaseState, Role
 from ..rules.metrics import Metric
 from ..rules.percentages import plain_number
-from ..rules.words import say
+from ..rules.phrases import say
 from ..services import choices, dry_run, locks, metrics, plans, transitions
 from ..services import facts as facts_of
 from ..services.refusals import Refused

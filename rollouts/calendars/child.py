@@ -12,7 +12,7 @@ import warnings
 from datetime import datetime
 from typing import Any
 
-from ..rules.words import packed, say
+from ..rules.phrases import packed, say
 from ..rules.zones import zone
 from .limits import TooLong, confine
 from .refusals import CalendarRefused, too_much

@@ -13,7 +13,7 @@ from typing import Any
 from icalendar import Calendar
 from icalendar.prop import vDDDLists, vDDDTypes
 
-from ..rules.words import say
+from ..rules.phrases import say
 from .names import known
 from .parsing import LINE
 from .refusals import CalendarRefused, cleaned, shown

@@ -9,7 +9,7 @@ from icalendar import Calendar, Component
 from icalendar.parser import Contentline, Parameters
 from icalendar.parser.ical.calendar import CalendarIcalParser
 
-from ..rules.words import say
+from ..rules.phrases import say
 from . import names
 from .refusals import CalendarRefused, shown
 

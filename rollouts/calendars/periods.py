@@ -13,7 +13,7 @@ from recurring_ical_events import ComponentsWithName
 from recurring_ical_events.series import Series
 
 from ..rules.locks import DAYS
-from ..rules.words import listed, say, say_n
+from ..rules.phrases import listed, say, say_n
 from ..rules.zones import edge
 from .limits import CPU_SECONDS, TooLong
 from .mending import all_of, first, is_cancelled, is_turned_round, mend, named, title_of

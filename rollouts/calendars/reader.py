@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..rules.locks import Window
-from ..rules.words import say, unpacked
+from ..rules.phrases import say, unpacked
 from ..rules.zones import zone
 from .limits import WALL_SECONDS
 from .refusals import CalendarRefused, too_much

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
-from ..rules.wording import shorten
-from ..rules.words import say
+from ..rules.phrases import say
+from ..rules.quoting import shorten
 from .limits import CPU_SECONDS
 
 

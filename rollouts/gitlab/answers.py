@@ -13,8 +13,8 @@ from typing import Any
 import requests
 
 from rollouts.gitlab.errors import BadAnswer, Forbidden, GitLabProblem, Gone, RateLimited, Unauthorized, Unreachable
+from rollouts.gitlab.phrases import worded
 from rollouts.gitlab.refusal import rejected
-from rollouts.gitlab.words import worded
 
 LARGEST_ANSWER = 50 * 1024 * 1024
 LONGEST_ANSWER = 120.0  # seconds for one answer, from first to last byte

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from rollouts.gitlab import fields, wording
+from rollouts.gitlab import fields, wishes
 from rollouts.gitlab.answers import json_of
 from rollouts.gitlab.connection import PER_PAGE, flag_segment, read_row, segment
 from rollouts.gitlab.errors import BadAnswer, Forbidden, Gone
@@ -146,7 +146,7 @@ class GitLab(Hooks):
         that a description was given in the last moment (app/models/concerns/pg_full_text_searchable.rb). Rejected
         without a call for an empty marker.
         """
-        is_marked = wording.holds(marker and (mark or marker))
+        is_marked = wishes.holds(marker and (mark or marker))
         query = {
             "search": marker,
             "in": "description",
@@ -167,7 +167,7 @@ class GitLab(Hooks):
 
         Gone for an unknown project or issue; Rejected without a call for an empty marker.
         """
-        is_marked = wording.holds(marker)
+        is_marked = wishes.holds(marker)
         query = {"sort": "desc", "order_by": "created_at", "per_page": PER_PAGE}
         for place, row in self._rows(_notes(project, iid), query, needs=Forbidden.PROJECT):
             note = fields.as_object(row, place)
@@ -183,7 +183,7 @@ class GitLab(Hooks):
         than it says (GitLab takes an empty target for everyone) is Rejected without a call. Raises Gone where there is
         no such API, Rejected with GitLab's reason.
         """
-        body = wording.feature_change(value, parameter, target)
+        body = wishes.feature_change(value, parameter, target)
         path = f"/features/{flag_segment(name)}"
         return self._change("post", path, body, FeatureRecord.from_gitlab, needs=Forbidden.SET_FEATURES)
 
@@ -196,7 +196,7 @@ class GitLab(Hooks):
         it away; those not named stay. Not to be sent twice: a new strategy would be there twice. Raises Gone for an
         unknown project, flag or strategy, Rejected with GitLab's reason.
         """
-        body = {"active": active, "strategies": wording.as_json(strategies)}
+        body = {"active": active, "strategies": wishes.as_json(strategies)}
         path = f"{_flags(project)}/{flag_segment(name)}"
         return self._change("put", path, body, ProjectFlagRecord.from_gitlab, needs=Forbidden.SET_FLAGS)
 

@@ -16,8 +16,8 @@ import requests
 from rollouts.gitlab import fields
 from rollouts.gitlab.answers import json_of
 from rollouts.gitlab.errors import BadAnswer, Forbidden, GitLabProblem, Gone, Unreachable
+from rollouts.gitlab.phrases import worded
 from rollouts.gitlab.transport import Heard, Permit, Transport
-from rollouts.gitlab.words import worded
 
 PER_PAGE = 100  # GitLab's largest page (doc/api/rest/_index.md, "Pagination")
 MOST_PAGES = 1_000

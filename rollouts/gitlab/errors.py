@@ -1,7 +1,7 @@
 """What can go wrong at the door, in few kinds, each with a sentence that says what to do.
 
 ``kind`` is a stable word for JSON and the sync page; ``words`` is for the person, and remembers how it is said in
-other languages (``words.py``). Neither ever holds a token.
+other languages (``phrases.py``). Neither ever holds a token.
 ``unsure`` says of a change whether GitLab may have made it all the same.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ClassVar, Literal
 
-from rollouts.gitlab.words import Words, worded
+from rollouts.gitlab.phrases import GitLabPhrase, worded
 
 Kind = Literal[
     "not_found",
@@ -47,7 +47,7 @@ class GitLabProblem(Exception):
     def about_a_change(self) -> GitLabProblem:
         """The same problem, of a change that GitLab may have made."""
         self.unsure = True
-        self.words = Words("{words} {unsure}", {"words": self.words, "unsure": UNSURE})
+        self.words = GitLabPhrase("{words} {unsure}", {"words": self.words, "unsure": UNSURE})
         self.args = (self.words,)
         return self
 

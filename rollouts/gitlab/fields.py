@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from rollouts.gitlab.errors import BadAnswer
-from rollouts.gitlab.words import Words, worded
+from rollouts.gitlab.phrases import GitLabPhrase, worded
 
 LARGEST = 2**63 - 1
 #: Years of moments that can be told in every time zone.
@@ -167,7 +167,7 @@ def within(place: str, read: Callable[..., Any], *what: Any) -> Any:
         raise problem.within(place) from None
 
 
-def _kind_of(value: Any) -> Words:
+def _kind_of(value: Any) -> GitLabPhrase:
     match value:
         case None:
             return worded("null")

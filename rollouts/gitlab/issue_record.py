@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 
 from rollouts.gitlab import fields
 from rollouts.gitlab.errors import BadAnswer
-from rollouts.gitlab.words import worded
+from rollouts.gitlab.phrases import worded
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Any
 from rollouts.gitlab import fields
 from rollouts.gitlab.errors import BadAnswer
 from rollouts.gitlab.issue_record import IssueRecord
-from rollouts.gitlab.words import worded
+from rollouts.gitlab.phrases import worded
 
 __all__ = [
     "DefinitionRecord",

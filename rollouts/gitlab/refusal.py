@@ -13,7 +13,7 @@ from typing import Any
 
 from rollouts.gitlab import fields
 from rollouts.gitlab.errors import Rejected
-from rollouts.gitlab.words import worded
+from rollouts.gitlab.phrases import worded
 
 LONGEST = 300
 MOST_PARTS = 10

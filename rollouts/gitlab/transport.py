@@ -33,8 +33,8 @@ from rollouts.gitlab.errors import (
     Unauthorized,
     Unreachable,
 )
+from rollouts.gitlab.phrases import worded
 from rollouts.gitlab.rate import Rate
-from rollouts.gitlab.words import worded
 
 Permit = Callable[[], None]
 Heard = Callable[[GitLabProblem | None, Rate | None], None]

@@ -18,7 +18,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from rollouts.gitlab import fields
 from rollouts.gitlab.errors import BadAnswer
-from rollouts.gitlab.words import worded
+from rollouts.gitlab.phrases import worded
 
 #: GitLab's descriptions hold a million characters, and a delivery may hold three of them (now, before, after).
 LARGEST_DELIVERY = 12 * 1024 * 1024

@@ -9,7 +9,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from ..rules.words import say
+from ..rules.phrases import say
 from .change_log import AuditedModel
 
 

@@ -15,12 +15,12 @@ from django_fsm import FSMField, transition
 
 from ..rules.approvals import REQUEST_WORDS, STANDING, RequestState
 from ..rules.machine import PHASE_VERBS
-from ..rules.words import say
+from ..rules.phrases import say
 from .change_log import AuditedModel, Change
 from .guarded import GuardedModel, GuardedQuerySet
 from .percentages import PercentageField
 from .phases import Phase
-from .phrases import PhraseJSONField, PhraseTextField
+from .phrase_fields import PhraseJSONField, PhraseTextField
 
 R = RequestState
 

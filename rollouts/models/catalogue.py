@@ -10,8 +10,8 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from ..rules.document import DocumentRefused
+from ..rules.phrases import say
 from ..rules.template import Template, parse_template
-from ..rules.words import say
 from .change_log import AuditedModel
 
 

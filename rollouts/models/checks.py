@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.core.exceptions import ValidationError
 
 from ..rules import names
-from ..rules.words import sentence
+from ..rules.phrases import sentence
 
 
 def validate_web_address(value: str) -> None:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from ..rules.expected import FlagReading as Reading
 from ..rules.expected import Presence
 from ..rules.exposure import EVERYONE, NOBODY, Exposure
-from ..rules.words import say
+from ..rules.phrases import say
 from .change_log import AuditedModel, AuditedQuerySet
 from .checks import validate_web_address
 from .gitlab import GitLabInstance, GitLabProject

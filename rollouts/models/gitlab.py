@@ -12,10 +12,10 @@ from django.utils.translation import gettext_lazy as _
 from ..rules.bindings import DEFAULT, HOOK_SECRET, HOOK_SIGNING_TOKEN, TOKEN, variable
 from ..rules.moments import day_in_words
 from ..rules.names import without_userinfo
-from ..rules.words import say
+from ..rules.phrases import say
 from . import bindings
 from .change_log import AuditedModel, AuditedQuerySet
-from .phrases import PhraseField
+from .phrase_fields import PhraseField
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from ..rules import ways
 from ..rules.concealment import concealed
-from ..rules.words import Phrase, say
-from .phrases import PhraseJSONField
+from ..rules.phrases import Phrase, say
+from .phrase_fields import PhraseJSONField
 from .rollouts import Rollout
 
 

@@ -13,10 +13,10 @@ from django.utils.translation import gettext_lazy as _
 from ..rules.concealment import server_of
 from ..rules.locks import DAYS as DAYS_OF_THE_WEEK
 from ..rules.locks import Weekly, Window
-from ..rules.words import say
+from ..rules.phrases import say
 from .change_log import AuditedModel, AuditedQuerySet
 from .gitlab import GitLabInstance, Outcome
-from .phrases import PhraseField, PhraseJSONField
+from .phrase_fields import PhraseField, PhraseJSONField
 
 DAYS = list(enumerate(DAYS_OF_THE_WEEK))
 INCIDENT_LABELS = ("severity::1", "severity::2")

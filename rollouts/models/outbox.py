@@ -10,12 +10,12 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMField, transition
 
-from ..rules.words import say
+from ..rules.phrases import say
 from .flags import FeatureFlag
 from .gitlab import GitLabInstance
 from .guarded import GuardedModel, GuardedQuerySet
 from .phases import Phase
-from .phrases import PhraseField
+from .phrase_fields import PhraseField
 from .rollouts import Rollout
 
 

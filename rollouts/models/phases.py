@@ -17,11 +17,11 @@ from ..rules.expected import AUDIENCE_WORDS
 from ..rules.exposure import NOBODY
 from ..rules.machine import BY_ITSELF, PHASE_VERBS, PhaseState, state_in_words
 from ..rules.percentages import NOTHING
-from ..rules.words import say
+from ..rules.phrases import say
 from .change_log import AuditedModel
 from .guarded import GuardedModel, GuardedQuerySet, StateIsProtected
 from .percentages import PercentageField
-from .phrases import PhraseTextField
+from .phrase_fields import PhraseTextField
 from .rollouts import Rollout
 
 S = PhaseState

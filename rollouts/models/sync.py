@@ -8,9 +8,9 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from ..rules.words import say
+from ..rules.phrases import say
 from .gitlab import GitLabInstance, GitLabProject
-from .phrases import PhraseField, PhraseJSONField
+from .phrase_fields import PhraseField, PhraseJSONField
 
 if TYPE_CHECKING:
     pass

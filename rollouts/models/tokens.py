@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from ..rules.words import say
+from ..rules.phrases import say
 from . import accounts
 from .change_log import AuditedModel, Unaudited
 

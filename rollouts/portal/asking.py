@@ -10,8 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from ..models.keyset import WrongCursor
-from ..rules.wording import shorten
-from ..rules.words import say, spoken
+from ..rules.phrases import say, spoken
+from ..rules.quoting import shorten
 from ..services import choices
 from . import live
 

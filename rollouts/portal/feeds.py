@@ -22,8 +22,8 @@ from django.utils.translation import gettext as _
 
 from ..models import AuditEvent, Rollout
 from ..rules.moments import FIRST, LAST
+from ..rules.phrases import spoken
 from ..rules.schedule import Certainty, Kind, Moment
-from ..rules.words import spoken
 from ..services import schedules
 from ..services.schedules import Lock, Scheduled
 from .presenters import history

@@ -15,9 +15,9 @@ from ..models import AIModel
 from ..rules import document, durations
 from ..rules.document import Fault, Path
 from ..rules.percentages import plain_number
+from ..rules.phrases import joined, say, sentence, spoken
 from ..rules.plan_document import FlagPlan, PlanDocument
 from ..rules.template import Template, TemplatePhase
-from ..rules.words import joined, say, sentence, spoken
 from ..services import prospects
 from ..services.prospects import Named
 

@@ -17,7 +17,7 @@ from .expected import Audience, Opening
 from .exposure import Exposure
 from .machine import ROLES_WORDS, Role
 from .percentages import FULL, NOTHING, plain_number
-from .words import Phrase, any_of, joined, say, say_n
+from .phrases import Phrase, any_of, joined, say, say_n
 
 LIVES = timedelta(days=14)
 #: A step that raises the share of people by more points than this needs a second approver.

@@ -17,7 +17,7 @@ from .approval_policy import Policy, Target
 from .blockers import Blocker, in_words
 from .machine import Role
 from .people import Person
-from .words import Phrase, joined, listed, say, say_n
+from .phrases import Phrase, joined, listed, say, say_n
 
 
 class RequestState(StrEnum):

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable
 
 from .origins import base_address
-from .wording import shorten
-from .words import say
+from .phrases import say
+from .quoting import shorten
 
 DEFAULT = "gitlab"
 TOKEN, HOOK_SECRET, HOOK_SIGNING_TOKEN = SECRETS = (

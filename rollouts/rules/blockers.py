@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from .words import Phrase, joined, later, say
+from .phrases import Phrase, joined, later, say
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
 from .blockers import Blocker
-from .words import say
+from .phrases import say
 
 
 @dataclass(frozen=True, slots=True)

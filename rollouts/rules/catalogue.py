@@ -15,8 +15,8 @@ from pydantic import BeforeValidator, Field
 
 from .document import Document, DocumentRefused, Fault, read
 from .moments import asked_day
+from .phrases import say
 from .schema import Foreign, fit, text, words
-from .words import say
 
 LIMIT = 1_048_576
 MOST_NODES = 50_000

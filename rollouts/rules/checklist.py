@@ -13,7 +13,7 @@ from enum import StrEnum
 from .capacity import Capacity
 from .expected import Presence
 from .percentages import NOTHING
-from .words import Phrase, joined, say
+from .phrases import Phrase, joined, say
 
 
 class ItemKind(StrEnum):

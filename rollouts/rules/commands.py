@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from .exposure import NOBODY, OPT_OUT, Exposure
 from .percentages import plain_number
-from .words import later, say
+from .phrases import later, say
 
 CHAT = "/chatops gitlab run feature set"
 #: GitLab's parameter for each type of actor.

@@ -12,8 +12,8 @@ from typing import Annotated
 
 from . import names
 from .document import Document, DocumentRefused, Fault, read
+from .phrases import say
 from .schema import Foreign, checked, fit, nearest, text
-from .words import say
 
 #: The types that GitLab knows (lib/feature/shared.rb).
 TYPES = (

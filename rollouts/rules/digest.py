@@ -16,7 +16,7 @@ from .durations import short
 from .expected import AUDIENCE_WORDS
 from .metrics import Bound
 from .moments import day_and_clock
-from .words import Phrase, joined, say
+from .phrases import Phrase, joined, say
 
 #: Which things a content holds and how it writes them. Another form is another digest of the same:
 #: ``services.carrying`` carries what stands over.

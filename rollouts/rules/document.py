@@ -23,8 +23,8 @@ from yaml.events import (
     SequenceStartEvent,
 )
 
-from .wording import kind_of, shorten
-from .words import say
+from .phrases import say
+from .quoting import kind_of, shorten
 
 LIMIT = 262_144
 MOST_NODES = 10_000

@@ -11,8 +11,8 @@ from enum import StrEnum
 from .exposure import EVERYONE, NOBODY, Comparison, Exposure, apart, compare
 from .machine import LIVE
 from .percentages import as_percentage
+from .phrases import Phrase, say
 from .ramp import Ramp
-from .words import Phrase, say
 
 
 class Audience(StrEnum):

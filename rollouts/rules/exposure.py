@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from .percentages import FULL, NOTHING, as_percentage, plain_number, share_of
-from .words import joined, listed, say, say_n
+from .phrases import joined, listed, say, say_n
 
 OPT_OUT = ":opt_out"
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from .words import say
+from .phrases import say
 
 #: After an @ nobody sees it, and no name begins with it.
 _NO_NAME = "\u200b"

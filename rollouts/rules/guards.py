@@ -25,7 +25,7 @@ from .machine import (
     state_in_words,
 )
 from .people import ANYBODY, Person
-from .words import Phrase, any_of, say
+from .phrases import Phrase, any_of, say
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from .expected import Drift, drift_in_words
 from .facts import RolloutFacts
 from .machine import OVER, PhaseState, state_in_words
-from .words import say
+from .phrases import say
 
 
 class Health(StrEnum):

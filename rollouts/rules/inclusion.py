@@ -18,7 +18,7 @@ from . import unleash
 from .expected import FlagReading
 from .exposure import OPT_OUT, Exposure, scope_matches
 from .percentages import NOTHING, as_percentage, plain_number
-from .words import say
+from .phrases import say
 
 #: As GitLab's gates name an actor: a type and its number or name.
 AS_GITLAB_NAMES = re.compile(r"[A-Z][A-Za-z]{0,59}(?:::[A-Z][A-Za-z]{0,59})*:[A-Za-z0-9_.@-]{1,100}")

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from . import origins
 from .names import GITLAB_ROUTES, without_userinfo
-from .words import say
+from .phrases import say
 
 _SEGMENT = r"[A-Za-z0-9_][A-Za-z0-9_.\-]*"
 _PATH = rf"(?P<path>{_SEGMENT}(?:/{_SEGMENT})+?)"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
-from .words import say
+from .phrases import say
 from .zones import edge, zone
 
 DAYS = (

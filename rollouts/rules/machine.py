@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .words import Phrase, later, say
+from .phrases import Phrase, later, say
 
 
 class PhaseState(StrEnum):

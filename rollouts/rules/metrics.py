@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from .blockers import Blocker
-from .words import Phrase, joined, say
+from .phrases import Phrase, joined, say
 
 WHERE = "#metrics"
 Number = int | float

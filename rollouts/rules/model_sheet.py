@@ -17,9 +17,9 @@ from pydantic import BeforeValidator, Field
 
 from .catalogue import LIMIT, MOST_NODES, Day
 from .document import Document, DocumentRefused, Fault, Path, clean, read
+from .phrases import say
 from .schema import Written, checked, fit, nearest, text, words
 from .spreadsheet import as_cell, from_cell
-from .words import say
 
 TOP = "ai_models"
 COLUMNS = (

@@ -11,8 +11,8 @@ import unicodedata
 from urllib.parse import urlsplit
 
 from . import user_names
-from .wording import shorten
-from .words import say
+from .phrases import say
+from .quoting import shorten
 
 SLUG = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*\Z")
 LONGEST_SLUG = 100

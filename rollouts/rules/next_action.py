@@ -13,7 +13,7 @@ from .expected import Drift, Presence, difference_in_words
 from .facts import PhaseFacts, RolloutFacts
 from .machine import OVER, PhaseState, Role, state_in_words
 from .people import ANYBODY, Person
-from .words import any_of, say, say_n
+from .phrases import any_of, say, say_n
 
 ROLE_WORDS = {
     Role.VIEWER: say("a viewer"),

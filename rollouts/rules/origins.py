@@ -10,8 +10,8 @@ from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from . import names
-from .wording import shorten
-from .words import say
+from .phrases import say
+from .quoting import shorten
 
 _IMPLIED = {"http": 80, "https": 443}
 

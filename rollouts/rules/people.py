@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .blockers import Blocker
 from .machine import Role
-from .words import listed, say
+from .phrases import listed, say
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from .words import say
+from .phrases import say
 
 FULL = Decimal(100)
 NOTHING = Decimal(0)

@@ -11,12 +11,12 @@ from .document import Document, DocumentRefused, Fault, Path, read
 from .expected import Audience
 from .exposure import OPT_OUT
 from .metrics import Bound
+from .phrases import joined, say
 from .plan_document import Criteria, FlagPlan, ModelPlan, PhasePlan, PlanDocument, StepPlan, dump_plan
 from .plan_schema import FlagWritten, ModelWritten, PhasePlanWritten, PlanWritten, StepWritten
+from .quoting import shorten
 from .schema import fit, nearest
 from .template import Template, TemplatePhase
-from .wording import shorten
-from .words import joined, say
 
 __all__ = ["Criteria", "FlagPlan", "ModelPlan", "PhasePlan", "PlanDocument", "StepPlan", "dump_plan", "parse_plan"]
 

@@ -9,9 +9,9 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from . import gitlab_text, names
 from .moments import parse_moment
+from .phrases import say
 from .schema import Written, checked, filled, text, words
 from .template_schema import Actors, Addresses, Duration, Groups, Method, People, Percentage, Slug, Steps
-from .words import say
 
 #: What a database holds in one integer.
 MOST_REQUESTS = 2_000_000_000

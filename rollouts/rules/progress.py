@@ -13,7 +13,7 @@ from .exposure import widens
 from .facts import ItemFacts, PhaseFacts, RolloutFacts
 from .machine import SETTLED, PhaseState, state_in_words
 from .moments import day_and_clock
-from .words import joined, say, sentence
+from .phrases import joined, say, sentence
 
 
 def blockers_of_step(facts: RolloutFacts, phase: PhaseFacts, to: Decimal | None) -> list[Blocker]:

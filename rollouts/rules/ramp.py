@@ -11,7 +11,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from .percentages import FULL, LEAST
-from .words import say
+from .phrases import say
 
 SAFE_STEPS = tuple(map(Decimal, (1, 10, 25, 50, 75, 100)))
 SAFE_SOAK = timedelta(minutes=15)

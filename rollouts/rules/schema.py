@@ -11,8 +11,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Val
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from .document import Document, Fault, Path
-from .wording import kind_of, shorten
-from .words import joined, say
+from .phrases import joined, say
+from .quoting import kind_of, shorten
 
 
 class Written(BaseModel):

@@ -15,6 +15,7 @@ from .approval_policy import USUAL, PhasePolicy, Policy, StepRule, default_for
 from .checklist import ABOUT_AN_ISSUE, Gate, ItemKind
 from .document import Document, DocumentRefused, Fault, read
 from .machine import Role
+from .phrases import say
 from .ramp import SAFE_FINAL_SOAK, SAFE_SOAK, SAFE_STEPS
 from .schema import fit, nearest
 from .template_schema import (
@@ -26,7 +27,6 @@ from .template_schema import (
     PhaseWritten,
     TemplateWritten,
 )
-from .words import say
 
 
 @dataclass(frozen=True, slots=True)

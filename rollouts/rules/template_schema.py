@@ -13,9 +13,9 @@ from . import gitlab_text, names
 from .approval_policy import LIVES
 from .durations import parse_duration
 from .percentages import as_step
+from .phrases import say
 from .ramp import SAFE_SOAK, SAFE_STEPS
 from .schema import Written, checked, filled, text, words
-from .words import say
 
 AudienceKind = Literal["actors", "groups", "everyone"]
 Method = Literal["percentage", "all_at_once"]

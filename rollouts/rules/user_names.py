@@ -13,8 +13,8 @@ from functools import lru_cache
 
 from confusable_homoglyphs.confusables import confusables_data
 
-from .wording import shorten
-from .words import Phrase, say
+from .phrases import Phrase, say
+from .quoting import shorten
 
 LONGEST = 150
 #: Letters of one script, digits and what addresses of mail hold: GitLab's own user names are of these too.

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .moments import day_and_clock
-from .words import Phrase, joined, say
+from .phrases import Phrase, joined, say
 
 #: Sources of changes as sentences say them; any other source is named as it is.
 PLACES: dict[str, Phrase] = {

@@ -7,8 +7,8 @@ from difflib import get_close_matches
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
-from .wording import shorten
-from .words import say
+from .phrases import say
+from .quoting import shorten
 
 _NOT_PLACES = ("posix/", "right/")
 _NOT_NAMES = frozenset({"localtime", "Factory", "posixrules"})

@@ -22,8 +22,8 @@ from ..audit.recording import recorded
 from ..models.change_log import Change, Unaudited, current, plain
 from ..models.tokens import Ended
 from ..rules.machine import Role
+from ..rules.phrases import spoken
 from ..rules.user_names import group_name, user_name
-from ..rules.words import spoken
 from . import accounts
 
 FOREIGN = (User, Group)

@@ -16,7 +16,7 @@ from ..models import LockCalendar, LockPeriod, Outcome, clock
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
 from ..rules.origins import server_address
-from ..rules.words import say
+from ..rules.phrases import say
 from ..rules.zones import zone
 from .locks import role_missing
 from .refusals import refuse_if

@@ -8,8 +8,8 @@ from ..models import ChecklistItem, Rollout, clock
 from ..rules.blockers import Blocker
 from ..rules.checklist import Gate, ItemKind
 from ..rules.machine import OVER, PhaseState, Role, state_in_words
+from ..rules.phrases import say
 from ..rules.progress import blockers_of_exit_item
-from ..rules.words import say
 from . import facts as facts_of
 from .reconcile import NO_LOCKS, reconcile
 from .refusals import in_evidence, refuse_if

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from django.db.models import Exists, OuterRef
 
 from ..models import AIModel, PlanTemplate, Rollout
-from ..rules.wording import shorten
-from ..rules.words import Phrase, say, spoken
+from ..rules.phrases import Phrase, say, spoken
+from ..rules.quoting import shorten
 
 #: So many choices are named; who meant another sees the whole list on the page.
 MOST_NAMED = 20

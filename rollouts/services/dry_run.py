@@ -21,7 +21,7 @@ from ..rules.exposure import Exposure
 from ..rules.facts import ItemFacts, PhaseFacts, RolloutFacts
 from ..rules.guards import Wish
 from ..rules.machine import LIVE, PHASE_VERBS, ROLLOUT_VERBS, SETTLED, state_in_words
-from ..rules.words import joined, listed, say
+from ..rules.phrases import joined, listed, say
 from . import approvals
 from . import facts as facts_of
 from .gates import commands_to

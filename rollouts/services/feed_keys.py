@@ -14,7 +14,7 @@ from ..audit.recording import recorded
 from ..models import AuditEvent, FeedKey, clock
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
-from ..rules.words import say
+from ..rules.phrases import say
 from . import accounts
 from .refusals import Refused, refuse_if
 

@@ -18,7 +18,7 @@ from ..rules.catalogue import CatalogueModel, FeatureSetting
 from ..rules.definitions import FlagDefinition
 from ..rules.machine import Role
 from ..rules.model_sheet import COLUMNS, SheetModel
-from ..rules.words import say
+from ..rules.phrases import say
 from .instances import default_instance
 from .refusals import refuse_if
 

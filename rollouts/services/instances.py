@@ -8,7 +8,7 @@ from ..models import GitLabInstance, Rollout, bindings, clock
 from ..rules.bindings import DEFAULT
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
-from ..rules.words import joined, say
+from ..rules.phrases import joined, say
 from .refusals import refuse_if
 
 #: So many rollouts are named that still need an instance.

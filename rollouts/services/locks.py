@@ -21,7 +21,7 @@ from ..rules.facts import LockFacts
 from ..rules.locks import Weekly, Window
 from ..rules.machine import ROLE_WORDS, Role
 from ..rules.moments import FIRST, LAST
-from ..rules.words import later, say, sentence
+from ..rules.phrases import later, say, sentence
 from ..rules.zones import to_utc, zone
 from .refusals import refuse_if
 

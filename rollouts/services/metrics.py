@@ -10,7 +10,7 @@ from ..models import Rollout, clock
 from ..rules.blockers import Blocker
 from ..rules.machine import OVER, Role, state_in_words
 from ..rules.metrics import Bound, Number
-from ..rules.words import say
+from ..rules.phrases import say
 from .readings import LONGEST_EVIDENCE
 from .refusals import Refused, refuse_if
 

@@ -16,8 +16,8 @@ from ..rules import gitlab_text
 from ..rules.blockers import Blocker
 from ..rules.exposure import Exposure, widens
 from ..rules.machine import PHASE_VERBS, Role
+from ..rules.phrases import say
 from ..rules.template import IssueTemplate
-from ..rules.words import say
 from . import facts as facts_of
 from .refusals import refuse_if
 

@@ -11,7 +11,7 @@ from ..audit.recording import recorded
 from ..models import Override, Phase, Rollout, clock
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
-from ..rules.words import say
+from ..rules.phrases import say
 from .refusals import refuse_if
 
 REVIEWERS = (Role.APPROVER, Role.ADMIN)

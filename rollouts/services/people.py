@@ -10,7 +10,7 @@ from ..audit.actor import Actor
 from ..audit.recording import recorded
 from ..rules.blockers import Blocker
 from ..rules.machine import ROLE_WORDS, Role
-from ..rules.words import say
+from ..rules.phrases import say
 from .refusals import refuse_if
 
 

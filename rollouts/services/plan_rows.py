@@ -22,9 +22,9 @@ from ..models import (
 from ..rules.blockers import Blocker
 from ..rules.issue_url import IssueRef
 from ..rules.machine import PhaseState, state_in_words
+from ..rules.phrases import say
 from ..rules.plan_document import PhasePlan, PlanDocument
 from ..rules.template import Template
-from ..rules.words import say
 from .instances import default_instance
 from .refusals import Refused
 

@@ -22,9 +22,9 @@ from ..rules.expected import Audience
 from ..rules.issue_url import IssueRef, parse_issue_url
 from ..rules.machine import OVER, PhaseState, Role, state_in_words
 from ..rules.metrics import Bound
+from ..rules.phrases import say
 from ..rules.plan import parse_plan
 from ..rules.plan_document import Criteria, FlagPlan, ModelPlan, PhasePlan, PlanDocument, StepPlan, dump_plan
-from ..rules.words import say
 from . import facts as facts_of
 from . import outbox, plan_rows
 from .instances import all_instances

@@ -26,8 +26,8 @@ from ..rules.health import Health
 from ..rules.machine import LIVE, OVER, PhaseState
 from ..rules.next_action import NextAction, Waits, next_action
 from ..rules.percentages import plain_number
+from ..rules.phrases import as_text
 from ..rules.track import stretches
-from ..rules.words import as_text
 from . import facts as facts_of
 from .locks import Locks, standing
 

@@ -21,7 +21,7 @@ from ..rules.blockers import Blocker
 from ..rules.facts import RolloutFacts
 from ..rules.machine import PhaseState
 from ..rules.moments import day_and_clock
-from ..rules.words import joined, say
+from ..rules.phrases import joined, say
 from . import facts as facts_of
 from . import transitions
 from .refusals import Refused

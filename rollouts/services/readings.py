@@ -16,7 +16,7 @@ from ..rules.blockers import Blocker, in_words
 from ..rules.expected import Presence
 from ..rules.exposure import Exposure
 from ..rules.machine import Role
-from ..rules.words import say
+from ..rules.phrases import say
 from .reconcile import reconcile
 from .refusals import in_evidence, refuse_if
 

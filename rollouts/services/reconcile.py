@@ -15,7 +15,7 @@ from ..rules.expected import Drift
 from ..rules.exposure_history import unread_within
 from ..rules.facts import RolloutFacts
 from ..rules.machine import PhaseState
-from ..rules.words import joined
+from ..rules.phrases import joined
 from . import approvals, schedules
 from . import facts as facts_of
 from .approvals import Settlement

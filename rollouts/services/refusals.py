@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ..rules.blockers import Blocker
 from ..rules.names import without_userinfo
-from ..rules.words import joined, say
+from ..rules.phrases import joined, say
 
 
 class Refused(Exception):

@@ -10,7 +10,7 @@ from ..models import AIModel
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
 from ..rules.moments import day_in_words
-from ..rules.words import say
+from ..rules.phrases import say
 from .refusals import refuse_if
 
 

@@ -10,8 +10,8 @@ from ..audit.recording import recorded
 from ..models import PlanTemplate
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
+from ..rules.phrases import say
 from ..rules.template import Template, parse_template
-from ..rules.words import say
 from .refusals import refuse_if
 
 FOLDER = Path(__file__).parent.parent / "plan_templates"

@@ -15,7 +15,7 @@ from ..audit.recording import recorded
 from ..models import ApiToken, AuditEvent, clock, waiting
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
-from ..rules.words import say
+from ..rules.phrases import say
 from . import accounts
 from .refusals import refuse_if
 

@@ -17,7 +17,7 @@ from ..rules.facts import RolloutFacts
 from ..rules.guards import Wish
 from ..rules.machine import OVER, PHASE_VERBS, ROLLOUT_VERBS, RolloutState, rollout_state, state_in_words
 from ..rules.percentages import as_step, plain_number
-from ..rules.words import say
+from ..rules.phrases import say
 from . import approvals, outbox, overrides
 from . import facts as facts_of
 from .reconcile import JOB, reconcile

@@ -13,7 +13,7 @@ from ..rules.expected import Audience
 from ..rules.facts import RolloutFacts
 from ..rules.guards import Wish
 from ..rules.machine import LIVE
-from ..rules.words import say
+from ..rules.phrases import say
 from . import approvals
 from . import facts as facts_of
 from .refusals import Refused

@@ -12,7 +12,7 @@ from ..audit.recording import recorded
 from ..models import SavedView, clock
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
-from ..rules.words import say
+from ..rules.phrases import say
 from .refusals import refuse_if
 
 #: So many views one person may keep: more is no choice any more.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ..models import FeatureFlag, GitLabActor
 from ..rules import inclusion
 from ..rules.inclusion import Inclusion
-from ..rules.words import say
+from ..rules.phrases import say
 
 LONGEST = 300
 

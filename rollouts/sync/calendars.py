@@ -15,7 +15,7 @@ from ..audit.actor import Actor
 from ..calendars.reader import LARGEST
 from ..models import LockCalendar, clock
 from ..rules.origins import server_address
-from ..rules.words import say
+from ..rules.phrases import say
 from ..services import calendars
 
 log = logging.getLogger(__name__)

@@ -24,7 +24,7 @@ from ..models import FeatureFlag, FlagReading, GitLabInstance, GitLabProject, Ou
 from ..rules.expected import Presence
 from ..rules.exposure import NOBODY, Exposure
 from ..rules.names import without_userinfo
-from ..rules.words import say
+from ..rules.phrases import say
 from .outcome import Problem, Report
 from .scopes import keep_problem, keep_success
 

@@ -8,9 +8,9 @@ from typing import Any
 from ..gitlab import GitLab, GitLabProblem
 from ..gitlab.hooks import EVENTS, HookRecord
 from ..models import GitLabInstance, GitLabProject, SyncScope
-from ..rules.words import joined, say
+from ..rules.phrases import joined, say
 from . import leases, rate_limits
-from .said import said
+from .phrases import phrase_of
 
 NAMES = {
     "issues_events": say("issues"),
@@ -73,7 +73,7 @@ def _install(gitlab: GitLab, instance: GitLabInstance, project: GitLabProject, u
             gitlab.create_hook(project.address, url, **secrets)
         return Finding(project.path, "installed")
     except GitLabProblem as problem:
-        return Finding(project.path, problem.kind, said(problem))
+        return Finding(project.path, problem.kind, phrase_of(problem))
 
 
 def _check(gitlab: GitLab, instance: GitLabInstance, project: GitLabProject, url: str) -> Finding:
@@ -98,7 +98,7 @@ def _check(gitlab: GitLab, instance: GitLabInstance, project: GitLabProject, url
             return Finding(project.path, "failing", words)
         return Finding(project.path, "ok")
     except GitLabProblem as problem:
-        return Finding(project.path, problem.kind, said(problem))
+        return Finding(project.path, problem.kind, phrase_of(problem))
 
 
 def _off_until(hook: HookRecord) -> str:

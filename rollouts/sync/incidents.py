@@ -6,9 +6,9 @@ from ..audit.actor import Actor
 from ..audit.recording import recorded
 from ..gitlab import GitLab, GitLabProblem
 from ..models import GitLabInstance, IncidentSource, Outcome, clock
-from ..rules.words import say
+from ..rules.phrases import say
 from .outcome import Problem, Report
-from .said import said
+from .phrases import phrase_of
 
 JOB = Actor.job("sync")
 
@@ -20,7 +20,7 @@ def sync_incidents(gitlab: GitLab, instance: GitLabInstance, report: Report) -> 
         try:
             found = {issue.iid: label for label in source.labels for issue in gitlab.open_issues(source.path, label)}
         except GitLabProblem as problem:
-            source.outcome, source.words = problem.kind, said(problem)
+            source.outcome, source.words = problem.kind, phrase_of(problem)
             source.save()
             report.problems.append(Problem.of(say("incidents of {project}", project=source.path), problem))
             continue

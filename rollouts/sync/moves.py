@@ -18,9 +18,9 @@ from ..models import (
     TrackedIssue,
     clock,
 )
-from ..rules.words import joined, say
+from ..rules.phrases import joined, say
 from .outcome import Problem, Report
-from .said import said
+from .phrases import phrase_of
 
 JOB = Actor.job("sync")
 
@@ -37,7 +37,7 @@ def follow_issues(gitlab: GitLab, instance: GitLabInstance, issues: Iterable[int
             record = gitlab.issue_by_id(issue.moved_to_id)
         except GitLabProblem as problem:
             report.problems.append(
-                Problem(issue.reference, problem.kind, joined((say("It was moved."), said(problem))))
+                Problem(issue.reference, problem.kind, joined((say("It was moved."), phrase_of(problem))))
             )
             continue
         if record is None or not record.path:
@@ -87,8 +87,8 @@ def _follow(
         recording.about = issue
         target = TrackedIssue.objects.get_or_create(project=project, iid=iid)[0]
         if _leads_to(target, issue):
-            said = say("GitLab says that it was moved in a circle: name the issue that counts in the plan.")
-            report.problems.append(Problem(issue.reference, "not_found", said))
+            phrase_of = say("GitLab says that it was moved in a circle: name the issue that counts in the plan.")
+            report.problems.append(Problem(issue.reference, "not_found", phrase_of))
             return
         recording.rollout = _replace(issue, target)
     SyncScope.objects.update_or_create(instance=instance, project=project, defaults={"hinted_at": clock.now()})

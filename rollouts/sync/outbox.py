@@ -20,7 +20,7 @@ from django.db.models import Exists, OuterRef, Q
 from ..audit.actor import Actor
 from ..audit.recording import recorded
 from ..models import GitLabProject, GitLabWrite, Rollout, RolloutIssue, TrackedIssue, clock
-from ..rules.words import say
+from ..rules.phrases import say
 from ..services.reconcile import reconcile_alone
 from . import claims, writes
 from .claims import Stopped

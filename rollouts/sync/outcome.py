@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from ..gitlab import GitLabProblem
-from .said import said
+from .phrases import phrase_of
 
 
 @dataclass(slots=True)
@@ -19,7 +19,7 @@ class Problem:
 
     @classmethod
     def of(cls, scope: str, problem: GitLabProblem) -> Problem:
-        return cls(scope, problem.kind, said(problem))
+        return cls(scope, problem.kind, phrase_of(problem))
 
 
 @dataclass(slots=True)

@@ -25,8 +25,8 @@ from django.db.models import Q, QuerySet
 from ..gitlab import GitLab
 from ..models import GitLabInstance, Outcome, Rollout, SyncRun, SyncScope, clock
 from ..rules.expected import Drift
+from ..rules.phrases import say
 from ..rules.rate_limits import Wait
-from ..rules.words import say
 from ..services.facts import for_rollout
 from ..services.locks import Locks
 from . import leases, rate_limits, reading, runs

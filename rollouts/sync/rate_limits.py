@@ -12,9 +12,9 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from ..gitlab import GitLab, GitLabProblem, Rate, RateLimited, Unreachable
 from ..models import GitLabInstance, InstanceHealth, clock
 from ..rules import rate_limits as rules
+from ..rules.phrases import say
 from ..rules.rate_limits import Standing, Wait
-from ..rules.words import say
-from .said import said
+from .phrases import phrase_of
 
 #: Where a 429 does not say for how long.
 PAUSE_UNTOLD = timedelta(seconds=30)
@@ -150,7 +150,7 @@ class Governor:
                 row.open_until = None
             row.failed_with = _mark(self._instance)
             row.failures += 1
-            row.words = said(problem)
+            row.words = phrase_of(problem)
             pause = rules.pause_after(row.failures, row.opened)
             if pause and (self._is_trial or row.open_until is None):
                 row.opened += 1

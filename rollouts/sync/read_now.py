@@ -6,7 +6,7 @@ from ..audit.actor import Actor
 from ..models import GitLabInstance, GitLabProject, clock
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
-from ..rules.words import say
+from ..rules.phrases import say
 from ..services.refusals import Refused, refuse_if
 from . import leases, passes, rate_limits
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from ..gitlab import GitLabProblem
 from ..models import GitLabInstance, GitLabProject, Outcome, ReadingGap
 from .outcome import Problem, Report
-from .said import said
+from .phrases import phrase_of
 
 Scope = GitLabInstance | GitLabProject
 
@@ -17,7 +17,7 @@ Scope = GitLabInstance | GitLabProject
 def keep_problem(scope: Scope, what: str, problem: GitLabProblem, report: Report, name: str) -> None:
     """``what`` is ``flags`` or ``issues``. What was read before stays as it was, and grows stale."""
     setattr(scope, f"{what}_outcome", problem.kind)
-    setattr(scope, f"{what}_words", said(problem))
+    setattr(scope, f"{what}_words", phrase_of(problem))
     scope.save(update_fields=[f"{what}_outcome", f"{what}_words"])
     report.problems.append(Problem.of(name, problem))
 

@@ -9,13 +9,13 @@ from ..gitlab import GitLab, GitLabProblem
 from ..models import FeatureFlag, GitLabWrite, Outcome, Rollout, clock
 from ..rules import gitlab_text
 from ..rules.exposure import NOBODY, Exposure, widens
-from ..rules.words import say
+from ..rules.phrases import say
 from ..services import facts as facts_of
 from ..services.gates import commands_to
 from ..services.locks import standing
 from . import claims, flags, rate_limits
 from .outcome import Report
-from .said import said
+from .phrases import phrase_of
 
 #: What no waiting cures.
 HOPELESS = (Outcome.UNAUTHORIZED, Outcome.FORBIDDEN, Outcome.NOT_FOUND, "rejected")
@@ -46,8 +46,8 @@ def do(write: GitLabWrite) -> dict[str, Any]:
         return _post_note(gitlab, write)
     except GitLabProblem as problem:
         if problem.kind in HOPELESS:
-            raise Never(said(problem)) from None
-        raise Later(said(problem), getattr(problem, "until", None)) from None
+            raise Never(phrase_of(problem)) from None
+        raise Later(phrase_of(problem), getattr(problem, "until", None)) from None
 
 
 def _set_gates(gitlab: GitLab, write: GitLabWrite) -> dict[str, Any]:
@@ -77,8 +77,10 @@ def _set_gates(gitlab: GitLab, write: GitLabWrite) -> dict[str, Any]:
             if write.flag.project:
                 gitlab.set_project_flag(write.flag.project.path, write.flag.name, **command.call)
             else:
-                said = command.call
-                gitlab.set_feature(write.flag.name, said["value"], parameter=said["parameter"], target=said["target"])
+                phrase_of = command.call
+                gitlab.set_feature(
+                    write.flag.name, phrase_of["value"], parameter=phrase_of["parameter"], target=phrase_of["target"]
+                )
         stands = _read(gitlab, write)
     if not stands.is_exactly(wanted):
         raise Later(
@@ -140,26 +142,26 @@ def _read(gitlab: GitLab, write: GitLabWrite) -> Exposure:
 
 
 def _create_issue(gitlab: GitLab, write: GitLabWrite) -> dict[str, Any]:
-    said, mark = write.payload, MARK.format(write.marker)
-    issue = gitlab.find_issue(said["project"], write.marker, mark) if write.touched else None
+    phrase_of, mark = write.payload, MARK.format(write.marker)
+    issue = gitlab.find_issue(phrase_of["project"], write.marker, mark) if write.touched else None
     if issue is None:
         claims.about_to_send(write, rate_limits.longest_call())
         issue = gitlab.create_issue(
-            said["project"],
-            title=said["title"],
-            description=_marked(said["description"], mark),
-            labels=said["labels"],
-            confidential=said["confidential"],
+            phrase_of["project"],
+            title=phrase_of["title"],
+            description=_marked(phrase_of["description"], mark),
+            labels=phrase_of["labels"],
+            confidential=phrase_of["confidential"],
         )
-    return {"project": said["project"], "iid": issue.iid, "role": said["role"]}
+    return {"project": phrase_of["project"], "iid": issue.iid, "role": phrase_of["role"]}
 
 
 def _post_note(gitlab: GitLab, write: GitLabWrite) -> dict[str, Any]:
-    said, mark = write.payload, MARK.format(write.marker)
-    note = gitlab.find_note(said["project"], said["iid"], mark) if write.touched else None
+    phrase_of, mark = write.payload, MARK.format(write.marker)
+    note = gitlab.find_note(phrase_of["project"], phrase_of["iid"], mark) if write.touched else None
     if note is None:
         claims.about_to_send(write, rate_limits.longest_call())
-        note = gitlab.post_note(said["project"], said["iid"], _marked(said["body"], mark))
+        note = gitlab.post_note(phrase_of["project"], phrase_of["iid"], _marked(phrase_of["body"], mark))
     return {"note": note}
 
 

@@ -8,7 +8,7 @@ from django.utils.translation import override
 
 from rollouts.audit.recording import recorded
 from rollouts.models import AuditEvent, GitLabInstance, GitLabWrite
-from rollouts.rules.words import say, spoken, unpacked
+from rollouts.rules.phrases import say, spoken, unpacked
 from rollouts.services import locks, outbox
 from rollouts.sync.passes import sync_instance
 

@@ -10,7 +10,7 @@ from django.db import connection, models
 
 from rollouts.audit import triggers
 from rollouts.models import Approval, ApprovalRequest, AuditEvent
-from rollouts.rules.words import Phrase
+from rollouts.rules.phrases import Phrase
 from rollouts.services import plans
 from tests.services.test_approvals import refused
 

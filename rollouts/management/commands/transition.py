@@ -18,7 +18,7 @@ from rollouts.rules.approvals import UNSEEN
 from rollouts.rules.blockers import Blocker
 from rollouts.rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from rollouts.rules.percentages import as_step
-from rollouts.rules.words import say
+from rollouts.rules.phrases import say
 from rollouts.services import dry_run, facts, transitions
 from rollouts.services.refusals import Refused
 

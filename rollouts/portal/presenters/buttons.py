@@ -11,7 +11,7 @@ from ...rules.blockers import Blocker
 from ...rules.facts import PhaseFacts, RolloutFacts
 from ...rules.guards import Wish
 from ...rules.machine import LEADS_ON, LIVE, PHASE_VERBS, ROLLOUT_VERBS, PhaseState
-from ...rules.words import say
+from ...rules.phrases import say
 from ...services import facts as facts_of
 
 #: The order of buttons: what leads on first, the way back last.

@@ -9,8 +9,8 @@ from ...rules.capacity import percent_of
 from ...rules.facts import RolloutFacts
 from ...rules.machine import PhaseState
 from ...rules.percentages import share_of
+from ...rules.phrases import say
 from ...rules.prediction import Prediction
-from ...rules.words import say
 from ...services.shared_quota import Sharer
 
 

@@ -14,7 +14,7 @@ from ...rules.exposure import Exposure
 from ...rules.exposure_history import Piece, Stretch
 from ...rules.locks import Window
 from ...rules.machine import PhaseState, state_in_words
-from ...rules.words import spoken
+from ...rules.phrases import spoken
 from ...services.exposure_history import ExposureHistory
 from .chart_axis import TimeAxis, number
 from .chart_lanes import LETTER, RIGHT

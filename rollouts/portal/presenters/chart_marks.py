@@ -9,7 +9,7 @@ from datetime import datetime
 from django.utils.translation import ngettext
 
 from ...models import AuditEvent
-from ...rules.words import spoken
+from ...rules.phrases import spoken
 from . import history
 from .chart_axis import TimeAxis, number
 from .chart_lanes import EVENTS, WIDTH

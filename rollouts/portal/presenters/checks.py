@@ -13,7 +13,7 @@ from ...rules import guards
 from ...rules.blockers import in_words
 from ...rules.facts import PhaseFacts, RolloutFacts
 from ...rules.machine import PhaseState
-from ...rules.words import spoken
+from ...rules.phrases import spoken
 from ...services.exposure_history import ExposureHistory
 from .moments import day_and_clock
 

@@ -17,7 +17,7 @@ from ...rules import exposure_history
 from ...rules.blockers import in_words
 from ...rules.exposure_history import Piece, Stretch
 from ...rules.percentages import NOTHING
-from ...rules.words import spoken
+from ...rules.phrases import spoken
 from ...services.exposure_history import ExposureHistory
 from .chart_axis import Label, TimeAxis, number
 from .chart_bands import Band, gap_bands, lock_band, named_bands, phase_bands

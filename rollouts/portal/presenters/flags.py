@@ -15,7 +15,7 @@ from ...rules.expected import Drift, Presence
 from ...rules.exposure import Exposure, leaves_actorless_code_off
 from ...rules.lifetime import NEVER_ON_BY_DEFAULT, Lifetime, lifetime
 from ...rules.machine import OVER, RolloutState
-from ...rules.words import spoken
+from ...rules.phrases import spoken
 from ..flag_filter import Known, without_rollout_issue
 from ..freshness import is_stale
 

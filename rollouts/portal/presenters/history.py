@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ...models import AuditEvent
 from ...rules.machine import PHASE_VERBS, ROLLOUT_VERBS
-from ...rules.words import joined, later, say
+from ...rules.phrases import joined, later, say
 
 #: Templates of what else happens, by verb.
 DONE = {

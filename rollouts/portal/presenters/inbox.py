@@ -18,7 +18,7 @@ from ...rules.expected import Drift
 from ...rules.facts import PhaseFacts, RolloutFacts
 from ...rules.guards import Wish
 from ...rules.machine import state_in_words
-from ...rules.words import say
+from ...rules.phrases import say
 from ...services import facts as facts_of
 from ...services.locks import Locks
 from .buttons import Action, action_of

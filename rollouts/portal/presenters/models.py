@@ -18,9 +18,9 @@ from ...rules import health
 from ...rules.expected import FlagReading as Latest
 from ...rules.machine import LIVE, RolloutState
 from ...rules.percentages import NOTHING
+from ...rules.phrases import spoken
 from ...rules.quota import Sender, Use, use
 from ...rules.retirement import Retirement, retirement
-from ...rules.words import spoken
 from ...services import facts as facts_of
 from ...services.locks import Locks
 from ..freshness import is_stale

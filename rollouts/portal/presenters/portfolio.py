@@ -18,8 +18,8 @@ from ...rules.blockers import in_words
 from ...rules.expected import Presence
 from ...rules.health import Health
 from ...rules.machine import PhaseState, state_in_words
+from ...rules.phrases import from_text, joined, say
 from ...rules.track import Look, Stretch
-from ...rules.words import from_text, joined, say
 from .track import Track, drawn
 
 Place = PortfolioRow.Place

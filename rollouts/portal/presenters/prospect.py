@@ -14,9 +14,9 @@ from ...rules.blockers import in_words
 from ...rules.expected import Audience
 from ...rules.exposure import Exposure
 from ...rules.percentages import plain_number
+from ...rules.phrases import say, spoken
 from ...rules.plan_document import PhasePlan, PlanDocument
 from ...rules.template import Template
-from ...rules.words import say, spoken
 from ...services import prospects
 from ...services.prospects import Known, KnownIssue, Named
 

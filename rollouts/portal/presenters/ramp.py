@@ -13,8 +13,8 @@ from ...models import Phase, RampStep
 from ...rules.facts import RolloutFacts
 from ...rules.machine import PhaseState
 from ...rules.percentages import NOTHING
+from ...rules.phrases import say, spoken
 from ...rules.prediction import Prediction, predict
-from ...rules.words import say, spoken
 from ...services.schedules import times_of
 from .moments import day_and_clock
 

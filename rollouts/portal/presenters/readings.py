@@ -12,7 +12,7 @@ from ...models import FlagReading
 from ...rules.expected import FlagReading as Latest
 from ...rules.expected import Presence
 from ...rules.exposure import Exposure
-from ...rules.words import spoken
+from ...rules.phrases import spoken
 from .moments import day_and_clock
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760.0, 208.0, 46.0, 14.0, 14.0, 40.0

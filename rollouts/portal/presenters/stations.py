@@ -16,7 +16,7 @@ from ...rules.checklist import ItemKind
 from ...rules.expected import Drift
 from ...rules.facts import PhaseFacts, RolloutFacts
 from ...rules.machine import PhaseState, state_in_words
-from ...rules.words import spoken
+from ...rules.phrases import spoken
 from ...services.exposure_history import ExposureHistory
 from .moments import day_and_clock
 from .track import StepTick, step_ticks

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from ...models import GitLabProject, Outcome, SyncRun
-from ...rules.words import joined
+from ...rules.phrases import joined
 from ...sync.status import InstanceStatus
 from ..freshness import is_stale
 

@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 
 from ...rules.expected import Drift
 from ...rules.machine import RolloutState
+from ...rules.phrases import say, spoken
 from ...rules.schedule import Certainty, Kind, Look, Moment, Schedule, Span
-from ...rules.words import say, spoken
 from ...services.schedules import Lock, Scheduled
 from .collisions import Collision
 from .timeline_axis import Axis, percent

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ...rules.moments import FIRST, LAST, asked_day
-from ...rules.words import say
+from ...rules.phrases import say
 from ...rules.zones import edge
 
 DAY, WEEK = timedelta(days=1), timedelta(weeks=1)

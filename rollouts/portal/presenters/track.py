@@ -9,9 +9,9 @@ from functools import lru_cache
 from ...rules.expected import Drift
 from ...rules.facts import RolloutFacts
 from ...rules.machine import state_in_words
+from ...rules.phrases import joined, say
 from ...rules.ramp import Ramp
 from ...rules.track import Look, Stretch, stretches
-from ...rules.words import joined, say
 
 WIDTH = 500.0
 GAP = 5.0

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 
 from django.utils.translation import gettext as _
 
+from ...rules.phrases import spoken
 from ...rules.spreadsheet import as_cell
-from ...rules.words import spoken
 from ...services.who_is_in import Judged
 
 MOST = 1_000

@@ -15,8 +15,8 @@ from django.utils.translation import get_language, gettext
 
 from ...models import AuditEvent, clock
 from ...rules.blockers import in_words
-from ...rules.words import say
-from ...rules.words import spoken as in_readers_language
+from ...rules.phrases import say
+from ...rules.phrases import spoken as in_readers_language
 from ..presenters import history
 from ..presenters.track import Part, Track
 

@@ -21,7 +21,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from ...audit.actor import Actor
 from ...audit.recording import recorded
 from ...models import ApiToken, FeedKey, accounts, clock
-from ...rules.words import spoken
+from ...rules.phrases import spoken
 from ...services import demo_accounts, tokens
 from ...services.refusals import Refused
 from .. import lockout

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from ...audit.actor import Actor
 from ...models import ApprovalRequest, Override, clock
 from ...rules.machine import PHASE_VERBS
-from ...rules.words import say, spoken
+from ...rules.phrases import say, spoken
 from ...services import locks, transitions
 from ...services.refusals import Refused
 from ..asking import Asked

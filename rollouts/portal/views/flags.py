@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from ...audit.actor import Actor
 from ...models import FeatureFlag, clock
 from ...rules.exposure import Exposure
-from ...rules.words import spoken
+from ...rules.phrases import spoken
 from ...services import locks, readings
 from ...services.refusals import Refused
 from ...services.who_is_in import LONGEST, judge

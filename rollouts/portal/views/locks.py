@@ -21,7 +21,7 @@ from ...models import ChangeLock, GitLabInstance, IncidentSource, LockCalendar, 
 from ...models.locks import DAYS
 from ...rules.machine import Role
 from ...rules.moments import LAST
-from ...rules.words import say, spoken
+from ...rules.phrases import say, spoken
 from ...rules.zones import zone_names
 from ...services import calendars, locks
 from ...services.refusals import Refused

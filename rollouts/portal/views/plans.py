@@ -17,8 +17,8 @@ from ...audit.actor import Actor
 from ...models import PlanTemplate, Rollout, clock
 from ...rules.document import LIMIT, DocumentRefused, Fault
 from ...rules.machine import Role
+from ...rules.phrases import say, spoken
 from ...rules.plan_document import FlagPlan, PlanDocument, dump_plan
-from ...rules.words import say, spoken
 from ...services import facts, plans, prospects
 from ...services.refusals import Refused
 from ...services.templates import all_templates

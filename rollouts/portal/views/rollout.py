@@ -15,7 +15,7 @@ from ...audit.actor import Actor
 from ...models import ChecklistItem, Override, Phase, Rollout, clock
 from ...rules.blockers import Blocker
 from ...rules.machine import PHASE_VERBS, ROLLOUT_VERBS
-from ...rules.words import later, say, spoken
+from ...rules.phrases import later, say, spoken
 from ...services import checklist, dry_run, facts, metrics, overrides, transitions
 from ...services.refusals import Refused
 from ..presenters import buttons, rollout_page

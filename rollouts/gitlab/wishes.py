@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rollouts.gitlab.errors import Rejected
-from rollouts.gitlab.words import worded
+from rollouts.gitlab.phrases import worded
 
 TARGETS = ("feature_group", "user", "group", "project", "namespace")
 SWITCHES = ("true", "false", "opt_out", "remove_opt_out")

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import models
 
-from ..rules.words import Phrase, from_text, joined, packed, unpacked
+from ..rules.phrases import Phrase, from_text, joined, packed, unpacked
 
 
 class _KeepsPhrases(models.Field):

@@ -6,9 +6,9 @@ import pickle
 
 import pytest
 
-from rollouts.rules import words
+from rollouts.rules import phrases
 from rollouts.rules.blockers import Blocker
-from rollouts.rules.words import joined, listed, packed, say, say_n, spoken, unpacked
+from rollouts.rules.phrases import joined, listed, packed, say, say_n, spoken, unpacked
 
 GERMAN = {
     "{what} must stand {length} more.": "{what} muss noch {length} stehen.",
@@ -28,7 +28,7 @@ def german(monkeypatch):
     def some(singular, plural, n):
         return GERMAN[singular][n != 1]
 
-    monkeypatch.setattr(words, "_tongue", words._Tongue(one, some, lambda value: f"{value:,}".replace(",", ".")))
+    monkeypatch.setattr(phrases, "_tongue", phrases._Tongue(one, some, lambda value: f"{value:,}".replace(",", ".")))
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .words import say
+from .phrases import say
 
 
 def shorten(text: str, most: int = 60) -> str:
