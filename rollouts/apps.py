@@ -46,14 +46,14 @@ class RolloutsConfig(AppConfig):
 
     def ready(self) -> None:
         from .audit import source
-        from .models import names
+        from .models import verbose_names
         from .portal import signing_in
         from .services import account_doors
 
         phrases.speak_through(
             gettext, ngettext, partial(number_format, force_grouping=True), lambda: get_language() in (None, "en")
         )
-        names.make_translatable(self.get_models())
+        verbose_names.make_translatable(self.get_models())
         account_doors.listen()
         signing_in.listen()
         user_logged_in.connect(source.remember_sign_in)

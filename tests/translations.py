@@ -71,7 +71,7 @@ def found() -> dict[Message, list[str]]:
     """Every message of the portal with the files that say it."""
     from django.apps import apps
 
-    from rollouts.models.names import names_of
+    from rollouts.models.verbose_names import names_of
 
     messages: dict[Message, list[str]] = {}
     for path in sorted([*ROOT.glob("rollouts/**/*.py"), *ROOT.glob("templates/**/*.html")]):

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 
 from ..audit.actor import Actor
 from ..audit.recording import Recording, recorded
-from ..models import Rollout, names
+from ..models import Rollout, verbose_names
 from ..models.change_log import AuditedModel
 from ..models.keyset import WrongCursor
 from ..rules.machine import Role
@@ -61,8 +61,8 @@ class AuditedAdmin(AskedInWords):
         """Fields that a form declares anew are called as the model's."""
         form: Any = super().get_form(request, obj, change=change, **kwargs)
         for name, field in form.base_fields.items():
-            if field.label is None and name in names.FIELDS:
-                field.label = capfirst(names.FIELDS[name])  # lazy: fields of forms outlive the reader
+            if field.label is None and name in verbose_names.FIELDS:
+                field.label = capfirst(verbose_names.FIELDS[name])  # lazy: fields of forms outlive the reader
         return form
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:

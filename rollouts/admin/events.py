@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ..audit.lookup import NEWEST_FIRST
-from ..models import AuditEvent, Rollout, names
+from ..models import AuditEvent, Rollout, verbose_names
 from ..rules.phrases import Phrase, joined, spoken
 
 PER_PAGE = 30
@@ -110,7 +110,7 @@ def _fields(
             kind_of = key.partition(" ")[0]
             yield from _fields(event, key, was or {}, now or {}, kind_of, is_confidential=is_confidential)
             continue
-        words = str(names.FIELDS.get(key) or NOTES.get(key) or key.replace("_", " "))
+        words = str(verbose_names.FIELDS.get(key) or NOTES.get(key) or key.replace("_", " "))
         if name:
             words = joined([event.name_in_words(name), words], ", ")
         was, now = (choices.get(side, side) if isinstance(side, str) else side for side in (was, now))

@@ -14,9 +14,9 @@ from icalendar import Calendar
 from icalendar.prop import vDDDLists, vDDDTypes
 
 from ..rules.phrases import say
-from .names import known
 from .parsing import LINE
 from .refusals import CalendarRefused, cleaned, shown
+from .zone_names import known
 
 LONGEST_TITLE = 200
 _ONCE = ("DTSTART", "DTEND", "DURATION", "RECURRENCE-ID")

@@ -10,7 +10,7 @@ from icalendar.parser import Contentline, Parameters
 from icalendar.parser.ical.calendar import CalendarIcalParser
 
 from ..rules.phrases import say
-from . import names
+from . import zone_names
 from .refusals import CalendarRefused, shown
 
 MOST_LEVELS = 10
@@ -26,7 +26,7 @@ LINE = "X-LINE"
 
 def calendars_of(content: bytes) -> list[Calendar]:
     """The file's calendars; what follows the last is passed over. Raises ``CalendarRefused``."""
-    names.install()
+    zone_names.install()
     text = content.decode("utf-8-sig", "replace")
     parts = _Parser(_unfolded(text)).parse()
     found = [one for one in parts if isinstance(one, Calendar)]

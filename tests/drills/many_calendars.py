@@ -17,7 +17,7 @@ from datetime import time as clock
 import recurring_ical_events
 from icalendar import Calendar
 
-from rollouts.calendars import child, limits, mending, names, parsing, periods  # noqa: F401 loaded before the forks
+from rollouts.calendars import child, limits, mending, parsing, periods, zone_names  # noqa: F401 loaded before the forks
 from rollouts.calendars.refusals import CalendarRefused
 from rollouts.rules.zones import edge, zone
 
