@@ -19,7 +19,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from ..rules.moments import EARLIEST, LATEST, asked_since
+from ..rules.datetimes import EARLIEST, LATEST, asked_since
 from ..rules.phrases import say, spoken
 from ..services import choices
 

@@ -10,7 +10,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from ..rules import durations
-from ..rules.moments import EARLIEST, LATEST, day_in_bounds
+from ..rules.datetimes import EARLIEST, LATEST, day_in_bounds
 from ..rules.phrases import say, sentence
 
 

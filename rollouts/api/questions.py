@@ -15,7 +15,7 @@ from ..rules.health import Health
 from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS, RolloutState
 from ..rules.percentages import as_step
 from ..services import choices, who_is_in
-from . import moments, pages
+from . import datetimes, pages
 from .problems import Problem, error
 
 Limit = Annotated[int, Field(ge=1, le=pages.MOST, description=f"How many at most, 1 to {pages.MOST}.")]
@@ -77,7 +77,7 @@ class RolloutsAsked(Page):
 
 
 class RolloutAsked(Schema):
-    as_of: moments.Since | None = Field(
+    as_of: datetimes.Since | None = Field(
         None, description="As it was then. Not told yet: `/audit?rollout=` says what has happened since."
     )
 
@@ -109,8 +109,8 @@ class EventsAsked(Page):
     actor: Text = Field("", description="Who did it: the user name.")
     verb: Text = Field("", description="A verb (phase.start) or its first part (phase).")
     source: EventSource | None = Field(None, description="Where it was done.")
-    since: moments.Since | None = Field(None, description="A day or a time; without zone UTC.")
-    until: moments.Until | None = Field(None, description="A time, or a day, which is then included.")
+    since: datetimes.Since | None = Field(None, description="A day or a time; without zone UTC.")
+    until: datetimes.Until | None = Field(None, description="A time, or a day, which is then included.")
     q: Text = Field("", description="In names, people and reasons.")
 
 

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from ..rules.bindings import DEFAULT, HOOK_SECRET, HOOK_SIGNING_TOKEN, TOKEN, variable
-from ..rules.moments import day_in_words
+from ..rules.datetimes import day_in_words
 from ..rules.names import without_userinfo
 from ..rules.phrases import say
 from . import bindings

@@ -16,7 +16,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from ..rules.moments import in_bounds
+from ..rules.datetimes import in_bounds
 from ..rules.phrases import say
 
 #: As texts in addresses, opaque to whoever sends them back; an owner of 150 and a title of 200 emoji fit.

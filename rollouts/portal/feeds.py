@@ -21,7 +21,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from ..models import AuditEvent, Rollout
-from ..rules.moments import FIRST, LAST
+from ..rules.datetimes import FIRST, LAST
 from ..rules.phrases import spoken
 from ..rules.schedule import Certainty, Kind, Moment
 from ..services import schedules

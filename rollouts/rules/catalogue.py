@@ -13,8 +13,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from .datetimes import asked_day
 from .document import Document, DocumentRefused, Fault, read
-from .moments import asked_day
 from .phrases import say
 from .schema import Foreign, fit, text, words
 

@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from .checklist import GATE_WORDS, KIND_WORDS
+from .datetimes import day_and_clock
 from .durations import short
 from .expected import AUDIENCE_WORDS
 from .metrics import Bound
-from .moments import day_and_clock
 from .phrases import Phrase, joined, say
 
 #: Which things a content holds and how it writes them. Another form is another digest of the same:

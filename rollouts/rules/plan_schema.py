@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from . import gitlab_text, names
-from .moments import parse_moment
+from .datetimes import parse_moment
 from .phrases import say
 from .schema import Written, checked, filled, text, words
 from .template_schema import Actors, Addresses, Duration, Groups, Method, People, Percentage, Slug, Steps

@@ -8,11 +8,11 @@ from decimal import Decimal
 from . import approvals, capacity, metrics
 from .blockers import Blocker, in_words
 from .checklist import Gate, ItemKind
+from .datetimes import day_and_clock
 from .expected import Audience, Presence
 from .exposure import widens
 from .facts import ItemFacts, PhaseFacts, RolloutFacts
 from .machine import SETTLED, PhaseState, state_in_words
-from .moments import day_and_clock
 from .phrases import joined, say, sentence
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from .moments import day_and_clock
+from .datetimes import day_and_clock
 from .phrases import Phrase, joined, say
 
 #: Sources of changes as sentences say them; any other source is named as it is.

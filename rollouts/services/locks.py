@@ -17,10 +17,10 @@ from ..audit.recording import recorded
 from ..models import ChangeLock, GitLabInstance, IncidentSource, LockCalendar, LockPeriod, clock
 from ..rules import locks as rules
 from ..rules.blockers import Blocker, in_words
+from ..rules.datetimes import FIRST, LAST
 from ..rules.facts import LockFacts
 from ..rules.locks import Weekly, Window
 from ..rules.machine import ROLE_WORDS, Role
-from ..rules.moments import FIRST, LAST
 from ..rules.phrases import later, say, sentence
 from ..rules.zones import to_utc, zone
 from .refusals import refuse_if

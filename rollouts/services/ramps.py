@@ -18,9 +18,9 @@ from ..audit.recording import recorded
 from ..models import Phase, RampStep, Rollout, clock
 from ..rules import guards
 from ..rules.blockers import Blocker
+from ..rules.datetimes import day_and_clock
 from ..rules.facts import RolloutFacts
 from ..rules.machine import PhaseState
-from ..rules.moments import day_and_clock
 from ..rules.phrases import joined, say
 from . import facts as facts_of
 from . import transitions

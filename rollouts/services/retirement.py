@@ -8,8 +8,8 @@ from ..audit.actor import Actor
 from ..audit.recording import recorded
 from ..models import AIModel
 from ..rules.blockers import Blocker
+from ..rules.datetimes import day_in_words
 from ..rules.machine import Role
-from ..rules.moments import day_in_words
 from ..rules.phrases import say
 from .refusals import refuse_if
 

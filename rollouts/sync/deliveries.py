@@ -22,7 +22,7 @@ from ..audit.actor import Actor
 from ..gitlab import webhooks
 from ..gitlab.webhooks import LARGEST_DELIVERY, NotGenuine, NotUnderstood, Told
 from ..models import GitLabInstance, GitLabProject, HookDelivery, Rollout, SyncScope, TrackedIssue, clock
-from ..rules.moments import is_before, may_be_same
+from ..rules.datetimes import is_before, may_be_same
 from ..rules.phrases import say
 from ..services import deliveries
 from . import issues, reading

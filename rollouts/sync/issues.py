@@ -15,7 +15,7 @@ from ..audit.actor import Actor
 from ..audit.recording import recorded_in_bulk
 from ..gitlab import GitLab, GitLabProblem, IssueRecord
 from ..models import GitLabProject, Outcome, Rollout, RolloutIssue, TrackedIssue, clock
-from ..rules.moments import is_before, may_be_same
+from ..rules.datetimes import is_before, may_be_same
 from .outcome import Problem, Report
 from .scopes import keep_problem, keep_success
 

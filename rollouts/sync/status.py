@@ -12,7 +12,7 @@ from django.db.models import Count, Max, Min, Q
 
 from ..models import GitLabInstance, GitLabProject, GitLabWrite, HookDelivery, InstanceHealth, SyncRun, SyncScope, clock
 from ..rules import rate_limits as rules
-from ..rules.moments import day_in_words
+from ..rules.datetimes import day_in_words
 from ..rules.phrases import joined, say, say_n
 from ..rules.rate_limits import Standing, Wait
 from ..services.instances import all_instances

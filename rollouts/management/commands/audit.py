@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from rollouts.audit.lookup import Question, find
 from rollouts.management.actors import actor_named
-from rollouts.rules.moments import asked_since, asked_until
+from rollouts.rules.datetimes import asked_since, asked_until
 
 MOST = 1_000
 

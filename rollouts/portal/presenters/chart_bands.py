@@ -18,7 +18,7 @@ from ...rules.phrases import spoken
 from ...services.exposure_history import ExposureHistory
 from .chart_axis import TimeAxis, number
 from .chart_lanes import LETTER, RIGHT
-from .moments import with_zone
+from .datetimes import with_zone
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from ...rules.phrases import spoken
 from . import history
 from .chart_axis import TimeAxis, number
 from .chart_lanes import EVENTS, WIDTH
-from .moments import with_zone
+from .datetimes import with_zone
 
 #: A letter of the words above a mark takes about so much.
 BOLD = 7.6

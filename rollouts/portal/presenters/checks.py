@@ -15,7 +15,7 @@ from ...rules.facts import PhaseFacts, RolloutFacts
 from ...rules.machine import PhaseState
 from ...rules.phrases import spoken
 from ...services.exposure_history import ExposureHistory
-from .moments import day_and_clock
+from .datetimes import day_and_clock
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from .chart_axis import Label, TimeAxis, number
 from .chart_bands import Band, gap_bands, lock_band, named_bands, phase_bands
 from .chart_lanes import BASE, EVENTS, HEIGHT, LEFT, LETTER, NAMED, PHASES, PHASES_END, RIGHT, TICKS, TOP, WIDTH
 from .chart_marks import Mark, marks_of
-from .moments import with_zone
+from .datetimes import with_zone
 
 #: The word for now takes at most so much.
 NOW = 40.0

@@ -16,7 +16,7 @@ from ...rules.percentages import NOTHING
 from ...rules.phrases import say, spoken
 from ...rules.prediction import Prediction, predict
 from ...services.schedules import times_of
-from .moments import day_and_clock
+from .datetimes import day_and_clock
 
 WIDTH, HEIGHT, LEFT, BOTTOM = 640.0, 150.0, 48.0, 24.0
 

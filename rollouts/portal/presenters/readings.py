@@ -13,7 +13,7 @@ from ...rules.expected import FlagReading as Latest
 from ...rules.expected import Presence
 from ...rules.exposure import Exposure
 from ...rules.phrases import spoken
-from .moments import day_and_clock
+from .datetimes import day_and_clock
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760.0, 208.0, 46.0, 14.0, 14.0, 40.0
 #: The strip under the picture, for named people and groups: their number GitLab does not tell.

@@ -18,7 +18,7 @@ from ...rules.facts import PhaseFacts, RolloutFacts
 from ...rules.machine import PhaseState, state_in_words
 from ...rules.phrases import spoken
 from ...services.exposure_history import ExposureHistory
-from .moments import day_and_clock
+from .datetimes import day_and_clock
 from .track import StepTick, step_ticks
 
 

@@ -14,7 +14,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ...rules.moments import FIRST, LAST, asked_day
+from ...rules.datetimes import FIRST, LAST, asked_day
 from ...rules.phrases import say
 from ...rules.zones import edge
 

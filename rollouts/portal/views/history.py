@@ -14,7 +14,7 @@ from ...audit.actor import Actor
 from ...audit.lookup import Page, Question, find
 from ...audit.source import SOURCES
 from ...models import AuditEvent, Rollout
-from ...rules.moments import asked_since, asked_until
+from ...rules.datetimes import asked_since, asked_until
 from ..asking import Asked
 from ..presenters import history as present
 

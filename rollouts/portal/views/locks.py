@@ -19,8 +19,8 @@ from ...audit.actor import Actor
 from ...calendars.reader import LARGEST
 from ...models import ChangeLock, GitLabInstance, IncidentSource, LockCalendar, clock
 from ...models.locks import DAYS
+from ...rules.datetimes import LAST
 from ...rules.machine import Role
-from ...rules.moments import LAST
 from ...rules.phrases import say, spoken
 from ...rules.zones import zone_names
 from ...services import calendars, locks

@@ -1,4 +1,4 @@
-"""Times in addresses: a day or a time, without a zone UTC; read as everywhere (``rules.moments``)."""
+"""Times in addresses: a day or a time, without a zone UTC; read as everywhere (``rules.datetimes``)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-from ..rules.moments import asked_since, asked_until
+from ..rules.datetimes import asked_since, asked_until
 
 
 def _asked(read: Callable[[str], datetime]) -> Callable[[Any], datetime]:

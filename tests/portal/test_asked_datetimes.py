@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from rollouts.models import AIModel, AuditEvent, ChangeLock, clock
-from rollouts.rules.moments import asked_day, asked_since, asked_until
+from rollouts.rules.datetimes import asked_day, asked_since, asked_until
 from tests.commands.test_commands import run
 
 pytestmark = pytest.mark.django_db
