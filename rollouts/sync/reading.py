@@ -31,7 +31,7 @@ from ..models import (
 )
 from ..rules.approvals import STANDING
 from ..services.reconcile import MOVING, look, reconcile_alone
-from . import actors, flags, incidents, issues, moves
+from . import actors, flags, incidents, issues, renames
 from .leases import Lease
 from .outcome import Report
 
@@ -136,8 +136,8 @@ def _read_project(reading: Reading, project: GitLabProject) -> None:
         reading.issues |= known.changed
         reading.kept["cursor"] = known.cursor
         for record in known.records:
-            moves.learn_project(project, record.project_id, record.path)
-        moves.follow_issues(gitlab, scope.instance, known.changed, report)
+            renames.learn_project(project, record.project_id, record.path)
+        renames.follow_issues(gitlab, scope.instance, known.changed, report)
     carried = list(FeatureFlag.objects.filter(project=project).select_related("reading"))
     if carried and not followed and reading.full:
         _learn_project(gitlab, project)
@@ -149,7 +149,7 @@ def _learn_project(gitlab: GitLab, project: GitLabProject) -> None:
     """Of a project's flags none says whose they are: so it is asked for its id and path. What is wrong, they say."""
     with suppress(GitLabProblem):
         record = gitlab.project(project.address)
-        moves.learn_project(project, record.id, record.path)
+        renames.learn_project(project, record.id, record.path)
 
 
 def _is_due_in_full(scope: SyncScope, now: datetime) -> bool:
