@@ -103,9 +103,9 @@ class PortalAdminSite(AdminSite):
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """What needs an admin now, then everything that is data."""
-        from . import attention
+        from . import todo
 
-        return super().index(request, {"concerns": attention.concerns(), **(extra_context or {})})
+        return super().index(request, {"concerns": todo.concerns(), **(extra_context or {})})
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """By subject instead of by Django app."""
