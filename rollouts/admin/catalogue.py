@@ -24,8 +24,8 @@ from ..rules.phrases import spoken
 from ..services import choices, imports
 from ..services.imports import Imported
 from . import actions, template_preview
-from .exchange import ExchangeAdmin, File, take_models, take_templates
 from .fields import LinesField
+from .import_export import File, ImportExportAdmin, take_models, take_templates
 
 
 class AIModelForm(forms.ModelForm):
@@ -33,7 +33,7 @@ class AIModelForm(forms.ModelForm):
     selectable_for = LinesField(required=False, help_text=gettext_lazy("Features where it can be chosen, one a line."))
 
 
-class AIModelAdmin(ExchangeAdmin):
+class AIModelAdmin(ImportExportAdmin):
     import_words = gettext_lazy(
         "The AI Gateway's catalogue (models.yml, and with it unit_primitives.yml for what uses the models), or what "
         "this list exports as YAML or CSV. What a file does not mention stays as it is."
@@ -102,7 +102,7 @@ class PlanTemplateForm(forms.ModelForm):
         }
 
 
-class PlanTemplateAdmin(ExchangeAdmin):
+class PlanTemplateAdmin(ImportExportAdmin):
     import_words = gettext_lazy("One template in each file, as YAML. A template of the same name is changed.")
     exports = ((gettext_lazy("Export all (zip of YAML)"), "rollouts_plantemplate_zip"),)
     form = PlanTemplateForm

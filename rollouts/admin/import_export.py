@@ -48,10 +48,10 @@ class TakenLines:
     lines: tuple[DiffLine, ...] = ()
 
 
-class ExchangeAdmin(AuditedAdmin):
+class ImportExportAdmin(AuditedAdmin):
     """A list with an import page. Subclasses say what it takes, and how."""
 
-    change_list_template = "admin/exchange_list.html"
+    change_list_template = "admin/import_export_list.html"
     import_words: Any = ""
     #: (label, address) of each way out.
     exports: tuple[tuple[Any, str], ...] = ()
