@@ -7,7 +7,7 @@ from django.contrib.admin import site
 from django.contrib.auth.models import Group, User
 
 from .. import models
-from . import catalogue, gitlab, governance, history, people, phases, rollouts, tokens
+from . import approvals_and_locks, catalogue, gitlab, history, people, phases, rollouts, tokens
 
 PAGES = (
     (models.Rollout, rollouts.RolloutAdmin),
@@ -21,12 +21,12 @@ PAGES = (
     (models.FeatureFlag, gitlab.FeatureFlagAdmin),
     (models.FlagReading, gitlab.FlagReadingAdmin),
     (models.TrackedIssue, gitlab.TrackedIssueAdmin),
-    (models.ApprovalRequest, governance.ApprovalRequestAdmin),
-    (models.Override, governance.OverrideAdmin),
-    (models.ChangeLock, governance.ChangeLockAdmin),
-    (models.LockCalendar, governance.LockCalendarAdmin),
-    (models.IncidentSource, governance.IncidentSourceAdmin),
-    (models.GitLabWrite, governance.GitLabWriteAdmin),
+    (models.ApprovalRequest, approvals_and_locks.ApprovalRequestAdmin),
+    (models.Override, approvals_and_locks.OverrideAdmin),
+    (models.ChangeLock, approvals_and_locks.ChangeLockAdmin),
+    (models.LockCalendar, approvals_and_locks.LockCalendarAdmin),
+    (models.IncidentSource, approvals_and_locks.IncidentSourceAdmin),
+    (models.GitLabWrite, approvals_and_locks.GitLabWriteAdmin),
     (models.SyncRun, history.SyncRunAdmin),
     (models.AuditEvent, history.AuditEventAdmin),
     (models.ApiToken, tokens.ApiTokenAdmin),

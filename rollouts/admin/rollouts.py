@@ -28,7 +28,7 @@ from ..rules.machine import OVER
 from ..rules.phrases import say, sentence
 from ..services import checklist, facts
 from ..services.refusals import Refused
-from . import actions, sections
+from . import actions, phase_overview
 from .base import is_admin, may_look
 from .fields import LinesField
 from .transitions import RolloutTransitions
@@ -186,7 +186,9 @@ class RolloutAdmin(RolloutTransitions):
         of_phases: Any = self.admin_site.get_model_admin(Phase)
         more = {
             "track": track.track(told, Drift(rollout.drift)),
-            "sections": sections.of(rollout, told, by, lambda phase: of_phases.buttons_of(phase, rollout, told, by)),
+            "sections": phase_overview.of(
+                rollout, told, by, lambda phase: of_phases.buttons_of(phase, rollout, told, by)
+            ),
         }
         return super().change_view(request, object_id, form_url, {**more, **(extra_context or {})})
 

@@ -68,7 +68,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class ChecklistSection:
     """The items of the whole rollout or of one phase; folded where all of it is past."""
 
     title: str
@@ -83,7 +83,9 @@ class Section:
         return self.shown + self.folded
 
 
-def sections(rollout: Rollout, facts: RolloutFacts, phases: dict[str, Phase], viewer: Actor) -> tuple[Section, ...]:
+def sections(
+    rollout: Rollout, facts: RolloutFacts, phases: dict[str, Phase], viewer: Actor
+) -> tuple[ChecklistSection, ...]:
     stored = {(item.phase_id, item.key): item for item in rollout.items.all()}
     found: dict[str, list[Item]] = {}
     for item in facts.items:
@@ -93,10 +95,10 @@ def sections(rollout: Rollout, facts: RolloutFacts, phases: dict[str, Phase], vi
     return tuple(_section(phases.get(name), items) for name, items in found.items())
 
 
-def _section(phase: Phase | None, items: list[Item]) -> Section:
+def _section(phase: Phase | None, items: list[Item]) -> ChecklistSection:
     required = [item for item in items if item.required]
     is_long = len(items) > MANY
-    return Section(
+    return ChecklistSection(
         title=phase.title if phase else _("Whole rollout"),
         shown=tuple(item for item in items if not (is_long and item.ok)),
         folded=tuple(item for item in items if is_long and item.ok),

@@ -20,7 +20,7 @@ from ...services.shared_quota import sharers_of
 from .buttons import Action, actions_of, roll_backs, rollout_actions
 from .capacity import CapacityTable
 from .capacity import table as capacity_table
-from .checklist import IssueShown, Item, Section, issue_shown, sections
+from .checklist import ChecklistSection, IssueShown, Item, issue_shown, sections
 from .checks import Check, before
 from .exposure_chart import ExposureChart, chart
 from .exposure_tables import Tables, tables
@@ -45,7 +45,7 @@ class RolloutPage:
     rollout_actions: tuple[Action, ...]
     before_title: str
     checks: tuple[Check, ...]
-    sections: tuple[Section, ...]
+    sections: tuple[ChecklistSection, ...]
     items_done: int
     items_all: int
     learnt: tuple[Item, ...]

@@ -41,7 +41,7 @@ class ItemLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class PhaseOverview:
     """A phase and all that belongs to it; ``phase`` is None for what holds for the whole rollout."""
 
     phase: Phase | None
@@ -63,14 +63,14 @@ class Section:
         return self.phase is None or self.phase.state not in ("planned", "completed", "skipped")
 
 
-def of(rollout: Rollout, told: RolloutFacts, by: Actor, buttons: Callable[[Phase], list[Any]]) -> list[Section]:
+def of(rollout: Rollout, told: RolloutFacts, by: Actor, buttons: Callable[[Phase], list[Any]]) -> list[PhaseOverview]:
     """``rollout`` is loaded with ``Rollout.objects.whole()``; no queries but those of ``buttons``."""
     attempts = list(rollout.phases.all())
-    sections = [Section(None, "", (), (), (), _items(rollout, None, told, by))]
+    sections = [PhaseOverview(None, "", (), (), (), _items(rollout, None, told, by))]
     for phase in facts.newest_attempts(rollout):
         about = told.phase(phase.name)
         sections.append(
-            Section(
+            PhaseOverview(
                 phase=phase,
                 look=LOOKS.get(phase.state, ""),
                 who=(*phase.actors, *phase.groups),
