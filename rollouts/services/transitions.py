@@ -22,7 +22,7 @@ from . import approvals, outbox, overrides
 from . import facts as facts_of
 from .reconcile import JOB, reconcile
 from .refusals import Refused, refuse_if
-from .verbs import APPLY, TransitionWork
+from .transition_effects import EFFECTS, TransitionWork
 
 
 def perform(
@@ -64,7 +64,7 @@ def perform(
             overrides.record(current, verb, passed, by=by, reason=wish.reason, now=now)
             recording.notes["overridden"] = [blocker.message for blocker in passed]
         recording.notes |= _told(verb, facts, current, wish)
-        result = APPLY[verb](TransitionWork(current, facts, by, wish, now))
+        result = EFFECTS[verb](TransitionWork(current, facts, by, wish, now))
         current.save()
         recording.rollout, recording.about = rollout, result
         _follow(rollout.pk, now)

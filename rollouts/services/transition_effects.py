@@ -174,7 +174,7 @@ def _retry(work: TransitionWork) -> Phase:
     return attempt
 
 
-APPLY: dict[str, Callable[[TransitionWork], Phase]] = {
+EFFECTS: dict[str, Callable[[TransitionWork], Phase]] = {
     "request": _request,
     "approve": _approve,
     "reject": _reject,
