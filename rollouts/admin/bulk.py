@@ -37,7 +37,7 @@ class ReasonForm(forms.Form):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class BulkRow:
     """What would happen to one object: ``words``, or why it would be refused. ``stood`` is ``Bulk.stands`` of it."""
 
     thing: Any
@@ -110,21 +110,21 @@ class Bulk:
         }
         return TemplateResponse(request, "admin/bulk.html", context)
 
-    def _try_row(self, row: Any, by: Actor) -> Row:
+    def _try_row(self, row: Any, by: Actor) -> BulkRow:
         """By the service itself, taken back at once: the page promises nothing that the service would refuse."""
         said = getattr(self.asks, "tried_with", {})
         stood = self.stands(row) if self.stands else ""
         said = {**said, "stood": stood} if self.stands else said
         try:
             if self.would is not None:
-                return Row(row, self.would(row, by, said), False, stood)
+                return BulkRow(row, self.would(row, by, said), False, stood)
             with transaction.atomic():
                 words = self.does(row, by, said)
                 raise _OnlyLooking(words)
         except _OnlyLooking as looked:
-            return Row(row, str(looked), False, stood)
+            return BulkRow(row, str(looked), False, stood)
         except Refused as refused:
-            return Row(row, str(refused), True, stood)
+            return BulkRow(row, str(refused), True, stood)
 
     def _do_all(self, page: Any, request: HttpRequest, rows: list[tuple[Any, dict[str, Any]]], by: Actor) -> None:
         done, refused = [], []

@@ -53,7 +53,7 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class EventShown:
     """One event and what it changed."""
 
     event: AuditEvent
@@ -66,7 +66,7 @@ class Told:
 class HistoryPage:
     """Newest first; ``next`` is the ``before`` of the page with older ones, empty on the last."""
 
-    told: tuple[Told, ...]
+    told: tuple[EventShown, ...]
     next: str
 
 
@@ -78,7 +78,9 @@ def of(obj: Any, *, sees_confidential: bool, before: str = "") -> HistoryPage:
     events = AuditEvent.objects.newest_first().filter(about)
     found, following = NEWEST_FIRST.page(events, before, PER_PAGE)
     told = tuple(
-        Told(event, changes(event, sees_confidential=sees_confidential), bool(event.confidential) > sees_confidential)
+        EventShown(
+            event, changes(event, sees_confidential=sees_confidential), bool(event.confidential) > sees_confidential
+        )
         for event in found
     )
     return HistoryPage(told, following)

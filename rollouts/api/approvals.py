@@ -24,7 +24,7 @@ OLDEST_FIRST = Keyset("approvals", {"pk": int})
 
 
 @router.get("/approvals", response={200: answers.Requests, **LIST}, summary="Requests that wait", exclude_unset=True)
-def approvals(request: HttpRequest, asked: Query[questions.Page]) -> dict[str, Any]:
+def approvals(request: HttpRequest, asked: Query[questions.PageAsked]) -> dict[str, Any]:
     """Oldest first. Decide by `POST /rollouts/{slug}/phases/{phase}/approve`, or `reject`, with `looked_at`."""
     by, now = actor(request), clock.now()
     standing = ApprovalRequest.objects.filter(state__in=sorted(STANDING)).select_related("phase")

@@ -63,12 +63,12 @@ def refuse_unless_known(name: str, written: str, known: Sequence[str]) -> None:
         raise Problem(422, words, errors=[error("query", name, words)], kind="invalid")
 
 
-class Page(Schema):
+class PageAsked(Schema):
     limit: Limit = 50
     cursor: Cursor = ""
 
 
-class RolloutsAsked(Page):
+class RolloutsAsked(PageAsked):
     state: RolloutState | None = Field(None, description="The rollout's state.")
     phase: Text = Field("", description="The phase that it stands in: the first neither completed nor skipped.")
     provider: Text = Field("", description="The AI model's provider, as the plan writes it.")
@@ -82,7 +82,7 @@ class RolloutAsked(Schema):
     )
 
 
-class FlagsAsked(Page):
+class FlagsAsked(PageAsked):
     q: Text = Field("", description="In the flag's name.")
 
 
@@ -92,7 +92,7 @@ class WhichFlag(Schema):
     environment: Name = Field("", description="Environment of a project's flag, where it has several.")
 
 
-class ReadingsAsked(WhichFlag, Page):
+class ReadingsAsked(WhichFlag, PageAsked):
     pass
 
 
@@ -104,7 +104,7 @@ class InclusionAsked(WhichFlag):
     )
 
 
-class EventsAsked(Page):
+class EventsAsked(PageAsked):
     rollout: Text = Field("", description="The rollout's slug.")
     actor: Text = Field("", description="Who did it: the user name.")
     verb: Text = Field("", description="A verb (phase.start) or its first part (phase).")

@@ -28,14 +28,14 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class EventPage:
     """Events, newest first; ``next`` is the ``before`` of the next page, empty on the last."""
 
     events: list[AuditEvent]
     next: str
 
 
-def find(question: Question, *, limit: int = 50) -> Page:
+def find(question: Question, *, limit: int = 50) -> EventPage:
     """One page of events, newest first. ``verb`` may be a whole verb or its first part (``phase``).
 
     Raises ``WrongCursor``.
@@ -62,4 +62,4 @@ def find(question: Question, *, limit: int = 50) -> Page:
             | Q(actor__icontains=text)
             | Q(rollout__title__icontains=text)
         )
-    return Page(*NEWEST_FIRST.page(events, question.before, limit))
+    return EventPage(*NEWEST_FIRST.page(events, question.before, limit))

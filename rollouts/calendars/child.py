@@ -34,10 +34,10 @@ def main() -> None:
 
 def _read(asked: dict[str, Any], content: bytes) -> dict[str, Any]:
     from .parsing import calendars_of  # loading the libraries is work that the limits bound too
-    from .periods import Asked, periods
+    from .periods import CalendarQuestion, periods
 
     warnings.simplefilter("ignore")
-    question = Asked(
+    question = CalendarQuestion(
         datetime.fromisoformat(asked["since"]),
         datetime.fromisoformat(asked["until"]),
         zone(asked["zone"]),

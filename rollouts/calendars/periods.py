@@ -30,7 +30,7 @@ Period = tuple[datetime, datetime, str]
 
 
 @dataclass(slots=True)
-class Asked:
+class CalendarQuestion:
     """The span of time (aware, UTC), the zone of times without one, and whether events lock that block no time."""
 
     since: datetime
@@ -56,7 +56,7 @@ class Asked:
         return True
 
 
-def periods(calendars: list[Calendar], asked: Asked) -> tuple[list[Period], list[str]]:
+def periods(calendars: list[Calendar], asked: CalendarQuestion) -> tuple[list[Period], list[str]]:
     """The periods that touch the span, whole, in order, each once; and what to tell people. Raises ``CalendarRefused``.
 
     Cancelled events and those without a length lock nothing.
@@ -115,7 +115,7 @@ class _naming:
             ) from None  # fmt: skip
 
 
-def _take(series: _Named, asked: Asked, zone: tzinfo, back: timedelta) -> None:
+def _take(series: _Named, asked: CalendarQuestion, zone: tzinfo, back: timedelta) -> None:
     since, until = (moment.astimezone(zone) for moment in (asked.since - back - _MORE, asked.until + _MORE))
     locks = is_transparent = False
     with _naming(series.named):

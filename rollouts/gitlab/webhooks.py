@@ -38,7 +38,7 @@ class NotUnderstood(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class WebhookContent:
     """What one delivery says. ``kind`` None: of no interest.
 
     ``values`` are fields of an issue as they are now: state, changed_at and, where the delivery says them at all,
@@ -96,7 +96,7 @@ def key_of(body: bytes, headers: Mapping[str, str]) -> str:
     return hashlib.sha256("\n".join(parts).encode("utf-8", "replace") + body).hexdigest()
 
 
-def read(body: bytes) -> Told:
+def read(body: bytes) -> WebhookContent:
     """What a delivery says. Raises NotUnderstood for what is no JSON object or lacks what makes it one of its kind."""
     try:
         raw = json.loads(body)
@@ -110,13 +110,13 @@ def read(body: bytes) -> Told:
             case "note":
                 return _note(raw)
             case "feature_flag":
-                return Told("feature_flag", *_project(raw), user=_user(raw), needs_reading=True)
+                return WebhookContent("feature_flag", *_project(raw), user=_user(raw), needs_reading=True)
     except BadAnswer as problem:
         raise NotUnderstood(f"{problem.field} {problem.why}.") from None
-    return Told(None)
+    return WebhookContent(None)
 
 
-def _issue(raw: Mapping[str, Any]) -> Told:
+def _issue(raw: Mapping[str, Any]) -> WebhookContent:
     about = fields.as_object(raw.get("object_attributes"), "object_attributes")
     state = about.get("state")
     if state not in ("opened", "closed"):
@@ -139,7 +139,7 @@ def _issue(raw: Mapping[str, Any]) -> Told:
     if about.get("closed_at") or state == "opened":
         values["closed_at"] = fields.moment(about, "closed_at")
     unsaid = "description" in changed or about.get("action") == "open" or values.get("moved_to_id") is not None
-    return Told(
+    return WebhookContent(
         "issue",
         *_project(raw),
         iid=fields.required_number(about, "iid"),
@@ -160,13 +160,13 @@ def _assignees(raw: Mapping[str, Any], about: Mapping[str, Any]) -> list[str] | 
     )
 
 
-def _note(raw: Mapping[str, Any]) -> Told:
+def _note(raw: Mapping[str, Any]) -> WebhookContent:
     about = fields.as_object(raw.get("object_attributes"), "object_attributes")
     if about.get("noteable_type") != "Issue":
-        return Told(None)
+        return WebhookContent(None)
     issue = fields.as_object(raw.get("issue"), "issue")
     iid, at = fields.required_number(issue, "iid"), fields.moment(about, "updated_at")
-    return Told("note", *_project(raw), iid=iid, at=at, user=_user(raw), needs_reading=True)
+    return WebhookContent("note", *_project(raw), iid=iid, at=at, user=_user(raw), needs_reading=True)
 
 
 def _project(raw: Mapping[str, Any]) -> tuple[int | None, str]:

@@ -18,7 +18,7 @@ from . import live
 LONGEST = 200
 
 
-class Asked:
+class PageQuery:
     """Reads what one request asks for; ``wrong`` collects what there is not, ``fits_nothing`` if that is a filter."""
 
     def __init__(self, request: HttpRequest) -> None:

@@ -15,7 +15,7 @@ from ..models.portfolio_rows import PortfolioRowQuerySet
 from ..rules.health import Health
 from ..rules.machine import Role
 from ..services import choices
-from .asking import Asked
+from .asking import PageQuery
 
 Place = PortfolioRow.Place
 STATES = [("", _("Open")), ("over", _("Finished")), ("all", _("All"))]
@@ -38,7 +38,7 @@ class PortfolioFilter(django_filters.FilterSet):
         fields: list[str] = []
 
     @classmethod
-    def read(cls, asked: Asked) -> tuple[PortfolioFilter, PortfolioRowQuerySet]:
+    def read(cls, asked: PageQuery) -> tuple[PortfolioFilter, PortfolioRowQuerySet]:
         """And the rows that fit; none, and words in ``asked``, where it asks for what there is not."""
         asked.filter("state", [value for value, _words in STATES[1:]])
         asked.filter("health", [kind.value for kind in Health])

@@ -14,7 +14,7 @@ from ..models.flags import PRESENCES, FeatureFlagQuerySet
 from ..rules.expected import Presence
 from ..rules.health import release_day
 from ..rules.lifetime import ROLLED_OUT, overdue_milestones
-from .asking import Asked
+from .asking import PageQuery
 from .sorting import ListFilter
 
 
@@ -75,7 +75,7 @@ class FlagFilter(ListFilter):
     ASKED = ("q", "type", "group", "presence", "instance", "with", "age", "issue")
 
     @classmethod
-    def read(cls, asked: Asked, known: Known) -> FlagFilter:
+    def read(cls, asked: PageQuery, known: Known) -> FlagFilter:
         choices: dict[str, Iterable[str]] = {
             "type": known.types,
             "group": known.groups,

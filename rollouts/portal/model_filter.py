@@ -12,7 +12,7 @@ from ..models import AIModel, Phase, Rollout
 from ..rules.expected import Drift
 from ..rules.machine import LIVE, RolloutState
 from ..rules.retirement import NEAR_DAYS
-from .asking import Asked
+from .asking import PageQuery
 from .sorting import ListFilter
 
 
@@ -44,7 +44,7 @@ class ModelFilter(ListFilter):
     ASKED = ("q", "provider", "host", "capability", "show")
 
     @classmethod
-    def read(cls, asked: Asked, choices: Choices) -> ModelFilter:
+    def read(cls, asked: PageQuery, choices: Choices) -> ModelFilter:
         known: dict[str, Iterable[str]] = {
             "provider": choices.providers,
             "host": choices.hosts,

@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 
 from django.http import QueryDict
 
-from .asking import Asked
+from .asking import PageQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class ListFilter:
     sort: str
 
     @classmethod
-    def of(cls, asked: Asked, choices: Mapping[str, Iterable[str]]) -> Self:
+    def of(cls, asked: PageQuery, choices: Mapping[str, Iterable[str]]) -> Self:
         """``choices`` are those of each filter that is no text; what is none of them ``asked`` keeps in words."""
         for name, known in choices.items():
             asked.filter(name, known)

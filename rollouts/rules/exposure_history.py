@@ -37,7 +37,7 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class ExposureStretch:
     """One exposure from ``start`` until just before ``end``."""
 
     start: datetime
@@ -70,7 +70,7 @@ class Piece:
         return self.kind is not Drift.NONE and not self.waits
 
 
-def planned(moves: Iterable[Move], since: datetime, until: datetime) -> tuple[Stretch, ...]:
+def planned(moves: Iterable[Move], since: datetime, until: datetime) -> tuple[ExposureStretch, ...]:
     """What the plan expected from ``since`` to ``until``, by what people started, advanced and rolled back."""
     live: dict[int, Exposure] = {}
     steps = [(since, NOBODY)]
@@ -83,7 +83,9 @@ def planned(moves: Iterable[Move], since: datetime, until: datetime) -> tuple[St
     return _stretches(steps, since, until)
 
 
-def read(reads: Iterable[Read], gaps: Iterable[Span], until: datetime, freshness: timedelta) -> tuple[Stretch, ...]:
+def read(
+    reads: Iterable[Read], gaps: Iterable[Span], until: datetime, freshness: timedelta
+) -> tuple[ExposureStretch, ...]:
     """What GitLab was read at, until it was read last; with nothing where it was not read.
 
     A reading by hand in such a time holds as long as the portal relies on one.
@@ -93,15 +95,15 @@ def read(reads: Iterable[Read], gaps: Iterable[Span], until: datetime, freshness
     last = max([until, *(each.at for each in in_order), *(end for _, end in by_hand)])
     unread = [*gaps, (until, last)]
     blind = [left for gap in unread for left in without(gap, by_hand)]
-    found: list[Stretch] = []
+    found: list[ExposureStretch] = []
     for each, after in pairwise([*in_order, None]):
         assert each is not None
         end = after.at if after else last
-        found += [Stretch(start, stop, each.exposure) for start, stop in without((each.at, end), blind)]
+        found += [ExposureStretch(start, stop, each.exposure) for start, stop in without((each.at, end), blind)]
     return tuple(found)
 
 
-def compared(plan: Sequence[Stretch], readings: Sequence[Stretch]) -> tuple[Piece, ...]:
+def compared(plan: Sequence[ExposureStretch], readings: Sequence[ExposureStretch]) -> tuple[Piece, ...]:
     """Plan and readings side by side, cut wherever either changes; where nothing was read, a piece says so."""
     pieces: list[Piece] = []
     for stretch in plan:
@@ -135,7 +137,7 @@ def episodes(pieces: Iterable[Piece]) -> tuple[tuple[Piece, ...], ...]:
     return tuple(map(tuple, groups))
 
 
-def at(stretches: Iterable[Stretch], moment: datetime) -> Stretch | None:
+def at(stretches: Iterable[ExposureStretch], moment: datetime) -> ExposureStretch | None:
     """The stretch that holds at a moment, if any."""
     return next((stretch for stretch in stretches if stretch.start <= moment < stretch.end), None)
 
@@ -147,9 +149,11 @@ def _sum(opened: Iterable[Exposure]) -> Exposure:
     return replace(EVERYONE, actors=whole.opt_outs) if whole.boolean else whole
 
 
-def _stretches(steps: Sequence[tuple[datetime, Exposure]], since: datetime, until: datetime) -> tuple[Stretch, ...]:
+def _stretches(
+    steps: Sequence[tuple[datetime, Exposure]], since: datetime, until: datetime
+) -> tuple[ExposureStretch, ...]:
     """Steps as stretches within a time; equal ones that follow one another are one."""
-    found: list[Stretch] = []
+    found: list[ExposureStretch] = []
     for (start, exposure), (end, _) in pairwise([*steps, (until, NOBODY)]):
         start, end = max(start, since), min(end, until)
         if start >= end:
@@ -157,7 +161,7 @@ def _stretches(steps: Sequence[tuple[datetime, Exposure]], since: datetime, unti
         if found and found[-1].exposure == exposure:
             found[-1] = replace(found[-1], end=end)
         else:
-            found.append(Stretch(start, end, exposure))
+            found.append(ExposureStretch(start, end, exposure))
     return tuple(found)
 
 

@@ -47,7 +47,7 @@ class Certainty(StrEnum):
     EARLIEST = "earliest"
 
 
-class Look(StrEnum):
+class SpanLook(StrEnum):
     """How a span is drawn, as in the phase track."""
 
     DONE = "done"
@@ -136,7 +136,7 @@ class Span:
     """From when to when a phase runs; the part that is still to come is a span of its own."""
 
     phase: PhaseTimes
-    look: Look
+    look: SpanLook
     starts_at: datetime
     ends_at: datetime
     certainty: Certainty
@@ -227,12 +227,14 @@ def _past(rollout: RolloutTimes, now: datetime) -> tuple[list[Span], list[Moment
 
     for phase in rollout.phases:
         if phase.state == P.SKIPPED and phase.ended_at:
-            spans.append(Span(phase, Look.SKIP, phase.ended_at, phase.ended_at, Certainty.DONE))
+            spans.append(Span(phase, SpanLook.SKIP, phase.ended_at, phase.ended_at, Certainty.DONE))
             happened(Kind.SKIP, phase.ended_at, phase)
         if phase.started_at is None:
             continue
-        look = {P.COMPLETED: Look.DONE, P.ROLLED_BACK: Look.BACK}.get(P(phase.state), Look.NOW)
-        ends_at = {Look.DONE: phase.completed_at, Look.BACK: phase.ended_at}.get(look) or max(now, phase.started_at)
+        look = {P.COMPLETED: SpanLook.DONE, P.ROLLED_BACK: SpanLook.BACK}.get(P(phase.state), SpanLook.NOW)
+        ends_at = {SpanLook.DONE: phase.completed_at, SpanLook.BACK: phase.ended_at}.get(look) or max(
+            now, phase.started_at
+        )
         spans.append(Span(phase, look, phase.started_at, ends_at, Certainty.DONE))
         begun = sorted((step for step in phase.steps if step.began_at), key=lambda step: step.percentage)
         share = begun[0].percentage if begun else None
@@ -316,7 +318,7 @@ def ahead(
         cursor.is_held = cursor.is_held or phase.state == P.PAUSED
         begins = _stand_or_start(phase, cursor, locks, moments)
         moments.append(Moment(cursor.at, Kind.COMPLETE, cursor.certainty, phase))
-        spans.append(Span(phase, Look.PLAN, begins.at, cursor.at, begins.certainty))
+        spans.append(Span(phase, SpanLook.PLAN, begins.at, cursor.at, begins.certainty))
     for number, span in enumerate(spans[:-1]):  # a phase without a soak lasts until the next begins
         spans[number] = replace(span, ends_at=max(span.ends_at, spans[number + 1].starts_at))
     return spans, moments, cursor

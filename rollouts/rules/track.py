@@ -11,7 +11,7 @@ from .machine import IN_FLIGHT, LIVE, PhaseState
 from .percentages import plain_number
 
 
-class Look(StrEnum):
+class PhaseLook(StrEnum):
     """Done, now, drifting (off), skipped, rolled back, still to come (rest)."""
 
     DONE = "done"
@@ -23,40 +23,40 @@ class Look(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class TrackPhase:
     """One phase of the track: ``share`` of it is filled (0 to 1), ``cuts`` are the percentages of its steps."""
 
     title: str
     state: str
     step: int | float | None
-    look: Look
+    look: PhaseLook
     share: float
     is_ramp: bool
     cuts: tuple[int | float, ...] = ()
 
 
-def stretches(facts: RolloutFacts, drift: Drift) -> tuple[Stretch, ...]:
+def track_phases(facts: RolloutFacts, drift: Drift) -> tuple[TrackPhase, ...]:
     """Every phase in order."""
-    return tuple(_stretch(phase, facts, drift) for phase in facts.phases)
+    return tuple(_track_phase(phase, facts, drift) for phase in facts.phases)
 
 
-def _stretch(phase: PhaseFacts, facts: RolloutFacts, drift: Drift) -> Stretch:
-    opening, share, look = phase.opening, _share(phase), Look.REST
+def _track_phase(phase: PhaseFacts, facts: RolloutFacts, drift: Drift) -> TrackPhase:
+    opening, share, look = phase.opening, _share(phase), PhaseLook.REST
     if phase.state == PhaseState.COMPLETED:
-        look = Look.DONE
+        look = PhaseLook.DONE
     elif phase.state in IN_FLIGHT:
-        look = Look.NOW
+        look = PhaseLook.NOW
         if drift not in (Drift.NONE, Drift.BEHIND) and phase.state in LIVE:
-            look, share = Look.OFF, _read_share(phase, facts, share)
+            look, share = PhaseLook.OFF, _read_share(phase, facts, share)
     elif phase.state == PhaseState.SKIPPED:
-        look = Look.SKIP
+        look = PhaseLook.SKIP
     elif phase.state == PhaseState.ROLLED_BACK:
-        look = Look.BACK
-    shows_steps = opening.ramp is not None and look in (Look.NOW, Look.OFF, Look.REST)
+        look = PhaseLook.BACK
+    shows_steps = opening.ramp is not None and look in (PhaseLook.NOW, PhaseLook.OFF, PhaseLook.REST)
     steps = opening.ramp.steps[:-1] if opening.ramp and shows_steps else ()
     cuts = tuple(plain_number(step.percentage) for step in steps)
     step = plain_number(opening.step) if phase.state in IN_FLIGHT and opening.step is not None else None
-    return Stretch(phase.title, str(phase.state), step, look, share, opening.ramp is not None, cuts)
+    return TrackPhase(phase.title, str(phase.state), step, look, share, opening.ramp is not None, cuts)
 
 
 def _share(phase: PhaseFacts) -> float:

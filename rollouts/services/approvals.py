@@ -17,7 +17,7 @@ from ..rules.approvals import RequestFacts, RequestState
 from ..rules.facts import PhaseFacts, RolloutFacts
 from ..rules.machine import PhaseState
 from . import facts as facts_of
-from .content import Asked
+from .content import RequestedBy
 
 
 def ask(phase: Phase, facts: RolloutFacts, *, by: Actor, now: datetime, to: Decimal | None) -> ApprovalRequest:
@@ -26,7 +26,7 @@ def ask(phase: Phase, facts: RolloutFacts, *, by: Actor, now: datetime, to: Deci
     wanted, policy = facts.target(about, to), facts.policy(about, to)
     assert wanted is not None
     assert policy is not None
-    asked = Asked(by.name, now, now + policy.lives)
+    asked = RequestedBy(by.name, now, now + policy.lives)
     content = facts_of.content_of(phase.rollout, facts, phase, asked, wanted, policy)
     came = source.current()
     return ApprovalRequest.objects.create(

@@ -22,7 +22,7 @@ from ..rules.percentages import plain_number
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestedBy:
     """By whom, when, and until when something is asked for."""
 
     by: str
@@ -36,7 +36,7 @@ def of(
     phases: list[Phase],
     name: str,
     actors: dict[str, str],
-    asked: Asked,
+    asked: RequestedBy,
     wanted: Target | None,
     policy: Policy,
 ) -> dict[str, Any]:

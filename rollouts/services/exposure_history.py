@@ -17,7 +17,7 @@ from ..models import AuditEvent, ChangeLock, FlagReading, LockPeriod, Phase, Rea
 from ..rules import exposure_history
 from ..rules.expected import Presence
 from ..rules.exposure import EVERYONE, NOBODY, Exposure
-from ..rules.exposure_history import Move, Piece, Read, Span, Stretch
+from ..rules.exposure_history import ExposureStretch, Move, Piece, Read, Span
 from ..rules.locks import Window, following
 from ..rules.machine import OVER
 from ..rules.prediction import Prediction, predict
@@ -48,8 +48,8 @@ class ExposureHistory:
     since: datetime
     until: datetime
     known_until: datetime
-    planned: tuple[Stretch, ...]
-    read: tuple[Stretch, ...]
+    planned: tuple[ExposureStretch, ...]
+    read: tuple[ExposureStretch, ...]
     pieces: tuple[Piece, ...]
     prediction: Prediction
     locks: tuple[Window, ...]
@@ -140,7 +140,7 @@ def _exposure(presence: str, gates: dict[str, object]) -> Exposure | None:
     return {Presence.UNSET_OFF: NOBODY, Presence.UNSET_ON: EVERYONE}.get(Presence(presence))
 
 
-def _read(rollout: Rollout, reads: list[Read], since: datetime, known_until: datetime) -> tuple[Stretch, ...]:
+def _read(rollout: Rollout, reads: list[Read], since: datetime, known_until: datetime) -> tuple[ExposureStretch, ...]:
     """What was read, with a gap where nothing was: up to the last reading, if that is too long ago to count."""
     flag, freshness = rollout.flag, timedelta(seconds=settings.FRESHNESS_SECONDS)
     last = flag.scope_read_at
@@ -154,9 +154,9 @@ def _read(rollout: Rollout, reads: list[Read], since: datetime, known_until: dat
     )
 
 
-def _clipped(stretches: Iterable[Stretch], since: datetime, until: datetime) -> tuple[Stretch, ...]:
+def _clipped(stretches: Iterable[ExposureStretch], since: datetime, until: datetime) -> tuple[ExposureStretch, ...]:
     return tuple(
-        Stretch(max(each.start, since), min(each.end, until), each.exposure)
+        ExposureStretch(max(each.start, since), min(each.end, until), each.exposure)
         for each in stretches
         if each.start < until and each.end > since
     )

@@ -23,7 +23,7 @@ from ..rules.machine import LIVE, OVER, SETTLED, Role, RolloutState
 from ..rules.metrics import Metric
 from ..rules.ramp import Ramp, Step
 from . import content
-from .content import Asked
+from .content import RequestedBy
 from .locks import Locks, standing
 
 
@@ -120,7 +120,7 @@ def asked_of(rollout: Rollout, facts: RolloutFacts, phase: Phase) -> RequestFact
         wanted = target(about.opening, facts.expected, is_start=request.is_start)
     policy = (about.policy.for_target(wanted) if wanted else None) or about.policy.start
     expires_at = min(request.expires_at, request.requested_at + policy.lives)
-    asked = Asked(request.requested_by, request.requested_at, expires_at)
+    asked = RequestedBy(request.requested_by, request.requested_at, expires_at)
     held = content_of(rollout, facts, phase, asked, wanted, policy)
     stands = digest.of(held)
     return RequestFacts(
@@ -160,7 +160,7 @@ def _given(approval: Approval, carried: Mapping[str, str]) -> Given:
 
 
 def content_of(
-    rollout: Rollout, facts: RolloutFacts, phase: Phase, asked: Asked, wanted: Target | None, policy: Policy
+    rollout: Rollout, facts: RolloutFacts, phase: Phase, asked: RequestedBy, wanted: Target | None, policy: Policy
 ) -> dict[str, Any]:
     """What an approval is for (``services.content``)."""
     return content.of(rollout, facts, newest_attempts(rollout), phase.name, actor_names(rollout), asked, wanted, policy)

@@ -27,7 +27,7 @@ from ..rules.machine import LIVE, OVER, PhaseState
 from ..rules.next_action import NextAction, Waits, next_action
 from ..rules.percentages import plain_number
 from ..rules.phrases import as_text
-from ..rules.track import stretches
+from ..rules.track import track_phases
 from . import facts as facts_of
 from .locks import Locks, standing
 
@@ -139,7 +139,7 @@ def _work_out(
         "model": str(model),
         "state": rollout.state,
         "ended_at": _moment(rollout.closed_at or rollout.abandoned_at or rollout.completed_at),
-        "track": json.dumps([asdict(stretch) for stretch in stretches(facts, state.drift)]),
+        "track": json.dumps([asdict(phase) for phase in track_phases(facts, state.drift)]),
         "debts": len(debts),
         "next": [as_text(step.words), as_text(step.detail)],
         "verb": step.verb,

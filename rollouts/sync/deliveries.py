@@ -20,7 +20,7 @@ from django.db.models import QuerySet
 
 from ..audit.actor import Actor
 from ..gitlab import webhooks
-from ..gitlab.webhooks import LARGEST_DELIVERY, NotGenuine, NotUnderstood, Told
+from ..gitlab.webhooks import LARGEST_DELIVERY, NotGenuine, NotUnderstood, WebhookContent
 from ..models import GitLabInstance, GitLabProject, HookDelivery, Rollout, SyncScope, TrackedIssue, clock
 from ..rules.datetimes import is_before, may_be_same
 from ..rules.phrases import say
@@ -244,7 +244,7 @@ def _rollouts_with(changed: set[int]) -> list[int]:
     return sorted(set(rollouts.values_list("pk", flat=True)))
 
 
-def _content(told: Told) -> dict[str, Any]:
+def _content(told: WebhookContent) -> dict[str, Any]:
     return {
         "project_id": told.project_id,
         "iid": told.iid,

@@ -36,7 +36,7 @@ from .outcome import Problem, Report
 log = logging.getLogger(__name__)
 #: How long one worker goes on with one instance before others have a turn.
 TURN_SECONDS = 60.0
-Told = Callable[[int, int], None]
+Progress = Callable[[int, int], None]
 
 
 def sync_instance(
@@ -46,7 +46,7 @@ def sync_instance(
     full: bool = False,
     jobs: int = 1,
     by_hand: bool = False,
-    tell: Told = lambda done, planned: None,
+    tell: Progress = lambda done, planned: None,
 ) -> Report:
     """Read all that is tracked on one instance, now, in this process. Never raises for what GitLab does.
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as some
 from rollouts.rules import exposure_history
 from rollouts.rules.expected import Drift
 from rollouts.rules.exposure import EVERYONE, NOBODY, Exposure
-from rollouts.rules.exposure_history import Move, Read, Stretch
+from rollouts.rules.exposure_history import ExposureStretch, Move, Read
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -91,13 +91,13 @@ def test_a_night_without_readings_is_a_gap_and_a_reading_by_hand_holds_in_it_for
     reads = [Read(at(0), share(10)), Read(at(6), share(25), by_hand=True), Read(at(12), share(25))]
     found = exposure_history.read(reads, [(at(4), at(10))], at(14), FRESH)
     assert found == (
-        Stretch(at(0), at(4), share(10)),
-        Stretch(at(6), at(6) + FRESH, share(25)),
-        Stretch(at(10), at(12), share(25)),
-        Stretch(at(12), at(14), share(25)),
+        ExposureStretch(at(0), at(4), share(10)),
+        ExposureStretch(at(6), at(6) + FRESH, share(25)),
+        ExposureStretch(at(10), at(12), share(25)),
+        ExposureStretch(at(12), at(14), share(25)),
     )
     only_by_hand = exposure_history.read([Read(at(6), share(25), by_hand=True)], [], at(0), FRESH)
-    assert only_by_hand == (Stretch(at(6), at(6) + FRESH, share(25)),)
+    assert only_by_hand == (ExposureStretch(at(6), at(6) + FRESH, share(25)),)
 
 
 def test_behind_is_waiting_until_gitlab_has_followed_once_and_drift_afterwards():
@@ -129,5 +129,7 @@ def test_a_roll_back_takes_later_phases_with_it_and_others_in_is_drift_at_once()
     ]
     plan = exposure_history.planned(moves, at(0), at(6))
     assert plan[-1].exposure == Exposure(actors=frozenset({"User:1"}))
-    (drifted,) = exposure_history.episodes(exposure_history.compared(plan, (Stretch(at(2), at(5), plan[2].exposure),)))
+    (drifted,) = exposure_history.episodes(
+        exposure_history.compared(plan, (ExposureStretch(at(2), at(5), plan[2].exposure),))
+    )
     assert [(piece.start, piece.end) for piece in drifted] == [(at(3), at(5))]

@@ -13,9 +13,9 @@ from rollouts.rules.locks import Window, merged
 from rollouts.rules.schedule import (
     Certainty,
     Kind,
-    Look,
     PhaseTimes,
     RolloutTimes,
+    SpanLook,
     StepTimes,
     extent,
     planned_day,
@@ -58,8 +58,8 @@ def test_a_running_ramp_goes_on_when_its_soak_is_over():
         (Kind.COMPLETE, None, 36 * HOUR, Certainty.DATED),
     ]
     assert [(span.look, span.starts_at, span.ends_at) for span in found.spans] == [
-        (Look.NOW, NOW - 3 * DAY, NOW),
-        (Look.PLAN, NOW, NOW + 36 * HOUR),
+        (SpanLook.NOW, NOW - 3 * DAY, NOW),
+        (SpanLook.PLAN, NOW, NOW + 36 * HOUR),
     ]
 
 
@@ -117,7 +117,7 @@ def test_the_plans_own_days_are_read_from_its_words():
 def test_skipped_rolled_back_and_tried_again():
     back = ramp("rolled_back", began=(9, 8), ended_at=NOW - 7 * DAY)
     found = schedule(rollout(team("skipped", ended_at=NOW - 10 * DAY), back, state="rolled_back"), NOW)
-    assert [span.look for span in found.spans] == [Look.SKIP, Look.BACK]
+    assert [span.look for span in found.spans] == [SpanLook.SKIP, SpanLook.BACK]
     assert told(found)[-1] == (Kind.ROLL_BACK, None, -7 * DAY, Certainty.DONE)
     assert found.moments[-1].reach == 0
     again = PhaseTimes("everyone", "All users", "requested", Audience.PERCENTAGE, attempt=2, steps=ramp().steps)
@@ -180,10 +180,10 @@ def test_the_future_rises_after_now_outside_of_locks_and_ends_where_the_extent_s
     assert all(span.starts_at <= span.ends_at for span in told.spans)
     free = schedule(found, now)
     until = extent(found)
-    ends_at = max(span.ends_at for span in free.spans if span.look is Look.PLAN)
+    ends_at = max(span.ends_at for span in free.spans if span.look is SpanLook.PLAN)
     assert ends_at == max(now + until.takes, until.until or now)
     locked = sum((window.ends_at - window.starts_at for window in locks), timedelta(0))
-    assert ends_at <= max(span.ends_at for span in told.spans if span.look is Look.PLAN) <= ends_at + locked
+    assert ends_at <= max(span.ends_at for span in told.spans if span.look is SpanLook.PLAN) <= ends_at + locked
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])

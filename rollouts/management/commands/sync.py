@@ -57,7 +57,7 @@ class Command(BaseCommand):
         if not ok:
             raise SystemExit(1)
 
-    def _progress(self, name: str) -> passes.Told:
+    def _progress(self, name: str) -> passes.Progress:
         """A bar on the terminal; nothing where no person is looking."""
         if not self.stderr.isatty():
             return lambda done, planned: None

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from ...models import Phase
 from ...rules.exposure import Exposure
-from ...rules.exposure_history import Piece, Stretch
+from ...rules.exposure_history import ExposureStretch, Piece
 from ...rules.locks import Window
 from ...rules.machine import PhaseState, state_in_words
 from ...rules.phrases import spoken
@@ -34,12 +34,12 @@ class Band:
     anchor: str = "middle"
 
 
-def named_bands(stretches: Iterable[Stretch], axis: TimeAxis) -> Iterable[Band]:
+def named_bands(stretches: Iterable[ExposureStretch], axis: TimeAxis) -> Iterable[Band]:
     """When GitLab let somebody in by name or group: how many people that is, it does not tell."""
-    last: Stretch | None = None
+    last: ExposureStretch | None = None
     for stretch in [*stretches, None]:
         if last and stretch and last.end == stretch.start and _by_name(last.exposure) == _by_name(stretch.exposure):
-            last = Stretch(last.start, stretch.end, stretch.exposure)
+            last = ExposureStretch(last.start, stretch.end, stretch.exposure)
             continue
         if last and (exposure := _by_name(last.exposure)):
             span = _("%(words)s, %(start)s to %(end)s") % {

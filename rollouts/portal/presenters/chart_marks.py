@@ -26,7 +26,7 @@ BACK = frozenset({"roll_back", "pause", "reject", "began", "held", "unconfirmed"
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class EventMark:
     """One event, or several so near to each other that they are drawn as one. ``href`` is its row in the table."""
 
     x: str
@@ -40,7 +40,7 @@ class Mark:
     shown_x: str
 
 
-def marks_of(events: Sequence[AuditEvent], axis: TimeAxis, since: datetime) -> tuple[Mark, ...]:
+def marks_of(events: Sequence[AuditEvent], axis: TimeAxis, since: datetime) -> tuple[EventMark, ...]:
     """Events as marks, oldest first; those too near to each other as one that says how many."""
     groups: list[list[AuditEvent]] = []
     for event in sorted((event for event in events if event.at >= since), key=lambda event: (event.at, event.pk)):
@@ -51,7 +51,7 @@ def marks_of(events: Sequence[AuditEvent], axis: TimeAxis, since: datetime) -> t
     return tuple(_mark(group, axis) for group in groups)
 
 
-def _mark(group: list[AuditEvent], axis: TimeAxis) -> Mark:
+def _mark(group: list[AuditEvent], axis: TimeAxis) -> EventMark:
     x = (axis.x(group[0].at) + axis.x(group[-1].at)) / 2
     said = [f"{spoken(history.who(event))} {spoken(history.sentence(event))}" for event in group]
     looks = {_look(event) for event in group}
@@ -63,7 +63,7 @@ def _mark(group: list[AuditEvent], axis: TimeAxis) -> Mark:
         shown = f"{_cut(shown, FULL - len(more) - 3)} · {more}"
     shown = _cut(shown, FULL)
     shown_width = len(shown) * BOLD
-    return Mark(
+    return EventMark(
         x=number(x),
         y=number(EVENTS + 4),
         points=_glyph(x, look),

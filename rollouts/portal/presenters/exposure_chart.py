@@ -15,14 +15,14 @@ from django.utils.translation import gettext as _
 
 from ...rules import exposure_history
 from ...rules.blockers import in_words
-from ...rules.exposure_history import Piece, Stretch
+from ...rules.exposure_history import ExposureStretch, Piece
 from ...rules.percentages import NOTHING
 from ...rules.phrases import spoken
 from ...services.exposure_history import ExposureHistory
 from .chart_axis import Label, TimeAxis, number
 from .chart_bands import Band, gap_bands, lock_band, named_bands, phase_bands
 from .chart_lanes import BASE, EVENTS, HEIGHT, LEFT, LETTER, NAMED, PHASES, PHASES_END, RIGHT, TICKS, TOP, WIDTH
-from .chart_marks import Mark, marks_of
+from .chart_marks import EventMark, marks_of
 from .datetimes import with_zone
 
 #: The word for now takes at most so much.
@@ -46,7 +46,7 @@ class ExposureChart:
     gaps: tuple[Band, ...]
     locks: tuple[Band, ...]
     phases: tuple[Band, ...]
-    marks: tuple[Mark, ...]
+    marks: tuple[EventMark, ...]
     now: str
     left: str = number(LEFT)
     right: str = number(RIGHT)
@@ -99,9 +99,9 @@ def _y(reach: Decimal) -> float:
     return BASE - float(reach) * (BASE - TOP)
 
 
-def _runs(stretches: Iterable[Stretch]) -> list[list[Stretch]]:
+def _runs(stretches: Iterable[ExposureStretch]) -> list[list[ExposureStretch]]:
     """Stretches that follow one another without a gap; of a flag that GitLab does not know there is nothing to draw."""
-    runs: list[list[Stretch]] = []
+    runs: list[list[ExposureStretch]] = []
     for stretch in stretches:
         if stretch.exposure is None:
             continue
@@ -112,7 +112,7 @@ def _runs(stretches: Iterable[Stretch]) -> list[list[Stretch]]:
     return runs
 
 
-def _steps(stretches: Sequence[Stretch], axis: TimeAxis) -> str:
+def _steps(stretches: Sequence[ExposureStretch], axis: TimeAxis) -> str:
     """A line of steps. What changes within one unit of the picture is drawn once, from its least to its most."""
     if not stretches:
         return ""
@@ -136,7 +136,7 @@ def _column(ends: list[Decimal]) -> list[str]:
     return [f"V{number(_y(reach))}" for before, reach in pairwise(way) if reach != before]
 
 
-def _area(run: Sequence[Stretch], axis: TimeAxis) -> str:
+def _area(run: Sequence[ExposureStretch], axis: TimeAxis) -> str:
     return f"{_steps(run, axis)}V{number(BASE)}H{axis.at(run[0].start)}Z"
 
 

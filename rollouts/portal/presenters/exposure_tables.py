@@ -12,7 +12,7 @@ from ...models import AuditEvent
 from ...rules import exposure_history
 from ...rules.expected import Drift
 from ...rules.exposure import Exposure
-from ...rules.exposure_history import Piece, Stretch
+from ...rules.exposure_history import ExposureStretch, Piece
 from ...services.exposure_history import ExposureHistory
 
 #: So many times are listed, the newest.
@@ -95,7 +95,7 @@ def _event(event: AuditEvent, history: ExposureHistory) -> EventRow:
     return EventRow(event, _at(history.planned, event.at, ""), _at(history.read, event.at, _("not known")))
 
 
-def _at(stretches: Sequence[Stretch], moment: datetime, otherwise: str) -> str:
+def _at(stretches: Sequence[ExposureStretch], moment: datetime, otherwise: str) -> str:
     """What held at a moment; what an event begins holds from that moment on. The newest may be the end itself."""
     found = exposure_history.at(stretches, moment)
     if found is None and stretches and stretches[-1].end == moment:

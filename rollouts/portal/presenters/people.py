@@ -15,7 +15,7 @@ SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PastRequest:
     """One request: what for, who asked, who approved it as it was asked for last, how it ended."""
 
     what: str
@@ -29,7 +29,7 @@ class Asked:
     reason: str
 
 
-def asked_of(rollout: Rollout) -> tuple[tuple[Asked, ...], bool]:
+def asked_of(rollout: Rollout) -> tuple[tuple[PastRequest, ...], bool]:
     """The newest requests, and whether there are older ones; two queries."""
     requests = (
         ApprovalRequest.objects.filter(phase__rollout=rollout)
@@ -41,9 +41,9 @@ def asked_of(rollout: Rollout) -> tuple[tuple[Asked, ...], bool]:
     return tuple(_asked(request) for request in found[:SHOWN]), len(found) > SHOWN
 
 
-def _asked(request: ApprovalRequest) -> Asked:
+def _asked(request: ApprovalRequest) -> PastRequest:
     looks = {"granted": "go", "used": "go", "rejected": "stop", "open": "wait"}
-    return Asked(
+    return PastRequest(
         what=str(request),
         state=request.get_state_display(),
         look=looks.get(request.state, ""),

@@ -19,7 +19,7 @@ from ...rules.expected import Presence
 from ...rules.health import Health
 from ...rules.machine import PhaseState, state_in_words
 from ...rules.phrases import from_text, joined, say
-from ...rules.track import Look, Stretch
+from ...rules.track import PhaseLook, TrackPhase
 from .track import Track, drawn
 
 Place = PortfolioRow.Place
@@ -165,8 +165,8 @@ def shown_row(row: Mapping[str, Any], read_at: datetime | None, now: datetime, f
 
 @lru_cache(maxsize=4096)
 def _track(kept: str) -> Track:
-    parts = [{**part, "look": Look(part["look"]), "cuts": tuple(part["cuts"])} for part in json.loads(kept)]
-    return drawn(tuple(Stretch(**part) for part in parts))
+    parts = [{**part, "look": PhaseLook(part["look"]), "cuts": tuple(part["cuts"])} for part in json.loads(kept)]
+    return drawn(tuple(TrackPhase(**part) for part in parts))
 
 
 def _where(told: Mapping[str, Any], now: datetime) -> tuple[str, tuple[str, ...]]:

@@ -22,7 +22,7 @@ from ...services.prospects import Known, KnownIssue, Named
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ProspectLine:
     """One thing that is named. ``look``: ok, warn, or no where nothing is known; ``read_at`` where it was read."""
 
     look: str
@@ -46,7 +46,7 @@ class Stage:
 class Prospect:
     """What is told beside the form."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[ProspectLine, ...]
     stages: tuple[Stage, ...] = ()
     complete_at: datetime | None = None
     missing: tuple[str, ...] = ()
@@ -74,31 +74,32 @@ def of_plan(plan: PlanDocument, template: Template, now: datetime, labels: Mappi
     return Prospect(lines_of(Named.by(plan), labels), tuple(stages), prediction.complete_at)
 
 
-def lines_of(named: Named, labels: Mapping[str, str] | None = None) -> tuple[Line, ...]:
+def lines_of(named: Named, labels: Mapping[str, str] | None = None) -> tuple[ProspectLine, ...]:
     """What is known of what is named, also while the plan is not whole."""
     known = prospects.known(named)
     found = [*_rollout(known), *_model(named, known), *_flag(named, known)]
     found += [_issue(issue, (labels or {}).get(issue.role, issue.role.replace("_", " "))) for issue in known.issues]
     found += [
-        Line("warn", spoken(say("{name} has no account in the portal yet.", name=name))) for name in known.strangers
+        ProspectLine("warn", spoken(say("{name} has no account in the portal yet.", name=name)))
+        for name in known.strangers
     ]
     return tuple(found)
 
 
-def _rollout(known: Known) -> Iterable[Line]:
+def _rollout(known: Known) -> Iterable[ProspectLine]:
     if (there := known.rollout) is not None:
         said = say(
             "{slug} is the short name of {title}: that rollout's plan would change.", slug=there.slug, title=there.title
         )
-        yield Line("warn", spoken(said), there.get_absolute_url())
+        yield ProspectLine("warn", spoken(said), there.get_absolute_url())
 
 
-def _model(named: Named, known: Known) -> Iterable[Line]:
+def _model(named: Named, known: Known) -> Iterable[ProspectLine]:
     if not named.model:
         return
     if (model := known.model) is None:
         name = named.model if isinstance(named.model, str) else named.model.id
-        yield Line(
+        yield ProspectLine(
             "no", spoken(say("The portal has no AI model {name} yet: it would be made by this plan.", name=name))
         )
         return
@@ -106,10 +107,10 @@ def _model(named: Named, known: Known) -> Iterable[Line]:
     said = say("{model}: its quota is not known", model=str(model))
     if quota is not None:
         said = say("{model}: {quota} requests a minute", model=str(model), quota=quota)
-    yield Line("ok" if quota is not None else "warn", spoken(said), reverse("portal:model", args=[model.slug]))
+    yield ProspectLine("ok" if quota is not None else "warn", spoken(said), reverse("portal:model", args=[model.slug]))
 
 
-def _flag(named: Named, known: Known) -> Iterable[Line]:
+def _flag(named: Named, known: Known) -> Iterable[ProspectLine]:
     if named.flag is None or not named.flag.name:
         return
     if (flag := known.flag) is None:
@@ -117,31 +118,31 @@ def _flag(named: Named, known: Known) -> Iterable[Line]:
             "GitLab has told of no flag {name} so far. It lists a flag of the instance once any gate was set.",
             name=named.flag.name,
         )
-        yield Line("no", spoken(said))
+        yield ProspectLine("no", spoken(said))
         return
     latest = flag.latest
     is_off = latest.exposure is None or latest.exposure.is_nobody
     said = say("{flag}: {read}", flag=flag.name, read=latest.words)
-    yield Line("ok" if is_off else "warn", spoken(said), reverse("portal:flag", args=[flag.pk]), latest.read_at)
+    yield ProspectLine("ok" if is_off else "warn", spoken(said), reverse("portal:flag", args=[flag.pk]), latest.read_at)
     for rollout in known.beside:
         said = say("{title} goes live behind the same flag.", title=rollout.title)
-        yield Line("warn", spoken(said), rollout.get_absolute_url())
+        yield ProspectLine("warn", spoken(said), rollout.get_absolute_url())
 
 
-def _issue(issue: KnownIssue, label: str) -> Line:
+def _issue(issue: KnownIssue, label: str) -> ProspectLine:
     if issue.wrong:
-        return Line("warn", spoken(say("{role}: {wrong}", role=label, wrong=issue.wrong)))
+        return ProspectLine("warn", spoken(say("{role}: {wrong}", role=label, wrong=issue.wrong)))
     row = issue.row
     if row is None or row.read_at is None:
         said = say("{role}: not read yet. GitLab is asked for it once the plan is made.", role=label)
-        return Line("no", spoken(said))
+        return ProspectLine("no", spoken(said))
     if not row.found:
         said, look = say("{role}: GitLab does not show it.", role=label), "warn"
     elif row.state == "closed":
         said, look = say("{role}: {issue} is closed", role=label, issue=row.reference), "warn"
     else:
         said, look = say("{role}: {issue} is open", role=label, issue=row.reference), "ok"
-    return Line(look, spoken(said), row.url, row.read_at)
+    return ProspectLine(look, spoken(said), row.url, row.read_at)
 
 
 def _who(phase: PhasePlan, percentage: Decimal | None) -> str:

@@ -23,7 +23,7 @@ KNOWN = {Presence.UNSET_OFF: Exposure(), Presence.UNSET_ON: Exposure(boolean=Tru
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class ReadingStretch:
     """From when to when the flag stood so, in the picture's units; ``y`` is None where nobody knows."""
 
     x: float
@@ -38,9 +38,9 @@ class Readings:
     """``paths`` are the unbroken lines; ``gaps`` what is not known; ``besides`` where people are in by name."""
 
     paths: tuple[str, ...]
-    stretches: tuple[Stretch, ...]
-    gaps: tuple[Stretch, ...]
-    besides: tuple[Stretch, ...]
+    stretches: tuple[ReadingStretch, ...]
+    gaps: tuple[ReadingStretch, ...]
+    besides: tuple[ReadingStretch, ...]
     levels: tuple[tuple[float, int], ...]
     ticks: tuple[tuple[float, str, str], ...]
     words: str
@@ -74,7 +74,9 @@ def picture(readings: Sequence[FlagReading], latest: Latest, now: datetime, *, s
     gaps = [one for one in stretches if one.y is None]
     if stale:
         begin = x(known_until)
-        gaps.append(Stretch(begin, max(round(x(now) - begin, 1), 2.0), None, False, _("not read since: not known")))
+        gaps.append(
+            ReadingStretch(begin, max(round(x(now) - begin, 1), 2.0), None, False, _("not read since: not known"))
+        )
     return Readings(
         paths=tuple(_paths(stretches)),
         stretches=tuple(stretches),
@@ -91,20 +93,20 @@ def picture(readings: Sequence[FlagReading], latest: Latest, now: datetime, *, s
     )
 
 
-def _stretch(reading: FlagReading, start: float, end: float) -> Stretch:
+def _stretch(reading: FlagReading, start: float, end: float) -> ReadingStretch:
     presence = Presence(reading.presence)
     exposure = reading.exposure if presence is Presence.SET else KNOWN.get(presence)
     words = exposure.words if presence is Presence.SET and exposure else presence.words
     width = max(round(end - start, 1), 1.0)
     said = f"{spoken(words)}, {day_and_clock(reading.read_at)}"
     if exposure is None:
-        return Stretch(start, width, None, False, said)
+        return ReadingStretch(start, width, None, False, said)
     besides = not exposure.is_everyone and bool(exposure.groups or exposure.named_actors)
     share = 1.0 if exposure.percentage_of_time >= 100 else float(exposure.least_reach)
-    return Stretch(start, width, _y(share * 100), besides, said)
+    return ReadingStretch(start, width, _y(share * 100), besides, said)
 
 
-def _paths(stretches: Sequence[Stretch]) -> list[str]:
+def _paths(stretches: Sequence[ReadingStretch]) -> list[str]:
     """Steps, broken where nothing is known."""
     lines: list[list[str]] = []
     is_open = False

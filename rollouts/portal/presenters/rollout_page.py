@@ -24,7 +24,7 @@ from .checklist import ChecklistSection, IssueShown, Item, issue_shown, sections
 from .checks import Check, before
 from .exposure_chart import ExposureChart, chart
 from .exposure_tables import Tables, tables
-from .people import Asked, asked_of
+from .people import PastRequest, asked_of
 from .ramp import RampPicture, picture
 from .stations import RequestShown, Station, station_of
 from .track import Track, track
@@ -62,7 +62,7 @@ class RolloutPage:
     ramp: RampPicture | None
     chart: ExposureChart
     tables: Tables
-    asked: tuple[Asked, ...]
+    asked: tuple[PastRequest, ...]
     asked_before: bool
 
     @property

@@ -41,7 +41,7 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ReadPlace:
     """What is read at once: an instance's own flags and people, or one project. ``look`` colours its state."""
 
     name: str
@@ -63,7 +63,7 @@ class Card:
     look: str
     state: str
     run: Pass | None
-    places: tuple[Place, ...]
+    places: tuple[ReadPlace, ...]
     troubles: tuple[Trouble, ...]
     has_hook_secret: bool
 
@@ -161,7 +161,7 @@ def _is_old(status: InstanceStatus) -> bool:
     return read_at is not None and is_stale(read_at, status.now)
 
 
-def _place(status: InstanceStatus, project: GitLabProject | None) -> Place:
+def _place(status: InstanceStatus, project: GitLabProject | None) -> ReadPlace:
     instance, scope = status.instance, status.scopes.get(project.pk if project else None)
     thing: Any = project or instance
     troubles, outcomes = [], []
@@ -177,7 +177,7 @@ def _place(status: InstanceStatus, project: GitLabProject | None) -> Place:
     if look == "go" and read and is_stale(max(read), status.now):
         look = "wait"
     hows = dict.fromkeys(trouble.how for trouble in troubles)
-    return Place(
+    return ReadPlace(
         name=project.path if project else _("Flags, people and token of the instance"),
         issues_at=project.issues_read_at if project else None,
         flags_at=thing.flags_read_at,

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from ...rules.expected import Drift
 from ...rules.machine import RolloutState
 from ...rules.phrases import say, spoken
-from ...rules.schedule import Certainty, Kind, Look, Moment, Schedule, Span
+from ...rules.schedule import Certainty, Kind, Moment, Schedule, Span, SpanLook
 from ...services.schedules import Lock, Scheduled
 from .collisions import Collision
 from .timeline_axis import Axis, percent
@@ -28,10 +28,10 @@ EDGE = 3.0
 #: Drawn at least so wide.
 NARROWEST = 0.45
 STATES = {
-    Look.DONE: gettext_lazy("completed"),
-    Look.NOW: gettext_lazy("underway"),
-    Look.SKIP: gettext_lazy("skipped"),
-    Look.BACK: gettext_lazy("rolled back"),
+    SpanLook.DONE: gettext_lazy("completed"),
+    SpanLook.NOW: gettext_lazy("underway"),
+    SpanLook.SKIP: gettext_lazy("skipped"),
+    SpanLook.BACK: gettext_lazy("rolled back"),
 }
 CERTAIN = {Certainty.DATED: gettext_lazy("planned"), Certainty.EARLIEST: gettext_lazy("at the earliest")}
 
@@ -45,7 +45,7 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class TimelineMark:
     """A step at its place. ``words`` are left out where the one before is too near.
 
     ``edge`` says at which edge of the picture it stands, so that the words stay inside: first, last or neither.
@@ -58,7 +58,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TimelineLine:
     """One line of the table: a phase, or the part of it that is still to come."""
 
     phase: str
@@ -69,17 +69,17 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TimelineRow:
     title: str
     url: str
     model: str
     state: str
     is_over: bool
     bars: tuple[Bar, ...]
-    marks: tuple[Mark, ...]
+    marks: tuple[TimelineMark, ...]
     plan: tuple[str, ...]
     collisions: tuple[tuple[str, int], ...]
-    lines: tuple[Line, ...]
+    lines: tuple[TimelineLine, ...]
     words: str
 
 
@@ -93,7 +93,7 @@ class Band:
     words: str
 
 
-def rows(found: Sequence[Scheduled], axis: Axis, collisions: Iterable[Collision]) -> list[Row]:
+def rows(found: Sequence[Scheduled], axis: Axis, collisions: Iterable[Collision]) -> list[TimelineRow]:
     """One row for each rollout; ``collisions`` are marked with their numbers."""
     marked: dict[str, list[tuple[str, int]]] = {}
     for collision in collisions:
@@ -103,7 +103,7 @@ def rows(found: Sequence[Scheduled], axis: Axis, collisions: Iterable[Collision]
     return [_row(each, axis, tuple(marked.get(each.slug, ()))) for each in found]
 
 
-def _row(found: Scheduled, axis: Axis, collisions: tuple[tuple[str, int], ...]) -> Row:
+def _row(found: Scheduled, axis: Axis, collisions: tuple[tuple[str, int], ...]) -> TimelineRow:
     row, schedule = found.row, found.schedule
     is_off = row["drift"] not in (Drift.NONE, Drift.BEHIND)
     lines = tuple(_lines(schedule))
@@ -111,7 +111,7 @@ def _row(found: Scheduled, axis: Axis, collisions: tuple[tuple[str, int], ...]) 
     numbers = ", ".join(str(number) for _x, number in collisions)
     if numbers:
         said = f"{said}. " + _("Collisions: {numbers}").format(numbers=numbers)
-    return Row(
+    return TimelineRow(
         title=row["title"],
         url=reverse("portal:rollout", args=[found.slug]),
         model=model_words(row),
@@ -155,7 +155,7 @@ def _labelled(spans: list[Span], axis: Axis) -> list[Span]:
     """Those whose phase's name finds room above them, what runs now before the rest."""
     taken: list[tuple[float, float]] = []
     found = []
-    for span in sorted(spans, key=lambda span: (span.look is not Look.NOW, span.starts_at)):
+    for span in sorted(spans, key=lambda span: (span.look is not SpanLook.NOW, span.starts_at)):
         left = axis.share(span.starts_at)
         right = left + len(span.phase.title) * PER_CHARACTER
         if _is_named(span) and right <= 100 and all(right < begin or left > end for begin, end in taken):
@@ -166,18 +166,18 @@ def _labelled(spans: list[Span], axis: Axis) -> list[Span]:
 
 def _is_named(span: Span) -> bool:
     """What is to come of a phase that runs carries its name already."""
-    return span.look is not Look.PLAN or span.phase.started_at is None
+    return span.look is not SpanLook.PLAN or span.phase.started_at is None
 
 
 def _look(span: Span, is_off: bool) -> str:
-    if span.look is Look.NOW and is_off:
+    if span.look is SpanLook.NOW and is_off:
         return "off"
-    if span.look is Look.PLAN and span.certainty is Certainty.EARLIEST:
+    if span.look is SpanLook.PLAN and span.certainty is Certainty.EARLIEST:
         return "open"
     return span.look.value
 
 
-def _marks(schedule: Schedule, axis: Axis) -> Iterable[Mark]:
+def _marks(schedule: Schedule, axis: Axis) -> Iterable[TimelineMark]:
     named_until = -BETWEEN
     for moment in schedule.moments:
         if not axis.shows(moment.at) or not (moment.percentage or moment.kind is Kind.ROLL_BACK):
@@ -189,25 +189,25 @@ def _marks(schedule: Schedule, axis: Axis) -> Iterable[Mark]:
         else:
             named_until = place
         edge = "first" if place < EDGE else "last" if place > 100 - EDGE else ""
-        yield Mark(percent(place), words, moment.certainty.value, edge)
+        yield TimelineMark(percent(place), words, moment.certainty.value, edge)
 
 
-def _lines(schedule: Schedule) -> Iterable[Line]:
+def _lines(schedule: Schedule) -> Iterable[TimelineLine]:
     for span in schedule.spans:
         steps = [
             moment
             for moment in schedule.moments
             if moment.percentage
             and moment.phase is span.phase
-            and (moment.certainty is Certainty.DONE) is (span.look is not Look.PLAN)
+            and (moment.certainty is Certainty.DONE) is (span.look is not SpanLook.PLAN)
         ]
         state = STATES.get(span.look) or CERTAIN[span.certainty]
         again = _(" (attempt {number})").format(number=span.phase.attempt) if span.phase.attempt > 1 else ""
-        yield Line(
+        yield TimelineLine(
             phase=f"{span.phase.title}{again}",
             state=str(state),
             starts=at(span.starts_at),
-            ends=_("now") if span.look is Look.NOW else at(span.ends_at),
+            ends=_("now") if span.look is SpanLook.NOW else at(span.ends_at),
             steps=", ".join(_step(step) for step in steps),
         )
 

@@ -11,7 +11,7 @@ from ...rules.facts import RolloutFacts
 from ...rules.machine import state_in_words
 from ...rules.phrases import joined, say
 from ...rules.ramp import Ramp
-from ...rules.track import Look, Stretch, stretches
+from ...rules.track import PhaseLook, TrackPhase, track_phases
 
 WIDTH = 500.0
 GAP = 5.0
@@ -74,15 +74,15 @@ def step_ticks(ramp: Ramp | None, step: Decimal | None) -> tuple[StepTick, ...]:
 
 def track(facts: RolloutFacts, drift: Drift) -> Track:
     """The rollout's phases side by side."""
-    return drawn(stretches(facts, drift))
+    return drawn(track_phases(facts, drift))
 
 
 @lru_cache(maxsize=4096)
-def drawn(phases: tuple[Stretch, ...]) -> Track:
+def drawn(phases: tuple[TrackPhase, ...]) -> Track:
     return Track(shapes(phases), joined(map(_words, phases), "; "))
 
 
-def shapes(phases: tuple[Stretch, ...]) -> tuple[Part, ...]:
+def shapes(phases: tuple[TrackPhase, ...]) -> tuple[Part, ...]:
     """A phase by percentage is wider, its steps are cuts."""
     weights = [RAMP_WEIGHT if phase.is_ramp else 1.0 for phase in phases]
     unit = (WIDTH - GAP * (len(weights) - 1)) / sum(weights)
@@ -90,7 +90,7 @@ def shapes(phases: tuple[Stretch, ...]) -> tuple[Part, ...]:
     for phase, weight in zip(phases, weights, strict=True):
         width = unit * weight
         cuts = tuple(round(x + width * percentage / 100, 1) for percentage in phase.cuts)
-        hatches = _every(x, width, 8.0) if phase.look is Look.SKIP else ()
+        hatches = _every(x, width, 8.0) if phase.look is PhaseLook.SKIP else ()
         parts.append(Part(round(x, 1), round(width, 1), phase.look, round(width * phase.share, 1), cuts, hatches))
         x += width + GAP
     return tuple(parts)
@@ -100,7 +100,7 @@ def _every(x: float, width: float, distance: float) -> tuple[float, ...]:
     return tuple(round(x + distance * n, 1) for n in range(int(width // distance)))
 
 
-def _words(phase: Stretch) -> str:
+def _words(phase: TrackPhase) -> str:
     state = state_in_words(phase.state)
     if phase.step:
         return say("{phase}: {state}, {step} %", phase=phase.title, state=state, step=phase.step)

@@ -15,7 +15,7 @@ from ...rules.machine import PHASE_VERBS
 from ...rules.phrases import say, spoken
 from ...services import locks, transitions
 from ...services.refusals import Refused
-from ..asking import Asked
+from ..asking import PageQuery
 from ..presenters import inbox as present
 from ..redirects import SeeOther
 
@@ -28,7 +28,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, refused: Refused | None = None, what: str = "") -> HttpResponse:
-    viewer, now, address = Actor.of(request.user), clock.now(), Asked(request)
+    viewer, now, address = Actor.of(request.user), clock.now(), PageQuery(request)
     rollouts, following = address.cursor(present.waiting)
     mine, asked, others = present.cards(viewer, rollouts, now, locks.standing(now))
     status = refused.status() if refused else 200

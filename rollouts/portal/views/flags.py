@@ -20,7 +20,7 @@ from ...services import locks, readings
 from ...services.refusals import Refused
 from ...services.who_is_in import LONGEST, judge
 from .. import live
-from ..asking import Asked
+from ..asking import PageQuery
 from ..flag_filter import FlagFilter, Known, presences
 from ..presenters import flag_page, who_is_in
 from ..presenters import flags as present
@@ -35,7 +35,7 @@ LARGEST_LIST = 400_000
 
 @require_safe
 def flags(request: HttpRequest) -> HttpResponse:
-    now, known, asked = clock.now(), Known.read(), Asked(request)
+    now, known, asked = clock.now(), Known.read(), PageQuery(request)
     chosen = FlagFilter.read(asked, known)
     page = asked.page(asked.rows(chosen.flags(known, now)), PER_PAGE)
     context = {
@@ -124,7 +124,7 @@ def enter_reading(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _page(request: HttpRequest, found: FeatureFlag, *, status: int = 200, **more: Any) -> HttpResponse:
-    now, asked = clock.now(), Asked(request)
+    now, asked = clock.now(), PageQuery(request)
     context = {
         "flag": found,
         "latest": found.as_listed,

@@ -11,11 +11,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from ...audit.actor import Actor
-from ...audit.lookup import Page, Question, find
+from ...audit.lookup import EventPage, Question, find
 from ...audit.source import SOURCES
 from ...models import AuditEvent, Rollout
 from ...rules.datetimes import asked_since, asked_until
-from ..asking import Asked
+from ..asking import PageQuery
 from ..presenters import history as present
 
 #: So many rollouts, the newest, are offered while one types; any other can be written.
@@ -26,7 +26,7 @@ FIELDS = ("rollout", "actor", "verb", "source", "since", "until", "q")
 @require_safe
 def audit(request: HttpRequest) -> HttpResponse:
     """Filters in the address, keyset pages; days are of the reader's zone. A time that is none: 422, and which."""
-    reader, zone = Asked(request), timezone.get_current_timezone()
+    reader, zone = PageQuery(request), timezone.get_current_timezone()
     asked = {name: reader.text(name) for name in FIELDS}
     question = Question(
         rollout=asked["rollout"],
@@ -37,7 +37,7 @@ def audit(request: HttpRequest) -> HttpResponse:
         until=reader.read("until", lambda text: asked_until(text, zone)),
         text=asked["q"],
     )
-    page = Page([], "")
+    page = EventPage([], "")
     if not reader.fits_nothing:
         page = reader.cursor(lambda before: find(replace(question, before=before)), "before")
     sees = Actor.of(request.user).sees_confidential

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from ...models import AIModel, Rollout, clock
 from ...services import locks
-from ..asking import Asked
+from ..asking import PageQuery
 from ..model_filter import Choices, ModelFilter
 from ..presenters import models as present
 from ..sorting import Column, column
@@ -21,7 +21,7 @@ PARTS_PER_PAGE = 25
 
 @require_safe
 def models(request: HttpRequest) -> HttpResponse:
-    now, asked, choices = clock.now(), Asked(request), Choices.read()
+    now, asked, choices = clock.now(), PageQuery(request), Choices.read()
     chosen = ModelFilter.read(asked, choices)
     page = asked.page(asked.rows(chosen.models(now.date())), PER_PAGE)
     context = {
@@ -48,7 +48,7 @@ def _columns(request: HttpRequest, sort: str) -> list[Column]:
 @require_safe
 def model(request: HttpRequest, slug: str) -> HttpResponse:
     found = get_object_or_404(AIModel, slug=slug)
-    now, asked = clock.now(), Asked(request)
+    now, asked = clock.now(), PageQuery(request)
     took_part = Rollout.objects.whole().filter(Q(ai_model=found) | Q(baseline=found)).order_by("-created_at", "pk")
     page = asked.page(took_part, PARTS_PER_PAGE)
     context = {

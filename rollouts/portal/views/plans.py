@@ -22,7 +22,7 @@ from ...rules.plan_document import FlagPlan, PlanDocument, dump_plan
 from ...services import facts, plans, prospects
 from ...services.refusals import Refused
 from ...services.templates import all_templates
-from ..asking import Asked
+from ..asking import PageQuery
 from ..forms import PlanForm
 from ..presenters import prospect
 from ..presenters.buttons import roll_backs
@@ -67,7 +67,7 @@ def new_rollout(request: HttpRequest) -> HttpResponse:
     if not by.person.has(Role.MANAGER):
         return _refuse(request, gettext("Planning a rollout takes the role manager."))
     text = request.POST.get("document", "")
-    asked = Asked(request)
+    asked = PageQuery(request)
     form, example = _form(request, asked), _example(request, by)
     if request.method != "POST" or asked.wrong:
         return _new(request, form, example, [], 422 if asked.wrong else 200, asked.wrong)
@@ -93,11 +93,11 @@ def check_plan(request: HttpRequest) -> HttpResponse:
     """What is known of all that is named so far, and what the plan would mean. It changes nothing."""
     if not Actor.of(request.user).person.has(Role.MANAGER):
         return _refuse(request, gettext("Planning a rollout takes the role manager."))
-    form = _form(request, Asked(request))
+    form = _form(request, PageQuery(request))
     return render(request, "components/prospect.html", {"prospect": _prospect(form, request), "form": form})
 
 
-def _form(request: HttpRequest, asked: Asked) -> PlanForm:
+def _form(request: HttpRequest, asked: PageQuery) -> PlanForm:
     """The form of the chosen template, or that of the rollout that is copied, with what was written in it."""
     templates, copied = all_templates(), _copied(request)
     usual = BUILTIN if BUILTIN in templates else next(iter(templates))
@@ -136,7 +136,7 @@ def _prospect(form: PlanForm, request: HttpRequest) -> prospect.Prospect:
     return _of_text(form.document(), lines, form)
 
 
-def _of_text(text: str, lines: tuple[prospect.Line, ...], form: PlanForm) -> prospect.Prospect:
+def _of_text(text: str, lines: tuple[prospect.ProspectLine, ...], form: PlanForm) -> prospect.Prospect:
     try:
         read = plans.check(text, source="plan")
     except DocumentRefused as refused:

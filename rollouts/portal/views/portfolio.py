@@ -23,7 +23,7 @@ from ...rules.spreadsheet import as_cell
 from ...services import choices, portfolio_rows, views
 from ...services.refusals import Refused
 from .. import listing
-from ..asking import Asked
+from ..asking import PageQuery
 from ..filters import STATES, PortfolioFilter, owners
 from ..presenters import first_start
 from ..presenters.portfolio import ShownRow
@@ -53,7 +53,7 @@ COLUMNS = (
 
 @require_safe
 def portfolio(request: HttpRequest) -> HttpResponse:
-    viewer, now, asked = Actor.of(request.user), clock.now(), Asked(request)
+    viewer, now, asked = Actor.of(request.user), clock.now(), PageQuery(request)
     summary = listing.summary(viewer, now)
     if summary.pop("due"):
         portfolio_rows.for_a_page()
@@ -96,7 +96,7 @@ def portfolio(request: HttpRequest) -> HttpResponse:
 @require_safe
 def export(request: HttpRequest) -> HttpResponseBase:
     """The same selection as a file, all of its rows; headings and words are English, times are UTC."""
-    now, asked = clock.now(), Asked(request)
+    now, asked = clock.now(), PageQuery(request)
     while portfolio_rows.for_a_page():
         pass
     _chosen, fitting = PortfolioFilter.read(asked)

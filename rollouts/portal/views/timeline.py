@@ -14,7 +14,7 @@ from ...models.rollouts import RolloutQuerySet
 from ...rules.machine import RolloutState
 from ...services import schedules
 from ...services.schedules import Scheduled
-from ..asking import Asked
+from ..asking import PageQuery
 from ..presenters import timeline as present
 from ..presenters.collisions import collisions
 from ..presenters.timeline_axis import NAMES, Zoom, axis_of, day_of_axis, percent
@@ -31,7 +31,7 @@ LOCKS_TOLD = 6
 @require_safe
 def timeline(request: HttpRequest) -> HttpResponse:
     """Window, zoom and filters in the address; rollouts of the window only, by keyset pages."""
-    now, asked = clock.now(), Asked(request)
+    now, asked = clock.now(), PageQuery(request)
     zoom = Zoom(asked.choice("zoom", list(Zoom), Zoom.MONTH))
     axis = axis_of(zoom, asked.read("from", day_of_axis, narrows=False), now, timezone.get_current_timezone())
     since, until = axis.since, axis.until
@@ -64,7 +64,7 @@ def timeline(request: HttpRequest) -> HttpResponse:
     return asked.answer("portal/timeline.html", context)
 
 
-def chosen(asked: Asked) -> RolloutQuerySet:
+def chosen(asked: PageQuery) -> RolloutQuerySet:
     """The rollouts that the filters leave."""
     rollouts: RolloutQuerySet = Rollout.objects.all()
     text, state = asked.text("q"), asked.filter("state", [*GROUPS, *RolloutState])
