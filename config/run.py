@@ -173,21 +173,25 @@ def _manage(group: Group, environment: dict[str, str], *arguments: str) -> None:
     if group.stopping:
         raise Stopped
     if done.returncode:
-        said = [line for line in (done.stderr or done.stdout).splitlines() if line[:1].strip()]  # not what is indented
-        raise Failed(_in_one_line(arguments[0], said[-1] if said else f"exit {done.returncode}"))
+        output_lines = [
+            line for line in (done.stderr or done.stdout).splitlines() if line[:1].strip()
+        ]  # not what is indented
+        raise Failed(_in_one_line(arguments[0], output_lines[-1] if output_lines else f"exit {done.returncode}"))
 
 
-def _in_one_line(command: str, said: str) -> str:
+def _in_one_line(command: str, message: str) -> str:
     if any(
-        words in said
+        words in message
         for words in ("unable to open database file", "readonly database", "disk I/O error", "disk is full")
     ):
-        return f"the database can't be written ({said}). Check DATABASE_URL, the folder var/ and the space on the disk."
-    if "file is not a database" in said:
-        return f"the file that DATABASE_URL names is no database ({said}). Name another, or take it away."
-    if any(words in said for words in ("connection failed", "could not connect", "Connection refused")):
-        return f"the database does not answer ({said}). Check DATABASE_URL."
-    return f"{command} failed: {said}"
+        return (
+            f"the database can't be written ({message}). Check DATABASE_URL, the folder var/ and the space on the disk."
+        )
+    if "file is not a database" in message:
+        return f"the file that DATABASE_URL names is no database ({message}). Name another, or take it away."
+    if any(words in message for words in ("connection failed", "could not connect", "Connection refused")):
+        return f"the database does not answer ({message}). Check DATABASE_URL."
+    return f"{command} failed: {message}"
 
 
 def _collect_static(group: Group, environment: dict[str, str]) -> None:

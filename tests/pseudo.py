@@ -84,5 +84,5 @@ def untranslated(page: str, own: list[str]) -> Iterator[str]:
             continue
         for one in own:
             said = said.replace(one, "·")
-        if found := PLAIN_WORDS.search(said):
-            yield f"{found[0]}   <- {said[:150]}"
+        if match := PLAIN_WORDS.search(said):
+            yield f"{match[0]}   <- {said[:150]}"

@@ -22,20 +22,20 @@ class RoleForm(forms.Form):
     )
 
 
-def _give_role(person: Any, by: Actor, said: dict[str, Any]) -> str:
-    people.give_role(person, Role(said["role"]), by=by)
-    return _("%(person)s is %(role)s.") % {"person": person, "role": said["role"]}
+def _give_role(person: Any, by: Actor, inputs: dict[str, Any]) -> str:
+    people.give_role(person, Role(inputs["role"]), by=by)
+    return _("%(person)s is %(role)s.") % {"person": person, "role": inputs["role"]}
 
 
-def _take_role(person: Any, by: Actor, said: dict[str, Any]) -> str:
-    people.take_role(person, Role(said["role"]), by=by)
+def _take_role(person: Any, by: Actor, inputs: dict[str, Any]) -> str:
+    people.take_role(person, Role(inputs["role"]), by=by)
     return _("%(person)s is no longer %(role)s; their API tokens and feed addresses are ended.") % {
         "person": person,
-        "role": said["role"],
+        "role": inputs["role"],
     }
 
 
-def _roles_now(person: Any, by: Actor, said: dict[str, Any]) -> str:
+def _roles_now(person: Any, by: Actor, inputs: dict[str, Any]) -> str:
     names = ", ".join(sorted(group.name for group in person.groups.all())) or Role.VIEWER.value
     return _("Now: %(roles)s.") % {"roles": names}
 
@@ -46,7 +46,7 @@ PEOPLE = (
 )
 
 
-def _revoke(token: Any, by: Actor, said: dict[str, Any]) -> str:
+def _revoke(token: Any, by: Actor, inputs: dict[str, Any]) -> str:
     tokens.revoke(token, by)
     return _("It opens nothing any more.")
 
@@ -63,7 +63,7 @@ TOKENS = (
 )
 
 
-def _end_feeds(key: Any, by: Actor, said: dict[str, Any]) -> str:
+def _end_feeds(key: Any, by: Actor, inputs: dict[str, Any]) -> str:
     feed_keys.end(key.person, by=by)
     return _("Their addresses open nothing any more.")
 

@@ -31,21 +31,21 @@ def _live_phases(rollout: Rollout, verb: str) -> list[Phase]:
     return [phase for phase in phases if phase.state == "active"]
 
 
-def _withdraw(rollout: Rollout, by: Actor, said: dict[str, Any]) -> str:
-    return _on_phases(rollout, "withdraw", by, said, _("No request of it is open."))
+def _withdraw(rollout: Rollout, by: Actor, inputs: dict[str, Any]) -> str:
+    return _on_phases(rollout, "withdraw", by, inputs, _("No request of it is open."))
 
 
-def _pause(rollout: Rollout, by: Actor, said: dict[str, Any]) -> str:
-    return _on_phases(rollout, "pause", by, said, _("No phase of it is active."))
+def _pause(rollout: Rollout, by: Actor, inputs: dict[str, Any]) -> str:
+    return _on_phases(rollout, "pause", by, inputs, _("No phase of it is active."))
 
 
-def _on_phases(rollout: Rollout, verb: str, by: Actor, said: dict[str, Any], when_none: str) -> str:
+def _on_phases(rollout: Rollout, verb: str, by: Actor, inputs: dict[str, Any], when_none: str) -> str:
     phases = _live_phases(rollout, verb)
     if not phases:
         raise Refused([Blocker("nothing_to_do", when_none)])
-    _refuse_if_changed(said["stood"], _phases_stand(rollout))
+    _refuse_if_changed(inputs["stood"], _phases_stand(rollout))
     for phase in phases:
-        transitions.perform(verb, phase, by=by, reason=said["reason"], seen=phase.version)
+        transitions.perform(verb, phase, by=by, reason=inputs["reason"], seen=phase.version)
     names = ", ".join(spoken(str(phase)) for phase in phases)
     if verb == "pause":
         return _("%(phases)s is paused; who sees the model stays as it is.") % {"phases": names}
@@ -60,13 +60,13 @@ def _phases_stand(rollout: Rollout) -> str:
 
 def _refuse_if_changed(stood: str, stands: str) -> None:
     if stood != stands:
-        said = _("It has changed since this page showed it. Choose it again and look.")
-        raise Refused([Blocker("changed_meanwhile", said)])
+        message = _("It has changed since this page showed it. Choose it again and look.")
+        raise Refused([Blocker("changed_meanwhile", message)])
 
 
-def _abandon(rollout: Rollout, by: Actor, said: dict[str, Any]) -> str:
-    _refuse_if_changed(said["stood"], _phases_stand(rollout))
-    transitions.perform_on_rollout("abandon", rollout, by=by, reason=said["reason"])
+def _abandon(rollout: Rollout, by: Actor, inputs: dict[str, Any]) -> str:
+    _refuse_if_changed(inputs["stood"], _phases_stand(rollout))
+    transitions.perform_on_rollout("abandon", rollout, by=by, reason=inputs["reason"])
     return _("It is abandoned, for good.")
 
 
@@ -105,22 +105,22 @@ ROLLOUTS = (
 # Requests, overrides, checklist
 
 
-def _withdraw_request(request: Any, by: Actor, said: dict[str, Any]) -> str:
-    return _answer(request, "withdraw", by, said)
+def _withdraw_request(request: Any, by: Actor, inputs: dict[str, Any]) -> str:
+    return _answer(request, "withdraw", by, inputs)
 
 
-def _reject_request(request: Any, by: Actor, said: dict[str, Any]) -> str:
-    return _answer(request, "reject", by, said)
+def _reject_request(request: Any, by: Actor, inputs: dict[str, Any]) -> str:
+    return _answer(request, "reject", by, inputs)
 
 
-def _answer(request: Any, verb: str, by: Actor, said: dict[str, Any]) -> str:
+def _answer(request: Any, verb: str, by: Actor, inputs: dict[str, Any]) -> str:
     if request.state not in ("open", "granted"):
         raise Refused(
             [Blocker("ended", _("The request has ended: %(state)s.") % {"state": request.get_state_display()})]
         )
-    _refuse_if_changed(said["stood"], _request_stands(request))
-    looked_at, _sep, _round = said["stood"].partition(" ")
-    transitions.perform(verb, request.phase, by=by, reason=said["reason"], looked_at=looked_at, request=request.pk)
+    _refuse_if_changed(inputs["stood"], _request_stands(request))
+    looked_at, _sep, _round = inputs["stood"].partition(" ")
+    transitions.perform(verb, request.phase, by=by, reason=inputs["reason"], looked_at=looked_at, request=request.pk)
     return _("The phase is planned again.") if request.is_start else _("The phase stays at its step.")
 
 
@@ -157,8 +157,8 @@ class VerdictForm(forms.Form):
     tried_with = {"verdict": "-"}
 
 
-def _review(override: Any, by: Actor, said: dict[str, Any]) -> str:
-    overrides.review(override, by=by, verdict=said["verdict"])
+def _review(override: Any, by: Actor, inputs: dict[str, Any]) -> str:
+    overrides.review(override, by=by, verdict=inputs["verdict"])
     return _("The review is closed.")
 
 
@@ -189,13 +189,13 @@ class EvidenceForm(forms.Form):
     tried_with = {"evidence": "-", "channel": "-"}
 
 
-def _confirm(item: Any, by: Actor, said: dict[str, Any]) -> str:
-    checklist.confirm(item, by=by, evidence=said["evidence"], channel=said["channel"])
+def _confirm(item: Any, by: Actor, inputs: dict[str, Any]) -> str:
+    checklist.confirm(item, by=by, evidence=inputs["evidence"], channel=inputs["channel"])
     return _("It is confirmed with this evidence.")
 
 
-def _unconfirm(item: Any, by: Actor, said: dict[str, Any]) -> str:
-    checklist.unconfirm(item, by=by, reason=said["reason"])
+def _unconfirm(item: Any, by: Actor, inputs: dict[str, Any]) -> str:
+    checklist.unconfirm(item, by=by, reason=inputs["reason"])
     return _("Its confirmation is taken back. Approvals that rested on it are asked for again.")
 
 
@@ -208,13 +208,13 @@ ITEMS = (
 # Change locks and the outbox
 
 
-def _end_lock(lock: Any, by: Actor, said: dict[str, Any]) -> str:
-    locks.end(lock, by=by, reason=said["reason"])
+def _end_lock(lock: Any, by: Actor, inputs: dict[str, Any]) -> str:
+    locks.end(lock, by=by, reason=inputs["reason"])
     return _("It locks no longer.")
 
 
-def _remove_calendar(calendar: Any, by: Actor, said: dict[str, Any]) -> str:
-    calendars.remove_calendar(calendar, by=by, reason=said["reason"])
+def _remove_calendar(calendar: Any, by: Actor, inputs: dict[str, Any]) -> str:
+    calendars.remove_calendar(calendar, by=by, reason=inputs["reason"])
     return _("Its periods lock no longer.")
 
 
@@ -224,13 +224,13 @@ CALENDARS = (
 )  # fmt: skip
 
 
-def _again(write: Any, by: Actor, said: dict[str, Any]) -> str:
+def _again(write: Any, by: Actor, inputs: dict[str, Any]) -> str:
     outbox.again(write, by=by)
     return _("It is tried again.")
 
 
-def _cancel(write: Any, by: Actor, said: dict[str, Any]) -> str:
-    outbox.cancel(write, by=by, reason=said["reason"])
+def _cancel(write: Any, by: Actor, inputs: dict[str, Any]) -> str:
+    outbox.cancel(write, by=by, reason=inputs["reason"])
     return _("It will not be done.")
 
 
@@ -255,14 +255,14 @@ class RetirementForm(forms.Form):
     tried_with: dict[str, Any] = {"day": None}
 
 
-def _retire(model: Any, by: Actor, said: dict[str, Any]) -> str:
-    retirement.retire(model, said["day"], by=by)
-    if said["day"] is None:
+def _retire(model: Any, by: Actor, inputs: dict[str, Any]) -> str:
+    retirement.retire(model, inputs["day"], by=by)
+    if inputs["day"] is None:
         return _("Its day of retirement is taken back.")
-    return _("It retires on %(day)s.") % {"day": date_format(said["day"])}
+    return _("It retires on %(day)s.") % {"day": date_format(inputs["day"])}
 
 
-def _would_retire(model: Any, by: Actor, said: dict[str, Any]) -> str:
+def _would_retire(model: Any, by: Actor, inputs: dict[str, Any]) -> str:
     now = _("now %(day)s") % {"day": date_format(model.deprecated_on)} if model.deprecated_on else _("no day now")
     live = [rollout.title for rollout in model.rollouts.filter(state="underway")]
     warning = " " + _("It is going live in %(rollouts)s.") % {"rollouts": ", ".join(live)} if live else ""

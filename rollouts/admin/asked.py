@@ -101,9 +101,9 @@ def _check(how: str, value: str) -> None:
     elif how in PARTS:
         least, most = PARTS[how]
         if not (value.isascii() and value.isdecimal() and len(value) < 5 and least <= int(value) <= most):
-            said = say("«{written}» is no {part}. Write a number from {least} to {most}.", written=value[:20],
+            message = say("«{written}» is no {part}. Write a number from {least} to {most}.", written=value[:20],
                        part=how.replace("_", " "), least=str(least), most=str(most))  # fmt: skip
-            raise ValueError(said)
+            raise ValueError(message)
 
 
 def _is_of_time(model: type[models.Model], name: str) -> bool:

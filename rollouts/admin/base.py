@@ -66,9 +66,9 @@ class AuditedAdmin(AskedInWords):
         return form
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
-        found = super().get_queryset(request)
+        queryset = super().get_queryset(request)
         related = self.list_select_related
-        return found.select_related(*related) if isinstance(related, list | tuple) and related else found
+        return queryset.select_related(*related) if isinstance(related, list | tuple) and related else queryset
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)
@@ -237,13 +237,13 @@ class ForeignAdmin(AuditedAdmin):
 
     def as_it_is(self, obj: Any) -> dict[str, Any]:
         """Plain values of all fields, many-to-many by name."""
-        told: dict[str, Any] = {
+        values: dict[str, Any] = {
             field.name: _plain(getattr(obj, field.attname))
             for field in self.opts.concrete_fields
             if field.name not in self.secret_fields
         }
-        told |= {field.name: sorted(map(str, getattr(obj, field.name).all())) for field in self.opts.many_to_many}
-        return told
+        values |= {field.name: sorted(map(str, getattr(obj, field.name).all())) for field in self.opts.many_to_many}
+        return values
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         obj = form.instance

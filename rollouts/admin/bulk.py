@@ -83,8 +83,8 @@ class Bulk:
         is_answer = "confirmed" in request.POST
         form = self.asks(request.POST if is_answer else None, initial=self._initial()) if self.asks else None
         if is_answer and (form is None or form.is_valid()):
-            said = form.cleaned_data if form else {}
-            self._do_all(page, request, [(row, {**said, **self._stood(row, request)}) for row in rows], by)
+            inputs = form.cleaned_data if form else {}
+            self._do_all(page, request, [(row, {**inputs, **self._stood(row, request)}) for row in rows], by)
             return None
         return self._ask(page, request, rows, by, form)
 
@@ -95,16 +95,16 @@ class Bulk:
         return {name: value() for name, value in getattr(self.asks, "begin_with", {}).items()}
 
     def _ask(self, page: Any, request: HttpRequest, rows: list[Any], by: Actor, form: Any) -> HttpResponse:
-        told = [self._try_row(row, by) for row in rows]
-        refused = sum(row.is_refused for row in told)
+        tried = [self._try_row(row, by) for row in rows]
+        refused = sum(row.is_refused for row in tried)
         context = {
             **page.admin_site.each_context(request),
             "title": self.label,
             "opts": page.opts,
             "bulk": self,
-            "rows": told,
+            "rows": tried,
             "refused": refused,
-            "left": len(told) - refused,
+            "left": len(tried) - refused,
             "form": form,
             "checkbox": ACTION_CHECKBOX_NAME,
         }
@@ -112,14 +112,14 @@ class Bulk:
 
     def _try_row(self, row: Any, by: Actor) -> BulkRow:
         """By the service itself, taken back at once: the page promises nothing that the service would refuse."""
-        said = getattr(self.asks, "tried_with", {})
+        inputs = getattr(self.asks, "tried_with", {})
         stood = self.stands(row) if self.stands else ""
-        said = {**said, "stood": stood} if self.stands else said
+        inputs = {**inputs, "stood": stood} if self.stands else inputs
         try:
             if self.would is not None:
-                return BulkRow(row, self.would(row, by, said), False, stood)
+                return BulkRow(row, self.would(row, by, inputs), False, stood)
             with transaction.atomic():
-                words = self.does(row, by, said)
+                words = self.does(row, by, inputs)
                 raise _OnlyLooking(words)
         except _OnlyLooking as looked:
             return BulkRow(row, str(looked), False, stood)
@@ -128,10 +128,10 @@ class Bulk:
 
     def _do_all(self, page: Any, request: HttpRequest, rows: list[tuple[Any, dict[str, Any]]], by: Actor) -> None:
         done, refused = [], []
-        for row, said in rows:
+        for row, inputs in rows:
             name = spoken(str(row))
             try:
-                done.append(f"{name}: {spoken(self.does(row, by, said))}")
+                done.append(f"{name}: {spoken(self.does(row, by, inputs))}")
             except Refused as no:
                 refused.append(f"{name}: {spoken(str(no))}")
         if done:

@@ -32,15 +32,15 @@ class GitLabInstanceForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if "name" in self.fields:
             free = instances.unused_names()
-            said = _("Names that GITLAB_INSTANCES binds to an address and that are not followed yet.")
+            message = _("Names that GITLAB_INSTANCES binds to an address and that are not followed yet.")
             if not free:
-                said = _(
+                message = _(
                     "The environment names no other GitLab. Add name=https://host to GITLAB_INSTANCES, then restart."
                 )
             self.fields["name"] = forms.ChoiceField(
                 label=self.fields["name"].label,
                 choices=[(name, f"{name} ({bindings.url_of(name)})") for name in free],
-                help_text=said,
+                help_text=message,
             )
 
     def clean(self) -> dict[str, Any] | None:
@@ -244,8 +244,8 @@ class TrackedIssueAdmin(AuditedAdmin):
 
     @admin.display(description=_("tasks"))
     def tasks(self, issue: TrackedIssue) -> str:
-        told = gettext("%(done)s of %(all)s") % {"done": issue.task_done, "all": issue.task_count}
-        return told if issue.task_count else "–"
+        message = gettext("%(done)s of %(all)s") % {"done": issue.task_done, "all": issue.task_count}
+        return message if issue.task_count else "–"
 
     @admin.display(description=_("issue"))
     def told(self, issue: TrackedIssue) -> str:

@@ -27,14 +27,14 @@ def _ring(instance: GitLabInstance) -> None:
     try:
         tasks.ring_readers(instance)
     except (OperationalError, OSError):
-        said = _("The broker does not answer: it is read at the next beat.")
-        raise Refused([Blocker("broker", said)]) from None
+        message = _("The broker does not answer: it is read at the next beat.")
+        raise Refused([Blocker("broker", message)]) from None
 
 
-def _would_read(row: Any, by: Actor, said: dict[str, Any]) -> str:
+def _would_read(row: Any, by: Actor, inputs: dict[str, Any]) -> str:
     instance = row if isinstance(row, GitLabInstance) else _scope(row)[0]
-    if found := read_now.blockers(instance, by):
-        raise Refused(found)
+    if blockers := read_now.blockers(instance, by):
+        raise Refused(blockers)
     return _("Workers read it in a few seconds.")
 
 
@@ -46,34 +46,34 @@ def _scope(row: Any) -> tuple[GitLabInstance, GitLabProject | None]:
     return (project.instance if project else row.instance), project
 
 
-def _read_soon(row: Any, by: Actor, said: dict[str, Any]) -> str:
+def _read_soon(row: Any, by: Actor, inputs: dict[str, Any]) -> str:
     instance, project = _scope(row)
     read_now.soon(instance, project, by=by)
     _ring(instance)
     return _("It is being read.")
 
 
-def _read_whole(instance: GitLabInstance, by: Actor, said: dict[str, Any]) -> str:
+def _read_whole(instance: GitLabInstance, by: Actor, inputs: dict[str, Any]) -> str:
     read_now.whole(instance, by=by)
     _ring(instance)
     return _("It is being read. Look at the Sync page in a few seconds.")
 
 
-def _would_check(instance: GitLabInstance, by: Actor, said: dict[str, Any]) -> str:
+def _would_check(instance: GitLabInstance, by: Actor, inputs: dict[str, Any]) -> str:
     _hook_address(instance)
-    return _would_read(instance, by, said) and _("GitLab is asked for the webhooks of each project; nothing changes.")
+    return _would_read(instance, by, inputs) and _("GitLab is asked for the webhooks of each project; nothing changes.")
 
 
 def _hook_address(instance: GitLabInstance) -> str:
     if not instance.hook_secret and not instance.hook_signing_token:
         names = f"{instance.hook_secret_variable} / {instance.hook_signing_variable}"
-        said = _("It has no secret for webhooks: set %(names)s.") % {"names": names}
-        raise Refused([Blocker("no_secret", said)])
+        message = _("It has no secret for webhooks: set %(names)s.") % {"names": names}
+        raise Refused([Blocker("no_secret", message)])
     path = reverse("hook") if instance.name == DEFAULT else reverse("instance_hook", args=[instance.name])
     return f"{settings.PORTAL_URL}{path}"
 
 
-def _check_hooks(instance: GitLabInstance, by: Actor, said: dict[str, Any]) -> str:
+def _check_hooks(instance: GitLabInstance, by: Actor, inputs: dict[str, Any]) -> str:
     findings = hooks.check(instance, _hook_address(instance))
     wrong = [f"{one.project}: {one.state}. {spoken(one.words)}".strip() for one in findings if not one.is_well]
     if wrong:
@@ -83,13 +83,13 @@ def _check_hooks(instance: GitLabInstance, by: Actor, said: dict[str, Any]) -> s
     return _("All webhooks are well.")
 
 
-def _retire(instance: GitLabInstance, by: Actor, said: dict[str, Any]) -> str:
-    instances.retire(instance, by=by, reason=said["reason"])
+def _retire(instance: GitLabInstance, by: Actor, inputs: dict[str, Any]) -> str:
+    instances.retire(instance, by=by, reason=inputs["reason"])
     return _("Nothing is asked of it any more.")
 
 
-def _take_up(instance: GitLabInstance, by: Actor, said: dict[str, Any]) -> str:
-    taken = instances.take_up(instance, by=by, reason=said["reason"])
+def _take_up(instance: GitLabInstance, by: Actor, inputs: dict[str, Any]) -> str:
+    taken = instances.take_up(instance, by=by, reason=inputs["reason"])
     return spoken(taken.why_not_asked) or _("It is read again.")
 
 

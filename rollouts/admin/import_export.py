@@ -175,8 +175,8 @@ def take_models(files: list[File], by: Actor) -> Imported:
         else:
             models += read(parse_models, file)
     if features and not models:
-        said = say("it says which features use which models: import it together with the catalogue's models.yml.")
-        faults += [Fault(file.name, 0, said) for file in files if "configurable_unit_primitives" in file.text]
+        message = say("it says which features use which models: import it together with the catalogue's models.yml.")
+        faults += [Fault(file.name, 0, message) for file in files if "configurable_unit_primitives" in file.text]
     if faults:
         raise DocumentRefused(faults)
     imported = imports.import_models(models, features, by=by)

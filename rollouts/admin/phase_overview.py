@@ -92,8 +92,8 @@ def _step(step: Any, phase: Phase) -> StepLine:
     return StepLine(step.percentage, in_words(step.soak), look)
 
 
-def _items(rollout: Rollout, phase: Phase | None, told: RolloutFacts, by: Actor) -> tuple[ItemLine, ...]:
-    verdicts = {(item.phase, item.key): item.verdict for item in told.items}
+def _items(rollout: Rollout, phase: Phase | None, facts: RolloutFacts, by: Actor) -> tuple[ItemLine, ...]:
+    verdicts = {(item.phase, item.key): item.verdict for item in facts.items}
     name = phase.name if phase else None
     is_past = rollout.state in OVER or (phase is not None and phase.state in checklist.PAST)
     may = by.person.has(Role.MANAGER) and not is_past
@@ -102,7 +102,7 @@ def _items(rollout: Rollout, phase: Phase | None, told: RolloutFacts, by: Actor)
         if row.phase_id != (phase.pk if phase else None) or (name, row.key) not in verdicts:
             continue
         verdict = verdicts[name, row.key]
-        early = row.gate == Gate.COMPLETE and phase is not None and bool(blockers_of_exit_item(told.phase(phase.name)))
+        early = row.gate == Gate.COMPLETE and phase is not None and bool(blockers_of_exit_item(facts.phase(phase.name)))
         lines.append(
             ItemLine(
                 row=row,

@@ -209,10 +209,10 @@ class ChecklistItemForm(forms.ModelForm):
             )
         kind, role = cleaned.get("kind"), cleaned.get("role")
         if bool(role) != (kind in ABOUT_AN_ISSUE):
-            said = (
+            message = (
                 _("Only items about an issue have one.") if role else _("Say which of the plan's issues it is about.")
             )
-            raise ValidationError({"role": said})
+            raise ValidationError({"role": message})
         if rollout and role and role not in (roles := rollout.template.template.roles):
             raise ValidationError(
                 {"role": say("«{role}» is no role of its template: {roles}.", role=role, roles=", ".join(roles))}

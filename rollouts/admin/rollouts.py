@@ -66,13 +66,13 @@ class IssueLinkForm(forms.ModelForm):
                 }
             )
         if (phase := cleaned.get("phase_name")) and phase not in template.phase_names:
-            said = say(
+            message = say(
                 "«{phase}» is no phase of {slug}: {phases}.",
                 phase=phase,
                 slug=template.slug,
                 phases=", ".join(template.phase_names),
             )
-            raise ValidationError({"phase_name": said})
+            raise ValidationError({"phase_name": message})
         return cleaned
 
 
@@ -203,8 +203,8 @@ class RolloutAdmin(RolloutTransitions):
             if "undo" in request.POST:
                 checklist.unconfirm(row, by=by, reason=request.POST.get("reason", ""))
             else:
-                said = {name: request.POST.get(name, "") for name in ("evidence", "channel")}
-                checklist.confirm(row, by=by, **said)
+                inputs = {name: request.POST.get(name, "") for name in ("evidence", "channel")}
+                checklist.confirm(row, by=by, **inputs)
         except Refused as refused:
             return self.refused(request, row.title, rollout, refused)
         words = _("Taken back: %(item)s.") if "undo" in request.POST else _("Confirmed: %(item)s.")

@@ -93,8 +93,8 @@ def of(document: str, *, slug: str, stored: PlanTemplate | None) -> Preview:
         template = parse_template(document, source=slug or "template")
     except DocumentRefused as refused:
         lines = document.split("\n")
-        told = (Wrong(one, lines[one.line - 1][:160] if 0 < one.line <= len(lines) else "") for one in refused.faults)
-        return Preview(wrong=tuple(told), diff=diff(stored.document if stored else "", document))
+        parts = (Wrong(one, lines[one.line - 1][:160] if 0 < one.line <= len(lines) else "") for one in refused.faults)
+        return Preview(wrong=tuple(parts), diff=diff(stored.document if stored else "", document))
     return Preview(
         template=template,
         track=track.track(_facts(template), Drift.NONE),
@@ -222,14 +222,14 @@ def _effects(stored: PlanTemplate, after: Template) -> Iterator[str]:
             yield _("%(title)s is new: they get it when their plan is applied the next time.") % {"title": phase.title}
         elif phase.approvals != before.phase(phase.name).approvals:
             has_ramp = _has_ramp(phase)
-            told = {"title": phase.title, "words": spoken(phase.approvals.words(has_ramp=has_ramp))}
+            parts = {"title": phase.title, "words": spoken(phase.approvals.words(has_ramp=has_ramp))}
             yield (
                 _("Who must approve %(title)s changes for them at once: %(words)s Open requests are asked for anew.")
-                % told
+                % parts
             )
     for phase in before.phases:
         if phase.name not in after.phase_names:
-            told = {"title": phase.title}
-            yield _("%(title)s is gone: they keep it, but their plans can't be applied any more as they are.") % told
+            parts = {"title": phase.title}
+            yield _("%(title)s is gone: they keep it, but their plans can't be applied any more as they are.") % parts
     if before.issues != after.issues:
         yield _("Issues that are still missing are made from the new texts.")

@@ -92,8 +92,8 @@ def _instance(stands: InstanceStatus, now: datetime) -> Iterator[Concern]:
         words = _("%(name)s does not answer. %(words)s") % {"name": instance, "words": spoken(stands.trouble)}
         yield Concern("stop", words, sync, _("See the Sync page"))
     elif instance.flags_outcome in (Outcome.CONNECTION_REFUSED, Outcome.TIMEOUT, Outcome.SERVER_ERROR):
-        told = {"name": instance, "words": spoken(instance.flags_words or instance.get_flags_outcome_display())}
-        yield Concern("stop", _("%(name)s could not be read. %(words)s") % told, sync, _("See the Sync page"))
+        values = {"name": instance, "words": spoken(instance.flags_words or instance.get_flags_outcome_display())}
+        yield Concern("stop", _("%(name)s could not be read. %(words)s") % values, sync, _("See the Sync page"))
     elif instance.flags_read_at and now - instance.flags_read_at > timedelta(seconds=settings.FRESHNESS_SECONDS):
         age = spoken(in_words(now - instance.flags_read_at, units=1))
         words = _("%(name)s was last read %(age)s ago: nothing can start. Do worker and beat run?")
@@ -145,12 +145,12 @@ def _models(now: datetime) -> Iterator[Concern]:
     going = ending.filter(rollouts__state__in=("draft", "underway", "completed")).distinct()
     for model in going[:MOST_NAMES]:
         assert model.deprecated_on is not None
-        told = {"model": spoken(str(model)), "day": date_format(model.deprecated_on)}
+        values = {"model": spoken(str(model)), "day": date_format(model.deprecated_on)}
         url = reverse("admin:rollouts_aimodel_change", args=[model.pk])
         if model.deprecated_on <= now.date():
-            yield Concern("stop", _("%(model)s retired on %(day)s and is still rolled out.") % told, url, _("See it"))
+            yield Concern("stop", _("%(model)s retired on %(day)s and is still rolled out.") % values, url, _("See it"))
         else:
-            yield Concern("wait", _("%(model)s retires on %(day)s and is rolled out.") % told, url, _("See it"))
+            yield Concern("wait", _("%(model)s retires on %(day)s and is rolled out.") % values, url, _("See it"))
 
 
 def _templates() -> Iterator[Concern]:
@@ -160,9 +160,9 @@ def _templates() -> Iterator[Concern]:
         try:
             roles[template.pk] = template.template.roles
         except DocumentRefused as refused:
-            told = {"title": template.title, "words": spoken(str(refused.faults[0]))}
+            values = {"title": template.title, "words": spoken(str(refused.faults[0]))}
             url = reverse("admin:rollouts_plantemplate_change", args=[template.pk])
-            words = _("The template %(title)s can't be read, so no rollout can be made from it. %(words)s") % told
+            words = _("The template %(title)s can't be read, so no rollout can be made from it. %(words)s") % values
             yield Concern("stop", words, url, _("Mend it"))
     used = (
         ChecklistItem.objects.filter(rollout__in=Rollout.objects.open())

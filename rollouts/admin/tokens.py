@@ -30,8 +30,8 @@ class ApiTokenAdmin(RecordsOnly):
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        found = super().get_queryset(request)
-        return found if is_admin(request) else found.filter(person_id=request.user.pk)
+        queryset = super().get_queryset(request)
+        return queryset if is_admin(request) else queryset.filter(person_id=request.user.pk)
 
     @admin.display(description=_("works"))
     def state(self, token: ApiToken) -> str:
@@ -58,8 +58,8 @@ class FeedKeyAdmin(RecordsOnly):
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        found = super().get_queryset(request)
-        return found if is_admin(request) else found.filter(person_id=request.user.pk)
+        queryset = super().get_queryset(request)
+        return queryset if is_admin(request) else queryset.filter(person_id=request.user.pk)
 
     @admin.display(description=_("open"), boolean=True)
     def is_open(self, key: FeedKey) -> bool:

@@ -102,7 +102,7 @@ class TransitionsAdmin(AuditedAdmin):
         verb: Verb,
         obj: Any,
         rollout: Rollout,
-        found: list[Blocker],
+        blockers: list[Blocker],
         by: Actor,
         asked: RequestFacts | None = None,
     ) -> Button:
@@ -113,11 +113,11 @@ class TransitionsAdmin(AuditedAdmin):
             version=obj.version,
             verb=verb,
             url=reverse(f"admin:{self._name}_transition", args=[obj.pk, verb.name]),
-            blockers=_told(found, rollout),
-            may_override=bool(found)
+            blockers=_told(blockers, rollout),
+            may_override=bool(blockers)
             and verb.overridable
             and by.person.has(Role.ADMIN)
-            and all(blocker.code in OVERRIDABLE for blocker in found),
+            and all(blocker.code in OVERRIDABLE for blocker in blockers),
         )
 
     def buttons(self, obj: Any, by: Actor) -> list[Button]:
@@ -137,11 +137,14 @@ class PhaseTransitions(TransitionsAdmin):
             return []
         return self.buttons_of(obj, rollout, facts.for_rollout(rollout, clock.now()), by)
 
-    def buttons_of(self, obj: Phase, rollout: Rollout, told: RolloutFacts, by: Actor) -> list[Button]:
+    def buttons_of(self, obj: Phase, rollout: Rollout, facts: RolloutFacts, by: Actor) -> list[Button]:
         """Of a phase's newest attempt, for who has the facts already."""
-        asked = told.phase(obj.name).request
-        blockers = transitions.blockers_for(told, by)[obj.name]
-        return [self.button(PHASE_VERBS[name], obj, rollout, found, by, asked) for name, found in blockers.items()]
+        asked = facts.phase(obj.name).request
+        blockers = transitions.blockers_for(facts, by)[obj.name]
+        return [
+            self.button(PHASE_VERBS[name], obj, rollout, phase_blockers, by, asked)
+            for name, phase_blockers in blockers.items()
+        ]
 
     def perform(self, verb: str, obj: Phase, request: HttpRequest) -> Phase:
         return transitions.perform(verb, obj, by=Actor.of(request.user), **transitions.said_in(request.POST))
@@ -160,9 +163,9 @@ class RolloutTransitions(TransitionsAdmin):
         ]
 
     def perform(self, verb: str, obj: Rollout, request: HttpRequest) -> Rollout:
-        said = transitions.said_in(request.POST)
+        inputs = transitions.said_in(request.POST)
         return transitions.perform_on_rollout(
-            verb, obj, by=Actor.of(request.user), reason=said["reason"], seen=said["seen"]
+            verb, obj, by=Actor.of(request.user), reason=inputs["reason"], seen=inputs["seen"]
         )
 
 

@@ -27,18 +27,18 @@ class Token(HttpBearer):
     def __call__(self, request: HttpRequest) -> Actor | None:
         if "Authorization" not in request.headers:
             return None
-        found: Actor | None = super().__call__(request)
-        if found is None:
+        actor: Actor | None = super().__call__(request)
+        if actor is None:
             raise Problem(401)
-        return found
+        return actor
 
     def authenticate(self, request: HttpRequest, token: str) -> Actor | None:
-        found = tokens.opened_by(token.strip())
-        if found is None:
+        api_token = tokens.opened_by(token.strip())
+        if api_token is None:
             return None
-        source.came_by(source.by_token(found.pk, found.name, found.prefix))
+        source.came_by(source.by_token(api_token.pk, api_token.name, api_token.prefix))
         may_speak = getattr(settings, "COMMAND_MAY_APPROVE", False)  # as who runs commands may then, by --as
-        return replace(Actor.of(found.person), spoken_by="" if may_speak else found.made_by)
+        return replace(Actor.of(api_token.person), spoken_by="" if may_speak else api_token.made_by)
 
 
 class Session(AuthBase):

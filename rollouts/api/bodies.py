@@ -57,8 +57,8 @@ def _bytes(request: HttpRequest) -> bytes:
 
 def _length(request: HttpRequest) -> int:
     """As Django takes it: what is no number counts as nothing."""
-    said = request.META.get("CONTENT_LENGTH") or ""
-    return int(said) if said.isdecimal() and len(said) < 19 else 0
+    length = request.META.get("CONTENT_LENGTH") or ""
+    return int(length) if length.isdecimal() and len(length) < 19 else 0
 
 
 def _kind(request: HttpRequest) -> str:
@@ -71,11 +71,11 @@ def _checked(tree: Any, shape: type[Shape]) -> Shape:
     try:
         return shape.model_validate(tree)
     except pydantic.ValidationError as wrong:
-        errors = [_error(told) for told in wrong.errors(include_url=False, include_input=False)]
-    raise Problem(422, " ".join(told["message"] for told in errors), errors=errors, kind="invalid")
+        errors = [_error(wrong_part) for wrong_part in wrong.errors(include_url=False, include_input=False)]
+    raise Problem(422, " ".join(wrong_part["message"] for wrong_part in errors), errors=errors, kind="invalid")
 
 
-def _error(told: Any) -> dict[str, Any]:
-    name = ".".join(map(str, told["loc"]))[:100]
+def _error(wrong_part: Any) -> dict[str, Any]:
+    name = ".".join(map(str, wrong_part["loc"]))[:100]
     name = name.encode(errors="replace").decode()  # a key, too, may hold half of a surrogate pair
-    return error("body", name, f"{name}: {told['msg'].removeprefix('Value error, ')}.")
+    return error("body", name, f"{name}: {wrong_part['msg'].removeprefix('Value error, ')}.")

@@ -33,13 +33,13 @@ def flags(request: HttpRequest, asked: Query[questions.FlagsAsked]) -> dict[str,
     if asked.q:
         rows = rows.filter(name__icontains=asked.q)
     shown, following = pages.page(BY_NAME, rows, asked.cursor, asked.limit)
-    return {"items": [told(flag) for flag in shown], "next": following}
+    return {"items": [flag_answer(flag) for flag in shown], "next": following}
 
 
 @router.get("/flags/{name}", response={200: answers.FlagTold, **LOOK}, summary="One flag", exclude_unset=True)
 def flag(request: HttpRequest, name: questions.Name, asked: Query[questions.WhichFlag]) -> dict[str, Any]:
     """Without `project` the flag of the instance is meant, or the only one of this name."""
-    return told(_one(name, asked))
+    return flag_answer(_one(name, asked))
 
 
 @router.get(
@@ -56,8 +56,8 @@ def includes(request: HttpRequest, name: questions.Name, asked: Query[questions.
     """By GitLab's own rule, as the flag was last read; for a project's flag by that of Unleash's clients.
 
     A name from a plan (`user:alice`) is looked up; where GitLab's number of it is not known, that is 422."""
-    found = _one(name, asked)
-    (judged,) = who_is_in.judge(found, [asked.actor])
+    flag = _one(name, asked)
+    (judged,) = who_is_in.judge(flag, [asked.actor])
     known = judged.found
     if known is None:
         raise Problem(422, judged.wrong, errors=[error("query", "actor", judged.wrong)], kind="invalid")
@@ -65,12 +65,12 @@ def includes(request: HttpRequest, name: questions.Name, asked: Query[questions.
         "actor": known.actor,
         "included": known.inside,
         "percentage_at_which_in": None if known.enters_at is None else plain_number(known.enters_at),
-        "why": f"{judged.why} {_as_of(found.as_listed.read_at)}".strip(),
-        "is_stale": is_stale(found.as_listed.read_at),
+        "why": f"{judged.why} {_as_of(flag.as_listed.read_at)}".strip(),
+        "is_stale": is_stale(flag.as_listed.read_at),
     }
 
 
-def told(flag: FeatureFlag) -> dict[str, Any]:
+def flag_answer(flag: FeatureFlag) -> dict[str, Any]:
     """A flag loaded with ``for_list`` as the API tells it (``answers.FlagTold``)."""
     latest = flag.as_listed
     return {
@@ -117,13 +117,13 @@ def _one(name: str, asked: questions.WhichFlag) -> FeatureFlag:
         rows = rows.filter(project__path=asked.project)
     if asked.environment:
         rows = rows.filter(environment=asked.environment)
-    found = list(rows.order_by("project", "instance", "environment")[: MOST_NAMED + 1])
-    if not found:
+    flags = list(rows.order_by("project", "instance", "environment")[: MOST_NAMED + 1])
+    if not flags:
         raise Http404(f"There is no such flag named {name[:100]}. GET /api/v1/flags lists those that are known.")
-    of_instances = [flag for flag in found if flag.project is None]
-    meant = found if asked.project or len(of_instances) != 1 else of_instances
+    of_instances = [flag for flag in flags if flag.project is None]
+    meant = flags if asked.project or len(of_instances) != 1 else of_instances
     if len(meant) == 1:
         return meant[0]
-    choices = "; ".join(f"{flag.instance}: {flag}" for flag in found[:MOST_NAMED])
-    said = f"Several flags are named {name}: say which by instance, project and environment. There are {choices}."
-    raise Problem(422, said, errors=[error("query", "project", said)], kind="invalid")
+    choices = "; ".join(f"{flag.instance}: {flag}" for flag in flags[:MOST_NAMED])
+    message = f"Several flags are named {name}: say which by instance, project and environment. There are {choices}."
+    raise Problem(422, message, errors=[error("query", "project", message)], kind="invalid")

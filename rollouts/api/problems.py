@@ -75,14 +75,14 @@ def error(where: str, name: str, message: str, line: int | None = None) -> dict[
 
 def answer(status: int, detail: str = "", *, kind: str = "", **more: Any) -> HttpResponse:
     """``{"type", "title", "status", "detail"}`` and what else there is to say (``errors``, ``blockers``)."""
-    told = {
+    document = {
         "type": f"{DOCS}#{kind}" if kind else "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail or WORDS.get(status, HTTPStatus(status).phrase),
         **{name: values for name, values in more.items() if values},
     }
-    text = json.dumps(told, ensure_ascii=False).encode(errors="replace")  # it may quote half of a surrogate pair
+    text = json.dumps(document, ensure_ascii=False).encode(errors="replace")  # it may quote half of a surrogate pair
     response = HttpResponse(text, status=status, content_type=MEDIA_TYPE)
     if status == HTTPStatus.UNAUTHORIZED:
         response["WWW-Authenticate"] = "Bearer"
@@ -111,8 +111,8 @@ def _fault(fault: Fault) -> dict[str, Any]:
 
 def of_parameters(request: HttpRequest, wrong: ValidationError) -> HttpResponse:
     """422 with each parameter that is wrong."""
-    errors = [_parameter(told["loc"], told["msg"]) for told in wrong.errors]
-    return answer(422, " ".join(told["message"] for told in errors), kind="invalid", errors=errors)
+    errors = [_parameter(document["loc"], document["msg"]) for document in wrong.errors]
+    return answer(422, " ".join(document["message"] for document in errors), kind="invalid", errors=errors)
 
 
 def _parameter(place: tuple[Any, ...], message: str) -> dict[str, Any]:

@@ -47,46 +47,50 @@ class Room:
 
 def rooms(document: dict[str, Any], base: str) -> list[Room]:
     """``base`` is the portal's own address, for the calls."""
-    found: dict[str, list[Operation]] = {}
+    by_room: dict[str, list[Operation]] = {}
     schemas = document.get("components", {}).get("schemas", {})
     for path, operations in document["paths"].items():
-        for method, told in operations.items():
-            found.setdefault(told["tags"][0], []).append(_operation(path, method.upper(), told, schemas, base))
-    return [Room(name, tuple(operations)) for name, operations in found.items()]
+        for method, operation in operations.items():
+            by_room.setdefault(operation["tags"][0], []).append(
+                _operation(path, method.upper(), operation, schemas, base)
+            )
+    return [Room(name, tuple(operations)) for name, operations in by_room.items()]
 
 
-def _operation(path: str, method: str, told: dict[str, Any], schemas: dict[str, Any], base: str) -> Operation:
-    bodies = tuple(told.get("requestBody", {}).get("content", {}))
+def _operation(path: str, method: str, operation: dict[str, Any], schemas: dict[str, Any], base: str) -> Operation:
+    bodies = tuple(operation.get("requestBody", {}).get("content", {}))
     return Operation(
-        name=told["operationId"],
+        name=operation["operationId"],
         method=method,
         path=path,
-        summary=told["summary"],
-        words=tuple(part.replace("\n", " ") for part in told.get("description", "").split("\n\n") if part),
-        parameters=tuple(_parameter(one, schemas) for one in told.get("parameters", [])),
+        summary=operation["summary"],
+        words=tuple(part.replace("\n", " ") for part in operation.get("description", "").split("\n\n") if part),
+        parameters=tuple(_parameter(one, schemas) for one in operation.get("parameters", [])),
         bodies=bodies,
-        answers=tuple((int(status), HTTPStatus(int(status)).phrase) for status in sorted(told["responses"], key=int)),
+        answers=tuple(
+            (int(status), HTTPStatus(int(status)).phrase) for status in sorted(operation["responses"], key=int)
+        ),
         call=_call(base + path, method, bodies),
         address=path if method == "GET" and "{" not in path else "",
     )
 
 
-def _parameter(told: dict[str, Any], schemas: dict[str, Any]) -> Parameter:
-    kinds = [_resolved(kind, schemas) for kind in told["schema"].get("anyOf", [told["schema"]])]
+def _parameter(parameter: dict[str, Any], schemas: dict[str, Any]) -> Parameter:
+    kinds = [_resolved(kind, schemas) for kind in parameter["schema"].get("anyOf", [parameter["schema"]])]
     kind: dict[str, Any] = next((kind for kind in kinds if kind.get("type") != "null"), {})
     return Parameter(
-        name=told["name"],
-        where=told["in"],
+        name=parameter["name"],
+        where=parameter["in"],
         kind="time" if kind.get("format") == "date-time" else TYPES.get(kind.get("type", ""), ""),
-        required=told.get("required", False),
-        words=told.get("description") or told["schema"].get("description", ""),
+        required=parameter.get("required", False),
+        words=parameter.get("description") or parameter["schema"].get("description", ""),
         choices=tuple(str(choice) for choice in kind.get("enum", ())),
     )
 
 
 def _resolved(kind: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = schemas.get(kind["$ref"].rsplit("/", 1)[-1], {}) if "$ref" in kind else kind
-    return found
+    schema: dict[str, Any] = schemas.get(kind["$ref"].rsplit("/", 1)[-1], {}) if "$ref" in kind else kind
+    return schema
 
 
 def _call(address: str, method: str, bodies: tuple[str, ...]) -> str:

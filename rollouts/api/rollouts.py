@@ -60,7 +60,7 @@ def rollouts(request: HttpRequest, asked: Query[questions.RolloutsAsked]) -> dic
         facts = facts_of.for_rollout(rollout, now, holding)
         last = rollout
         if _fits(rollout, facts, asked):
-            items.append(told(rollout, facts, by))
+            items.append(rollout_answer(rollout, facts, by))
     is_whole = last is None or last.pk == read[-1].pk
     return {"items": items, "next": following if is_whole else AS_MADE.cursor(last)}
 
@@ -124,25 +124,25 @@ def transition(
     With `dry_run=true` nothing is changed: the answer has each fact with its age, the approvals and the calls."""
     by, verb = actor(request), verb.replace("-", "_")
     asked = bodies.as_json(request, questions.TransitionAsked)
-    found = _whole(slug)
+    rollout = _whole(slug)
     if not transitions.is_known(verb, phase):
         known = ROLLOUT_VERBS if phase == "rollout" else PHASE_VERBS
         raise Http404(f"There is no verb {verb} of {phase}. There are: {', '.join(known)}.")
     of_phases = sorted(asked.model_fields_set - {"reason"})
     if phase == "rollout" and of_phases:
-        said = f"{', '.join(of_phases)} belong to phases: leave them out for the rollout itself."
-        raise Problem(422, said, errors=[error("body", of_phases[0], said)], kind="invalid")
+        message = f"{', '.join(of_phases)} belong to phases: leave them out for the rollout itself."
+        raise Problem(422, message, errors=[error("body", of_phases[0], message)], kind="invalid")
     if run.dry_run:
         if phase == "rollout":
-            told_of = dry_run.of_rollout(verb, found, by=by, reason=asked.reason)
+            told_of = dry_run.of_rollout(verb, rollout, by=by, reason=asked.reason)
         else:
-            told_of = dry_run.of_phase(verb, _phase(found, phase), by=by, **asked.model_dump())
-        return told_of.as_json(found.get_absolute_url())
-    with refusals_about(found, phase):
+            told_of = dry_run.of_phase(verb, _phase(rollout, phase), by=by, **asked.model_dump())
+        return told_of.as_json(rollout.get_absolute_url())
+    with refusals_about(rollout, phase):
         if phase == "rollout":
-            transitions.perform_on_rollout(verb, found, by=by, reason=asked.reason)
+            transitions.perform_on_rollout(verb, rollout, by=by, reason=asked.reason)
         else:
-            transitions.perform(verb, _phase(found, phase), by=by, **asked.model_dump())
+            transitions.perform(verb, _phase(rollout, phase), by=by, **asked.model_dump())
     return _told_now(slug, by)
 
 
@@ -165,7 +165,7 @@ def measure(request: HttpRequest, slug: questions.Name, name: questions.Name) ->
     return _told_now(slug, by)
 
 
-def told(rollout: Rollout, facts: RolloutFacts, by: Actor) -> dict[str, Any]:
+def rollout_answer(rollout: Rollout, facts: RolloutFacts, by: Actor) -> dict[str, Any]:
     """A rollout as the API tells it to this caller (``answers.RolloutTold``): no queries on one loaded whole."""
     in_the_way = transitions.blockers_for(facts, by)
     rows = {phase.name: phase for phase in facts_of.newest_attempts(rollout)}
@@ -277,7 +277,7 @@ def _whole(slug: str) -> Rollout:
 
 def _told_now(slug: str, by: Actor) -> dict[str, Any]:
     rollout = _whole(slug)
-    return told(rollout, facts_of.for_rollout(rollout, clock.now()), by)
+    return rollout_answer(rollout, facts_of.for_rollout(rollout, clock.now()), by)
 
 
 def _phase(rollout: Rollout, name: str) -> Phase:
@@ -293,5 +293,5 @@ def _refuse_another(text: str | bytes, slug: str) -> None:
     """The plan must be for the rollout that the address names. Raises ``DocumentRefused`` with its line."""
     named = plans.check(text, source="plan").rollout
     if named != slug:
-        said = f"the plan is for {named}, the address for {slug[:100]}. Write the same slug in both."
-        raise DocumentRefused([document.read(text, source="plan").fault(("rollout",), said)])
+        message = f"the plan is for {named}, the address for {slug[:100]}. Write the same slug in both."
+        raise DocumentRefused([document.read(text, source="plan").fault(("rollout",), message)])

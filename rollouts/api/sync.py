@@ -20,30 +20,30 @@ router = Router(tags=["sync"])
 @router.get("/sync", response={200: answers.SyncTold, **LIST}, summary="How fresh it is")
 def sync(request: HttpRequest) -> dict[str, Any]:
     """Each GitLab instance and project: when it was read, how that ended and the cure; limits, webhooks, writes."""
-    return {"instances": [_told(found) for found in status.of_all()]}
+    return {"instances": [_told(stands) for stands in status.of_all()]}
 
 
-def _told(found: InstanceStatus) -> dict[str, Any]:
-    instance, standing, hooks, owed = found.instance, found.standing, found.hooks, found.owed
+def _told(status: InstanceStatus) -> dict[str, Any]:
+    instance, standing, hooks, owed = status.instance, status.standing, status.hooks, status.owed
     return {
         "name": instance.name,
         "url": instance.url,
         "flags": _scope(instance, "flags"),
         "projects": [
             {"path": project.path, "issues": _scope(project, "issues"), "flags": _scope(project, "flags")}
-            for project in found.projects
+            for project in status.projects
         ],
-        "last_run": _run_told(found.run) if found.run else None,
-        "under_way": {"planned": found.under_way.planned, "done": found.under_way.done} if found.under_way else None,
-        "held_until": found.wait.until if found.wait else None,
-        "words": instance.why_not_asked or found.trouble,
+        "last_run": _run_told(status.run) if status.run else None,
+        "under_way": {"planned": status.under_way.planned, "done": status.under_way.done} if status.under_way else None,
+        "held_until": status.wait.until if status.wait else None,
+        "words": instance.why_not_asked or status.trouble,
         "rate": {
             "limit": standing.limit,
             "remaining": standing.remaining,
-            "allowance": found.allowance,
-            "used": found.calls_in_window,
+            "allowance": status.allowance,
+            "used": status.calls_in_window,
         },
-        "token_expires_on": found.token_ends,
+        "token_expires_on": status.token_ends,
         "webhooks": {"waiting": hooks.waiting, "worked": hooks.worked, "newest": hooks.newest, "oldest": hooks.oldest},
         "writes": {"waiting": owed.waiting, "given_up": owed.given_up, "oldest": owed.oldest},
     }

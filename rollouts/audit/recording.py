@@ -120,7 +120,7 @@ def _event(recording: Recording) -> AuditEvent:
     before = {**(first.before if first else {}), **_others(others, "before")}
     after = {**(first.after if first else {}), **_others(others, "after"), **recording.notes}
     names = {_key(change): change.title for change in others}
-    said = {"reason": recording.reason, "object_name": name, "before": before, "after": after, "names": names}
+    texts = {"reason": recording.reason, "object_name": name, "before": before, "after": after, "names": names}
     event = AuditEvent(
         at=clock.now(),
         actor_kind=recording.by.kind,
@@ -139,19 +139,19 @@ def _event(recording: Recording) -> AuditEvent:
         after=after,
         confidential=_confidential(recording),
         snapshot=_snapshot(about),
-        said=phrases_in(said),
+        said=phrases_in(texts),
     )
     return bound(event)
 
 
 def _confidential(recording: Recording) -> dict[str, Any]:
     """What needs a role to see, by object; notes stand with the object that the recorded change is about."""
-    told = {_key(change): change.confidential for change in recording.change_log.changes if change.confidential}
+    by_object = {_key(change): change.confidential for change in recording.change_log.changes if change.confidential}
     if recording.confidential_notes and (about := recording.about) is not None:
         key = _key(Change(about._meta.label, about.pk, _name(about), {}, {}))
-        held = told.setdefault(key, {"before": {}, "after": {}})
-        told[key] = {**held, "after": {**held["after"], **recording.confidential_notes}}
-    return told
+        held = by_object.setdefault(key, {"before": {}, "after": {}})
+        by_object[key] = {**held, "after": {**held["after"], **recording.confidential_notes}}
+    return by_object
 
 
 def _key(change: Change) -> str:
@@ -170,5 +170,5 @@ def _snapshot(thing: models.Model | None) -> dict[str, Any]:
     """All fields of the object as it is now, but those that need a role to see."""
     if not isinstance(thing, AuditedModel) or thing.pk is None:
         return {}
-    values = thing.told(thing.as_it_is())
+    values = thing.as_shown(thing.as_it_is())
     return {name: plain(value) for name, value in values.items() if name not in thing.confidential_fields}

@@ -69,11 +69,11 @@ def _own_zone(calendar: Calendar) -> tzinfo | None:
     written = str(first(calendar.pop("X-WR-TIMEZONE", ""))).strip()
     if not written:
         return None
-    found = known(written)
-    if found is None:
+    zone = known(written)
+    if zone is None:
         raise _unknown(say("the calendar"), written)
-    calendar["X-WR-TIMEZONE"] = str(found)
-    return found
+    calendar["X-WR-TIMEZONE"] = str(zone)
+    return zone
 
 
 def _unknown(of: str, written: str) -> CalendarRefused:

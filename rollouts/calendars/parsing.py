@@ -29,25 +29,25 @@ def calendars_of(content: bytes) -> list[Calendar]:
     zone_names.install()
     text = content.decode("utf-8-sig", "replace")
     parts = _Parser(_unfolded(text)).parse()
-    found = [one for one in parts if isinstance(one, Calendar)]
-    if not found and any(one.name != "VCARD" for one in parts):  # as some programs hand out single events
-        found = [Calendar()]
+    calendars = [one for one in parts if isinstance(one, Calendar)]
+    if not calendars and any(one.name != "VCARD" for one in parts):  # as some programs hand out single events
+        calendars = [Calendar()]
         for one in parts:
-            found[0].add_component(one)
-    if not found:
+            calendars[0].add_component(one)
+    if not calendars:
         raise _no_calendar(text)
-    return found
+    return calendars
 
 
 def _unfolded(text: str) -> list[tuple[int, str]]:
     """Whole lines, each with the number of the line in the file where it begins."""
-    found: list[tuple[int, list[str]]] = []
+    unfolded: list[tuple[int, list[str]]] = []
     for number, line in enumerate(re.split(r"\r?\n", text), 1):
-        if line[:1] in (" ", "\t") and found:
-            found[-1][1].append(line[1:])
+        if line[:1] in (" ", "\t") and unfolded:
+            unfolded[-1][1].append(line[1:])
         elif line:
-            found.append((number, [line]))
-    return [(number, "".join(parts)) for number, parts in found]
+            unfolded.append((number, [line]))
+    return [(number, "".join(parts)) for number, parts in unfolded]
 
 
 def _no_calendar(text: str) -> CalendarRefused:
@@ -69,13 +69,13 @@ class _Parser(CalendarIcalParser):
         self._content_lines_iterator = self._counted()
 
     def parse(self) -> list[Component]:
-        found: list[Component] = super().parse()
+        components: list[Component] = super().parse()
         if self._stack:
             raise CalendarRefused(
                 say("the calendar breaks off inside {written}, which begins in line {line}. Export it anew.",
                     written=shown(self._stack[-1].name), line=str(self._begun[-1]))
             )  # fmt: skip
-        return found
+        return components
 
     def _counted(self) -> Iterator[Contentline]:
         for line, text in self._lines:

@@ -72,12 +72,12 @@ def read_calendar(
 def _ask_child(question: bytes) -> bytes:
     """What the child wrote, empty where it was killed. Files, not pipes: then nobody waits for anybody."""
     kept = {name: value for name in KEPT if (value := os.environ.get(name))}
-    with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as told:
+    with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as output:
         asked.write(question)
         asked.seek(0)
         child = subprocess.Popen(
             [sys.executable, "-m", "rollouts.calendars.child"],
-            stdin=asked, stdout=told, stderr=subprocess.DEVNULL, cwd=HOME, env=kept,
+            stdin=asked, stdout=output, stderr=subprocess.DEVNULL, cwd=HOME, env=kept,
         )  # fmt: skip
         try:
             child.wait(LONGEST)
@@ -89,5 +89,5 @@ def _ask_child(question: bytes) -> bytes:
                 child.wait()
         if child.returncode != 0:
             return b""
-        told.seek(0)
-        return told.read()
+        output.seek(0)
+        return output.read()

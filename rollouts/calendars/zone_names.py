@@ -78,20 +78,20 @@ def _displayed(sign: str | None, hours: str | None, minutes: str | None, words: 
     for part in (words, re.sub(r"\s*\(.*\)", "", words), *words.split(",")):
         text = part.strip().removesuffix(" Time")
         for name in (text, f"{text} Standard Time", _BY_NAME.get(text, "")):
-            found = WINDOWS_TO_OLSON.get(name, name if name == "UTC" else "")
-            if found and _standard_offset(found) == offset:
-                yield found
+            zone = WINDOWS_TO_OLSON.get(name, name if name == "UTC" else "")
+            if zone and _standard_offset(zone) == offset:
+                yield zone
         city = text.replace(" ", "_")
         yield from (one for one in _cities().get(city, ()) if _standard_offset(one) == offset)
 
 
 @lru_cache(maxsize=1)
 def _cities() -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    cities: dict[str, list[str]] = {}
     for name in zone_names():
         if "/" in name and not name.startswith(("Etc/", "SystemV/", "US/")):
-            found.setdefault(name.rpartition("/")[2], []).append(name)
-    return found
+            cities.setdefault(name.rpartition("/")[2], []).append(name)
+    return cities
 
 
 def _standard_offset(name: str) -> timedelta | None:

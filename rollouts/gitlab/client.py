@@ -69,13 +69,13 @@ class GitLab(Hooks):
         changed then or later, one call for as many numbers as an address holds, and one more for each 100 that did.
         Raises Gone for an unknown project.
         """
-        found: list[IssueRecord] = []
+        records: list[IssueRecord] = []
         unread: list[BadAnswer] = []
         for batch in self.issue_batches(project, iids, updated_after=updated_after):
-            found += batch
+            records += batch
             unread += self.unread
         self.unread = unread
-        return found
+        return records
 
     def issue_batches(
         self, project: str | int, iids: Iterable[int], *, updated_after: datetime | None = None
@@ -129,13 +129,13 @@ class GitLab(Hooks):
         """The open issues of a project with this label (``?state=opened&labels=``, all pages); none for no label."""
         if not label.strip():
             return []
-        found: dict[int, IssueRecord] = {}
+        by_iid: dict[int, IssueRecord] = {}
         query = {"state": "opened", "labels": label, "scope": "all", "per_page": PER_PAGE}
         for place, row in self._rows(_issues(project), query, needs=Forbidden.PROJECT):
             record = read_row(IssueRecord.from_gitlab, row, place)
             if record.state == "opened" and label in record.labels:  # a plainer server may ignore the filters
-                found[record.iid] = record
-        return list(found.values())
+                by_iid[record.iid] = record
+        return list(by_iid.values())
 
     def find_issue(self, project: str | int, marker: str, mark: str = "") -> IssueRecord | None:
         """The issue, open or closed, whose description holds this marker; the oldest of several, or None.
@@ -156,11 +156,11 @@ class GitLab(Hooks):
             "sort": "asc",
             "per_page": PER_PAGE,
         }
-        found: list[IssueRecord] = []
+        records: list[IssueRecord] = []
         for place, row in self._rows(_issues(project), query, needs=Forbidden.PROJECT):
             if is_marked(fields.as_object(row, place).get("description")):
-                found.append(read_row(IssueRecord.from_gitlab, row, place))
-        return min(found, key=_age, default=None)
+                records.append(read_row(IssueRecord.from_gitlab, row, place))
+        return min(records, key=_age, default=None)
 
     def find_note(self, project: str | int, iid: int, marker: str) -> int | None:
         """The id of the newest note on an issue that holds this marker, or None. Reads pages, the newest first.
@@ -230,17 +230,17 @@ class GitLab(Hooks):
         self, project: str | int, iids: list[int], updated_after: datetime | None
     ) -> dict[int, IssueRecord]:
         wanted = set(iids)
-        found: dict[int, IssueRecord] = {}
+        by_iid: dict[int, IssueRecord] = {}
         query: dict[str, Any] = {"iids[]": iids, "scope": "all", "per_page": PER_PAGE}
         if updated_after is not None:
             query["updated_after"] = updated_after.astimezone(UTC).isoformat(timespec="seconds")
         rows = self._rows(_issues(project), query, needs=Forbidden.PROJECT)
         for record in self._readable(IssueRecord.from_gitlab, rows):
             if record.iid in wanted:  # a plainer server may ignore iids[]
-                found[record.iid] = record
-            if len(found) == len(wanted):
+                by_iid[record.iid] = record
+            if len(by_iid) == len(wanted):
                 break
-        return found
+        return by_iid
 
     def _id_of(self, path: str, query: dict[str, Any]) -> int | None:
         try:

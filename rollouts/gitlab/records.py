@@ -239,19 +239,19 @@ def _parameters(raw: Mapping[str, Any]) -> dict[str, str]:
     value = raw.get("parameters")
     if value is None:
         return {}
-    found: dict[str, str] = {}
+    parameters: dict[str, str] = {}
     for key, parameter in fields.as_object(value, "parameters").items():
         match parameter:
             case str():
                 # userIds holds many names of up to 256 characters: it may be long, but not endless
-                found[fields.clean(str(key), fields.NAME)] = fields.clean(parameter, LONG)
+                parameters[fields.clean(str(key), fields.NAME)] = fields.clean(parameter, LONG)
             case bool() | None:
                 raise BadAnswer(f"parameters.{fields.clean(str(key), 50)}", worded("should be a string"))
             case int() | float() if -fields.LARGEST <= parameter <= fields.LARGEST:
-                found[fields.clean(str(key), fields.NAME)] = str(parameter)[: fields.NAME]
+                parameters[fields.clean(str(key), fields.NAME)] = str(parameter)[: fields.NAME]
             case _:
                 raise BadAnswer(f"parameters.{fields.clean(str(key), 50)}", worded("should be a string"))
-    return found
+    return parameters
 
 
 def _user_xids(raw: Mapping[str, Any]) -> tuple[str, ...]:

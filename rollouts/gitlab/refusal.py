@@ -23,13 +23,13 @@ _STATUS = re.compile(r"^[45]\d\d( \(?(bad request|conflict|unprocessable entity)
 
 def rejected(status: int, body: Any, token: str) -> Rejected:
     """The error for a change that was answered with this status and this parsed body (None where it was no JSON)."""
-    said = _flat(body).replace(token, "…") if token else _flat(body)
-    said = "".join(sign if sign.isprintable() else " " for sign in fields.clean(said, 10 * LONGEST))
-    said = _STATUS.sub("", " ".join(said.split())).rstrip(".")
-    if len(said) > LONGEST:
-        said = said[: LONGEST - 1].rstrip() + "…"
-    if said:
-        return Rejected(worded("GitLab refuses this change: {said}. Correct it before it is sent again.", said=said))
+    text = _flat(body).replace(token, "…") if token else _flat(body)
+    text = "".join(sign if sign.isprintable() else " " for sign in fields.clean(text, 10 * LONGEST))
+    text = _STATUS.sub("", " ".join(text.split())).rstrip(".")
+    if len(text) > LONGEST:
+        text = text[: LONGEST - 1].rstrip() + "…"
+    if text:
+        return Rejected(worded("GitLab refuses this change: {said}. Correct it before it is sent again.", said=text))
     return Rejected(
         worded(
             "GitLab refuses this change with {status} and does not say why. Correct it before it is sent again.",
@@ -49,9 +49,9 @@ def _flat(raw: Any, depth: int = 0) -> str:
         case Mapping() if depth == 0:
             return _flat(raw.get("message") or raw.get("error"), 1)
         case Mapping():
-            parts = [f"{field} {_flat(said, depth + 1)}" for field, said in list(raw.items())[:MOST_PARTS]]
+            parts = [f"{field} {_flat(text, depth + 1)}" for field, text in list(raw.items())[:MOST_PARTS]]
             return "; ".join(part.strip() for part in parts)
         case list():
-            return ", ".join(filter(None, (_flat(said, depth + 1) for said in raw[:MOST_PARTS])))
+            return ", ".join(filter(None, (_flat(text, depth + 1) for text in raw[:MOST_PARTS])))
         case _:
             return ""

@@ -178,7 +178,7 @@ class AuditedModel(models.Model):
         }
 
     @classmethod
-    def told(cls, values: dict[str, Any]) -> dict[str, Any]:
+    def as_shown(cls, values: dict[str, Any]) -> dict[str, Any]:
         """These plain values as anybody may see them."""
         if not cls.secret_fields & values.keys():
             return values
@@ -213,7 +213,7 @@ class AuditedModel(models.Model):
         def split(values: dict[str, Any], hidden: bool) -> dict[str, Any]:
             return {name: value for name, value in values.items() if (name in secret) is hidden}
 
-        before, after = self.told(before), self.told(after)
+        before, after = self.as_shown(before), self.as_shown(after)
         confidential = {"before": split(before, True), "after": split(after, True)}
         change_log.note(
             Change(

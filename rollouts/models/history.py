@@ -22,16 +22,16 @@ class HistoryIsAppendOnly(RuntimeError):
 def phrases_in(value: Any) -> Any:
     """Only what can be said in other languages of a text, a list or a mapping; None where nothing can."""
     if isinstance(value, dict):
-        return {key: said for key, one in value.items() if (said := phrases_in(one))} or None
+        return {key: phrases for key, one in value.items() if (phrases := phrases_in(one))} or None
     if isinstance(value, list):
         return value if any(map(phrases_in, value)) else None
     return value if isinstance(value, Phrase) else None
 
 
-def _merged(plain: Any, said: Any) -> Any:
-    if isinstance(plain, dict) and isinstance(said, dict):
-        return plain | {key: _merged(plain.get(key), one) for key, one in said.items()}
-    return plain if said is None else said
+def _merged(plain: Any, phrases: Any) -> Any:
+    if isinstance(plain, dict) and isinstance(phrases, dict):
+        return plain | {key: _merged(plain.get(key), one) for key, one in phrases.items()}
+    return plain if phrases is None else phrases
 
 
 def _secrets(object_type: str) -> frozenset[str]:
@@ -163,7 +163,7 @@ class AuditEvent(models.Model):
 
     def as_json(self, *, sees_confidential: bool) -> dict[str, Any]:
         """The event as commands and the API give it; what needs a role is left out without it."""
-        told = {
+        shown = {
             "id": self.pk,
             "at": self.at.isoformat(),
             "actor": {"kind": self.actor_kind, "name": self.actor},
@@ -177,7 +177,7 @@ class AuditEvent(models.Model):
             "before": self.shown("before"),
             "after": self.shown("after"),
         }
-        return {**told, "confidential": self.confidential} if sees_confidential else told
+        return {**shown, "confidential": self.confidential} if sees_confidential else shown
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:

@@ -44,8 +44,8 @@ class Keyset:
 
         Raises ``WrongCursor``.
         """
-        found = list(self.after(rows, cursor)[: limit + 1])
-        return found[:limit], self.cursor(found[limit - 1]) if len(found) > limit else ""
+        read = list(self.after(rows, cursor)[: limit + 1])
+        return read[:limit], self.cursor(read[limit - 1]) if len(read) > limit else ""
 
     def after(self, rows: QuerySet[Any], cursor: str) -> QuerySet[Any]:
         """All rows in order from after the cursor on. Raises ``WrongCursor``."""
@@ -95,10 +95,10 @@ def owner(keysets: Iterable[Keyset], cursor: str) -> int:
 
     Raises ``WrongCursor``.
     """
-    found = [number for number, keyset in enumerate(keysets) if not cursor or keyset.owns(cursor)]
-    if not found:
+    owners = [number for number, keyset in enumerate(keysets) if not cursor or keyset.owns(cursor)]
+    if not owners:
         raise WrongCursor(WRONG)
-    return found[0]
+    return owners[0]
 
 
 def written(of: str, *values: Any) -> str:

@@ -78,8 +78,8 @@ class PageQuery:
         try:
             return pages.page(written or 1)
         except (EmptyPage, PageNotAnInteger):
-            said = say("There is no page {written}: there are {n}.", written=shorten(written), n=pages.num_pages)
-            self.wrong.append(spoken(said))
+            message = say("There is no page {written}: there are {n}.", written=shorten(written), n=pages.num_pages)
+            self.wrong.append(spoken(message))
             return pages.page(1)
 
     def answer(self, template: str, context: Mapping[str, Any], status: int = 200) -> HttpResponse:

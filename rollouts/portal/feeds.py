@@ -54,11 +54,11 @@ def calendar_of_one(rollout: Rollout, now: datetime) -> tuple[bytes, datetime | 
 
 
 def _written(
-    name: str, found: Sequence[Scheduled], locks: Iterable[Lock], now: datetime, *, is_whole: bool = True
+    name: str, scheduled: Sequence[Scheduled], locks: Iterable[Lock], now: datetime, *, is_whole: bool = True
 ) -> tuple[bytes, datetime | None]:
     from icalendar import Calendar
 
-    changed = _changed([each.row["id"] for each in found])
+    changed = _changed([each.row["id"] for each in scheduled])
     written = Calendar()
     written.add("prodid", "-//Model Rollout Portal//EN")
     written.add("version", "2.0")
@@ -69,13 +69,13 @@ def _written(
     written.add("refresh-interval", timedelta(hours=1), parameters={"VALUE": "DURATION"})
     written.add("x-published-ttl", "PT1H")
     is_predicted = False
-    for each in found:
+    for each in scheduled:
         for moment in each.schedule.moments:
             if moment.certainty is not Certainty.EARLIEST:
                 is_predicted = is_predicted or moment.certainty is Certainty.DATED
                 at = changed.get(each.row["id"]) or each.row["created_at"]
                 written.add_component(_event(each, moment, at))
-    instances = {None, *(each.row["flag__instance_id"] for each in found)}
+    instances = {None, *(each.row["flag__instance_id"] for each in scheduled)}
     for lock in [lock for lock in locks if lock.instance_id in instances][:MOST_LOCKS]:
         written.add_component(_lock(lock))
     moved = now.replace(minute=0, second=0, microsecond=0) if is_predicted else None  # predictions move with the clock
@@ -161,7 +161,7 @@ def events(name: str, of: Q, address: str, slug: str = "") -> tuple[bytes, datet
         last = last or event.at
         place = event.rollout.get_absolute_url() if event.rollout else reverse("portal:audit")
         feed.add_item(
-            title=_clean(spoken(history.told(event))),
+            title=_clean(spoken(history.event_line(event))),
             link=absolute(place),
             description=escape(_clean(spoken(event.in_words("reason")))),
             unique_id=_uid(f"event-{event.pk}", "tag:{host},2026:{what}"),

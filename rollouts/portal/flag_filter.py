@@ -31,8 +31,8 @@ class Known:
     @classmethod
     def read(cls) -> Known:
         """Two queries."""
-        said = ("instance_id", "instance__name", "type", "group", "milestone")
-        rows = list(FeatureFlag.objects.order_by().values_list(*said).distinct())
+        columns = ("instance_id", "instance__name", "type", "group", "milestone")
+        rows = list(FeatureFlag.objects.order_by().values_list(*columns).distinct())
         carried = FeatureFlag.objects.carried().order_by().exclude(group="").values_list("instance_id", "group")
         ours: dict[int, set[str]] = defaultdict(set)
         for instance, group in carried:
@@ -120,14 +120,14 @@ class FlagFilter(ListFilter):
             case _:
                 return Q(pk__in=[])
 
-    def _in_order(self, found: FeatureFlagQuerySet, known: Known) -> FeatureFlagQuerySet:
+    def _in_order(self, flags: FeatureFlagQuerySet, known: Known) -> FeatureFlagQuerySet:
         key = self.SORTS[self.sort.removeprefix("-")]
         if key == "carried":
-            found = found.annotate(carried=Exists(Rollout.objects.filter(flag=OuterRef("pk"))))
+            flags = flags.annotate(carried=Exists(Rollout.objects.filter(flag=OuterRef("pk"))))
         if key == "released":
-            found = found.annotate(released=_released(known))
+            flags = flags.annotate(released=_released(known))
         by = F(key).desc(nulls_last=True) if self.sort.startswith("-") else F(key).asc(nulls_last=True)
-        return found.order_by(by, "name", "environment", "pk")
+        return flags.order_by(by, "name", "environment", "pk")
 
 
 def _present(presence: str) -> Q:

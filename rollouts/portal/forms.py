@@ -117,8 +117,8 @@ class PlanForm(forms.Form):
             if phase.audience == "actors":
                 what = say("Actors: user:alice group:acme/code.")
             known = " ".join(phase.actors or phase.groups)
-            said = spoken(joined([what, say("Left empty: {known}.", known=known) if known else ""]))
-            self._add(phase.name, phase, phase.audience, label=phase.title, help_text=said, required=False)
+            message = spoken(joined([what, say("Left empty: {known}.", known=known) if known else ""]))
+            self._add(phase.name, phase, phase.audience, label=phase.title, help_text=message, required=False)
             self._add(
                 f"final_soak-{phase.name}",
                 phase,
@@ -171,7 +171,7 @@ class PlanForm(forms.Form):
     def _as_copied(self, plan: PlanDocument) -> dict[str, str]:
         """What the fields say of a plan; short name, flag and issues are each rollout's own."""
         model = plan.model if isinstance(plan.model, str) else prospects.slug_of(plan.model)
-        said = {
+        inputs = {
             "title": plan.title,
             "rollout": prospects.free_slug(plan.rollout),
             "model": model,
@@ -184,14 +184,16 @@ class PlanForm(forms.Form):
             of = document.get(phase, {})
             for key, name in fields.items():
                 value = of.get(key, "")
-                said[name] = " ".join(map(str, value)) if isinstance(value, list) else str(value)
-        return said
+                inputs[name] = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+        return inputs
 
     def named(self) -> Named:
         """What is written so far, whole or not."""
-        said = {name: str(self[name].value() or "").strip() for name in self.fields}
-        issues = {role: said[role] for role in self.template.roles if said[role]}
-        return Named(said["rollout"], said["model"], FlagPlan(said["flag"]), tuple(said["owners"].split()), issues)
+        inputs = {name: str(self[name].value() or "").strip() for name in self.fields}
+        issues = {role: inputs[role] for role in self.template.roles if inputs[role]}
+        return Named(
+            inputs["rollout"], inputs["model"], FlagPlan(inputs["flag"]), tuple(inputs["owners"].split()), issues
+        )
 
     def missing(self) -> list[str]:
         """Labels of required fields that are still empty."""
@@ -231,20 +233,20 @@ class PlanForm(forms.Form):
 
     def document(self) -> str:
         """The plan document that the form's fields say; steps that are no numbers stay as they were written."""
-        said = self.cleaned_data
+        inputs = self.cleaned_data
         plan: dict[str, Any] = {
-            "rollout": said["rollout"],
-            "title": said["title"],
-            "model": said["model"],
-            "baseline": said["baseline"] or None,
-            "flag": {"name": said["flag"]},
+            "rollout": inputs["rollout"],
+            "title": inputs["title"],
+            "model": inputs["model"],
+            "baseline": inputs["baseline"] or None,
+            "flag": {"name": inputs["flag"]},
             "template": self.template.slug,
-            "owners": said["owners"].split(),
-            "issues": {role: said[role] for role in self.template.roles if said[role]},
+            "owners": inputs["owners"].split(),
+            "issues": {role: inputs[role] for role in self.template.roles if inputs[role]},
             "phases": {phase.name: known for phase in self.template.phases if (known := self._phase(phase))},
         }
-        if said["peak"] is not None:
-            plan["workload"] = {"peak_requests_per_minute": said["peak"]}
+        if inputs["peak"] is not None:
+            plan["workload"] = {"peak_requests_per_minute": inputs["peak"]}
         if self.copied is not None:
             along = self.copied.as_dict()
             plan |= {key: along[key] for key in ("criteria", "guard_metrics", "mitigation") if key in along}
@@ -253,16 +255,16 @@ class PlanForm(forms.Form):
 
     def _phase(self, phase: TemplatePhase) -> dict[str, Any]:
         """What the form says of a phase; nothing, and the template speaks for it."""
-        said = {key: self.cleaned_data[name] for key, name in self.of_phase[phase.name].items()}
+        inputs = {key: self.cleaned_data[name] for key, name in self.of_phase[phase.name].items()}
         if phase.audience != "everyone":
-            named = said[phase.audience].split()
+            named = inputs[phase.audience].split()
             must_say = not (phase.optional or phase.actors or phase.groups)
-            soak = {"final_soak": said["final_soak"]} if said["final_soak"] else {}
+            soak = {"final_soak": inputs["final_soak"]} if inputs["final_soak"] else {}
             return {phase.audience: named, **soak} if named or must_say else soak
-        if said["method"] == "all_at_once":
-            return {"method": "all_at_once", "final_soak": said["final_soak"]}
-        steps = [_as_number(step) for step in said["steps"].replace(",", " ").split()]
-        return {"method": "percentage", "steps": steps, "soak": said["soak"], "final_soak": said["final_soak"]}
+        if inputs["method"] == "all_at_once":
+            return {"method": "all_at_once", "final_soak": inputs["final_soak"]}
+        steps = [_as_number(step) for step in inputs["steps"].replace(",", " ").split()]
+        return {"method": "percentage", "steps": steps, "soak": inputs["soak"], "final_soak": inputs["final_soak"]}
 
     def take(self, faults: Iterable[Fault], text: str) -> list[Fault]:
         """Put each fault of the document beside the field that it is about; returns those about none."""

@@ -36,8 +36,8 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     checks = {name: check() for name, check in CHECKS.items()}
     ready = all(words == "ok" for words in checks.values())
-    told = {"ready": ready, "checks": checks, "maintenance": settings.MAINTENANCE}
-    return JsonResponse(told, status=200 if ready else 503)
+    answer = {"ready": ready, "checks": checks, "maintenance": settings.MAINTENANCE}
+    return JsonResponse(answer, status=200 if ready else 503)
 
 
 def _database() -> str:

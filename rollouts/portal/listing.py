@@ -67,8 +67,8 @@ class Listing:
 
 def count(rows: PortfolioRowQuerySet) -> str:
     """How many, in words of a heading."""
-    found = number(rows)
-    return f"{MOST_COUNTED}+" if found > MOST_COUNTED else str(found)
+    total = number(rows)
+    return f"{MOST_COUNTED}+" if total > MOST_COUNTED else str(total)
 
 
 def number(rows: PortfolioRowQuerySet) -> int:
@@ -80,7 +80,7 @@ def summary(viewer: Actor, now: datetime) -> dict[str, int]:
     """The numbers of the sentence on top, over all open rollouts, and how many rows are due to be worked out first."""
     rows: PortfolioRowQuerySet = PortfolioRow.objects.order_by()
     asked = {"due": rows.due(now), **{what: counted(rows, what, viewer, now) for what in COUNTED}}
-    counts = {what: _HowMany(found[: MOST_COUNTED + 1]) for what, found in asked.items()}
+    counts = {what: _HowMany(selected[: MOST_COUNTED + 1]) for what, selected in asked.items()}
     return rows.values(**counts).first() or dict.fromkeys(counts, 0)
 
 
@@ -151,8 +151,8 @@ def board(selection: PortfolioRowQuerySet, phases: Sequence[tuple[str, str]], no
     """A column for each phase with what stands in it, then what is finished in all phases."""
     columns = [(name, title, selection.filter(phase=name)) for name, title in phases]
     columns.append(("", str(present.group_titles()["over"]), selection.filter(phase="")))
-    found = [(key, title, column, _first(column, SORTS["urgency"], COLUMN + 1)) for key, title, column in columns]
-    rows = iter(rows_of([row for *_, read in found for row in read[:COLUMN]], now))
+    sections = [(key, title, column, _first(column, SORTS["urgency"], COLUMN + 1)) for key, title, column in columns]
+    rows = iter(rows_of([row for *_, read in sections for row in read[:COLUMN]], now))
     return [
         Group(
             key,
@@ -161,7 +161,7 @@ def board(selection: PortfolioRowQuerySet, phases: Sequence[tuple[str, str]], no
             count(column) if len(read) > COLUMN else str(len(read)),
             len(read) > COLUMN,
         )
-        for key, title, column, read in found
+        for key, title, column, read in sections
     ]
 
 

@@ -62,8 +62,8 @@ def _of_rollout(slug: str, **where: object) -> str:
     """Its newest event, the newest of the whole portal (locks, quotas), and its flag's newest reading."""
     own = _newest(AuditEvent.objects.filter(rollout=OuterRef("pk")))
     whole = _newest(_seen().filter(rollout__isnull=True))
-    found = Rollout.objects.filter(slug=slug).values_list(own, whole, "flag__reading").first()
-    return "-".join(str(part or 0) for part in found or ())
+    rollout = Rollout.objects.filter(slug=slug).values_list(own, whole, "flag__reading").first()
+    return "-".join(str(part or 0) for part in rollout or ())
 
 
 def _since_of_rollout(known: list[int], slug: str, **where: object) -> Iterable[AuditEvent]:
@@ -137,4 +137,4 @@ def _news(page: Followed, known: str, where: dict) -> list[str]:
     if not all(part.isdecimal() and len(part) < 19 for part in parts):
         return []
     events = [event for event, _ in zip(page.news([int(part) for part in parts], **where), range(TOLD), strict=False)]
-    return [history.told(event) for event in reversed(events)]
+    return [history.event_line(event) for event in reversed(events)]

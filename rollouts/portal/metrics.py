@@ -46,7 +46,7 @@ class Portal:
         return ()
 
     def collect(self) -> Iterable[Metric]:
-        instances = [found for found in status.of_all() if found.instance.url]
+        instances = [stands for stands in status.of_all() if stands.instance.url]
         yield from self._scopes(instances)
         for name, words, value in PER_INSTANCE:
             gauge = GaugeMetricFamily(f"portal_{name}", words, labels=["gitlab"])

@@ -123,13 +123,13 @@ class RefusalsInWords:
         response = self.get_response(request)
         if response.status_code != 405 or response.content or request.path.startswith(trouble.PROGRAMS):
             return response
-        told = {"method": request.method, "allowed": response["Allow"]}
-        page = render(request, "405.html", told, status=405)
+        context = {"method": request.method, "allowed": response["Allow"]}
+        page = render(request, "405.html", context, status=405)
         page["Allow"] = response["Allow"]
         return page
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, Refused):
             return None
-        told = {"words": exception.words, "title": gettext("Refused"), "code": exception.status()}
-        return render(request, "403.html", told, status=exception.status())
+        context = {"words": exception.words, "title": gettext("Refused"), "code": exception.status()}
+        return render(request, "403.html", context, status=exception.status())

@@ -107,14 +107,14 @@ class Policy:
             )
             if may
         ]
-        said = say_n(
+        message = say_n(
             "{n} approval by {who}, within {length}",
             "{n} approvals by {who}, within {length}",
             self.needed,
             who=self.who,
             length=in_words(self.lives),
         )
-        return joined([said, *extra], "; ") if extra else said
+        return joined([message, *extra], "; ") if extra else message
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -196,10 +196,10 @@ class PhasePolicy:
 
     def words(self, *, has_ramp: bool) -> str:
         """«The start: 1 approval by approvers, within 14 d. Each step of at least 50 %: 2 approvals. …»"""
-        said = [say("The start: {start}.", start=self.start.words)]
+        messages = [say("The start: {start}.", start=self.start.words)]
         if not has_ramp:
-            return said[0]
-        said += [
+            return messages[0]
+        messages += [
             say_n(
                 "Each step of at least {at_least} %: {n} approval.",
                 "Each step of at least {at_least} %: {n} approvals.",
@@ -213,7 +213,7 @@ class PhasePolicy:
             points=self.jump_points,
             needed=self.jump_needed,
         )
-        return joined([*said, jump])
+        return joined([*messages, jump])
 
 
 #: Where nothing else is said: one approver, two for each step from 50 %.

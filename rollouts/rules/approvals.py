@@ -116,33 +116,33 @@ class RequestFacts:
         ``hand`` is who types the command that names the person: who asked can't approve by naming somebody else, nor
         who named somebody else when they asked.
         """
-        found = []
+        blockers = []
         if not self.policy.admits(roles, groups):
-            found.append(
+            blockers.append(
                 Blocker(
                     "role", say("Only {these} may approve it; {who} is not among them.", these=self.policy.who, who=who)
                 )
             )
         if who == self.requested_by and not self.policy.requester_may:
-            found.append(Blocker("four_eyes", say("{who} asked for it: somebody else must approve.", who=who)))
+            blockers.append(Blocker("four_eyes", say("{who} asked for it: somebody else must approve.", who=who)))
         elif not self.policy.requester_may and self.requested_by == hand:
-            found.append(
+            blockers.append(
                 Blocker("four_eyes", say("{hand} asked for it and types this: somebody else must approve.", hand=hand))
             )
         elif not self.policy.requester_may and who == self.hand:
-            said = say("{who} asked for it in the name of {other}: somebody else must approve.", who=who,
+            message = say("{who} asked for it in the name of {other}: somebody else must approve.", who=who,
                        other=self.requested_by)  # fmt: skip
-            found.append(Blocker("four_eyes", said))
+            blockers.append(Blocker("four_eyes", message))
         elif who in self.authors and not self.policy.author_may:
-            found.append(Blocker("four_eyes", say("{who} wrote the plan: somebody else must approve.", who=who)))
-        return found
+            blockers.append(Blocker("four_eyes", say("{who} wrote the plan: somebody else must approve.", who=who)))
+        return blockers
 
 
 def blockers_of_approval(
     request: RequestFacts, person: Person, now: datetime, *, seen: str, where: str
 ) -> list[Blocker]:
     """Every reason why this person can't approve the request now; ``seen`` is the digest that they looked at."""
-    found = [
+    blockers = [
         Blocker(blocker.code, blocker.message, where)
         for blocker in (
             *request.why_not(person.identity, person.roles, person.groups, person.hand),
@@ -151,27 +151,27 @@ def blockers_of_approval(
         )
     ]
     if request.state == RequestState.GRANTED:
-        found.append(Blocker("granted", say("It has all approvals that it needs."), where))
+        blockers.append(Blocker("granted", say("It has all approvals that it needs."), where))
     if request.is_expired(now):
         ago = in_words(now - request.expires_at)
-        found.append(
+        blockers.append(
             Blocker("expired", say("The request expired {ago} ago. It must be asked for again.", ago=ago), where)
         )
-    found += unseen(request, seen, where)
+    blockers += unseen(request, seen, where)
     if any(one.by == person.identity and one.digest == request.stands for one in request.given):
         more = request.missing()
-        said = [say("{person} has approved it already.", person=person.name)]
-        said += [say_n("{n} more must approve.", "{n} more must approve.", more)] if more else []
-        found.append(Blocker("decided", joined(said), where))
-    return found
+        messages = [say("{person} has approved it already.", person=person.name)]
+        messages += [say_n("{n} more must approve.", "{n} more must approve.", more)] if more else []
+        blockers.append(Blocker("decided", joined(messages), where))
+    return blockers
 
 
 def unseen(request: RequestFacts, seen: str, where: str) -> list[Blocker]:
     """Who decides has looked: ``seen`` is the digest of what they saw, and that is what stands."""
     if not seen:
-        said = say("Say what you looked at: the digest of the request, as the request tells it ({digest}).",
+        message = say("Say what you looked at: the digest of the request, as the request tells it ({digest}).",
                    digest=request.stands)  # fmt: skip
-        return [Blocker("not_looked_at", said, where)]
+        return [Blocker("not_looked_at", message, where)]
     if seen != request.stands:
         words = joined(request.changed) or say("Look at it again.")
         return [Blocker("void", say("It has changed since you looked at it. {changes}", changes=words), where)]
@@ -202,10 +202,10 @@ def blockers_of_use(request: RequestFacts | None, wanted: Target | None, policy:
     left = [one.by for one in request.given if one.digest == request.stands and one not in request.counting()]
     if void:
         words = joined(request.changed)
-        said = say(
+        message = say(
             "What {names} approved has changed. {changes} Approvers are asked again.", names=_names(void), changes=words
         )
-        return [Blocker("approval_void", said, where)]
+        return [Blocker("approval_void", message, where)]
     if left:
         return [
             Blocker(

@@ -57,5 +57,5 @@ def in_words(span: timedelta, units: int = 2) -> Phrase:
         parts.append((template, count))
     first = next((place for place, (_, count) in enumerate(parts) if count), len(parts) - 1)
     shown = parts[first : first + units]
-    said = [say(template, n=count) for place, (template, count) in enumerate(shown) if count or not place]
-    return said[0] if len(said) == 1 else joined(said)
+    messages = [say(template, n=count) for place, (template, count) in enumerate(shown) if count or not place]
+    return messages[0] if len(messages) == 1 else joined(messages)

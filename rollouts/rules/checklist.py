@@ -123,10 +123,10 @@ def _judge_issue(kind: ItemKind, issue: IssueFacts | None) -> Verdict:
     if issue is None:
         return Verdict(False, say("no issue is linked"))
     if not issue.found:
-        said = (
+        message = (
             say("not read yet") if issue.read_at is None else say("GitLab does not show it: deleted, moved, or hidden")
         )
-        return Verdict(False, said)
+        return Verdict(False, message)
     state = ISSUE_STATES.get(issue.state, issue.state)
     if kind is ItemKind.ISSUE_CLOSED:
         return Verdict(issue.state == "closed", state)

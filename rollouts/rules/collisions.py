@@ -66,13 +66,13 @@ def same_day(schedules: Mapping[str, Schedule], zone: tzinfo, since: datetime, u
 
     What has no date counts for no day: it may come on any.
     """
-    found: dict[date, dict[str, bool]] = defaultdict(dict)
+    by_day: dict[date, dict[str, bool]] = defaultdict(dict)
     for slug, schedule in schedules.items():
         for moment in schedule.moments:
             if moment.widens and moment.certainty is not Certainty.EARLIEST and since <= moment.at < until:
-                on_day = found[moment.at.astimezone(zone).date()]
+                on_day = by_day[moment.at.astimezone(zone).date()]
                 on_day[slug] = on_day.get(slug, False) or moment.certainty is Certainty.DATED
-    return [SameDay(day, tuple(slugs), any(slugs.values())) for day, slugs in sorted(found.items()) if len(slugs) > 1]
+    return [SameDay(day, tuple(slugs), any(slugs.values())) for day, slugs in sorted(by_day.items()) if len(slugs) > 1]
 
 
 def shared_quotas(
@@ -85,7 +85,7 @@ def shared_quotas(
     by_key: dict[tuple[str, ...], list[Demand]] = defaultdict(list)
     for demand in demands:
         by_key[demand.key].append(demand)
-    found = []
+    quotas = []
     for group in by_key.values():
         quota = min((demand.quota for demand in group if demand.quota is not None), default=None)
         worst: SharedQuota | None = None
@@ -98,8 +98,8 @@ def shared_quotas(
                 unknown = tuple(demand.slug for demand, _ in reached if demand.peak is None)
                 worst = SharedQuota(slugs, quota, asked, at, unknown)
         if worst is not None:
-            found.append(worst)
-    return sorted(found, key=lambda shared: (not shared.is_short, shared.at))
+            quotas.append(worst)
+    return sorted(quotas, key=lambda shared: (not shared.is_short, shared.at))
 
 
 def _together(

@@ -39,8 +39,8 @@ def asked_day(text: str) -> date:
         if not day_in_bounds(day):
             raise ValueError
     except ValueError:
-        said = say("«{written}» is no day that can be named. Write it as 2026-11-30.", written=text[:40])
-        raise ValueError(said) from None
+        message = say("«{written}» is no day that can be named. Write it as 2026-11-30.", written=text[:40])
+        raise ValueError(message) from None
     return day
 
 
@@ -146,19 +146,19 @@ def _at_precision(one: datetime, other: datetime) -> datetime:
 
 def _naive(written: str) -> datetime:
     try:
-        found = datetime.fromisoformat(written)
+        moment = datetime.fromisoformat(written)
     except ValueError:
         raise ValueError(say("{value} is no time. {how}", value=written[:40], how=HOW)) from None
-    if found.tzinfo is not None:
+    if moment.tzinfo is not None:
         raise ValueError(say("{value} has an offset already: leave the zone out, or the offset.", value=written[:40]))
-    return found
+    return moment
 
 
 def _aware(written: str) -> datetime:
     try:
-        found = datetime.fromisoformat(written)
+        moment = datetime.fromisoformat(written)
     except ValueError:
         raise ValueError(say("{value} is no time. {how}", value=written[:40], how=HOW)) from None
-    if found.tzinfo is None:
+    if moment.tzinfo is None:
         raise ValueError(say("{value} does not say in which time zone. {how}", value=written[:40], how=HOW))
-    return found.astimezone(UTC)
+    return moment.astimezone(UTC)

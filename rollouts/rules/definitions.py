@@ -96,5 +96,5 @@ def _name_faults(document: Document, name: str, source: str) -> list[Fault]:
     path = PurePosixPath(source.replace("\\", "/"))
     if path.suffix not in (".yml", ".yaml") or path.stem in (name, "flag"):
         return []
-    said = say("the flag is named {name}, but its file {path}. Rename one of them.", name=name, path=path.name)
-    return [document.fault(("name",), said)]
+    message = say("the flag is named {name}, but its file {path}. Rename one of them.", name=name, path=path.name)
+    return [document.fault(("name",), message)]

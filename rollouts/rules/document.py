@@ -113,9 +113,9 @@ def clean(text: str | bytes, source: str, limit: int) -> str:
     elif len(text.encode("utf-8", "replace")) > limit:
         raise refused(0, too_large)
     text = text.removeprefix("\ufeff")
-    if found := _NOT_TEXT.search(text):
-        line = text[: found.start()].count("\n") + 1
-        raise refused(line, say("a control character (U+{code}) is not text. Delete it.", code=f"{ord(found[0]):04X}"))
+    if match := _NOT_TEXT.search(text):
+        line = text[: match.start()].count("\n") + 1
+        raise refused(line, say("a control character (U+{code}) is not text. Delete it.", code=f"{ord(match[0]):04X}"))
     return text
 
 
@@ -145,12 +145,12 @@ class _Reader:
         except (yaml.YAMLError, ValueError, OverflowError):
             self._fault(0, say("this is not YAML. Compare it with the example in the guide."))
         if not self.faults and not isinstance(self.root, dict):
-            said = (
+            message = (
                 say("the document is empty")
                 if self.root is None
                 else say("the document is {kind}", kind=kind_of(self.root))
             )
-            self._fault(1, say("{said}. Write it as keys and values, one `key: value` a line.", said=said))
+            self._fault(1, say("{said}. Write it as keys and values, one `key: value` a line.", said=message))
         if self.faults:
             raise DocumentRefused(self.faults)
         return Document(self.source, self.root, self.lines)

@@ -23,10 +23,10 @@ def parse_duration(value: object) -> timedelta:
                 value=value,
             )
         )
-    found = _PATTERN.match(value) if isinstance(value, str) and value else None
-    if not found:
+    match = _PATTERN.match(value) if isinstance(value, str) and value else None
+    if not match:
         raise ValueError(say("write a duration such as 15m, 24h, 1d12h or 2w."))
-    seconds = sum(int(count) * size for count, (_, size) in zip(found.groups(), _UNITS, strict=True) if count)
+    seconds = sum(int(count) * size for count, (_, size) in zip(match.groups(), _UNITS, strict=True) if count)
     if seconds > LONGEST.total_seconds():
         raise ValueError(say("{value} is longer than a year. Write a shorter one.", value=value))
     return timedelta(seconds=seconds)

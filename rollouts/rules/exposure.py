@@ -50,20 +50,20 @@ class Exposure:
 
         Raises ``ValueError`` naming the gate whose value makes no sense.
         """
-        found: dict[str, Any] = {}
+        fields: dict[str, Any] = {}
         unknown: set[str] = set()
         for key, value in gates:
             match key:
                 case "boolean":
-                    found["boolean"] = _as_bool(value)
+                    fields["boolean"] = _as_bool(value)
                 case "percentage_of_actors" | "percentage_of_time":
-                    found[key] = as_percentage(value, key)
+                    fields[key] = as_percentage(value, key)
                 case "groups" | "actors":
-                    found[key] = _as_names(value, key)
+                    fields[key] = _as_names(value, key)
                 case _:
                     if value not in (None, [], {}, "", 0, False):
                         unknown.add(str(key))
-        return cls(**found, unknown_gates=frozenset(unknown))
+        return cls(**fields, unknown_gates=frozenset(unknown))
 
     @classmethod
     def from_strategies(cls, *, active: bool, strategies: Iterable[Mapping[str, Any]], environment: str) -> Exposure:
@@ -223,8 +223,8 @@ class Exposure:
             parts.append(say("gates that the portal does not know: {names}", names=names))
         return self._without_opted_out(listed(parts) or say("nobody"))
 
-    def _without_opted_out(self, said: str) -> str:
-        return say("{who}, without {n} opted out", who=said, n=len(self.opt_outs)) if self.opt_outs else said
+    def _without_opted_out(self, message: str) -> str:
+        return say("{who}, without {n} opted out", who=message, n=len(self.opt_outs)) if self.opt_outs else message
 
 
 NOBODY = Exposure()

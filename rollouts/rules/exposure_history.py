@@ -95,12 +95,12 @@ def read(
     last = max([until, *(each.at for each in in_order), *(end for _, end in by_hand)])
     unread = [*gaps, (until, last)]
     blind = [left for gap in unread for left in without(gap, by_hand)]
-    found: list[ExposureStretch] = []
+    stretches: list[ExposureStretch] = []
     for each, after in pairwise([*in_order, None]):
         assert each is not None
         end = after.at if after else last
-        found += [ExposureStretch(start, stop, each.exposure) for start, stop in without((each.at, end), blind)]
-    return tuple(found)
+        stretches += [ExposureStretch(start, stop, each.exposure) for start, stop in without((each.at, end), blind)]
+    return tuple(stretches)
 
 
 def compared(plan: Sequence[ExposureStretch], readings: Sequence[ExposureStretch]) -> tuple[Piece, ...]:
@@ -153,16 +153,16 @@ def _stretches(
     steps: Sequence[tuple[datetime, Exposure]], since: datetime, until: datetime
 ) -> tuple[ExposureStretch, ...]:
     """Steps as stretches within a time; equal ones that follow one another are one."""
-    found: list[ExposureStretch] = []
+    stretches: list[ExposureStretch] = []
     for (start, exposure), (end, _) in pairwise([*steps, (until, NOBODY)]):
         start, end = max(start, since), min(end, until)
         if start >= end:
             continue
-        if found and found[-1].exposure == exposure:
-            found[-1] = replace(found[-1], end=end)
+        if stretches and stretches[-1].exposure == exposure:
+            stretches[-1] = replace(stretches[-1], end=end)
         else:
-            found.append(ExposureStretch(start, end, exposure))
-    return tuple(found)
+            stretches.append(ExposureStretch(start, end, exposure))
+    return tuple(stretches)
 
 
 def without(span: Span, cuts: Iterable[Span]) -> list[Span]:

@@ -74,12 +74,12 @@ def blockers(
 def rollout_blockers(verb: str, facts: RolloutFacts, person: Person, *, reason: str = "") -> list[Blocker]:
     """The same for what is done to the rollout as a whole: ``abandon`` and ``close``."""
     rule = ROLLOUT_VERBS[verb]
-    found = role_blockers(rule, person)
+    blockers = role_blockers(rule, person)
     if facts.state not in rule.sources:
-        return [*found, _wrong_state(rule, say("The rollout"), facts.state)]
-    found += _reason(rule, reason)
+        return [*blockers, _wrong_state(rule, say("The rollout"), facts.state)]
+    blockers += _reason(rule, reason)
     if verb == "abandon":
-        found += [
+        blockers += [
             Blocker(
                 "phase_live",
                 say("{phase} is {state}: roll it back first.", phase=phase.title, state=state_in_words(phase.state)),
@@ -89,7 +89,7 @@ def rollout_blockers(verb: str, facts: RolloutFacts, person: Person, *, reason: 
             if phase.state in LIVE
         ]
     if verb == "close" and facts.reading.presence in (Presence.SET, Presence.UNREAD):
-        found.append(
+        blockers.append(
             Blocker(
                 "flag_still_set",
                 say(
@@ -101,7 +101,7 @@ def rollout_blockers(verb: str, facts: RolloutFacts, person: Person, *, reason: 
                 "#exposure",
             )
         )
-    return found
+    return blockers
 
 
 def role_blockers(rule: Verb, person: Person) -> list[Blocker]:
@@ -134,7 +134,7 @@ def may(verb: str, facts: RolloutFacts, phase: PhaseFacts, person: Person) -> bo
 
 
 def _request(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
-    found = [
+    blockers = [
         Blocker("another_request", _standing_already(other), other.where)
         for other in facts.phases
         if other.request is not None and (other is phase or other.state in (PhaseState.REQUESTED, PhaseState.APPROVED))
@@ -142,14 +142,14 @@ def _request(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish)
     if facts.target(phase, wish.to) is None:
         is_last = phase.state == PhaseState.ACTIVE and wish.to is None
         last = Blocker("last_step", say("There is no further step to ask for: complete the phase."), phase.where)
-        found.append(last if is_last else progress.no_such_step(phase, wish.to))
+        blockers.append(last if is_last else progress.no_such_step(phase, wish.to))
     elif facts.policy(phase, wish.to) is None:
-        found.append(
+        blockers.append(
             Blocker(
                 "not_needed", say("This step needs no request of its own: the phase's approval covers it."), phase.where
             )
         )
-    return found
+    return blockers
 
 
 def _standing_already(other: PhaseFacts) -> Phrase:
@@ -168,12 +168,12 @@ def _approve(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish)
 def _reject(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
     if phase.request is None:
         return [Blocker("no_request", say("Nothing of {phase} waits for approval.", phase=phase.title), phase.where)]
-    found = phase.request.why_not(person.identity, person.roles, person.groups, person.hand)
-    found += person.own_voice()
-    found += approvals.unseen(phase.request, wish.seen, phase.where)
+    blockers = phase.request.why_not(person.identity, person.roles, person.groups, person.hand)
+    blockers += person.own_voice()
+    blockers += approvals.unseen(phase.request, wish.seen, phase.where)
     if phase.request.state == approvals.RequestState.GRANTED:
-        found.append(Blocker("granted", say("It is approved already: withdraw it instead."), phase.where))
-    return found
+        blockers.append(Blocker("granted", say("It is approved already: withdraw it instead."), phase.where))
+    return blockers
 
 
 def _withdraw(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
@@ -187,8 +187,8 @@ def _start(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -
 
 
 def _advance(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
-    found = progress.blockers_of_step(facts, phase, wish.to)
-    return found + progress.blockers_by_metrics(facts, phase, found) if person.is_the_ramp else found
+    blockers = progress.blockers_of_step(facts, phase, wish.to)
+    return blockers + progress.blockers_by_metrics(facts, phase, blockers) if person.is_the_ramp else blockers
 
 
 def _complete(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
@@ -239,8 +239,8 @@ def _reason(rule: Verb, reason: str) -> list[Blocker]:
     return []
 
 
-def _overridden(rule: Verb, facts: RolloutFacts, found: list[Blocker], person: Person, wish: Wish) -> list[Blocker]:
-    left = [blocker for blocker in found if not (rule.overridable and blocker.code in OVERRIDABLE)]
+def _overridden(rule: Verb, facts: RolloutFacts, blockers: list[Blocker], person: Person, wish: Wish) -> list[Blocker]:
+    left = [blocker for blocker in blockers if not (rule.overridable and blocker.code in OVERRIDABLE)]
     if not rule.overridable:
         left.append(
             Blocker("override", say("{label} can't be overridden, only start and advance can.", label=rule.label))
@@ -252,6 +252,8 @@ def _overridden(rule: Verb, facts: RolloutFacts, found: list[Blocker], person: P
     if not wish.reason.strip():
         left.append(Blocker("reason_missing", say("An override needs a reason.")))
     if wish.confirm != facts.slug:
-        said = say("An override needs a second confirmation: repeat the rollout's short name, {slug}.", slug=facts.slug)
-        left.append(Blocker("confirmation_missing", said))
+        message = say(
+            "An override needs a second confirmation: repeat the rollout's short name, {slug}.", slug=facts.slug
+        )
+        left.append(Blocker("confirmation_missing", message))
     return left

@@ -90,8 +90,8 @@ def wanted_actor(text: str, *, in_project: bool) -> str:
         return f"User:{text}"
     if AS_GITLAB_NAMES.fullmatch(text) or AS_PLANS_NAME.fullmatch(text):
         return text
-    if found := USER_NAME.fullmatch(text):
-        return f"user:{found[1]}"
+    if match := USER_NAME.fullmatch(text):
+        return f"user:{match[1]}"
     raise ValueError(say("write a user's number, a type and a number (User:42), or a name from a plan (user:alice)"))
 
 
@@ -127,31 +127,31 @@ def in_project(
         return Inclusion(user_id, True, Gate.EVERYONE, None, exposure.percentage_of_actors, from_on=True)
     if user_id in exposure.actors:
         return Inclusion(user_id, True, Gate.NAMED, None, exposure.percentage_of_actors, from_on=True)
-    told: list[tuple[int, Decimal]] = []
+    entries: list[tuple[int, Decimal]] = []
     open_ended = bool(exposure.unknown_gates)
     for strategy in strategies if exposure.percentage_of_actors else ():
         if not any(scope_matches(scope, environment) for scope in strategy.get("scopes", ())):
             continue
         percentage, group = _by_percentage(strategy)
         if percentage and group:
-            told.append((unleash.enters_at(user_id, group_id=group), percentage))
+            entries.append((unleash.enters_at(user_id, group_id=group), percentage))
         elif percentage:
             open_ended = True
-    if not told and exposure.percentage_of_actors:
+    if not entries and exposure.percentage_of_actors:
         open_ended = True  # entered by hand: how GitLab spreads it was not said
-    inside = any(bound <= percentage for bound, percentage in told)
-    bounds = {bound for bound, _ in told}
+    inside = any(bound <= percentage for bound, percentage in entries)
+    bounds = {bound for bound, _ in entries}
     bound = Decimal(bounds.pop()) if len(bounds) == 1 else None
     gate = Gate.PERCENTAGE if inside else Gate.ONLY_GITLAB_KNOWS if open_ended else Gate.NONE
     answer = True if inside else None if open_ended else False
     return Inclusion(user_id, answer, gate, bound, exposure.percentage_of_actors, from_on=True)
 
 
-def why(found: Inclusion, read: FlagReading) -> str:
+def why(inclusion: Inclusion, read: FlagReading) -> str:
     """The gate that decides, in a sentence. ``read`` is what the flag was judged by."""
-    actor, now = found.actor, plain_number(found.stands_at or NOTHING)
+    actor, now = inclusion.actor, plain_number(inclusion.stands_at or NOTHING)
     groups = ", ".join(sorted(read.exposure.groups)) if read.exposure else ""
-    match found.gate:
+    match inclusion.gate:
         case Gate.UNREAD:
             return say("The flag is {presence}: nothing is known of who is in.", presence=read.presence.words)
         case Gate.EVERYONE:
@@ -168,25 +168,25 @@ def why(found: Inclusion, read: FlagReading) -> str:
                 "only GitLab knows who that is.",
                 groups=groups,
             )
-        case Gate.ONLY_GITLAB_KNOWS if found.from_on:
+        case Gate.ONLY_GITLAB_KNOWS if inclusion.from_on:
             return say(
                 "GitLab spreads this flag by session or at random, or the portal does not know how: an id says "
                 "nothing of who is in."
             )
         case Gate.ONLY_GITLAB_KNOWS:
             return say("Not in by the percentage, but perhaps by a gate that only GitLab can answer for.")
-    if found.stands_at:
+    if inclusion.stands_at:
         return say(
             "The flag is on for {now} % of actors only, and no other gate lets {actor} in.", now=now, actor=actor
         )
     return say("No gate lets {actor} in.", actor=actor)
 
 
-def verdict(found: Inclusion, read: FlagReading) -> str:
+def verdict(inclusion: Inclusion, read: FlagReading) -> str:
     """In a word or a few."""
-    if found.inside is None and read.exposure is not None and read.exposure.groups:
+    if inclusion.inside is None and read.exposure is not None and read.exposure.groups:
         return say("in only as a member of a group")
-    return {True: say("in"), False: say("not in"), None: say("not known")}[found.inside]
+    return {True: say("in"), False: say("not in"), None: say("not known")}[inclusion.inside]
 
 
 def _by_percentage(strategy: Mapping[str, Any]) -> tuple[Decimal, str]:

@@ -76,8 +76,8 @@ def parse_issue_url(url: str, base_url: str | None = None) -> IssueRef:
 
 
 def _in_path(path: str) -> tuple[str, int] | None:
-    found = _TAIL.match(path)
-    return (found["path"], int(found["iid"] or found["incident"])) if found else None
+    match = _TAIL.match(path)
+    return (match["path"], int(match["iid"] or match["incident"])) if match else None
 
 
 def _on_top(query: str) -> tuple[str, int] | None:

@@ -47,9 +47,9 @@ def lifetime(flag_type: str, milestone: str, now: datetime) -> Lifetime | None:
 
 def overdue_milestones(pairs: Iterable[tuple[str, str]], now: datetime) -> dict[str, list[str]]:
     """Of these pairs of type and release: the releases, by type, whose flags have outlived it."""
-    found: dict[str, list[str]] = {}
+    milestones: dict[str, list[str]] = {}
     for flag_type, milestone in pairs:
         lived = lifetime(flag_type, milestone, now)
         if lived and lived.is_overdue:
-            found.setdefault(flag_type, []).append(milestone)
-    return found
+            milestones.setdefault(flag_type, []).append(milestone)
+    return milestones

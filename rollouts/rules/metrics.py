@@ -35,9 +35,9 @@ class Bound:
     @property
     def words(self) -> str:
         """«at most 1,200 ms»"""
-        said = [say("at least {value}", value=self.shown(self.at_least))] if self.at_least is not None else []
-        said += [say("at most {value}", value=self.shown(self.at_most))] if self.at_most is not None else []
-        return joined(said, ", ")
+        messages = [say("at least {value}", value=self.shown(self.at_least))] if self.at_least is not None else []
+        messages += [say("at most {value}", value=self.shown(self.at_most))] if self.at_most is not None else []
+        return joined(messages, ", ")
 
     def shown(self, value: Number) -> Phrase:
         return joined([say("{n}", n=value), self.unit])
@@ -47,12 +47,12 @@ class Bound:
 
     def as_dict(self) -> dict[str, Any]:
         """As a plan writes it, below its name."""
-        said = {"unit": self.unit, "at_most": self.at_most, "at_least": self.at_least}
-        return {key: value for key, value in said.items() if value not in ("", None)}
+        bounds = {"unit": self.unit, "at_most": self.at_most, "at_least": self.at_least}
+        return {key: value for key, value in bounds.items() if value not in ("", None)}
 
     @classmethod
     def all_from(cls, stored: Mapping[str, Mapping[str, Any]]) -> tuple[Bound, ...]:
-        return tuple(cls(name, **said) for name, said in stored.items())
+        return tuple(cls(name, **bounds) for name, bounds in stored.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +69,15 @@ class Metric:
     def all_from(cls, bounds: Mapping[str, Mapping[str, Any]], measured: Mapping[str, Mapping[str, Any]]
                  ) -> tuple[Metric, ...]:  # fmt: skip
         """What the plan bounds, each with its newest value, both as they are stored."""
-        found = []
+        metrics = []
         for bound in Bound.all_from(bounds):
             kept = measured.get(bound.name)
             if kept is None:
-                found.append(cls(bound))
+                metrics.append(cls(bound))
             else:
                 at = datetime.fromisoformat(kept["at"])
-                found.append(cls(bound, kept["value"], at, kept["by"], kept["evidence"]))
-        return tuple(found)
+                metrics.append(cls(bound, kept["value"], at, kept["by"], kept["evidence"]))
+        return tuple(metrics)
 
     @property
     def is_beyond(self) -> bool:

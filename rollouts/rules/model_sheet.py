@@ -99,12 +99,12 @@ def parse_csv(content: str | bytes, *, source: str = "ai_models.csv") -> tuple[S
         for row in rows:
             if any(cell.strip() for cell in row):
                 if len(row) != len(header):
-                    said = say(
+                    message = say(
                         "there are {cells} cells for {columns} columns. Put texts with commas in quotes.",
                         cells=len(row),
                         columns=len(header),
                     )
-                    faults.append(Fault(source, begins, said))
+                    faults.append(Fault(source, begins, message))
                 lines[(TOP, len(models))] = begins
                 models.append({name: _cell(name, value) for name, value in zip(header, row, strict=False)})
             begins = rows.line_num + 1
@@ -139,14 +139,14 @@ def _sheet(document: Document) -> tuple[SheetModel, ...]:
     written, faults = fit(document, SheetWritten)
     if written is None:
         raise DocumentRefused(faults)
-    found, first = [], dict[str, int]()
+    sheet_models, first = [], dict[str, int]()
     for position, model in enumerate(written.ai_models):
         line = document.place((TOP, position))
         if model.slug in first:
-            said = say(
+            message = say(
                 "«{slug}» is there already, on line {line}. Keep one.", slug=model.slug, line=str(first[model.slug])
             )
-            faults.append(document.fault((TOP, position, "slug"), said))
+            faults.append(document.fault((TOP, position, "slug"), message))
         first.setdefault(model.slug, line)
         said_of = document.tree[TOP][position]
         values = {name: getattr(model, name) for name in COLUMNS if name in said_of and name != "slug"}
@@ -154,10 +154,10 @@ def _sheet(document: Document) -> tuple[SheetModel, ...]:
             faults.append(
                 document.fault((TOP, position, "name"), say("name is empty. Write it, or leave the key out."))
             )
-        found.append(SheetModel(model.slug, values, line))
+        sheet_models.append(SheetModel(model.slug, values, line))
     if faults:
         raise DocumentRefused(faults)
-    return tuple(found)
+    return tuple(sheet_models)
 
 
 def dump_yaml(models: Iterable[Mapping[str, Any]]) -> str:

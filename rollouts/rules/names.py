@@ -198,10 +198,10 @@ def actor(value: str) -> str:
 
 def web_address(value: str) -> str:
     """An address that begins with http:// or https://."""
-    said = say("«{written}» is not a web address", written=shorten(without_userinfo(value)))
+    message = say("«{written}» is not a web address", written=shorten(without_userinfo(value)))
     if re.search(r"[\s\\<>\"\x00-\x1f\x7f]", value):
         raise ValueError(
-            say("{said}: it has a space or a character that no address has. Copy it from the browser.", said=said)
+            say("{said}: it has a space or a character that no address has. Copy it from the browser.", said=message)
         )
     if len(value) > 2000:
         raise ValueError(say("an address may have 2,000 characters. Copy the plain address of the page."))
@@ -209,9 +209,9 @@ def web_address(value: str) -> str:
         parts = urlsplit(value)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        raise ValueError(say("{said}. Copy it from the browser.", said=said)) from None
+        raise ValueError(say("{said}. Copy it from the browser.", said=message)) from None
     if parts.scheme not in ("http", "https") or not host:
-        raise ValueError(say("{said}. It begins with https://: copy it from the browser.", said=said))
+        raise ValueError(say("{said}. It begins with https://: copy it from the browser.", said=message))
     if "@" in parts.netloc:
         raise ValueError(say("the address holds a user name or password. Leave out what stands before the @."))
     return value

@@ -155,9 +155,9 @@ def _decide(facts: RolloutFacts, phase: PhaseFacts) -> NextAction:
 
 
 def _start(facts: RolloutFacts, phase: PhaseFacts) -> NextAction:
-    found = guards.blockers("start", facts, phase.name, ANYBODY)
-    if found:
-        return NextAction(say("Before {phase} starts", phase=phase.title), _manager(facts), found[0].message)
+    blockers = guards.blockers("start", facts, phase.name, ANYBODY)
+    if blockers:
+        return NextAction(say("Before {phase} starts", phase=phase.title), _manager(facts), blockers[0].message)
     return NextAction(say("Start {phase}", phase=phase.title), _manager(facts), say("approved"), "start", phase.name)
 
 
@@ -171,21 +171,21 @@ def _go_on(facts: RolloutFacts, phase: PhaseFacts) -> NextAction:
     if phase.request is not None and not phase.request.is_granted(facts.now):
         return _decide(facts, phase)
     verb = "advance" if wanted else "complete"
-    found = guards.blockers(verb, facts, phase.name, ANYBODY)
+    blockers = guards.blockers(verb, facts, phase.name, ANYBODY)
     words = (
         say("Advance to {percentage} %", percentage=wanted.percentage)
         if wanted
         else say("Complete {phase}", phase=phase.title)
     )
-    if not found:
+    if not blockers:
         return NextAction(words, _manager(facts), say("nothing blocks it"), verb, phase.name)
-    if wanted and "approval_missing" in {blocker.code for blocker in found}:
+    if wanted and "approval_missing" in {blocker.code for blocker in blockers}:
         ask = say("Ask for {percentage} %", percentage=wanted.percentage)
-        return NextAction(ask, _manager(facts), found[0].message, "request", phase.name)
-    if {blocker.code for blocker in found} <= {"soak", "change_lock"}:
-        until = phase.soaked_at if len(found) == 1 and found[0].code == "soak" else None
-        return NextAction(words, None, found[0].message, verb, phase.name, until)
-    return NextAction(words, _manager(facts), found[0].message, verb, phase.name)
+        return NextAction(ask, _manager(facts), blockers[0].message, "request", phase.name)
+    if {blocker.code for blocker in blockers} <= {"soak", "change_lock"}:
+        until = phase.soaked_at if len(blockers) == 1 and blockers[0].code == "soak" else None
+        return NextAction(words, None, blockers[0].message, verb, phase.name, until)
+    return NextAction(words, _manager(facts), blockers[0].message, verb, phase.name)
 
 
 def _approver(request: RequestFacts, now: datetime) -> Waits | None:

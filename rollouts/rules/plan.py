@@ -117,9 +117,9 @@ def _phase_faults(document: Document, phase: TemplatePhase) -> list[Fault]:
     """Whether what the plan says of a phase fits its audience in the template, and lets somebody in."""
     path: Path = ("phases", phase.name)
     given = _at(document, path)
-    said = {key: value for key, value in given.items() if value is not None} if isinstance(given, dict) else {}
+    phase_plan = {key: value for key, value in given.items() if value is not None} if isinstance(given, dict) else {}
     is_project = bool(_at(document, ("flag", "project")))
-    fitting = _KEYS[_audience(phase, said, is_project=is_project)]
+    fitting = _KEYS[_audience(phase, phase_plan, is_project=is_project)]
     faults = [
         document.fault(
             (*path, key),
@@ -131,24 +131,24 @@ def _phase_faults(document: Document, phase: TemplatePhase) -> list[Fault]:
             ),
         )
         for key in dict.fromkeys(key for keys in _KEYS.values() for key in keys)
-        if key in said and key not in fitting
+        if key in phase_plan and key not in fitting
     ]
-    named = said.get("actors")
+    named = phase_plan.get("actors")
     if is_project and isinstance(named, list):
         faults += [
             document.fault((*path, "actors", position), no_opt_out(actor))
             for position, actor in enumerate(named)
             if str(actor).endswith(OPT_OUT)
         ]
-    if said.get("method") == "all_at_once":
+    if phase_plan.get("method") == "all_at_once":
         faults += [
             document.fault(
                 (*path, key), say("`{key}` means nothing all at once. Take it out, or write `percentage`.", key=key)
             )
             for key in ("steps", "soak", "auto", "schedule")
-            if key in said
+            if key in phase_plan
         ]
-    if not faults and not phase.optional and _lets_nobody_in(said, phase, fitting):
+    if not faults and not phase.optional and _lets_nobody_in(phase_plan, phase, fitting):
         message = say(
             "the phase {phase} lets nobody in. It is for {value}.", phase=phase.name, value=_RIGHT[phase.audience]
         )
@@ -156,17 +156,17 @@ def _phase_faults(document: Document, phase: TemplatePhase) -> list[Fault]:
     return faults
 
 
-def _lets_nobody_in(said: Mapping[str, Any], phase: TemplatePhase, fitting: tuple[str, ...]) -> bool:
+def _lets_nobody_in(inputs: Mapping[str, Any], phase: TemplatePhase, fitting: tuple[str, ...]) -> bool:
     """Whether a phase for actors or groups names none, here or in the template."""
     if phase.audience == "everyone":
         return False
     key = fitting[0]
-    return not said.get(key, getattr(phase, key))
+    return not inputs.get(key, getattr(phase, key))
 
 
-def _audience(phase: TemplatePhase, said: Mapping[str, Any], *, is_project: bool) -> str:
+def _audience(phase: TemplatePhase, inputs: Mapping[str, Any], *, is_project: bool) -> str:
     """A project's flag knows no feature groups: there a phase for groups may name actors instead."""
-    if is_project and phase.audience == "groups" and "actors" in said and "groups" not in said:
+    if is_project and phase.audience == "groups" and "actors" in inputs and "groups" not in inputs:
         return "actors"
     return phase.audience
 
@@ -186,7 +186,8 @@ def _plan(written: PlanWritten, template: Template) -> PlanDocument:
         phases=tuple(_phase(written.phases.get(phase.name), phase, written) for phase in template.phases),
         criteria=Criteria(**{key: tuple(sentences) for key, sentences in written.criteria}),
         guard_metrics=tuple(
-            Bound(name, said.unit, said.at_most, said.at_least) for name, said in written.guard_metrics.items()
+            Bound(name, phase_plan.unit, phase_plan.at_most, phase_plan.at_least)
+            for name, phase_plan in written.guard_metrics.items()
         ),
         timeline=written.timeline,
         mitigation=written.mitigation,
@@ -211,35 +212,39 @@ def _flag(written: FlagWritten) -> FlagPlan:
 
 def _phase(written: PhasePlanWritten | None, phase: TemplatePhase, plan: PlanWritten) -> PhasePlan:
     """A phase as the plan says, with the template's word where the plan is silent."""
-    said = written or PhasePlanWritten()
-    chosen = {key: value for key, value in said if value is not None}
-    final_soak = phase.final_soak if said.final_soak is None else said.final_soak
+    phase_plan = written or PhasePlanWritten()
+    chosen = {key: value for key, value in phase_plan if value is not None}
+    final_soak = phase.final_soak if phase_plan.final_soak is None else phase_plan.final_soak
     match _audience(phase, chosen, is_project=bool(plan.flag.project)):
         case "actors":
-            actors = phase.actors if said.actors is None else tuple(said.actors)
-            return PhasePlan(phase.name, Audience.ACTORS, actors=actors, final_soak=final_soak, issues=said.issues)
+            actors = phase.actors if phase_plan.actors is None else tuple(phase_plan.actors)
+            return PhasePlan(
+                phase.name, Audience.ACTORS, actors=actors, final_soak=final_soak, issues=phase_plan.issues
+            )
         case "groups":
-            groups = phase.groups if said.groups is None else tuple(said.groups)
-            return PhasePlan(phase.name, Audience.GROUPS, groups=groups, final_soak=final_soak, issues=said.issues)
-    if (said.method or ("percentage" if said.steps else phase.method)) == "all_at_once":
-        return PhasePlan(phase.name, Audience.ALL_AT_ONCE, final_soak=final_soak, issues=said.issues)
+            groups = phase.groups if phase_plan.groups is None else tuple(phase_plan.groups)
+            return PhasePlan(
+                phase.name, Audience.GROUPS, groups=groups, final_soak=final_soak, issues=phase_plan.issues
+            )
+    if (phase_plan.method or ("percentage" if phase_plan.steps else phase.method)) == "all_at_once":
+        return PhasePlan(phase.name, Audience.ALL_AT_ONCE, final_soak=final_soak, issues=phase_plan.issues)
     return PhasePlan(
         phase.name,
         Audience.PERCENTAGE,
-        steps=_steps(said, phase),
+        steps=_steps(phase_plan, phase),
         final_soak=final_soak,
-        issues=said.issues,
+        issues=phase_plan.issues,
     )
 
 
-def _steps(said: PhasePlanWritten, phase: TemplatePhase) -> tuple[StepPlan, ...]:
+def _steps(written: PhasePlanWritten, phase: TemplatePhase) -> tuple[StepPlan, ...]:
     """Each step with what the phase says, and where the schedule says otherwise, that."""
-    usual = phase.soak if said.soak is None else said.soak
-    special = {entry.step: entry for entry in said.schedule or ()}
+    usual = phase.soak if written.soak is None else written.soak
+    special = {entry.step: entry for entry in written.schedule or ()}
     steps = []
-    for percentage in said.steps or phase.steps:
+    for percentage in written.steps or phase.steps:
         entry = special.get(percentage)
-        auto = entry.auto if entry and entry.auto is not None else bool(said.auto)
+        auto = entry.auto if entry and entry.auto is not None else bool(written.auto)
         soak = entry.soak if entry and entry.soak is not None else usual
         steps.append(StepPlan(percentage, soak, entry.at if entry else None, auto))
     return tuple(steps)
@@ -247,25 +252,25 @@ def _steps(said: PhasePlanWritten, phase: TemplatePhase) -> tuple[StepPlan, ...]
 
 def _step_faults(document: Document, phase: TemplatePhase, written: PlanWritten) -> list[Fault]:
     """A project's flag takes whole percentages only (GitLab, strategies of feature flags)."""
-    said = written.phases.get(phase.name) or PhasePlanWritten()
-    is_ramp = (said.method or ("percentage" if said.steps else phase.method)) == "percentage"
+    phase_plan = written.phases.get(phase.name) or PhasePlanWritten()
+    is_ramp = (phase_plan.method or ("percentage" if phase_plan.steps else phase.method)) == "percentage"
     if not written.flag.project or phase.audience != "everyone" or not is_ramp:
         return []
     return [
         document.fault(("phases", phase.name, "steps"), no_part(step))
-        for step in (said.steps or phase.steps)
+        for step in (phase_plan.steps or phase.steps)
         if step != step.to_integral_value()
     ]
 
 
 def _schedule_faults(document: Document, phase: TemplatePhase, written: PlanWritten) -> list[Fault]:
     """A schedule names steps of the ramp, each once, at rising times."""
-    said = written.phases.get(phase.name)
+    phase_plan = written.phases.get(phase.name)
     faults: list[Fault] = []
     seen: set[Decimal] = set()
     latest: StepWritten | None = None
-    known = (said.steps or list(phase.steps)) if said else []
-    for position, entry in enumerate(said.schedule or () if said else ()):
+    known = (phase_plan.steps or list(phase.steps)) if phase_plan else []
+    for position, entry in enumerate(phase_plan.schedule or () if phase_plan else ()):
         path = ("phases", phase.name, "schedule", position)
         if entry.step not in known:
             there = ", ".join(map(str, known))

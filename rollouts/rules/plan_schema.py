@@ -106,8 +106,8 @@ class GuardMetricWritten(Written):
         if self.at_most is None and self.at_least is None:
             raise words(say("say what is allowed: `at_most: 1200`, `at_least: 14`, or both."))
         if self.at_most is not None and self.at_least is not None and self.at_least > self.at_most:
-            said = say("at_least {least} is more than at_most {most}.", least=self.at_least, most=self.at_most)
-            raise words(said)
+            message = say("at_least {least} is more than at_most {most}.", least=self.at_least, most=self.at_most)
+            raise words(message)
         return self
 
 

@@ -18,35 +18,35 @@ from .phrases import joined, say, sentence
 
 def blockers_of_step(facts: RolloutFacts, phase: PhaseFacts, to: Decimal | None) -> list[Blocker]:
     """What stands between a live percentage and its next step: reading, soak, change lock, approvals, capacity."""
-    found = _reading_blockers(facts, phase)
+    blockers = _reading_blockers(facts, phase)
     opening = phase.opening
     wanted = facts.target(phase, to)
     if opening.ramp is None or opening.step is None or opening.ramp.after(opening.step) is None:
-        return [*found, Blocker("last_step", say("There is no further step: complete the phase."), phase.where)]
+        return [*blockers, Blocker("last_step", say("There is no further step: complete the phase."), phase.where)]
     if wanted is None or wanted.percentage is None:
-        return [*found, no_such_step(phase, to)]
+        return [*blockers, no_such_step(phase, to)]
     soak = opening.ramp.at(opening.step).soak
-    found += _soak_blockers(facts, phase, soak, say("{n} %", n=opening.step))
-    found += _lock_blockers(facts) + _approval_blockers(facts, phase, to)
-    return found + capacity.blockers(facts.capacity, wanted.after.least_reach, say("{n} %", n=wanted.percentage))
+    blockers += _soak_blockers(facts, phase, soak, say("{n} %", n=opening.step))
+    blockers += _lock_blockers(facts) + _approval_blockers(facts, phase, to)
+    return blockers + capacity.blockers(facts.capacity, wanted.after.least_reach, say("{n} %", n=wanted.percentage))
 
 
-def blockers_by_metrics(facts: RolloutFacts, phase: PhaseFacts, found: list[Blocker]) -> list[Blocker]:
+def blockers_by_metrics(facts: RolloutFacts, phase: PhaseFacts, blockers: list[Blocker]) -> list[Blocker]:
     """What a ramp that runs itself does not pass besides. Who measures has as long as the soak for it."""
-    stands = not {blocker.code for blocker in found} & {"soak", "not_confirmed"}
+    stands = not {blocker.code for blocker in blockers} & {"soak", "not_confirmed"}
     missing = metrics.unmeasured(facts.metrics, phase.confirmed_at) if stands else []
     return metrics.beyond(facts.metrics) + missing
 
 
 def blockers_of_start(facts: RolloutFacts, phase: PhaseFacts, to: Decimal | None) -> list[Blocker]:
     """What stands between a phase and its first people: approvals, items, earlier phases, the flag, capacity."""
-    found = _approval_blockers(facts, phase, to)
-    found += [
+    blockers = _approval_blockers(facts, phase, to)
+    blockers += [
         Blocker("item_open", _of_item(item), item.where)
         for item in facts.open_items(phase, Gate.START)
         if item.kind not in (ItemKind.CAPACITY, ItemKind.FLAG)  # these two have blockers of their own, below
     ]
-    found += [
+    blockers += [
         Blocker(
             "earlier_phase_open",
             say("{earlier} is {state}: it comes first.", earlier=earlier.title, state=state_in_words(earlier.state)),
@@ -55,9 +55,9 @@ def blockers_of_start(facts: RolloutFacts, phase: PhaseFacts, to: Decimal | None
         for earlier in facts.before(phase)
         if earlier.state not in SETTLED
     ]
-    found += _lock_blockers(facts)
+    blockers += _lock_blockers(facts)
     if facts.reading.presence in (Presence.UNKNOWN, Presence.UNREAD):
-        found.append(
+        blockers.append(
             Blocker(
                 "flag_missing",
                 say("The flag {flag} is {presence}.", flag=facts.flag, presence=facts.reading.presence.words),
@@ -65,10 +65,10 @@ def blockers_of_start(facts: RolloutFacts, phase: PhaseFacts, to: Decimal | None
             )
         )
     if facts.is_stale:
-        found.append(_stale(facts))
+        blockers.append(_stale(facts))
     if facts.reading.exposure is not None and widens(facts.expected, facts.reading.exposure):
         kind = facts.drift
-        found.append(
+        blockers.append(
             Blocker(
                 "flag_ahead",
                 say(
@@ -80,30 +80,32 @@ def blockers_of_start(facts: RolloutFacts, phase: PhaseFacts, to: Decimal | None
                 "#exposure",
             )
         )
-    found += [
+    blockers += [
         Blocker("flag_shared", say("{title} is live on the same flag.", title=title), "#exposure")
         for title in facts.others_live
     ]
     if phase.unresolved:
         names = ", ".join(phase.unresolved)
-        found.append(
+        blockers.append(
             Blocker("actors_unresolved", say("GitLab has not told who these are: {names}.", names=names), phase.where)
         )
     wanted = facts.target(phase, to)
     if wanted is None:
-        return [*found, no_such_step(phase, to)]
+        return [*blockers, no_such_step(phase, to)]
     reach = phase.opening.at(wanted.percentage).least_reach
-    return found + capacity.blockers(facts.capacity, reach, phase.title)
+    return blockers + capacity.blockers(facts.capacity, reach, phase.title)
 
 
 def blockers_of_completion(facts: RolloutFacts, phase: PhaseFacts) -> list[Blocker]:
     """What a phase lacks to be done: items, its whole reach, GitLab read at it, its soak."""
-    found = [Blocker("item_open", _of_item(item), item.where) for item in facts.open_items(phase, Gate.COMPLETE)]
+    blockers = [Blocker("item_open", _of_item(item), item.where) for item in facts.open_items(phase, Gate.COMPLETE)]
     opening = phase.opening
     if opening.audience is Audience.PERCENTAGE and (opening.step or 0) < 100:
-        found.append(Blocker("not_whole", say("It stands at {step} %, not at 100 %.", step=opening.step), phase.where))
-    found += _reading_blockers(facts, phase)
-    return found + _soak_blockers(facts, phase, phase.final_soak, phase.title)
+        blockers.append(
+            Blocker("not_whole", say("It stands at {step} %, not at 100 %.", step=opening.step), phase.where)
+        )
+    blockers += _reading_blockers(facts, phase)
+    return blockers + _soak_blockers(facts, phase, phase.final_soak, phase.title)
 
 
 def blockers_of_exit_item(phase: PhaseFacts) -> list[Blocker]:
@@ -114,13 +116,13 @@ def blockers_of_exit_item(phase: PhaseFacts) -> list[Blocker]:
     stands = phase.state in (PhaseState.ACTIVE, PhaseState.PAUSED) and opening.exposure == whole
     if stands and phase.confirmed_at is not None:
         return []
-    said = say(
+    message = say(
         "It can't be known yet: {phase} is {state}. Confirm it once GitLab was read at {exposure}.",
         phase=phase.title,
         state=state_in_words(phase.state),
         exposure=whole.words,
     )
-    return [Blocker("too_early", said, phase.where)]
+    return [Blocker("too_early", message, phase.where)]
 
 
 def _of_item(item: ItemFacts) -> str:
@@ -153,7 +155,7 @@ def _approval_blockers(facts: RolloutFacts, phase: PhaseFacts, to: Decimal | Non
 
 def _lock_blockers(facts: RolloutFacts) -> list[Blocker]:
     """Under a change lock no flag may reach more people (DESIGN section 3; FACTS 5c and 5d)."""
-    found = [
+    blockers = [
         Blocker(
             "change_lock",
             say("Change lock: {lock}, until {until} UTC.", lock=lock.title, until=day_and_clock(lock.until))
@@ -163,13 +165,13 @@ def _lock_blockers(facts: RolloutFacts) -> list[Blocker]:
         )
         for lock in facts.locks
     ]
-    return found + [Blocker("locks_unknown", words, "/locks/") for words in facts.locks_unread]
+    return blockers + [Blocker("locks_unknown", words, "/locks/") for words in facts.locks_unread]
 
 
 def _reading_blockers(facts: RolloutFacts, phase: PhaseFacts) -> list[Blocker]:
-    found = [_stale(facts)] if facts.is_stale else []
+    blockers = [_stale(facts)] if facts.is_stale else []
     if not facts.is_confirmed:
-        found.append(
+        blockers.append(
             Blocker(
                 "not_confirmed",
                 say(
@@ -180,7 +182,7 @@ def _reading_blockers(facts: RolloutFacts, phase: PhaseFacts) -> list[Blocker]:
                 "#exposure",
             )
         )
-    return found
+    return blockers
 
 
 def _soak_blockers(facts: RolloutFacts, phase: PhaseFacts, soak: timedelta, what: str) -> list[Blocker]:

@@ -33,8 +33,8 @@ def ticks(since: datetime, until: datetime, tz: tzinfo, most: int) -> tuple[tupl
 def _fitting(
     locals_: list[datetime], since: datetime, until: datetime, tz: tzinfo
 ) -> tuple[tuple[datetime, bool], ...]:
-    found = {edge(local, tz, latest=False): local.time() != time() for local in locals_}
-    return tuple((moment, within) for moment, within in sorted(found.items()) if since <= moment <= until)
+    edges = {edge(local, tz, latest=False): local.time() != time() for local in locals_}
+    return tuple((moment, within) for moment, within in sorted(edges.items()) if since <= moment <= until)
 
 
 def _hours(since: datetime, until: datetime, tz: tzinfo, step: int) -> list[datetime]:

@@ -25,14 +25,14 @@ def in_words(source: str, way: Mapping[str, Any]) -> Phrase:
 
 
 def _details(way: Mapping[str, Any]) -> list[Phrase]:
-    found = []
+    messages = []
     if user := way.get("os_user"):
-        found.append(say("operating system's user {user}", user=user))
+        messages.append(say("operating system's user {user}", user=user))
     if token := way.get("token"):
-        found.append(say("token {name} ({begins}…)", name=token.get("name", ""), begins=token.get("begins", "")))
+        messages.append(say("token {name} ({begins}…)", name=token.get("name", ""), begins=token.get("begins", "")))
     if session := way.get("session"):
-        found.append(say("session {reference}", reference=session.get("reference", "")))
+        messages.append(say("session {reference}", reference=session.get("reference", "")))
         if at := session.get("signed_in_at"):
             moment = datetime.fromisoformat(at).astimezone(UTC)
-            found.append(say("signed in {at} UTC", at=day_and_clock(moment)))
-    return found
+            messages.append(say("signed in {at} UTC", at=day_and_clock(moment)))
+    return messages

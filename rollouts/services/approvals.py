@@ -102,21 +102,21 @@ class Settlement:
 
 def to_settle(rollout: Rollout, facts: RolloutFacts) -> list[Settlement]:
     """Looks only; ``settle`` does it."""
-    found = []
+    settlements = []
     for phase in facts_of.newest_attempts(rollout):
         about = facts.phase(phase.name)
         request = about.request
         if request is None:
             continue
         if request.is_expired(facts.now):
-            found.append(Settlement(phase, about, "expire"))
+            settlements.append(Settlement(phase, about, "expire"))
         elif request.digest != request.stands:
-            found.append(Settlement(phase, about, "void"))
+            settlements.append(Settlement(phase, about, "void"))
         elif request.state == RequestState.GRANTED and not request.is_granted(facts.now):
-            found.append(Settlement(phase, about, "lapse"))
+            settlements.append(Settlement(phase, about, "lapse"))
         elif request.state == RequestState.OPEN and request.is_granted(facts.now):
-            found.append(Settlement(phase, about, "regain"))
-    return found
+            settlements.append(Settlement(phase, about, "regain"))
+    return settlements
 
 
 def as_settled(facts: RolloutFacts, name: str) -> RolloutFacts:
@@ -137,34 +137,34 @@ def as_settled(facts: RolloutFacts, name: str) -> RolloutFacts:
     return replace(facts, phases=tuple(settled if phase is about else phase for phase in facts.phases))
 
 
-def settle(found: Settlement, facts: RolloutFacts, *, by: Actor) -> list[str]:
+def settle(settlement: Settlement, facts: RolloutFacts, *, by: Actor) -> list[str]:
     """Do it; returns what changed, in sentences.
 
     Approvals that no longer stand are asked for again; where what is asked for is again what was approved, they count
     again. A phase's version rises with each round, so that nobody decides about another than the one that they saw.
     """
-    request, about = standing(found.phase), found.about
+    request, about = standing(settlement.phase), settlement.about
     assert about.request is not None
     changed = list(about.request.changed)
-    if found.verb == "expire":
+    if settlement.verb == "expire":
         request.expire(by=by.name, at=facts.now)
         request.save()
-        found.phase.expire()
-        found.phase.save()
+        settlement.phase.expire()
+        settlement.phase.save()
         return []
     if request.state == RequestState.GRANTED:
         request.reopen()
-        found.phase.lapse()
-    if found.verb == "void":
+        settlement.phase.lapse()
+    if settlement.verb == "void":
         request.round += 1
         request.content, request.digest = dict(about.request.content), about.request.stands
         request.changed = changed
         request.percentage = about.request.target.percentage if about.request.target else request.percentage
-        found.phase.version += 1
+        settlement.phase.version += 1
     request.save()
-    found.phase.save()
+    settlement.phase.save()
     if about.request.is_granted(facts.now):
         request.changed = []
-        _grant(request, found.phase, about.request, {one.by for one in about.request.counting()}, facts.now)
-        found.phase.save()
+        _grant(request, settlement.phase, about.request, {one.by for one in about.request.counting()}, facts.now)
+        settlement.phase.save()
     return changed

@@ -36,14 +36,14 @@ def import_calendar(
 ) -> LockCalendar:
     """Take an iCalendar file over under a name, anew or again. Raises ``Refused``; then nothing changed."""
     refuse_if(role_missing(by, Role.ADMIN, say("Importing a calendar of change locks")))
-    found, name, now, reading = [], name.strip()[:100], clock.now(), Reading(())
+    blockers, name, now, reading = [], name.strip()[:100], clock.now(), Reading(())
     try:
         reading = read(content, zone_name, transparent_locks, now)
     except ValueError as wrong:
-        found.append(Blocker("calendar", str(wrong)))
+        blockers.append(Blocker("calendar", str(wrong)))
     if not name:
-        found.append(Blocker("name_missing", say("Give the calendar a name.")))
-    refuse_if(found)
+        blockers.append(Blocker("name_missing", say("Give the calendar a name.")))
+    refuse_if(blockers)
     with recorded("calendar.import", by=by) as recording:
         calendar = LockCalendar.objects.select_for_update().filter(name=name).first() or LockCalendar(name=name)
         calendar.url, calendar.zone, calendar.transparent_locks = "", zone_name, transparent_locks
@@ -103,9 +103,9 @@ def keep(recording: Recording, calendar: LockCalendar, content: bytes, reading: 
 
 
 def _told(periods: Iterable[Period]) -> list[str]:
-    found = sorted(periods)
-    told = [f"{start:%Y-%m-%d %H:%M} – {end:%Y-%m-%d %H:%M} UTC {title}".strip() for start, end, title in found]
-    return told if len(told) <= MOST_TOLD else [*told[:MOST_TOLD], f"… {len(told) - MOST_TOLD}"]
+    in_order = sorted(periods)
+    listed = [f"{start:%Y-%m-%d %H:%M} – {end:%Y-%m-%d %H:%M} UTC {title}".strip() for start, end, title in in_order]
+    return listed if len(listed) <= MOST_TOLD else [*listed[:MOST_TOLD], f"… {len(listed) - MOST_TOLD}"]
 
 
 def _digest(content: bytes) -> str:
@@ -122,21 +122,21 @@ def add_calendar(
     name: str, url: str, *, by: Actor, zone_name: str = "UTC", transparent_locks: bool = False
 ) -> LockCalendar:
     """A calendar to be read from an address on an allowed host, by the next job. Raises ``Refused``."""
-    found, name = role_missing(by, Role.ADMIN, say("Adding a calendar of change locks")), name.strip()[:100]
+    blockers, name = role_missing(by, Role.ADMIN, say("Adding a calendar of change locks")), name.strip()[:100]
     try:
         url = server_address(url)
         if urlsplit(url).hostname not in settings.LOCK_CALENDAR_HOSTS:
             hosts = ", ".join(settings.LOCK_CALENDAR_HOSTS) or say("none: set LOCK_CALENDAR_HOSTS")
             raise ValueError(say("Calendars are read from allowed hosts only. Allowed: {hosts}.", hosts=hosts))
     except ValueError as wrong:
-        found.append(Blocker("host", str(wrong)))
+        blockers.append(Blocker("host", str(wrong)))
     if not name or LockCalendar.objects.filter(name=name).exists():
-        found.append(Blocker("name", say("Give the calendar a name that no other has.")))
+        blockers.append(Blocker("name", say("Give the calendar a name that no other has.")))
     try:
         zone(zone_name)
     except ValueError as wrong:
-        found.append(Blocker("zone", str(wrong)))
-    refuse_if(found)
+        blockers.append(Blocker("zone", str(wrong)))
+    refuse_if(blockers)
     with recorded("calendar.add", by=by) as recording:
         recording.about = calendar = LockCalendar.objects.create(
             name=name, url=url, zone=zone_name, transparent_locks=transparent_locks
@@ -146,10 +146,10 @@ def add_calendar(
 
 def remove_calendar(calendar: LockCalendar, *, by: Actor, reason: str) -> None:
     """Its periods lock no longer. Raises ``Refused``."""
-    found = role_missing(by, Role.ADMIN, say("Removing a calendar of change locks"))
+    blockers = role_missing(by, Role.ADMIN, say("Removing a calendar of change locks"))
     if not reason.strip():
-        found.append(Blocker("reason_missing", say("Removing a calendar needs a reason.")))
-    refuse_if(found)
+        blockers.append(Blocker("reason_missing", say("Removing a calendar needs a reason.")))
+    refuse_if(blockers)
     with recorded("calendar.remove", by=by, about=calendar, reason=reason.strip()):
         calendar.delete()
 

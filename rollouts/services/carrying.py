@@ -108,8 +108,8 @@ def _what(about: RequestFacts, title: str) -> str:
 def _planned(phase: Phase) -> str:
     steps = ", ".join(f"{plain_number(step.percentage)} % for {short(step.soak)}" for step in phase.steps.all())
     who = ", ".join([*sorted(phase.actors), *sorted(phase.groups)])
-    said = (phase.audience.replace("_", " "), who, steps, f"final soak {short(phase.final_soak)}")
-    return "; ".join(part for part in said if part)
+    parts = (phase.audience.replace("_", " "), who, steps, f"final soak {short(phase.final_soak)}")
+    return "; ".join(part for part in parts if part)
 
 
 def _stands(item: ItemFacts, row: ChecklistItem) -> str:

@@ -26,30 +26,30 @@ def confirm(item: ChecklistItem, *, by: Actor, evidence: str, channel: str = "")
     evidence, channel = evidence.strip(), channel.strip()
     with recorded("item.confirm", by=by) as recording:
         item = _locked(item, recording)
-        found = _blockers(item, by)
+        blockers = _blockers(item, by)
         if item.is_automatic:
-            found.append(
+            blockers.append(
                 Blocker(
                     "automatic", say("{item} checks itself from GitLab: it can't be ticked by hand.", item=item.title)
                 )
             )
-        found += _too_early(item)
+        blockers += _too_early(item)
         if item.confirmed_at is not None:
-            found.append(
+            blockers.append(
                 Blocker("confirmed", say("{who} has confirmed it already. Undo that first.", who=item.confirmed_by))
             )
         if not evidence:
-            found.append(Blocker("evidence_missing", say("Evidence is missing: give a link or a note.")))
+            blockers.append(Blocker("evidence_missing", say("Evidence is missing: give a link or a note.")))
         if len(evidence) > LONGEST_EVIDENCE:
-            found.append(
+            blockers.append(
                 Blocker(
                     "evidence_long", say("Evidence is limited to {most} characters: link to it.", most=LONGEST_EVIDENCE)
                 )
             )
-        found += in_evidence(f"{evidence} {channel}")
+        blockers += in_evidence(f"{evidence} {channel}")
         if item.kind == ItemKind.ANNOUNCEMENT and not channel:
-            found.append(Blocker("channel_missing", say("Say in which channel it was announced.")))
-        refuse_if(found)
+            blockers.append(Blocker("channel_missing", say("Say in which channel it was announced.")))
+        refuse_if(blockers)
         item.confirmed_by, item.confirmed_at, item.evidence, item.channel = (
             by.name,
             clock.now(),
@@ -65,12 +65,12 @@ def unconfirm(item: ChecklistItem, *, by: Actor, reason: str) -> ChecklistItem:
     """Take a confirmation back, with a reason. Raises ``Refused``; then nothing changed."""
     with recorded("item.unconfirm", by=by, reason=reason.strip()) as recording:
         item = _locked(item, recording)
-        found = _blockers(item, by)
+        blockers = _blockers(item, by)
         if item.confirmed_at is None:
-            found.append(Blocker("not_confirmed", say("{item} is not confirmed.", item=item.title)))
+            blockers.append(Blocker("not_confirmed", say("{item} is not confirmed.", item=item.title)))
         if not reason.strip():
-            found.append(Blocker("reason_missing", say("Taking a confirmation back needs a reason.")))
-        refuse_if(found)
+            blockers.append(Blocker("reason_missing", say("Taking a confirmation back needs a reason.")))
+        refuse_if(blockers)
         item.confirmed_by, item.confirmed_at, item.evidence, item.channel = "", None, "", ""
         item.save()
         _look_again(item)
@@ -98,16 +98,18 @@ def _too_early(item: ChecklistItem) -> list[Blocker]:
 
 
 def _blockers(item: ChecklistItem, by: Actor) -> list[Blocker]:
-    found = []
+    blockers = []
     if not by.person.has(Role.MANAGER):
-        found.append(Blocker("role", say("Confirming takes the role manager; {by} has not got it.", by=by.name)))
+        blockers.append(Blocker("role", say("Confirming takes the role manager; {by} has not got it.", by=by.name)))
     if item.rollout.state in OVER:
-        found.append(Blocker("rollout_over", say("The rollout is {state}.", state=state_in_words(item.rollout.state))))
+        blockers.append(
+            Blocker("rollout_over", say("The rollout is {state}.", state=state_in_words(item.rollout.state)))
+        )
     if item.phase is not None and item.phase.state in PAST:
         state = state_in_words(item.phase.state)
-        found.append(
+        blockers.append(
             Blocker(
                 "phase_past", say("{phase} is {state}: its checklist is history.", phase=item.phase.title, state=state)
             )
         )
-    return found
+    return blockers

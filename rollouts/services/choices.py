@@ -22,8 +22,8 @@ def providers() -> list[str]:
 
 def phases() -> list[tuple[str, str]]:
     """Name and title of each phase that templates know, in their order."""
-    found = {phase.name: phase.title for kept in PlanTemplate.objects.all() for phase in kept.template.phases}
-    return [(name, spoken(title)) for name, title in found.items()]
+    titles = {phase.name: phase.title for kept in PlanTemplate.objects.all() for phase in kept.template.phases}
+    return [(name, spoken(title)) for name, title in titles.items()]
 
 
 def refusal(name: str, written: str, known: Sequence[str]) -> Phrase:

@@ -157,5 +157,7 @@ def _item(item: ItemFacts, row: ChecklistItem, phase: str) -> dict[str, Any]:
             "required": item.required}  # fmt: skip
     if item.gate is not Gate.START or item.phase not in (None, phase):
         return asks
-    said = {"by": row.confirmed_by, "evidence": row.evidence, "channel": row.channel} if row.confirmed_by else {}
-    return {**asks, "done": item.verdict.satisfied, **said}
+    confirmation = (
+        {"by": row.confirmed_by, "evidence": row.evidence, "channel": row.channel} if row.confirmed_by else {}
+    )
+    return {**asks, "done": item.verdict.satisfied, **confirmation}

@@ -71,7 +71,7 @@ class DryRun:
         }
 
 
-def of_phase(verb: str, phase: Phase, *, by: Actor, **said: Any) -> DryRun:
+def of_phase(verb: str, phase: Phase, *, by: Actor, **inputs: Any) -> DryRun:
     """What ``transitions.perform`` with the same arguments would do now, or refuse."""
     now = clock.now()
     rollout = Rollout.objects.whole().get(pk=phase.rollout_id)
@@ -80,11 +80,11 @@ def of_phase(verb: str, phase: Phase, *, by: Actor, **said: Any) -> DryRun:
         facts = approvals.as_settled(facts, phase.name)
     about = facts.phase(phase.name)
     wish = Wish(
-        said.get("reason", "").strip() or "-",
-        said.get("to"),
-        said.get("looked_at", "") or Wish.of_who_looks(about).seen,  # a dry run is a look: it tells the digest
-        said.get("override", False),
-        said.get("confirm", ""),
+        inputs.get("reason", "").strip() or "-",
+        inputs.get("to"),
+        inputs.get("looked_at", "") or Wish.of_who_looks(about).seen,  # a dry run is a look: it tells the digest
+        inputs.get("override", False),
+        inputs.get("confirm", ""),
     )
     then = facts.expected_after(verb, about, wish.to)
     return DryRun(
@@ -105,18 +105,18 @@ def of_rollout(verb: str, rollout: Rollout, *, by: Actor, reason: str = "") -> D
     """The same for what is done to the rollout as a whole: ``abandon`` and ``close``."""
     rollout = Rollout.objects.whole().get(pk=rollout.pk)
     facts, rule = facts_of.for_rollout(rollout, clock.now()), ROLLOUT_VERBS[verb]
-    told = [Fact(say("State"), state_in_words(facts.state), facts.state in rule.sources)]
+    fact_list = [Fact(say("State"), state_in_words(facts.state), facts.state in rule.sources)]
     if verb == "abandon":
-        told += [Fact(p.title, state_in_words(p.state), p.state not in LIVE) for p in facts.phases]
+        fact_list += [Fact(p.title, state_in_words(p.state), p.state not in LIVE) for p in facts.phases]
     else:
         is_gone = facts.reading.presence not in (Presence.SET, Presence.UNREAD)
-        told.append(Fact("GitLab", facts.reading.words, is_gone, facts.reading.read_at))
+        fact_list.append(Fact("GitLab", facts.reading.words, is_gone, facts.reading.read_at))
     return DryRun(
         verb=verb,
         phase="rollout",
         title=say("{verb}: {what}", verb=rule.label, what=rollout.title),
         blockers=tuple(guards.rollout_blockers(verb, facts, by.person, reason=reason.strip() or "-")),
-        facts=tuple(told),
+        facts=tuple(fact_list),
         approvals=say("No approval is needed."),
         now=facts.expected,
         then=facts.expected,
@@ -150,27 +150,27 @@ def _facts(verb: str, rollout: Rollout, facts: RolloutFacts, phase: PhaseFacts, 
         return [Fact(say("State"), state_in_words(phase.state), phase.state in PHASE_VERBS[verb].sources)]
     read_at = facts.reading.read_at
     stands = facts.is_confirmed if verb in ("advance", "complete") else True
-    told = [
+    fact_list = [
         Fact(say("State"), state_in_words(phase.state), phase.state in PHASE_VERBS[verb].sources),
         Fact("GitLab", facts.reading.words, stands and not facts.is_stale, read_at),
         Fact(say("Plan"), facts.expected.words, True),
     ]
     gate = Gate.COMPLETE if verb == "complete" else Gate.START
-    told += [
+    fact_list += [
         Fact(item.title, _stands(item), item.verdict.satisfied or not item.required, _as_of(item, rollout))
         for item in facts.items
         if item.gate is gate and item.phase in (None, phase.name)
     ]
-    told += [
+    fact_list += [
         Fact(earlier.title, state_in_words(earlier.state), earlier.state in SETTLED) for earlier in facts.before(phase)
     ]
     locks = [lock.title for lock in facts.locks] + list(facts.locks_unread)
-    told.append(Fact(say("Change locks"), joined(locks, "; ") or say("none holds"), not locks))
+    fact_list.append(Fact(say("Change locks"), joined(locks, "; ") or say("none holds"), not locks))
     opening = phase.opening
     if verb in ("advance", "complete") and (stood := facts.stood(phase)) is not None:
         soak = opening.ramp.at(opening.step).soak if opening.ramp and opening.step and verb == "advance" else None
         soak = phase.final_soak if soak is None else soak
-        told.append(
+        fact_list.append(
             Fact(
                 say("Soak"),
                 say("stood {stood} of {soak}", stood=in_words(stood), soak=in_words(soak)),
@@ -178,7 +178,7 @@ def _facts(verb: str, rollout: Rollout, facts: RolloutFacts, phase: PhaseFacts, 
                 phase.confirmed_at,
             )
         )
-    told += [
+    fact_list += [
         Fact(
             metric.bound.title,
             metric.words,
@@ -190,8 +190,8 @@ def _facts(verb: str, rollout: Rollout, facts: RolloutFacts, phase: PhaseFacts, 
     wanted = facts.target(phase, to)
     if wanted is not None:
         reach = wanted.after.least_reach
-        told.append(Fact(say("Capacity"), facts.capacity.words, facts.capacity.carries_reach(reach)))
-    return told
+        fact_list.append(Fact(say("Capacity"), facts.capacity.words, facts.capacity.carries_reach(reach)))
+    return fact_list
 
 
 def _stands(item: ItemFacts) -> str:

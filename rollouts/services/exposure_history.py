@@ -87,7 +87,7 @@ def history_of(rollout: Rollout, now: datetime, *, events: int = 60) -> Exposure
     planned = exposure_history.planned(_moves(rollout), since, known_until)
     readings, counted = _readings(rollout, since, known_until)
     read = _clipped(_read(rollout, readings, since, known_until), since, known_until)
-    told, told_all, everything = _events(rollout, events)
+    shown, told_all, everything = _events(rollout, events)
     return ExposureHistory(
         since=since,
         until=until,
@@ -101,7 +101,7 @@ def history_of(rollout: Rollout, now: datetime, *, events: int = 60) -> Exposure
         phases=phases,
         titles={phase.name: phase.title for phase in rollout.phases.all()},
         readings=counted,
-        events=told,
+        events=shown,
         events_told=told_all,
         events_all=everything,
         is_over=is_over,
@@ -174,12 +174,12 @@ def _windows(instance_id: int, since: datetime, until: datetime) -> list[Window]
     here = Q(instance=None) | Q(instance=instance_id)
     within = Q(kind=ChangeLock.Kind.WEEKLY) | Q(starts_at__lt=until, ends_at__gt=since)
     ended = Q(ended_at=None) | Q(ended_at__gt=since)
-    found: list[Span] = []
+    spans: list[Span] = []
     titles: dict[Span, str] = {}
 
     def hold(start: datetime, end: datetime, title: str) -> None:
         if start < end:
-            found.append((start, end))
+            spans.append((start, end))
             titles.setdefault((start, end), title)
 
     for lock in ChangeLock.objects.filter(here, within, ended)[:LOCKS]:
@@ -188,4 +188,4 @@ def _windows(instance_id: int, since: datetime, until: datetime) -> list[Window]
             hold(begins, min(window.ends_at, lock.ended_at or window.ends_at), lock.title)
     for period in LockPeriod.objects.touching(since, until)[:PERIODS]:
         hold(period.starts_at, period.ends_at, period.name)
-    return [Window(start, end, titles[start, end]) for start, end in sorted(set(found), key=itemgetter(0))]
+    return [Window(start, end, titles[start, end]) for start, end in sorted(set(spans), key=itemgetter(0))]

@@ -191,8 +191,8 @@ def _gitlab_id(rollout: Rollout, name: str) -> str:
         return name
     if rollout.flag.project_id is not None:  # project flags take any text as a user id
         return bare.partition(":")[2]
-    found = next((actor.gitlab_id for actor in rollout.flag.instance.actors.all() if actor.name == bare), "")
-    return f"{found}:opt_out" if found and opted_out else found
+    gitlab_id = next((actor.gitlab_id for actor in rollout.flag.instance.actors.all() if actor.name == bare), "")
+    return f"{gitlab_id}:opt_out" if gitlab_id and opted_out else gitlab_id
 
 
 def _next_reach(phases: list[Phase], openings: dict[str, Opening]) -> Decimal:

@@ -74,5 +74,5 @@ def _signer() -> Signer:
 def _role_blockers(user: Any, by: Actor) -> list[Blocker]:
     if by.person.has(Role.ADMIN) or (by.user is not None and by.user.pk == user.pk):
         return []
-    said = say("The feeds of {user} are theirs: only they and admins may switch them off.", user=user.get_username())
-    return [Blocker("role", said)]
+    message = say("The feeds of {user} are theirs: only they and admins may switch them off.", user=user.get_username())
+    return [Blocker("role", message)]

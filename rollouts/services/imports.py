@@ -124,25 +124,25 @@ def import_sheet(models: Iterable[SheetModel], *, by: Actor) -> Imported:
     rows = list(models)
     known = {model.slug: model for model in AIModel.objects.filter(slug__in=[row.slug for row in rows])}
     named = dict(AIModel.objects.exclude(catalogue_identifier="").values_list("catalogue_identifier", "slug"))
-    found = []
+    blockers = []
     for row in rows:
         identifier = row.values.get("catalogue_identifier")
         if identifier and named.setdefault(identifier, row.slug) != row.slug:
-            said = say(
+            message = say(
                 "Line {line}: {model} has the catalogue's identifier {identifier} already. Take it out of one of them.",
                 line=str(row.line),
                 model=named[identifier],
                 identifier=identifier,
             )
-            found.append(Blocker("identifier_taken", said))
+            blockers.append(Blocker("identifier_taken", message))
         if row.slug not in known and not row.values.get("name"):
-            found.append(
+            blockers.append(
                 Blocker(
                     "name_missing",
                     say("Line {line}: {model} is new and needs a name. Add it.", line=str(row.line), model=row.slug),
                 )
             )
-    refuse_if(found)
+    refuse_if(blockers)
     imported = Imported()
     for row in rows:
         model = known.get(row.slug) or AIModel(slug=row.slug)

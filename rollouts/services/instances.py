@@ -37,22 +37,22 @@ def retire(instance: GitLabInstance, *, by: Actor, reason: str) -> GitLabInstanc
     with recorded("instance.retire", by=by, reason=reason.strip()) as recording:
         instance = GitLabInstance.objects.select_for_update().get(pk=instance.pk)
         recording.about = instance
-        found = _role(by)
+        blockers = _role(by)
         if instance.retired_at:
-            found.append(Blocker("same", say("{name} is retired already.", name=instance.name)))
+            blockers.append(Blocker("same", say("{name} is retired already.", name=instance.name)))
         if instance.name == DEFAULT and bindings.url_of(DEFAULT):
-            said = say("{name} is the GitLab of GITLAB_URL: unset that, and start the portal again.", name=DEFAULT)
-            found.append(Blocker("bound", said))
+            message = say("{name} is the GitLab of GITLAB_URL: unset that, and start the portal again.", name=DEFAULT)
+            blockers.append(Blocker("bound", message))
         if not reason.strip():
-            found.append(Blocker("reason_missing", say("Retiring an instance needs a reason.")))
+            blockers.append(Blocker("reason_missing", say("Retiring an instance needs a reason.")))
         titles = list(Rollout.objects.open().filter(flag__instance=instance).values_list("title", flat=True))
         if titles:
-            said = say(
+            message = say(
                 "Open rollouts have their flags there: {titles}. End them first.",
                 titles=joined(titles[:MOST_NAMED], ", ") + (" …" if len(titles) > MOST_NAMED else ""),
             )
-            found.append(Blocker("in_use", said))
-        refuse_if(found)
+            blockers.append(Blocker("in_use", message))
+        refuse_if(blockers)
         instance.retired_at = clock.now()
         instance.save()
     return instance
@@ -63,10 +63,10 @@ def take_up(instance: GitLabInstance, *, by: Actor, reason: str) -> GitLabInstan
     with recorded("instance.take_up", by=by, reason=reason.strip()) as recording:
         instance = GitLabInstance.objects.select_for_update().get(pk=instance.pk)
         recording.about = instance
-        found = _role(by)
+        blockers = _role(by)
         if not instance.retired_at:
-            found.append(Blocker("same", say("{name} is not retired.", name=instance.name)))
-        refuse_if(found)
+            blockers.append(Blocker("same", say("{name} is not retired.", name=instance.name)))
+        refuse_if(blockers)
         instance.retired_at = None
         instance.save()
     return _as_bound(instance)

@@ -103,15 +103,15 @@ def _calendars(since: datetime, until: datetime) -> Iterator[tuple[str, str, dat
 def coming(now: datetime, most: int = 20) -> list[tuple[Window, str]]:
     """The next periods with what they come from, soonest first."""
     until = now + COMING
-    found = [
+    windows = [
         (window, lock.title)
         for lock in ChangeLock.objects.touching(now, until)
         for window in lock.windows(now, until)
         if window.starts_at > now
     ]
     periods = LockPeriod.objects.touching(now, until).filter(starts_at__gt=now)
-    found += [(one.window, one.name) for one in periods[:most]]
-    return sorted(found, key=lambda each: each[0].starts_at)[:most]
+    windows += [(one.window, one.name) for one in periods[:most]]
+    return sorted(windows, key=lambda each: each[0].starts_at)[:most]
 
 
 CALENDAR_UNREAD = (
@@ -128,44 +128,44 @@ def _unread(too_old: str, never: str, name: str, read_at: datetime | None, now: 
     return say(too_old, name=name, length=in_words(now - read_at, units=1)) if read_at else say(never, name=name)
 
 
-def add(said: Mapping[str, Any], *, by: Actor) -> ChangeLock:
+def add(inputs: Mapping[str, Any], *, by: Actor) -> ChangeLock:
     """A lock by hand, from local times in a named zone. Raises ``Refused`` with what is wrong, in words.
 
-    ``said``: title, kind; for ``once`` starts and ends (naive datetimes); for ``weekly`` from_day, from_time, to_day,
+    ``inputs``: title, kind; for ``once`` starts and ends (naive datetimes); for ``weekly`` from_day, from_time, to_day,
     to_time; zone; instance (a name, or empty for every one).
     """
-    found = role_missing(by, Role.MANAGER, say("Entering a change lock"))
-    values, faults = _values(said)
-    refuse_if([*found, *faults])
+    blockers = role_missing(by, Role.MANAGER, say("Entering a change lock"))
+    values, faults = _values(inputs)
+    refuse_if([*blockers, *faults])
     with recorded("lock.add", by=by) as recording:
         recording.about = lock = ChangeLock.objects.create(**values, created_by=by.name, created_at=clock.now())
     return lock
 
 
-def _values(said: Mapping[str, Any]) -> tuple[dict[str, Any], list[Blocker]]:
-    title, name = str(said.get("title") or "").strip(), str(said.get("zone") or "UTC")
-    values: dict[str, Any] = {"title": title[:200], "zone": name, "kind": said.get("kind") or "once"}
-    found = [] if title else [Blocker("title_missing", say("Say why nothing may widen: give the lock a title."))]
+def _values(inputs: Mapping[str, Any]) -> tuple[dict[str, Any], list[Blocker]]:
+    title, name = str(inputs.get("title") or "").strip(), str(inputs.get("zone") or "UTC")
+    values: dict[str, Any] = {"title": title[:200], "zone": name, "kind": inputs.get("kind") or "once"}
+    blockers = [] if title else [Blocker("title_missing", say("Say why nothing may widen: give the lock a title."))]
     try:
         zone(name)
         if values["kind"] == ChangeLock.Kind.WEEKLY:
-            values |= _weekly(said, name)
+            values |= _weekly(inputs, name)
         else:
-            values |= _once(said, name)
+            values |= _once(inputs, name)
     except ValueError as wrong:
-        found.append(Blocker("time", sentence(wrong)))
-    if said.get("instance"):
-        instance = GitLabInstance.objects.followed().filter(name=said["instance"]).first()
+        blockers.append(Blocker("time", sentence(wrong)))
+    if inputs.get("instance"):
+        instance = GitLabInstance.objects.followed().filter(name=inputs["instance"]).first()
         if instance is None:
-            found.append(Blocker("instance", say("There is no GitLab instance {name}.", name=said["instance"])))
+            blockers.append(Blocker("instance", say("There is no GitLab instance {name}.", name=inputs["instance"])))
         values["instance"] = instance
-    return values, found
+    return values, blockers
 
 
-def _once(said: Mapping[str, Any], name: str) -> dict[str, Any]:
-    if not said.get("starts") or not said.get("ends"):
+def _once(inputs: Mapping[str, Any], name: str) -> dict[str, Any]:
+    if not inputs.get("starts") or not inputs.get("ends"):
         raise ValueError(say("say when the lock starts and when it ends."))
-    starts_at, ends_at = to_utc(said["starts"], name), to_utc(said["ends"], name)
+    starts_at, ends_at = to_utc(inputs["starts"], name), to_utc(inputs["ends"], name)
     Window(starts_at, ends_at)
     if not FIRST <= starts_at < LAST:
         raise ValueError(say("a lock is of this century: {year} is not.", year=str(starts_at.year)))
@@ -174,11 +174,11 @@ def _once(said: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {"starts_at": starts_at, "ends_at": ends_at}
 
 
-def _weekly(said: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _weekly(inputs: Mapping[str, Any], name: str) -> dict[str, Any]:
     keys = ("from_day", "from_time", "to_day", "to_time")
-    if any(said.get(key) in (None, "") for key in keys):
+    if any(inputs.get(key) in (None, "") for key in keys):
         raise ValueError(say("say on which day and at what time the lock begins each week, and when it ends."))
-    values = {key: said[key] for key in keys}
+    values = {key: inputs[key] for key in keys}
     Weekly(values["from_day"], values["from_time"], values["to_day"], values["to_time"], name)
     return values
 
@@ -188,17 +188,17 @@ def end(lock: ChangeLock, *, by: Actor, reason: str) -> ChangeLock:
     with recorded("lock.end", by=by, reason=reason.strip()) as recording:
         lock = ChangeLock.objects.select_for_update().get(pk=lock.pk)
         recording.about = lock
-        found = (
+        blockers = (
             []
             if lock.created_by == by.name
             else role_missing(by, Role.ADMIN, say("Ending somebody else's change lock"))
         )
-        found += role_missing(by, Role.MANAGER, say("Ending a change lock"))
+        blockers += role_missing(by, Role.MANAGER, say("Ending a change lock"))
         if lock.ended_at is not None:
-            found.append(Blocker("ended", say("{who} has ended it already.", who=lock.ended_by)))
+            blockers.append(Blocker("ended", say("{who} has ended it already.", who=lock.ended_by)))
         if not reason.strip():
-            found.append(Blocker("reason_missing", say("Ending a change lock needs a reason.")))
-        refuse_if(found)
+            blockers.append(Blocker("reason_missing", say("Ending a change lock needs a reason.")))
+        refuse_if(blockers)
         lock.ended_at, lock.ended_by = clock.now(), by.name
         lock.save()
     return lock

@@ -40,23 +40,25 @@ def read(written: str) -> Number:
     try:
         return float(written.replace(",", "."))
     except ValueError:
-        said = say("«{written}» is no number. Write it as 1310 or 13.9, without the unit.", written=written[:30])
-        raise Refused([Blocker("no_number", said, "#metrics")]) from None
+        message = say("«{written}» is no number. Write it as 1310 or 13.9, without the unit.", written=written[:30])
+        raise Refused([Blocker("no_number", message, "#metrics")]) from None
 
 
 def _refusals(rollout: Rollout, name: str, value: Number, by: Actor, evidence: str) -> list[Blocker]:
-    found = []
+    blockers = []
     if not by.person.has(Role.MANAGER):
-        found.append(Blocker("role", say("Telling a value takes the role manager; {by} has not got it.", by=by.name)))
+        blockers.append(
+            Blocker("role", say("Telling a value takes the role manager; {by} has not got it.", by=by.name))
+        )
     if name not in rollout.guard_metrics:
         there = ", ".join(rollout.guard_metrics) or say("none")
-        said = say("The plan bounds no {name}. There are: {names}.", name=name[:60], names=there)
-        found.append(Blocker("no_such_metric", said, "#metrics"))
+        message = say("The plan bounds no {name}. There are: {names}.", name=name[:60], names=there)
+        blockers.append(Blocker("no_such_metric", message, "#metrics"))
     if not math.isfinite(value) or abs(value) > MOST:
-        found.append(Blocker("no_number", say("The value must be a number that one can write down.")))
+        blockers.append(Blocker("no_number", say("The value must be a number that one can write down.")))
     if len(evidence) > LONGEST_EVIDENCE:
-        said = say("Evidence is limited to {most} characters: link to it.", most=LONGEST_EVIDENCE)
-        found.append(Blocker("evidence_long", said))
+        message = say("Evidence is limited to {most} characters: link to it.", most=LONGEST_EVIDENCE)
+        blockers.append(Blocker("evidence_long", message))
     if rollout.state in OVER:
-        found.append(Blocker("rollout_over", say("The rollout is {state}.", state=state_in_words(rollout.state))))
-    return found
+        blockers.append(Blocker("rollout_over", say("The rollout is {state}.", state=state_in_words(rollout.state))))
+    return blockers

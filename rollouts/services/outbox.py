@@ -167,14 +167,14 @@ def cancel(write: GitLabWrite, *, by: Actor, reason: str) -> GitLabWrite:
         recording.rollout = Rollout.objects.lock(write.rollout_id)
         write = GitLabWrite.objects.select_for_update().get(pk=write.pk)
         recording.about = write
-        found = _role(by)
+        blockers = _role(by)
         if write.state not in GitLabWrite.UNFINISHED:
-            found.append(
+            blockers.append(
                 Blocker("ended", say("It is {state}: there is nothing to cancel.", state=write.get_state_display()))
             )
         if not reason.strip():
-            found.append(Blocker("reason_missing", say("Cancelling needs a reason.")))
-        refuse_if(found)
+            blockers.append(Blocker("reason_missing", say("Cancelling needs a reason.")))
+        refuse_if(blockers)
         write.cancel(at=clock.now(), words=f"{by.name}: {reason.strip()}")
         write.save()
     return write
@@ -186,12 +186,12 @@ def again(write: GitLabWrite, *, by: Actor) -> GitLabWrite:
         recording.rollout = Rollout.objects.lock(write.rollout_id)
         write = GitLabWrite.objects.select_for_update().get(pk=write.pk)
         recording.about = write
-        found = _role(by)
+        blockers = _role(by)
         if write.state != State.GIVEN_UP:
-            found.append(Blocker("not_given_up", say("It is {state}.", state=write.get_state_display())))
+            blockers.append(Blocker("not_given_up", say("It is {state}.", state=write.get_state_display())))
         elif GitLabWrite.objects.filter(lane=write.lane, pk__gt=write.pk).exists():
-            found.append(Blocker("overtaken", say("Something newer was asked for since: this one stays as it is.")))
-        refuse_if(found)
+            blockers.append(Blocker("overtaken", say("Something newer was asked for since: this one stays as it is.")))
+        refuse_if(blockers)
         write.again(at=clock.now())
         write.save()
         transaction.on_commit(ring, robust=True)

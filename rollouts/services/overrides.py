@@ -45,14 +45,14 @@ def review(override: Override, *, by: Actor, verdict: str) -> Override:
 
 def blockers_of_review(override: Override, by: Actor, *, verdict: str = "-") -> list[Blocker]:
     """Why this person can't close the review."""
-    found = []
+    blockers = []
     if not any(by.person.has(role) for role in REVIEWERS):
-        found.append(Blocker("role", say("A review takes the role approver; {by} has not got it.", by=by.name)))
+        blockers.append(Blocker("role", say("A review takes the role approver; {by} has not got it.", by=by.name)))
     if by.name == override.by:
-        found.append(Blocker("four_eyes", say("{by} made the override: somebody else must review it.", by=by.name)))
-    found += by.person.own_voice() + by.person.hands_of({override.by})
+        blockers.append(Blocker("four_eyes", say("{by} made the override: somebody else must review it.", by=by.name)))
+    blockers += by.person.own_voice() + by.person.hands_of({override.by})
     if override.reviewed_at is not None:
-        found.append(Blocker("reviewed", say("{who} has reviewed it already.", who=override.reviewed_by)))
+        blockers.append(Blocker("reviewed", say("{who} has reviewed it already.", who=override.reviewed_by)))
     if not verdict.strip():
-        found.append(Blocker("reason_missing", say("Say what the review found.")))
-    return found
+        blockers.append(Blocker("reason_missing", say("Say what the review found.")))
+    return blockers

@@ -28,19 +28,21 @@ def _change(person: User, role: Role, by: Actor, *, gives: bool) -> None:
     with recorded("person.give_role" if gives else "person.take_role", by=by) as recording:
         person = User.objects.select_for_update().get(pk=person.pk)
         before = _roles(person)
-        found: list[Blocker] = []
+        blockers: list[Blocker] = []
         name = person.get_username()
         if not by.person.has(Role.ADMIN):
-            found.append(
+            blockers.append(
                 Blocker("role", say("Giving and taking roles takes the role admin; {by} has not got it.", by=by.name))
             )
         if gives and role in before:
-            found.append(Blocker("has_role", say("{name} is {role} already.", name=name, role=ROLE_WORDS[role])))
+            blockers.append(Blocker("has_role", say("{name} is {role} already.", name=name, role=ROLE_WORDS[role])))
         if not gives and role not in before:
-            found.append(Blocker("has_not_role", say("{name} is not {role}.", name=name, role=ROLE_WORDS[role])))
+            blockers.append(Blocker("has_not_role", say("{name} is not {role}.", name=name, role=ROLE_WORDS[role])))
         if not gives and role == Role.ADMIN and name == by.name:
-            found.append(Blocker("last_door", say("You can't take the role admin from yourself: ask another admin.")))
-        refuse_if(found)
+            blockers.append(
+                Blocker("last_door", say("You can't take the role admin from yourself: ask another admin."))
+            )
+        refuse_if(blockers)
         group = Group.objects.get(name=role.value)
         (person.groups.add if gives else person.groups.remove)(group)
         recording.about = person

@@ -130,14 +130,14 @@ def apply_phase(rollout: Rollout, template: Template, name: str, position: int, 
     if {percentage: step.soak for percentage, step in steps.items()} != {s.percentage: s.soak for s in plan.steps}:
         differs.append("steps")
     if differs and phase.state not in EDITABLE:
-        said = say(
+        message = say(
             "{phase} is {state}: its {parts} can't change any more. "
             "Roll it back and try again with another plan, or take the change out of the plan.",
             phase=phase.title,
             state=state_in_words(phase.state),
             parts=", ".join(differs),
         )
-        raise Refused([Blocker("phase_in_flight", said, f"#phase-{name}")])
+        raise Refused([Blocker("phase_in_flight", message, f"#phase-{name}")])
     for key, value in values.items():
         setattr(phase, key, value)
     phase.save()

@@ -237,32 +237,32 @@ def _add_author(rollout: Rollout, by: Actor) -> None:
 
 def _refuse_if_over(rollout: Rollout) -> None:
     if rollout.state in OVER:
-        said = say(
+        message = say(
             "{slug} is {state}: it can't be planned anew. Choose another slug for a new rollout.",
             slug=rollout.slug,
             state=state_in_words(rollout.state),
         )
-        raise Refused([Blocker("rollout_over", said)])
+        raise Refused([Blocker("rollout_over", message)])
 
 
 def _refuse_if_started(rollout: Rollout, flag: FeatureFlag, template: PlanTemplate) -> None:
     """The flag decides who sees the model: it stays as it is once any phase has left the plan."""
     touched = [phase for phase in rollout.phases.all() if phase.state != PhaseState.PLANNED]
-    found = []
+    blockers = []
     if touched and rollout.flag_id != flag.pk:
-        said = say(
+        message = say(
             "The flag is {flag} and phases were asked for on it: it can't become {other} any more.",
             flag=rollout.flag.name,
             other=flag.name,
         )
-        found.append(Blocker("flag_in_use", said, "#exposure"))
+        blockers.append(Blocker("flag_in_use", message, "#exposure"))
     if rollout.template_id != template.pk:
-        said = say(
+        message = say(
             "The rollout was made from the template {slug}: make a new rollout for another one.",
             slug=rollout.template.slug,
         )
-        found.append(Blocker("template_in_use", said))
-    refuse_if(found)
+        blockers.append(Blocker("template_in_use", message))
+    refuse_if(blockers)
 
 
 def _sentence(change: Change) -> str:
@@ -272,5 +272,7 @@ def _sentence(change: Change) -> str:
         return say("{kind} {change}: new", kind=kind, change=change.title)
     if not change.after:
         return say("{kind} {change}: removed", kind=kind, change=change.title)
-    told = ", ".join(f"{name} {change.before.get(name)!r} → {value!r}" for name, value in sorted(change.after.items()))
-    return f"{kind} {change.title}: {told}"
+    changes = ", ".join(
+        f"{name} {change.before.get(name)!r} → {value!r}" for name, value in sorted(change.after.items())
+    )
+    return f"{kind} {change.title}: {changes}"

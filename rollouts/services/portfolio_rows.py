@@ -103,7 +103,7 @@ def usual_lengths() -> dict[tuple[int, str], float]:
     for template, name, started_at, completed_at in ended_phases:
         if started_at and completed_at:
             lengths.setdefault((template, name), []).append((completed_at - started_at).total_seconds())
-    return {key: median(found) for key, found in lengths.items()}
+    return {key: median(seconds) for key, seconds in lengths.items()}
 
 
 def _work_out(
@@ -163,20 +163,20 @@ def _work_out(
 def _standing_at(facts: RolloutFacts, phase: PhaseFacts) -> dict[str, Any]:
     """The phase and step that it stands in; for a phase to come, how much of its checklist is done."""
     opening = phase.opening
-    told: dict[str, Any] = {"phase": phase.title, "phase_state": str(phase.state)}
+    content: dict[str, Any] = {"phase": phase.title, "phase_state": str(phase.state)}
     if opening.ramp and phase.state in LIVE and opening.step:
-        told |= {
+        content |= {
             "step": plain_number(opening.step),
             "step_number": opening.ramp.number(opening.step),
             "steps": len(opening.ramp.steps),
         }
     if phase.state in LIVE:
-        told |= {"confirmed_at": _moment(phase.counts_from), "soak": phase.soak.total_seconds()}
+        content |= {"confirmed_at": _moment(phase.counts_from), "soak": phase.soak.total_seconds()}
     elif phase.state == PhaseState.PLANNED:
         mine = [i for i in facts.items if i.required and i.gate == "start" and i.phase in (None, phase.name)]
-        told |= {"items_done": sum(i.verdict.satisfied for i in mine), "items": len(mine)}
-    told["skipped"] = [each.title for each in facts.phases if each.state == PhaseState.SKIPPED]
-    return told
+        content |= {"items_done": sum(i.verdict.satisfied for i in mine), "items": len(mine)}
+    content["skipped"] = [each.title for each in facts.phases if each.state == PhaseState.SKIPPED]
+    return content
 
 
 def _apart(facts: RolloutFacts, state: health.State) -> tuple[str, ...]:
@@ -218,14 +218,14 @@ def _edges(
     facts: RolloutFacts, phase: PhaseFacts | None, step: NextAction, locks: Locks, now: datetime
 ) -> list[datetime]:
     """When the row may say something else, though nobody does anything."""
-    found = [now + TRUSTED, locks.changes_at, step.until]
+    moments = [now + TRUSTED, locks.changes_at, step.until]
     if phase is not None and phase.request is not None:
-        found.append(phase.request.expires_at)
+        moments.append(phase.request.expires_at)
     if phase is not None:
-        found.append(phase.soaked_at)
+        moments.append(phase.soaked_at)
     if facts.lifetime_ends is not None:
-        found.append(datetime.combine(facts.lifetime_ends + timedelta(days=1), time(), UTC))
-    return [moment for moment in found if moment is not None and moment > now]
+        moments.append(datetime.combine(facts.lifetime_ends + timedelta(days=1), time(), UTC))
+    return [moment for moment in moments if moment is not None and moment > now]
 
 
 def _tokens(waits: Waits | None) -> list[str]:

@@ -152,15 +152,15 @@ def _flag(named: FlagPlan | None) -> FeatureFlag | None:
 
 def _issues(named: Mapping[str, str]) -> tuple[KnownIssue, ...]:
     instances = [instance for instance in all_instances() if instance.is_asked] if named else []
-    found = []
+    known_issues = []
     for role, url in named.items():
         try:
             instance, ref = plans.issue_ref(url, instances)
         except ValueError as error:
-            found.append(KnownIssue(role, wrong=str(error)))
+            known_issues.append(KnownIssue(role, wrong=str(error)))
             continue
-        found.append(KnownIssue(role, _issue(instance.pk, ref)))
-    return tuple(found)
+        known_issues.append(KnownIssue(role, _issue(instance.pk, ref)))
+    return tuple(known_issues)
 
 
 def _issue(instance: int, ref: IssueRef) -> TrackedIssue | None:

@@ -44,17 +44,17 @@ class Advanced:
 
 def advance_due() -> Advanced:
     """Look at each active ramp whose next step begins by itself."""
-    found = Advanced()
+    advanced = Advanced()
     due = Phase.objects.filter(state=PhaseState.ACTIVE, current_step__isnull=False, steps__auto=True).distinct()
     for rollout_id, name in due.values_list("rollout_id", "name"):
         try:
-            _look(rollout_id, name, found)
+            _look(rollout_id, name, advanced)
         except (OperationalError, InterfaceError):
             raise  # no database, no ramps: the next ring looks again
         except Exception:  # one ramp that can't be looked at holds no other
             log.exception("the ramp of rollout %s could not be looked at", rollout_id)
             _say_that_it_broke(rollout_id, name)
-    return found
+    return advanced
 
 
 def _say_that_it_broke(rollout_id: int, name: str) -> None:
@@ -77,7 +77,7 @@ def next_by_itself(facts: RolloutFacts, phase: Phase) -> RampStep | None:
     return step if step is not None and step.auto else None
 
 
-def _look(rollout_id: int, name: str, found: Advanced) -> None:
+def _look(rollout_id: int, name: str, advanced: Advanced) -> None:
     rollout, now = transitions.whole(rollout_id), clock.now()
     phase = next(p for p in facts_of.newest_attempts(rollout) if p.name == name)
     facts = facts_of.for_rollout(rollout, now)
@@ -98,7 +98,7 @@ def _look(rollout_id: int, name: str, found: Advanced) -> None:
         except Refused as refused:  # somebody was faster, or something has changed since the look
             blockers = refused.blockers
         else:
-            found.advanced.append(rollout.slug)
+            advanced.advanced.append(rollout.slug)
             return
     if {blocker.code for blocker in blockers} & {"changed_meanwhile", "state", "last_step"}:
         return
@@ -106,7 +106,7 @@ def _look(rollout_id: int, name: str, found: Advanced) -> None:
     patient = PATIENT | {"not_confirmed"} if is_new else PATIENT
     in_the_way = [blocker.message for blocker in blockers if blocker.code not in patient]
     if in_the_way:
-        found.held.append(rollout.slug)
+        advanced.held.append(rollout.slug)
     _say(phase, joined(in_the_way))
 
 

@@ -35,30 +35,30 @@ def _gitlab_says_so_itself(flag: FeatureFlag, now: datetime) -> timedelta | None
 def enter(flag: FeatureFlag, exposure: Exposure, *, by: Actor, evidence: str) -> FlagReading:
     """Keep what a person read in GitLab; each rollout on the flag is looked at anew. Raises ``Refused``."""
     evidence = evidence.strip()
-    found = []
+    blockers = []
     if not by.person.has(Role.MANAGER):
-        found.append(
+        blockers.append(
             Blocker("role", say("Entering a reading takes the role manager; {by} has not got it.", by=by.name))
         )
     if not evidence:
-        found.append(
+        blockers.append(
             Blocker("evidence_missing", say("Evidence is missing: give a link or a note of where you read it."))
         )
     if len(evidence) > LONGEST_EVIDENCE:
-        found.append(
+        blockers.append(
             Blocker(
                 "evidence_long", say("Evidence is limited to {most} characters: link to it.", most=LONGEST_EVIDENCE)
             )
         )
-    found += in_evidence(evidence)
+    blockers += in_evidence(evidence)
     now = clock.now()
     if since := _gitlab_says_so_itself(flag, now):
-        said = say(
+        message = say(
             "GitLab itself was read {age} ago, at {words}: a reading by hand is for when it can't be read.",
             age=in_words(since), words=flag.latest.words,
         )  # fmt: skip
-        found.append(Blocker("gitlab_is_read", said))
-    refuse_if(found)
+        blockers.append(Blocker("gitlab_is_read", message))
+    refuse_if(blockers)
     with recorded("reading.enter", by=by, reason=evidence) as recording:
         flag = FeatureFlag.objects.select_for_update().get(pk=flag.pk)
         reading = FlagReading.objects.create(

@@ -37,5 +37,5 @@ def in_evidence(evidence: str) -> list[Blocker]:
     """What everybody reads later holds nobody's password: why such evidence is refused."""
     if without_userinfo(evidence) == evidence:
         return []
-    said = say("An address in the evidence holds a user name or password. Leave out what stands before the @.")
-    return [Blocker("evidence_secret", said)]
+    message = say("An address in the evidence holds a user name or password. Leave out what stands before the @.")
+    return [Blocker("evidence_secret", message)]

@@ -19,17 +19,17 @@ def retire(model: AIModel, day: date | None, *, by: Actor) -> AIModel:
     with recorded("model.retire", by=by) as recording:
         model = AIModel.objects.select_for_update().get(pk=model.pk)
         recording.about = model
-        found = []
+        blockers = []
         if not by.person.has(Role.ADMIN):
-            found.append(
+            blockers.append(
                 Blocker("role", say("Retiring an AI model takes the role admin; {by} has not got it.", by=by.name))
             )
         if model.deprecated_on == day:
-            said = say("{model} has no day of retirement.", model=model)
+            message = say("{model} has no day of retirement.", model=model)
             if day:
-                said = say("{model} retires on {day} already.", model=model, day=day_in_words(day))
-            found.append(Blocker("same", said))
-        refuse_if(found)
+                message = say("{model} retires on {day} already.", model=model, day=day_in_words(day))
+            blockers.append(Blocker("same", message))
+        refuse_if(blockers)
         model.deprecated_on = day
         model.save()
     return model

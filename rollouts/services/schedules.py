@@ -90,10 +90,10 @@ OVER = Keyset("timeline-over", {"ends_at": datetime, "id": int})
 
 def keep_extent(rollout: Rollout) -> None:
     """Store from when to when it lasts, inside the recorded change that changed what this follows from."""
-    found = _extent_of(rollout)
-    if (rollout.begins_at, rollout.ends_at, rollout.until, rollout.takes) != astuple(found):
-        rollout.begins_at, rollout.ends_at = found.begins_at, found.ends_at
-        rollout.until, rollout.takes = found.until, found.takes
+    extent = _extent_of(rollout)
+    if (rollout.begins_at, rollout.ends_at, rollout.until, rollout.takes) != astuple(extent):
+        rollout.begins_at, rollout.ends_at = extent.begins_at, extent.ends_at
+        rollout.until, rollout.takes = extent.until, extent.takes
         rollout.save()
 
 
@@ -145,7 +145,7 @@ def locks_between(since: datetime, until: datetime) -> list[Lock]:
     """The periods of all change locks that touch the span, in order; two queries."""
     once = Q(starts_at__lt=until, ends_at__gt=since)
     held = Q(ended_at=None) | Q(ended_at__gt=since)
-    found = [
+    locks = [
         Lock(
             _as_held(window, lock),
             lock.title,
@@ -156,7 +156,7 @@ def locks_between(since: datetime, until: datetime) -> list[Lock]:
         for lock in ChangeLock.objects.filter(once | Q(kind=ChangeLock.Kind.WEEKLY), held)
         for window in lock.windows(since, until)
     ]
-    found += [
+    locks += [
         Lock(
             period.window,
             period.name,
@@ -166,7 +166,7 @@ def locks_between(since: datetime, until: datetime) -> list[Lock]:
         )
         for period in LockPeriod.objects.touching(since, until)
     ]
-    return sorted(found, key=lambda lock: lock.window.starts_at)
+    return sorted(locks, key=lambda lock: lock.window.starts_at)
 
 
 def _as_held(window: Window, lock: ChangeLock) -> Window:

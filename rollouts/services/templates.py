@@ -53,20 +53,20 @@ def save(document: str | bytes, *, by: Actor, source: str) -> Saved:
     written = document.decode("utf-8") if isinstance(document, bytes) else document
     written = written.removeprefix("\ufeff").replace("\r\n", "\n")
     with recorded("template.save", by=by) as recording:
-        found = []
+        blockers = []
         if not by.person.has(Role.ADMIN):
-            found.append(
+            blockers.append(
                 Blocker("role", say("Saving a template takes the role admin; {by} has not got it.", by=by.name))
             )
         known = PlanTemplate.objects.select_for_update().filter(slug=parsed.slug).first()
         if known is not None and known.builtin and known.document != written:
-            said = say(
+            message = say(
                 "{source}: {slug} comes with the portal and follows its releases. Give yours another name.",
                 source=source,
                 slug=parsed.slug,
             )
-            found.append(Blocker("builtin", said))
-        refuse_if(found)
+            blockers.append(Blocker("builtin", message))
+        refuse_if(blockers)
         template = known or PlanTemplate(slug=parsed.slug)
         before = known.document if known else ""
         if before != written:

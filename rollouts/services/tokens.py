@@ -36,26 +36,26 @@ def issue(user: Any, name: str, by: Actor, expires_at: datetime | None = None) -
     name, now = name.strip(), clock.now()
     by_system_user = by.kind == AuditEvent.ActorKind.SYSTEM_USER
     typist = Actor.system_user() if by_system_user or source.current().name == "command" else None  # --as is no proof
-    found: list[Blocker] = []
+    blockers: list[Blocker] = []
     if not by_system_user and not accounts.is_own(user, by):
-        said = say(
+        message = say(
             "Nobody but {name} makes a token of {name}: on the page «Your account», once signed in.",
             name=user.get_username(),
         )
-        found.append(Blocker("role", said))
+        blockers.append(Blocker("role", message))
     if not user.is_active:
-        found.append(
+        blockers.append(
             Blocker("inactive", say("{name} is switched off: a token would open nothing.", name=user.get_username()))
         )
     if not name or not name.isprintable():
-        found.append(Blocker("name_missing", say("The token needs a name: write in a few words what it is for.")))
+        blockers.append(Blocker("name_missing", say("The token needs a name: write in a few words what it is for.")))
     if len(name) > LONGEST_NAME:
-        found.append(
+        blockers.append(
             Blocker("name_long", say("A token's name may have {most} characters: shorten it.", most=LONGEST_NAME))
         )
     if expires_at is not None and expires_at <= now:
-        found.append(Blocker("expired", say("The token would have expired already: name a later time.")))
-    refuse_if(found)
+        blockers.append(Blocker("expired", say("The token would have expired already: name a later time.")))
+    refuse_if(blockers)
     text = f"mrp_{secrets.token_urlsafe(32)}"
     with recorded("token.issue", by=by) as recording:
         token = ApiToken(
@@ -78,10 +78,10 @@ def revoke(token: ApiToken, by: Actor) -> ApiToken:
     """The token opens nothing any more, from now on and for good. Raises ``Refused``; then nothing changed."""
     with recorded("token.revoke", by=by) as recording:
         token = ApiToken.objects.select_for_update(of=("self",)).select_related("person").get(pk=token.pk)
-        found = _role_blockers(token.person, by)
+        blockers = _role_blockers(token.person, by)
         if token.revoked_at is not None:
-            found.append(Blocker("revoked", say("{token} was revoked already.", token=token)))
-        refuse_if(found)
+            blockers.append(Blocker("revoked", say("{token} was revoked already.", token=token)))
+        refuse_if(blockers)
         token.revoked_at = clock.now()
         token.save()
         recording.about, recording.notes = token, {"person": token.person.get_username()}

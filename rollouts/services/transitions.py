@@ -86,14 +86,14 @@ def _settled_first(rollout: Rollout, facts: RolloutFacts, phase: Phase, verb: st
 
     Before everything else only what makes approvals count again: who starts what is approved waits for no job.
     """
-    found = [
+    settlements = [
         one
         for one in approvals.to_settle(rollout, facts)
         if one.phase.pk == phase.pk and one.verb != "expire" and (verb in guards.BY_POLICY or one.counts_again(facts))
     ]
-    for one in found:
+    for one in settlements:
         approvals.settle(one, facts, by=JOB)
-    return bool(found)
+    return bool(settlements)
 
 
 def _note(verb: str, phase: Phase, by: Actor, wish: Wish) -> str:
@@ -126,16 +126,16 @@ def _number(name: str, written: str) -> int | None:
         return None
     if written.isascii() and written.isdecimal() and len(written) < 10:
         return int(written)
-    said = say("{name}: «{written}» is no number. Load the page again and press its button.", name=name,
+    message = say("{name}: «{written}» is no number. Load the page again and press its button.", name=name,
                written=written[:40])  # fmt: skip
-    raise Refused([Blocker("not_understood", said)])
+    raise Refused([Blocker("not_understood", message)])
 
 
 def _is_yes(name: str, written: str) -> bool:
     if written in ("", "yes"):
         return written == "yes"
-    said = say("{name}: «{written}» is not understood. Write yes, or leave it out.", name=name, written=written[:40])
-    raise Refused([Blocker("not_understood", said)])
+    message = say("{name}: «{written}» is not understood. Write yes, or leave it out.", name=name, written=written[:40])
+    raise Refused([Blocker("not_understood", message)])
 
 
 def _step(written: str) -> Decimal | None:
@@ -228,12 +228,12 @@ def _refuse_if_overtaken(current: Phase, phase: Phase, seen: int | None) -> None
 
 
 def _overtaken(title: str, state: str, where: str) -> Blocker:
-    said = say(
+    message = say(
         "Somebody was faster: {phase} is {state} by now. Look at the page again.",
         phase=title,
         state=state_in_words(state),
     )
-    return Blocker("changed_meanwhile", said, where)
+    return Blocker("changed_meanwhile", message, where)
 
 
 def _refuse_another_request(phase: Phase, number: int | None) -> None:
@@ -242,9 +242,9 @@ def _refuse_another_request(phase: Phase, number: int | None) -> None:
         return
     ended = ApprovalRequest.objects.filter(pk=number, phase__rollout=phase.rollout_id).first()
     state = ended.get_state_display() if ended else say("unknown")
-    said = say("Request {number} is {state}: nothing is done to another that may stand in its place. "
+    message = say("Request {number} is {state}: nothing is done to another that may stand in its place. "
                "Look at the page again.", number=str(number), state=state)  # fmt: skip
-    raise Refused([Blocker("changed_meanwhile", said, f"#phase-{phase.name}")])
+    raise Refused([Blocker("changed_meanwhile", message, f"#phase-{phase.name}")])
 
 
 _FOLLOW = {

@@ -29,19 +29,19 @@ def of(by: Actor) -> QuerySet[SavedView]:
 def keep(name: str, query: str, *, by: Actor, shared: bool = False) -> SavedView:
     """Keep a view under a name, or keep another one under the same name. Raises ``Refused``."""
     name, query = " ".join(name.split()), _kept(query)
-    found = []
+    blockers = []
     if not 1 <= len(name) <= 60:
-        found.append(Blocker("name", say("Give the view a name of 1 to 60 characters.")))
+        blockers.append(Blocker("name", say("Give the view a name of 1 to 60 characters.")))
     if len(query) > 1000:
-        found.append(Blocker("query", say("This view is too long to be kept: take a filter away.")))
+        blockers.append(Blocker("query", say("This view is too long to be kept: take a filter away.")))
     if shared and not by.person.has(Role.MANAGER):
-        found.append(Blocker("role", say("Sharing a view takes the role manager.")))
+        blockers.append(Blocker("role", say("Sharing a view takes the role manager.")))
     with recorded("view.keep", by=by) as recording:
         get_user_model().objects.select_for_update().get(pk=by.user.pk)  # two at once are one after the other
         view = SavedView.objects.filter(person=by.user, name=name).first()
         if view is None and SavedView.objects.filter(person=by.user).count() >= MOST:
-            found.append(Blocker("too_many", say("You keep {most} views already: remove one first.", most=MOST)))
-        refuse_if(found)
+            blockers.append(Blocker("too_many", say("You keep {most} views already: remove one first.", most=MOST)))
+        refuse_if(blockers)
         recording.about = view = view or SavedView(person=by.user, name=name, created_at=clock.now())
         view.query, view.shared = query, shared
         view.save()

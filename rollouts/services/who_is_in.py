@@ -87,12 +87,12 @@ def _judged(flag: FeatureFlag, asked: str, actor: str, wrong: str, known: Mappin
     if _is_of_a_plan(flag, actor):
         if actor not in known:
             kind = actor.partition(":")[0].capitalize()
-            said = say(
+            message = say(
                 "The portal does not know the number of {name}. Write it as GitLab does: {example}.",
                 name=actor,
                 example=f"{kind}:42",
             )
-            return Judged(asked, None, said, say("not understood"))
+            return Judged(asked, None, message, say("not understood"))
         actor = known[actor]
     return _answered(flag, asked, actor)
 

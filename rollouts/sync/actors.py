@@ -27,15 +27,15 @@ def resolve_actors(gitlab: GitLab, instance: GitLabInstance, report: Report, *, 
         kind, _, name = actor.name.partition(":")
         ask = {"user": gitlab.user_id, "group": gitlab.group_id, "project": gitlab.project_id}[kind]
         try:
-            found = ask(name)
+            answer = ask(name)
         except GitLabProblem as problem:
             report.problems.append(Problem.of(actor.name, problem))
             continue
         actor.asked_at = now
-        if found is None:
+        if answer is None:
             actor.save()
             continue
         with recorded("actor.resolve", by=JOB) as recording:
-            actor.gitlab_id = f"{kind.capitalize()}:{found}"
+            actor.gitlab_id = f"{kind.capitalize()}:{answer}"
             actor.save()
             recording.about = actor

@@ -42,8 +42,8 @@ def read_due() -> None:
             raise
         except Exception as error:  # one calendar that breaks keeps no other from being read
             log.exception("calendar %s could not be read", calendar.pk)
-            said = say("The portal itself failed at it ({error}): see the log.", error=type(error).__name__)
-            calendars.fail(LockCalendar.objects.get(pk=calendar.pk), said)
+            message = say("The portal itself failed at it ({error}): see the log.", error=type(error).__name__)
+            calendars.fail(LockCalendar.objects.get(pk=calendar.pk), message)
 
 
 def read(calendar: LockCalendar) -> None:

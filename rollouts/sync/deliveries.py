@@ -65,19 +65,19 @@ def take(instance: GitLabInstance | None, headers: Mapping[str, str], read_body:
         return Taken(401, refusal.words)
     assert instance is not None  # without one there is no secret, and nothing is genuine
     try:
-        told = webhooks.read(body)
+        content = webhooks.read(body)
     except NotUnderstood as problem:
         log.warning("a webhook delivery was not understood: %s", problem)
         return Taken(202, f"Taken, and not understood: {problem}")
-    if told.kind is None or not deliveries.is_followed(instance, told.project_id, told.project_path):
+    if content.kind is None or not deliveries.is_followed(instance, content.project_id, content.project_path):
         return Taken(202)
     rings = deliveries.store(
         instance,
         key=webhooks.key_of(body, headers),
-        event=headers.get("X-Gitlab-Event", told.kind),
-        project_path=told.project_path,
-        happened_at=told.at,
-        content=_content(told),
+        event=headers.get("X-Gitlab-Event", content.kind),
+        project_path=content.project_path,
+        happened_at=content.at,
+        content=_content(content),
     )
     return Taken(204, rings=rings)
 
@@ -172,11 +172,11 @@ def _projects_of(rows: Sequence[HookDelivery]) -> Projects:
 def _issues_of(rows: Sequence[HookDelivery], of_row: Projects) -> Known:
     """The followed issues that the deliveries are about, by project and number."""
     wanted = {_key(row, of_row) for row in rows if row.pk in of_row and row.content["iid"]}
-    found = TrackedIssue.objects.filter(
+    issues = TrackedIssue.objects.filter(
         project__in={project for project, _ in wanted}, iid__in={iid for _, iid in wanted}, links__isnull=False
     ).select_related("project")
     return {
-        (issue.project_id, issue.iid): issue for issue in found.distinct() if (issue.project_id, issue.iid) in wanted
+        (issue.project_id, issue.iid): issue for issue in issues.distinct() if (issue.project_id, issue.iid) in wanted
     }
 
 
@@ -244,13 +244,13 @@ def _rollouts_with(changed: set[int]) -> list[int]:
     return sorted(set(rollouts.values_list("pk", flat=True)))
 
 
-def _content(told: WebhookContent) -> dict[str, Any]:
+def _content(content: WebhookContent) -> dict[str, Any]:
     return {
-        "project_id": told.project_id,
-        "iid": told.iid,
-        "user": told.user,
-        "needs_reading": told.needs_reading,
+        "project_id": content.project_id,
+        "iid": content.iid,
+        "user": content.user,
+        "needs_reading": content.needs_reading,
         "values": {
-            name: value.isoformat() if isinstance(value, datetime) else value for name, value in told.values.items()
+            name: value.isoformat() if isinstance(value, datetime) else value for name, value in content.values.items()
         },
     }

@@ -18,13 +18,13 @@ def sync_incidents(gitlab: GitLab, instance: GitLabInstance, report: Report) -> 
     for source in IncidentSource.objects.filter(instance=instance):
         read_at = clock.now()
         try:
-            found = {issue.iid: label for label in source.labels for issue in gitlab.open_issues(source.path, label)}
+            labels = {issue.iid: label for label in source.labels for issue in gitlab.open_issues(source.path, label)}
         except GitLabProblem as problem:
             source.outcome, source.words = problem.kind, phrase_of(problem)
             source.save()
             report.problems.append(Problem.of(say("incidents of {project}", project=source.path), problem))
             continue
-        still = [{"iid": iid, "label": label} for iid, label in sorted(found.items())]
+        still = [{"iid": iid, "label": label} for iid, label in sorted(labels.items())]
         source.read_at, source.outcome, source.words = read_at, Outcome.OK, ""
         if still == source.open_issues:
             source.save()

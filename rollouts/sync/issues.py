@@ -82,8 +82,8 @@ def sync_project_issues(
     read = IssuesRead(newest=since)
     read_at = clock.now()
     try:
-        for found in _ask(gitlab, project, issues, since, read, still_mine):
-            read.changed |= write(found, read_at)
+        for batch in _ask(gitlab, project, issues, since, read, still_mine):
+            read.changed |= write(batch, read_at)
     except GitLabProblem as problem:
         report.issues.changed += len(read.changed)
         keep_problem(project, "issues", problem, report, project.path)
@@ -135,11 +135,11 @@ def _ask(
         yield missing | {batch[record.iid]: record for record in shown}
 
 
-def write(found: Found, read_at: datetime) -> set[int]:
+def write(issues_read: Found, read_at: datetime) -> set[int]:
     """Write what differs, with one event for each issue that changed; the ids of those. Constant queries."""
     wanted: dict[int, dict[str, Any]] = {}
-    for issue in TrackedIssue.objects.filter(pk__in=found):
-        record = found[issue.pk]
+    for issue in TrackedIssue.objects.filter(pk__in=issues_read):
+        record = issues_read[issue.pk]
         values = {"found": False} if record is None else values_of(record)
         if not issue.first_read_at or _differs(issue, values):
             wanted[issue.pk] = values

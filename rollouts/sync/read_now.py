@@ -16,8 +16,8 @@ def soon(instance: GitLabInstance, project: GitLabProject | None, *, by: Actor) 
     refuse_if(blockers(instance, by))
     scope = leases.scopes_of(instance).filter(project=project).first()
     if scope is None:
-        said = say("{project} is not followed: no rollout has an issue or a flag there.", project=project)
-        raise Refused([Blocker("not_followed", said)])
+        message = say("{project} is not followed: no rollout has an issue or a flag there.", project=project)
+        raise Refused([Blocker("not_followed", message)])
     type(scope).objects.filter(pk=scope.pk).update(hinted_at=clock.now())
 
 

@@ -194,10 +194,10 @@ def touched(scope: SyncScope, reading: Reading) -> Iterable[int]:
         gap = ReadingGap.objects.filter(instance=scope.instance, project=scope.project, until__gte=scope.settled_at)
         after_a_gap = Exists(soaks) & Exists(gap)
         of_the_scope = of_the_scope.filter(Exists(unconfirmed) | Exists(waits) | after_a_gap | changed)
-    found = set(of_the_scope.values_list("pk", flat=True))
+    keys = set(of_the_scope.values_list("pk", flat=True))
     for issue_ids in _chunks(reading.issues):
-        found.update(rollouts.filter(issue_links__issue__in=issue_ids).values_list("pk", flat=True))
-    return sorted(found)
+        keys.update(rollouts.filter(issue_links__issue__in=issue_ids).values_list("pk", flat=True))
+    return sorted(keys)
 
 
 def _knows_more_people(scope: SyncScope) -> bool:

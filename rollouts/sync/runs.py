@@ -39,9 +39,9 @@ def _count(run: SyncRun, part: Report) -> None:
     run.issues_tracked += part.issues.tracked
     run.issues_changed += part.issues.changed
     run.issues_missing += part.issues.missing
-    said = {(problem["scope"], problem["words"]) for problem in run.problems}
+    known = {(problem["scope"], problem["words"]) for problem in run.problems}
     run.problems += [
-        {"scope": p.scope, "kind": p.kind, "words": p.words} for p in part.problems if (p.scope, p.words) not in said
+        {"scope": p.scope, "kind": p.kind, "words": p.words} for p in part.problems if (p.scope, p.words) not in known
     ]
 
 

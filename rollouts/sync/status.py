@@ -89,13 +89,13 @@ class InstanceStatus:
             token = say("The token of {instance}", instance=self.instance.name)
         days, day = (ends - self.now.date()).days, day_in_words(ends)
         if days <= 0:
-            said = say("{token} has ended on {day}.", token=token, day=day)
+            message = say("{token} has ended on {day}.", token=token, day=day)
         else:
-            said = say_n(
+            message = say_n(
                 "{token} ends on {day}, in {n} day.", "{token} ends on {day}, in {n} days.", days, token=token, day=day
             )
         cure = say("Make a new one in GitLab and set {variable}.", variable=self.instance.token_variable)
-        return joined([said, cure])
+        return joined([message, cure])
 
 
 def of_all() -> list[InstanceStatus]:
@@ -111,10 +111,10 @@ def of_all() -> list[InstanceStatus]:
         scopes.setdefault(scope.instance_id, {})[scope.project_id] = scope
     runs, under_way = _runs()
     hooks, owed = _hooks(now), _owed()
-    found = []
+    statuses = []
     for instance in instances:
         standing = rate_limits.standing_of(health.get(instance.pk), instance)
-        found.append(
+        statuses.append(
             InstanceStatus(
                 instance=instance,
                 health=health.get(instance.pk),
@@ -129,7 +129,7 @@ def of_all() -> list[InstanceStatus]:
                 owed=owed.get(instance.pk, Owed()),
             )
         )
-    return found
+    return statuses
 
 
 def set_aside() -> str:
@@ -185,7 +185,7 @@ def _hooks(now: datetime) -> dict[int, Hooks]:
             newest=Max("received_at"),
         )
     )
-    found = {row.pop("instance"): Hooks(**row) for row in rows}
+    by_instance = {row.pop("instance"): Hooks(**row) for row in rows}
     slowest: dict[int, timedelta] = {}
     lags: Any = (
         HookDelivery.objects.filter(done).values_list("instance", "received_at", "worked_at").order_by("-pk")[:500]
@@ -193,8 +193,8 @@ def _hooks(now: datetime) -> dict[int, Hooks]:
     for instance, received, worked in lags:
         slowest[instance] = max(slowest.get(instance, timedelta()), worked - received)
     for instance, lag in slowest.items():
-        found[instance].slowest = lag
-    return found
+        by_instance[instance].slowest = lag
+    return by_instance
 
 
 def _owed() -> dict[int, Owed]:

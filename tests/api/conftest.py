@@ -27,13 +27,13 @@ def refused():
     def do(response, status, code=None):
         assert response.status_code == status, response.content
         assert response["Content-Type"] == "application/problem+json"
-        told = response.json()
-        assert told["status"] == status
-        assert {"type", "title", "detail"} < told.keys()
+        answer = response.json()
+        assert answer["status"] == status
+        assert {"type", "title", "detail"} < answer.keys()
         assert "Traceback" not in response.content.decode()
-        assert "<" not in told["title"]
+        assert "<" not in answer["title"]
         if code:
-            assert code in {blocker["code"] for blocker in told["blockers"]}
-        return told
+            assert code in {blocker["code"] for blocker in answer["blockers"]}
+        return answer
 
     return do

@@ -64,10 +64,10 @@ def test_a_viewer_sees_requests_and_why_they_may_not_approve(world, script):
 def test_a_dry_run_changes_nothing_and_tells_all(world, script):
     world.up_to("company", "approved")
     events = AuditEvent.objects.count()
-    told = script("mia").post("/rollouts/haiku/phases/company/start?dry_run=true").json()
-    assert (told["dry_run"], told["ok"], told["blockers"]) == (True, True, [])
-    assert told["expected"]["then"]["groups"] == ["acme_team_members"]
-    assert told["calls"][0]["chat"].endswith("--feature-group=acme_team_members")
+    answer = script("mia").post("/rollouts/haiku/phases/company/start?dry_run=true").json()
+    assert (answer["dry_run"], answer["ok"], answer["blockers"]) == (True, True, [])
+    assert answer["expected"]["then"]["groups"] == ["acme_team_members"]
+    assert answer["calls"][0]["chat"].endswith("--feature-group=acme_team_members")
     blocked = script("vic").post("/rollouts/haiku/phases/everyone/start?dry_run=true").json()
     assert blocked["ok"] is False
     assert {"role", "state"} <= {blocker["code"] for blocker in blocked["blockers"]}
@@ -81,6 +81,6 @@ def test_a_later_step_is_named_by_its_percentage(world, script, refused):
     refused(script("mia").post("/rollouts/haiku/phases/everyone/advance", {"to": 10}), 409, "approval_missing")
     refused(script("mia").post("/rollouts/haiku/phases/everyone/advance", {"to": 7}), 409, "no_such_step")
     assert script("mia").post("/rollouts/haiku/phases/everyone/advance", {"to": 101}).status_code == 422
-    told = script("mia").post("/rollouts/haiku/phases/rollout/abandon?dry_run=true").json()
-    assert {blocker["code"] for blocker in told["blockers"]} == {"phase_live"}
+    answer = script("mia").post("/rollouts/haiku/phases/rollout/abandon?dry_run=true").json()
+    assert {blocker["code"] for blocker in answer["blockers"]} == {"phase_live"}
     assert script("mia").post("/rollouts/haiku/phases/everyone/advance", {"to": 5}).json()["phases"][2]["step"] == 5

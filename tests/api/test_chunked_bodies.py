@@ -43,7 +43,7 @@ def served(world):
     try:
         lines = iter(web.stderr.readline, "")
         port = next(
-            int(found[1]) for line in lines if (found := re.search(r"Listening at: http://127\.0\.0\.1:(\d+)", line))
+            int(match[1]) for line in lines if (match := re.search(r"Listening at: http://127\.0\.0\.1:(\d+)", line))
         )
         yield port
     finally:

@@ -32,13 +32,18 @@ def project_flags(world):
 def test_a_flag_tells_what_gitlab_said(world, script):
     world.up_to("team", "active")
     vic = script("vic")
-    told = vic.get(f"/flags/{FLAG}").json()
-    assert told == next(flag for flag in vic.every("/flags") if flag["name"] == FLAG)
-    assert (told["presence"], told["instance"], told["project"], told["environment"]) == ("set", "gitlab", None, None)
-    assert told["exposure"]["actors"] == sorted(world.rollout().flag.latest.exposure.actors)
-    assert told["rollouts"] == ["haiku"]
-    assert told["url"] == f"/flags/{world.rollout().flag.pk}/"
-    assert datetime.fromisoformat(told["read_at"]) >= datetime.fromisoformat(told["since"])
+    answer = vic.get(f"/flags/{FLAG}").json()
+    assert answer == next(flag for flag in vic.every("/flags") if flag["name"] == FLAG)
+    assert (answer["presence"], answer["instance"], answer["project"], answer["environment"]) == (
+        "set",
+        "gitlab",
+        None,
+        None,
+    )
+    assert answer["exposure"]["actors"] == sorted(world.rollout().flag.latest.exposure.actors)
+    assert answer["rollouts"] == ["haiku"]
+    assert answer["url"] == f"/flags/{world.rollout().flag.pk}/"
+    assert datetime.fromisoformat(answer["read_at"]) >= datetime.fromisoformat(answer["since"])
 
 
 def test_flags_are_searched_and_paged(world, script):
@@ -53,8 +58,8 @@ def test_flags_are_searched_and_paged(world, script):
 def test_several_flags_of_one_name_are_told_apart(project_flags, script, refused):
     vic = script("vic")
     assert vic.get(f"/flags/{FLAG}").json()["project"] is None
-    told = vic.get(f"/flags/{FLAG}", {"project": "acme/flags", "environment": "staging"}).json()
-    assert (told["project"], told["environment"]) == ("acme/flags", "staging")
+    answer = vic.get(f"/flags/{FLAG}", {"project": "acme/flags", "environment": "staging"}).json()
+    assert (answer["project"], answer["environment"]) == ("acme/flags", "staging")
     assert "acme/flags: only_project (staging)" in refused(vic.get("/flags/only_project"), 422)["detail"]
     refused(vic.get(f"/flags/{FLAG}/readings", {"project": "acme/flags"}), 422)
     refused(vic.get(f"/flags/{FLAG}", {"project": "acme/other"}), 404)
@@ -83,7 +88,7 @@ def test_readings_come_newest_first_and_whole_while_more_are_read(world, script)
 
 
 @pytest.mark.parametrize(
-    ("gates", "actor", "included", "said"),
+    ("gates", "actor", "included", "message"),
     [
         ([("boolean", True)], "User:1", True, "on for everyone"),
         ([("actors", ["User:1"])], "User:1", True, "named as an actor"),
@@ -94,22 +99,22 @@ def test_readings_come_newest_first_and_whole_while_more_are_read(world, script)
         ([("groups", ["staff"])], "User:1", None, "only GitLab knows"),
     ],
 )
-def test_who_is_in_and_why(world, script, gates, actor, included, said):
+def test_who_is_in_and_why(world, script, gates, actor, included, message):
     world.apply()
     readings.enter(world.rollout().flag, Exposure.from_gates(gates), by=world.actor("mia"), evidence="seen")
-    told = script("vic").get(f"/flags/{FLAG}/includes", {"actor": actor}).json()
-    assert told.keys() == {"actor", "included", "percentage_at_which_in", "why", "is_stale"}
-    assert (told["actor"], told["included"]) == (actor, included)
-    assert told["percentage_at_which_in"] == pytest.approx(float(enters_at(actor, flag=FLAG)))
-    assert said in told["why"]
-    assert "GitLab as of" in told["why"]
+    answer = script("vic").get(f"/flags/{FLAG}/includes", {"actor": actor}).json()
+    assert answer.keys() == {"actor", "included", "percentage_at_which_in", "why", "is_stale"}
+    assert (answer["actor"], answer["included"]) == (actor, included)
+    assert answer["percentage_at_which_in"] == pytest.approx(float(enters_at(actor, flag=FLAG)))
+    assert message in answer["why"]
+    assert "GitLab as of" in answer["why"]
 
 
 def test_nothing_is_said_of_a_flag_that_was_never_read(world, script):
     world.apply()
-    told = script("vic").get(f"/flags/{FLAG}/includes", {"actor": "User:1"}).json()
-    assert told["included"] is None
-    assert "not read yet" in told["why"]
+    answer = script("vic").get(f"/flags/{FLAG}/includes", {"actor": "User:1"}).json()
+    assert answer["included"] is None
+    assert "not read yet" in answer["why"]
 
 
 def test_a_name_from_a_plan_is_judged_by_its_number_as_the_page_judges_it(world, script, refused, client):
@@ -126,11 +131,11 @@ def test_a_name_from_a_plan_is_judged_by_its_number_as_the_page_judges_it(world,
     client.force_login(world.people["vic"])
     vic = script("vic")
     for written in ("user:ann", "ann", "@ann", ann):
-        told = vic.get(f"/flags/{FLAG}/includes", {"actor": written}).json()
-        assert (told["actor"], told["included"]) == (ann, by_number < by_name), written
-        assert told["percentage_at_which_in"] == pytest.approx(float(by_number))
+        answer = vic.get(f"/flags/{FLAG}/includes", {"actor": written}).json()
+        assert (answer["actor"], answer["included"]) == (ann, by_number < by_name), written
+        assert answer["percentage_at_which_in"] == pytest.approx(float(by_number))
         page = client.get(f"/flags/{flag.pk}/", {"actor": written}).context["answer"]
-        assert (page.actor, page.inside) == (told["actor"], told["included"])
+        assert (page.actor, page.inside) == (answer["actor"], answer["included"])
 
 
 @pytest.mark.parametrize(
@@ -148,8 +153,8 @@ def test_a_name_that_the_portal_does_not_know_is_refused_with_what_to_write(worl
 
 def test_an_id_of_a_projects_flag_is_judged_as_the_application_passes_it(project_flags, script):
     which = {"project": "acme/flags", "environment": "staging"}
-    told = script("vic").get(f"/flags/{FLAG}/includes", {**which, "actor": "Jürgen 7"}).json()
-    assert (told["actor"], told["included"]) == ("Jürgen 7", None)
+    answer = script("vic").get(f"/flags/{FLAG}/includes", {**which, "actor": "Jürgen 7"}).json()
+    assert (answer["actor"], answer["included"]) == ("Jürgen 7", None)
 
 
 @pytest.mark.parametrize("actor", ["", " ", "User:", ":1", "User:1\n2", "<script>", "User:" + "1" * 300, "User:1;x"])

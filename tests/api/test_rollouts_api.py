@@ -23,23 +23,23 @@ def codes(phase):
 @pytest.mark.parametrize("name", ROLES)
 def test_a_rollout_tells_where_it_stands(world, script, name):
     world.up_to("everyone", "active")
-    told = script(name).get("/rollouts/haiku").json()
-    assert told.keys() == {
+    answer = script(name).get("/rollouts/haiku").json()
+    assert answer.keys() == {
         "slug", "title", "state", "health", "flag", "model", "baseline", "phases", "url", "guard_metrics"
     }  # fmt: skip
-    assert (told["slug"], told["title"], told["state"], told["health"]) == (
+    assert (answer["slug"], answer["title"], answer["state"], answer["health"]) == (
         "haiku", "Claude Haiku", "underway", "as_planned"
     )  # fmt: skip
     rollout = world.rollout()
-    assert (told["model"], told["baseline"]) == (rollout.ai_model.slug, "codestral-2501")
-    flag = told["flag"]
+    assert (answer["model"], answer["baseline"]) == (rollout.ai_model.slug, "codestral-2501")
+    flag = answer["flag"]
     assert flag.keys() == {"name", "expected", "read", "read_at", "drift"}
     assert flag["expected"] == flag["read"]
     assert flag["expected"].keys() == {
         "boolean", "percentage_of_actors", "percentage_of_time", "groups", "actors"
     }  # fmt: skip
     assert (flag["name"], flag["expected"]["percentage_of_actors"], flag["drift"]) == (FLAG, 1, "none")
-    team, company, everyone = told["phases"]
+    team, company, everyone = answer["phases"]
     assert team.keys() == {
         "name", "state", "attempt", "version", "optional", "checklist", "blockers", "step", "steps"
     }  # fmt: skip
@@ -47,7 +47,7 @@ def test_a_rollout_tells_where_it_stands(world, script, name):
     assert (company["optional"], team["optional"], team["attempt"]) == (False, True, 1)
     assert (everyone["step"], everyone["steps"]) == (1, [1, 25, 100])
     assert company["checklist"]["done"] == company["checklist"]["required"] > 0
-    assert script(name).client.get(told["url"]).status_code in (200, 302)
+    assert script(name).client.get(answer["url"]).status_code in (200, 302)
 
 
 def test_blockers_are_the_callers_own_and_say_where_they_are_cleared(world, script):
@@ -68,9 +68,12 @@ def test_drift_is_told(world, script):
     world.up_to("everyone", "active")
     world.gitlab.state.set_feature(FLAG, "50", key="percentage_of_actors")
     world.sync()
-    told = script("vic").get("/rollouts/haiku").json()
-    assert (told["health"], told["flag"]["drift"]) == ("drifting", "ahead")
-    assert (told["flag"]["expected"]["percentage_of_actors"], told["flag"]["read"]["percentage_of_actors"]) == (1, 50)
+    answer = script("vic").get("/rollouts/haiku").json()
+    assert (answer["health"], answer["flag"]["drift"]) == ("drifting", "ahead")
+    assert (answer["flag"]["expected"]["percentage_of_actors"], answer["flag"]["read"]["percentage_of_actors"]) == (
+        1,
+        50,
+    )
 
 
 def test_a_flag_that_was_never_read_is_not_called_off(world, script):
@@ -166,7 +169,7 @@ def test_a_plan_makes_a_rollout_and_again_changes_nothing(world, script):
 
 
 @pytest.mark.parametrize(
-    ("change", "line", "said"),
+    ("change", "line", "message"),
     [
         (("title: Claude Haiku", "titel: Claude Haiku"), 3, "titel"),
         (("steps: [1, 25, 100]", "steps: [1, 50, 25, 100]"), 18, "steps must rise: 25 comes after 50"),
@@ -174,10 +177,10 @@ def test_a_plan_makes_a_rollout_and_again_changes_nothing(world, script):
         (("/acme/app/-/issues/12", "/acme/app/merge_requests/12"), 12, "issue"),
     ],
 )
-def test_a_bad_plan_gets_its_lines_and_changes_nothing(world, script, refused, change, line, said):
+def test_a_bad_plan_gets_its_lines_and_changes_nothing(world, script, refused, change, line, message):
     told = refused(script("mia").put("/rollouts/haiku/plan", world.document().replace(*change)), 422)
     assert told["type"] == "/api/v1/docs#plan"
-    assert any(error["line"] == line and said in error["message"] for error in told["errors"])
+    assert any(error["line"] == line and message in error["message"] for error in told["errors"])
     assert told["errors"][0].keys() == {"where", "name", "line", "message"}
     assert not Rollout.objects.exists()
     assert not AuditEvent.objects.filter(verb="plan.apply").exists()
@@ -308,7 +311,7 @@ def test_a_viewer_ends_no_rollout(world, script, refused, verb):
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "message"),
     [
         ("/rollouts/nothing/phases/team/request", "There is no rollout nothing"),
         ("/rollouts/haiku/phases/moon/request", "There are: team, company, everyone"),
@@ -317,9 +320,9 @@ def test_a_viewer_ends_no_rollout(world, script, refused, verb):
         ("/rollouts/haiku/phases/rollout/start", "There are: abandon"),
     ],
 )
-def test_what_is_not_there_is_404_and_says_what_is(world, script, refused, path, said):
+def test_what_is_not_there_is_404_and_says_what_is(world, script, refused, path, message):
     world.apply()
-    assert said in refused(script("mia").post(path), 404)["detail"]
+    assert message in refused(script("mia").post(path), 404)["detail"]
 
 
 @pytest.mark.parametrize(

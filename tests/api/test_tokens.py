@@ -197,7 +197,7 @@ def test_the_command_prints_a_token_once(world):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "said"),
+    ("arguments", "status", "message"),
     [
         (("sam", "--as", "mia"), 1, "Nobody but sam makes"),
         (("sam", "--as", "root"), 1, "Nobody but sam makes"),
@@ -208,10 +208,10 @@ def test_the_command_prints_a_token_once(world):
         (("mia", "--expires-days", "999999999999"), 2, "1 to 3,650"),
     ],
 )
-def test_the_command_refuses_in_a_sentence(world, arguments, status, said):
+def test_the_command_refuses_in_a_sentence(world, arguments, status, message):
     out, err, code = run(*arguments)
     assert (out, code) == ("", status)
-    assert said in err
+    assert message in err
     assert not ApiToken.objects.exists()
     if status == 1:
         told = json.loads(run(*arguments, "--json")[0])

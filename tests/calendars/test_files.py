@@ -127,7 +127,7 @@ def test_what_repeats_without_end_is_read_for_two_years_and_said():
 
 
 @pytest.mark.parametrize(
-    ("rule", "said"),
+    ("rule", "message"),
     [
         ("FREQ=DAILY", "every day"),
         ("FREQ=DAILY;INTERVAL=3", "every 3 days"),
@@ -138,9 +138,9 @@ def test_what_repeats_without_end_is_read_for_two_years_and_said():
         ("FREQ=YEARLY", "every year"),
     ],
 )
-def test_how_often_is_said_in_words(rule, said):
+def test_how_often_is_said_in_words(rule, message):
     short = FREEZE.replace("0105T08", "0102T13")
-    assert read(calendar(f"{short}RRULE:{rule}")).notes == (f"Freeze: {said}, without end.",)
+    assert read(calendar(f"{short}RRULE:{rule}")).notes == (f"Freeze: {message}, without end.",)
     assert read(calendar(f"{short}RRULE:{rule};COUNT=900")).notes == ()
     assert read(calendar(f"{short}RRULE:{rule};UNTIL=20280101")).notes == ()
 
@@ -256,10 +256,10 @@ def test_long_lines_are_unfolded_and_other_encodings_read():
     ],
 )
 def test_what_can_not_be_read_is_refused_with_its_place(content, words):
-    said = refusal(content)
-    assert words in said
-    assert said.endswith(".")
-    assert len(said) < 500
+    message = refusal(content)
+    assert words in message
+    assert message.endswith(".")
+    assert len(message) < 500
 
 
 @pytest.mark.parametrize(

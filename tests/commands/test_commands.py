@@ -52,7 +52,7 @@ def test_a_plan_is_applied_once_checked_and_exported(world, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "line", "said"),
+    ("change", "line", "message"),
     [
         (("title: Claude Haiku", "titel: Claude Haiku"), 3, "titel"),
         (("steps: [1, 25, 100]", "steps: [1, 50, 25, 100]"), 18, "steps must rise: 25 comes after 50"),
@@ -65,12 +65,12 @@ def test_a_plan_is_applied_once_checked_and_exported(world, tmp_path):
         (("/acme/app/-/issues/12", "/acme/app/merge_requests/12"), 12, "issue"),
     ],
 )
-def test_a_refused_plan_names_file_line_and_cure_and_changes_nothing(world, tmp_path, change, line, said):
+def test_a_refused_plan_names_file_line_and_cure_and_changes_nothing(world, tmp_path, change, line, message):
     path = written(tmp_path, world.document().replace(*change))
     _, err, status = run("plan", "apply", path)
     assert status == 1
     assert f"{path}, line {line}: " in err
-    assert said in err
+    assert message in err
     assert not Rollout.objects.exists()
     assert run("plan", "check", path)[2] == 1
 

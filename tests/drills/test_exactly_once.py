@@ -34,12 +34,12 @@ def seed(gitlab: Simulator, flags: int) -> None:
 def markers(gitlab: Simulator) -> Counter:
     """Each marker that stands in GitLab, with how often."""
     project = gitlab.state.project("acme/app")["id"]
-    found: Counter = Counter()
+    counts: Counter = Counter()
     for issue in gitlab.state.table("issues", project).values():
         for text in [issue["description"] or "", *(note["body"] for note in issue["notes"])]:
             if "model-rollout-portal:" in text:
-                found[text.split("model-rollout-portal:")[1][:32]] += 1
-    return found
+                counts[text.split("model-rollout-portal:")[1][:32]] += 1
+    return counts
 
 
 def test_the_outbox_worker_is_killed_100_times(tmp_path):

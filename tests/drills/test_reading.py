@@ -165,8 +165,8 @@ def test_under_every_fault_nothing_is_lost_or_doubled(transactional_db, gitlab, 
         if issue.title != gitlab.state.issue("acme/app", issue.iid)["title"] or not issue.found
     ]
     events = AuditEvent.objects.filter(verb="issue.read")
-    told = Counter((event.object_id, event.after.get("title")) for event in events if "title" in event.after)
-    doubled = [key for key, count in told.items() if count > 1]
+    counts = Counter((event.object_id, event.after.get("title")) for event in events if "title" in event.after)
+    doubled = [key for key, count in counts.items() if count > 1]
     print(f"\n{len(FAULTS)} kinds of fault, {sum(outcomes.values())} problems {dict(outcomes)}, "
           f"{events.count()} changes, {len(doubled)} doubled, {len(wrong)} wrong in the end")  # fmt: skip
     assert (report.problems, wrong, doubled) == ([], [], [])

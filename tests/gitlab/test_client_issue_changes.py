@@ -61,9 +61,9 @@ def test_an_issue_is_found_by_its_marker(simulator: Simulator, gitlab: GitLab, a
         state="closed",
         confidential=True,
     )
-    found = gitlab.find_issue(APP, MARKER)
-    assert found is not None
-    assert (found.title, found.state) == ("Older", "closed")
+    record = gitlab.find_issue(APP, MARKER)
+    assert record is not None
+    assert (record.title, record.state) == ("Older", "closed")
     query = simulator.requests[-1].query
     assert (query["search"], query["in"], query["scope"]) == ([MARKER], ["description"], ["all"])
 
@@ -73,9 +73,9 @@ def test_a_marker_is_not_found_in_a_longer_one(simulator: Simulator, gitlab: Git
         simulator.state.add_issue(APP, text, description=text)
     assert gitlab.find_issue(APP, "portal-1-2") is None
     simulator.state.add_issue(APP, "It", description="See (portal-1-2).")
-    found = gitlab.find_issue(APP, "portal-1-2")
-    assert found is not None
-    assert found.title == "It"
+    record = gitlab.find_issue(APP, "portal-1-2")
+    assert record is not None
+    assert record.title == "It"
 
 
 def test_a_server_that_ignores_the_search_is_read_to_its_end(simulator: Simulator, gitlab: GitLab) -> None:
@@ -84,9 +84,9 @@ def test_a_server_that_ignores_the_search_is_read_to_its_end(simulator: Simulato
                 {"iid": 2, "title": "b", "state": "odd"},
                 {"iid": 1, "title": "a", "state": "closed", "description": "mark"}]"""
     simulator.fail(how="not_json", body=rows)
-    found = gitlab.find_issue(APP, "mark")
-    assert found is not None
-    assert found.iid == 1
+    record = gitlab.find_issue(APP, "mark")
+    assert record is not None
+    assert record.iid == 1
 
 
 @pytest.mark.parametrize("marker", ["", " \n"])
@@ -142,8 +142,8 @@ def test_open_issues_are_those_with_the_label(simulator: Simulator, gitlab: GitL
             simulator.state.add_issue(APP, f"Incident {number}", labels=["severity::1", "incident"])
         simulator.state.add_issue(APP, "Over", labels=["severity::1"], state="closed")
         simulator.state.add_issue(APP, "Mild", labels=["severity::4"])
-    found = gitlab.open_issues(APP, "severity::1")
-    assert sorted(issue.iid for issue in found) == list(range(1, 131))
+    records = gitlab.open_issues(APP, "severity::1")
+    assert sorted(issue.iid for issue in records) == list(range(1, 131))
     assert len(simulator.requests) == 2
     assert gitlab.open_issues(APP, " ") == []
     assert len(simulator.requests) == 2

@@ -17,8 +17,8 @@ def many_issues(simulator: Simulator, count: int) -> None:
 
 def test_250_issues_take_3_calls(simulator: Simulator, gitlab: GitLab) -> None:
     many_issues(simulator, 260)
-    found = gitlab.issues("acme/sub-group/app", range(1, 251))
-    assert sorted(issue.iid for issue in found) == list(range(1, 251))
+    records = gitlab.issues("acme/sub-group/app", range(1, 251))
+    assert sorted(issue.iid for issue in records) == list(range(1, 251))
     assert gitlab.calls == 3 == len(simulator.requests)
     assert {request.path for request in simulator.requests} == {"/api/v4/projects/acme/sub-group/app/issues"}
     assert [len(request.query["iids"]) for request in simulator.requests] == [100, 100, 50]

@@ -87,7 +87,7 @@ def test_a_developer_changes_flags_and_issues_but_no_features(simulator: Simulat
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         (b'{"message": "400 Bad request - Because"}', "change: Because. Correct"),
         (b'{"message": "400 (Bad request) \\"x\\" not given"}', 'change: "x" not given. Correct'),
@@ -103,11 +103,11 @@ def test_a_developer_changes_flags_and_issues_but_no_features(simulator: Simulat
         (b'{"message": ' + b'{"a":' * 50 + b'"deep"' + b"}" * 51, "refuses this change"),
     ],
 )
-def test_a_refusal_is_one_short_line(simulator: Simulator, gitlab: GitLab, body: bytes, said: str) -> None:
+def test_a_refusal_is_one_short_line(simulator: Simulator, gitlab: GitLab, body: bytes, message: str) -> None:
     simulator.fail(status=422, body=body)
     with pytest.raises(Rejected) as problem:
         gitlab.create_issue(APP, title="x", description="y")
-    assert said in problem.value.words
+    assert message in problem.value.words
     assert problem.value.words.isprintable()
     assert problem.value.__context__ is None
 

@@ -56,7 +56,7 @@ def test_no_column_makes_an_event_too_large_and_no_secret_is_in_one(model):
     if not huge:
         return
     recording = Recording("test", Actor.system_user(), reason=HUGE)
-    about = model.told(huge)
+    about = model.as_shown(huge)
     recording.change_log.note(Change(model._meta.label, 1, "one", dict(about), {**about, "few": 7}))
     for number in range(2, 6):
         recording.change_log.note(Change(model._meta.label, number, f"number {number}", dict(about), dict(about)))

@@ -20,9 +20,9 @@ def inbox_forms(page):
     """By verb: the address and what the inbox's own forms send."""
     forms = {}
     for form in re.findall(r"<form.*?</form>", page.content.decode(), re.DOTALL):
-        if found := re.search(r'action="(/approvals/\d+/(\w+)/)"', form):
+        if match := re.search(r'action="(/approvals/\d+/(\w+)/)"', form):
             sent = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
-            forms[found[2]] = found[1], {**sent, "reason": "x"}
+            forms[match[2]] = match[1], {**sent, "reason": "x"}
     return forms
 
 

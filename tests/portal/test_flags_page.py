@@ -291,7 +291,7 @@ def test_a_list_is_answered_as_table_and_as_csv_and_nothing_is_kept(world):
 
 
 @pytest.mark.parametrize(
-    ("typed", "status", "said"),
+    ("typed", "status", "message"),
     [
         (" ,;\n", 422, "The list is empty."),
         ("\n".join(map(str, range(1, 1002))), 413, "1001 actors are too many at once."),
@@ -299,11 +299,11 @@ def test_a_list_is_answered_as_table_and_as_csv_and_nothing_is_kept(world):
         ("x" * 11_000_000, 413, "What was sent is larger than the portal reads."),
     ],
 )
-def test_a_list_that_is_none_or_too_long_is_refused(world, typed, status, said):
+def test_a_list_that_is_none_or_too_long_is_refused(world, typed, status, message):
     world.apply()
     response = signed_in(world).post(page_of(world) + "who/", {"actors": typed})
     assert response.status_code == status
-    assert said in words(response)
+    assert message in words(response)
 
 
 def test_a_thousand_actors_take_as_many_queries_as_two(world, django_assert_num_queries):

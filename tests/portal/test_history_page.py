@@ -122,14 +122,14 @@ def test_confidential_values_are_shown_to_those_who_may_and_others_are_told_that
     assert not event.before
     assert not event.after  # there is nothing else to show of it
     row = f'id="event-{event.pk}"'
-    told = "comes from a confidential issue: it takes a role to see it"
+    message = "comes from a confidential issue: it takes a role to see it"
 
     def its_row(name):
         return words(signed_in(world, name).get("/audit/?verb=issue")).partition(row)[2].partition("</tr>")[0]
 
     assert SECRET_TITLE in its_row("mia")
-    assert told not in its_row("mia")
+    assert message not in its_row("mia")
     assert SECRET_TITLE not in its_row("vic")
-    assert told in its_row("vic")
+    assert message in its_row("vic")
     history = words(signed_in(world, "root").get(f"/admin/rollouts/rollout/{world.rollout().pk}/history/"))
     assert SECRET_TITLE in history

@@ -40,8 +40,8 @@ def titles(response):
 
 
 def following(response):
-    found = re.search(r'href="(\?[^"]*after=[^"]*)" rel="next"', response.content.decode())
-    return html.unescape(found[1]) if found else None
+    match = re.search(r'href="(\?[^"]*after=[^"]*)" rel="next"', response.content.decode())
+    return html.unescape(match[1]) if match else None
 
 
 def pages(client, path, query=""):

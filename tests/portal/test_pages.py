@@ -222,7 +222,7 @@ def test_lists_ask_the_database_as_often_for_many_rows(world, django_assert_num_
 
 
 @pytest.mark.parametrize(
-    ("document", "said"),
+    ("document", "message"),
     [
         ("rollout: a/b\n", "has a slash"),
         ("rollout: x\nrollout: y\n", "rollout"),
@@ -233,14 +233,14 @@ def test_lists_ask_the_database_as_often_for_many_rows(world, django_assert_num_
         ("x" * 2_000_000, "262"),
     ],
 )
-def test_a_bad_plan_gets_its_line_and_cure_and_changes_nothing(world, document, said):
+def test_a_bad_plan_gets_its_line_and_cure_and_changes_nothing(world, document, message):
     client = signed_in(world, "mia")
     events = AuditEvent.objects.count()
     response = client.post("/rollouts/new/", {"document": document})
     assert response.status_code == 422
     assert "Nothing was made" in words(response)
     assert "Traceback" not in words(response)
-    assert said in words(response) or "line" in words(response)
+    assert message in words(response) or "line" in words(response)
     assert not Rollout.objects.exists()
     assert AuditEvent.objects.count() == events
 

@@ -37,7 +37,7 @@ def other(db):
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "said"),
+    ("field", "value", "message"),
     [
         ("steps", "50 1 100", "Steps must rise"),
         ("steps", "1 ten 100", "'ten' is no percentage from 0.001 to 100"),
@@ -54,13 +54,13 @@ def other(db):
         ("internal_feedback", "not an address", "web address"),
     ],
 )
-def test_what_is_wrong_stands_beside_its_field(world, form, field, value, said):
+def test_what_is_wrong_stands_beside_its_field(world, form, field, value, message):
     world.apply()  # so that the instance is known
     events = AuditEvent.objects.count()
     response = signed_in(world, "mia").post("/rollouts/new/", {**form, field: value})
     assert response.status_code == 422
     assert list(response.context["form"].errors) == [field]
-    assert said in response.context["form"].errors[field][0]
+    assert message in response.context["form"].errors[field][0]
     assert response.context["faults"] == []
     assert "Nothing was made" in words(response)
     assert 'value="Haiku"' in words(response), "what was written is kept"

@@ -33,8 +33,8 @@ def part(html, name):
 
 def drawn(html, look):
     """The path of one line of the picture."""
-    found = re.search(rf'<path class="{look}" d="([^"]*)"', html)
-    return found.group(1) if found else ""
+    match = re.search(rf'<path class="{look}" d="([^"]*)"', html)
+    return match.group(1) if match else ""
 
 
 def later(world, time_machine, **span):

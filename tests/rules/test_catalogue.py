@@ -80,7 +80,7 @@ def test_features_with_their_models():
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "line", "said"),
+    ("old", "new", "line", "message"),
     [
         ("models:", "model:", 1, "`models` is missing"),
         ('    gitlab_identifier: "gemini_2_5_flash_vertex"\n', "", 2, "`gitlab_identifier` is missing in models"),
@@ -92,10 +92,10 @@ def test_features_with_their_models():
         ("name: General", "name: 4", 15, "name must be text"),
     ],
 )
-def test_a_damaged_catalogue_is_named_by_line(old, new, line, said):
+def test_a_damaged_catalogue_is_named_by_line(old, new, line, message):
     assert old in MODELS
     (fault,) = faults_of(parse_models, MODELS.replace(old, new, 1), source="models.yml")
-    assert said in fault.message
+    assert message in fault.message
     assert fault.line == line
 
 

@@ -39,7 +39,7 @@ def test_keys_that_gitlab_adds_later_do_no_harm():
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "line", "said"),
+    ("old", "new", "line", "message"),
     [
         ("name: use_claude_code_completion\n", "", 2, "`name` is missing"),
         ("name: use_claude", "name: use/claude", 2, "has a slash (/) in it"),
@@ -57,10 +57,10 @@ def test_keys_that_gitlab_adds_later_do_no_harm():
         ("type: beta", "type: [beta", 10, "bracket"),
     ],
 )
-def test_a_damaged_definition_is_named_by_line(old, new, line, said):
+def test_a_damaged_definition_is_named_by_line(old, new, line, message):
     assert old in GOOD
     (fault,) = faults_of(parse_definition, GOOD.replace(old, new, 1))
-    assert said in fault.message
+    assert message in fault.message
     assert fault.line == line
 
 

@@ -71,7 +71,7 @@ def test_too_large():
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "said"),
+    ("text", "line", "message"),
     [
         (b"a: 1\nb: \xff\n", 2, "UTF-8"),
         ("a: 1\n".encode("utf-16"), 1, "UTF-8"),
@@ -103,10 +103,10 @@ def test_too_large():
         ("a: @x\n", 1, "Put this text in quotes"),
     ],
 )
-def test_what_is_refused(text, line, said):
+def test_what_is_refused(text, line, message):
     fault = only_fault(text)
     assert fault.line == line
-    assert said in fault.message
+    assert message in fault.message
     assert "\n" not in str(fault)
 
 

@@ -46,9 +46,9 @@ def test_ids_are_spread_as_all_clients_of_unleash_do(user_id, group_id, percenta
 )
 def test_the_gate_that_decides_is_named(gates, actor, inside, gate):
     exposure = Exposure(**{key: frozenset(v) if isinstance(v, set) else v for key, v in gates.items()})
-    found = in_instance(actor, flag="f", exposure=exposure)
-    assert (found.inside, found.gate) == (inside, gate)
-    assert found.enters_at == enters_at(actor, flag="f")
+    inclusion = in_instance(actor, flag="f", exposure=exposure)
+    assert (inclusion.inside, inclusion.gate) == (inside, gate)
+    assert inclusion.enters_at == enters_at(actor, flag="f")
 
 
 def test_nothing_is_said_of_what_was_never_read():

@@ -314,12 +314,12 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("change", "line", "said"), BAD, ids=lambda value: str(value)[:50].replace("\n", " "))
-def test_every_bad_plan_is_refused_with_line_and_cure(change, line, said):
+@pytest.mark.parametrize(("change", "line", "message"), BAD, ids=lambda value: str(value)[:50].replace("\n", " "))
+def test_every_bad_plan_is_refused_with_line_and_cure(change, line, message):
     text = SMALL + change + "\n" if isinstance(change, str) else SMALL.replace(*change)
     assert text != SMALL
     (fault,) = faults_of(parse_plan, text, templates=TEMPLATES)
-    assert said in fault.message
+    assert message in fault.message
     assert fault.line == line
 
 

@@ -34,15 +34,15 @@ def told(prediction):
 
 def test_phases_follow_one_another_after_their_soaks():
     phases = [named("team", "active", confirmed_at=NOON - 8 * HOUR), named("company", "planned"), ramp()]
-    found = predict(phases, NOON)
-    assert told(found) == [
+    prediction = predict(phases, NOON)
+    assert told(prediction) == [
         ("company", None, 40),
         ("everyone", 1, 88),
         ("everyone", 25, 112),
         ("everyone", 100, 136),
     ]
-    assert found.complete_at == NOON + 160 * HOUR
-    assert found.coming[0].reach is None
+    assert prediction.complete_at == NOON + 160 * HOUR
+    assert prediction.coming[0].reach is None
 
 
 def test_a_ramp_goes_on_from_where_it_stands_but_not_before_a_planned_time_nor_in_a_lock():
@@ -68,7 +68,7 @@ def test_the_last_step_only_soaks_and_what_is_over_or_rolled_back_predicts_nothi
 )
 def test_no_step_begins_in_a_lock_or_before_the_soak_of_the_one_before(soak, spans):
     locks = [Window(NOON + start * HOUR, NOON + (start + length) * HOUR) for start, length in spans]
-    found = predict([named("team", "planned"), ramp(soak=soak)], NOON, locks)
-    assert not any(lock.holds(each.at) for lock in locks for each in found.coming)
-    steps = [each.at for each in found.coming if each.percentage]
+    prediction = predict([named("team", "planned"), ramp(soak=soak)], NOON, locks)
+    assert not any(lock.holds(each.at) for lock in locks for each in prediction.coming)
+    steps = [each.at for each in prediction.coming if each.percentage]
     assert all(later - earlier >= soak * HOUR for earlier, later in pairwise(steps))

@@ -88,7 +88,7 @@ def test_another_organisation_writes_its_own():
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "line", "said"),
+    ("old", "new", "line", "message"),
     [
         ("template: mine", "template: My", 1, "is not a slug"),
         ("title: Mine\n", "", 1, "`title` is missing"),
@@ -117,10 +117,10 @@ def test_another_organisation_writes_its_own():
         ("role: plan}", "role: plan}\n  - {key: plan, title: P, kind: flag}", 8, "an item «plan» is there already"),
     ],
 )
-def test_a_bad_template_is_refused_with_line_and_cure(old, new, line, said):
+def test_a_bad_template_is_refused_with_line_and_cure(old, new, line, message):
     assert old in SMALL
     (fault,) = faults_of(parse_template, SMALL.replace(old, new, 1))
-    assert said in fault.message
+    assert message in fault.message
     assert fault.line == line
 
 

@@ -17,7 +17,7 @@ def test_plain_names_are_fine(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("аlice", "CYRILLIC SMALL LETTER A"),
         ("аlice", "only looks like «a»"),
@@ -39,10 +39,10 @@ def test_plain_names_are_fine(name):
         ("Alice", "looks like «alice»"),
     ],
 )
-def test_names_that_would_be_taken_for_others_are_refused(name, said):
+def test_names_that_would_be_taken_for_others_are_refused(name, message):
     with pytest.raises(ValueError) as refused:
         user_name(name, ["alice"])
-    assert said in str(refused.value)
+    assert message in str(refused.value)
 
 
 @pytest.mark.parametrize(

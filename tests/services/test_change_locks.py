@@ -81,7 +81,7 @@ def test_a_weekly_lock_follows_its_zone_over_the_change_of_clocks(world, time_ma
 
 
 @pytest.mark.parametrize(
-    ("said", "words"),
+    ("message", "words"),
     [
         ({"title": ""}, "give the lock a title"),
         ({"ends": datetime(2026, 12, 1)}, "end"),
@@ -97,9 +97,9 @@ def test_a_weekly_lock_follows_its_zone_over_the_change_of_clocks(world, time_ma
         ({"instance": "moon"}, "There is no GitLab instance moon"),
     ],
 )  # fmt: skip
-def test_a_lock_that_can_not_be_is_refused_in_words(world, said, words):
+def test_a_lock_that_can_not_be_is_refused_in_words(world, message, words):
     start = {"title": "x", "kind": "once", "starts": datetime(2026, 12, 2), "ends": datetime(2026, 12, 3)}
-    found = refused(locks.add, {**start, **said}, by=world.actor("mia"))
+    found = refused(locks.add, {**start, **message}, by=world.actor("mia"))
     assert words.lower() in str(found).lower(), str(found)
     assert not ChangeLock.objects.exists()
 

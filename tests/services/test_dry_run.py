@@ -31,21 +31,21 @@ def test_every_verb_by_page_api_and_command_changes_nothing_and_says_the_same(wo
     before, events = stored(), AuditEvent.objects.count()
     for phase, verb in [*((p, v) for p in PHASES for v in PHASE_VERBS), *(("rollout", v) for v in ROLLOUT_VERBS)]:
         address = f"/api/v1/rollouts/haiku/phases/{phase}/{verb}?dry_run=true"
-        told = program.post(address, {"reason": "x"}, content_type="application/json").json()
-        assert (told["verb"], told["phase"]) == (verb, phase)
+        answer = program.post(address, {"reason": "x"}, content_type="application/json").json()
+        assert (answer["verb"], answer["phase"]) == (verb, phase)
         try:
             call_command("transition", "haiku", phase, verb, "--as", "mia", "--reason", "x", "--dry-run", "--json")
             status = 0
         except SystemExit as stop:
             status = stop.code
         by_command = json.loads(capsys.readouterr().out)
-        names = [[fact["name"] for fact in one.pop("facts")] for one in (by_command, told)]  # their ages move on
+        names = [[fact["name"] for fact in one.pop("facts")] for one in (by_command, answer)]  # their ages move on
         assert names[0] == names[1]
-        assert by_command == told
-        assert status == (0 if told["ok"] else 1)
+        assert by_command == answer
+        assert status == (0 if answer["ok"] else 1)
         page = f"do/{verb}/" if phase == "rollout" else f"phases/{phase}/{verb}/"
         words = browser.get(f"/rollouts/haiku/{page}").content.decode()
-        assert ("It would pass." in words) is told["ok"]
+        assert ("It would pass." in words) is answer["ok"]
     assert stored() == before
     assert AuditEvent.objects.count() == events
 
@@ -94,8 +94,8 @@ def test_it_says_what_would_really_happen(world, stand):
     for name in ("mia", "sam"):
         for phase in PHASES:
             for verb in PHASE_VERBS:
-                told = dry_run.of_phase(verb, world.phase(phase), by=world.actor(name), reason="x")
-                assert {b.code for b in told.blockers} == really(verb, world, phase, name), (name, phase, verb)
+                result = dry_run.of_phase(verb, world.phase(phase), by=world.actor(name), reason="x")
+                assert {b.code for b in result.blockers} == really(verb, world, phase, name), (name, phase, verb)
         for verb in ROLLOUT_VERBS:
-            told = dry_run.of_rollout(verb, world.rollout(), by=world.actor(name), reason="x")
-            assert {b.code for b in told.blockers} == really(verb, world, "rollout", name), (name, verb)
+            result = dry_run.of_rollout(verb, world.rollout(), by=world.actor(name), reason="x")
+            assert {b.code for b in result.blockers} == really(verb, world, "rollout", name), (name, verb)

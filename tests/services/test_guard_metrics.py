@@ -46,9 +46,9 @@ def by_api(world, name, value, who="mia"):
 
 
 def by_command(name, value, who="mia"):
-    said = io.StringIO()
-    call_command("metric", "haiku", name, str(value), "--as", who, "--json", stdout=said)
-    return json.loads(said.getvalue())
+    output = io.StringIO()
+    call_command("metric", "haiku", name, str(value), "--as", who, "--json", stdout=output)
+    return json.loads(output.getvalue())
 
 
 def test_a_worsened_metric_stops_the_automatic_advance_and_says_so(ramp, time_machine):

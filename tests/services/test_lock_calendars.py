@@ -64,15 +64,15 @@ def raw_event(calendar_pk):
 @pytest.mark.parametrize("name", ["vic", "mia", "alice", "root"])
 def test_nobody_finds_the_address_or_the_content_anywhere(followed, name):
     raw_event(followed.calendar.pk)
-    said = crawl(followed, name)
-    assert [where for where, (_, words) in said.items() if any(canary in words for canary in CANARIES)] == []
-    assert "&quot;url&quot;: &quot;…&quot;" in said["/audit/"][1]
+    output = crawl(followed, name)
+    assert [where for where, (_, words) in output.items() if any(canary in words for canary in CANARIES)] == []
+    assert "&quot;url&quot;: &quot;…&quot;" in output["/audit/"][1]
     if name != "root":
-        assert [where for where, (_, words) in said.items() if "calendar.example.com" in words] == []
-    said = io.StringIO()
-    call_command("audit", "find", "--json", stdout=said)
-    assert "calendar.import" in said.getvalue()
-    assert not any(canary in said.getvalue() for canary in CANARIES)
+        assert [where for where, (_, words) in output.items() if "calendar.example.com" in words] == []
+    output = io.StringIO()
+    call_command("audit", "find", "--json", stdout=output)
+    assert "calendar.import" in output.getvalue()
+    assert not any(canary in output.getvalue() for canary in CANARIES)
 
 
 def test_the_address_is_for_admins_and_of_it_the_server(followed):

@@ -102,6 +102,6 @@ def test_on_a_terminal_a_bar_fills_and_goes(world):
 
 def test_where_nobody_looks_there_is_no_bar(world):
     world.apply()
-    told = StringIO()
-    call_command("sync", stdout=StringIO(), stderr=told)
-    assert told.getvalue() == ""
+    output = StringIO()
+    call_command("sync", stdout=StringIO(), stderr=output)
+    assert output.getvalue() == ""

@@ -43,8 +43,8 @@ class Command(BaseCommand):
         found = {instance.name: self._do(do, instance, base, options) for instance in instances}
         is_well = all(finding.is_well for findings in found.values() for finding in findings)
         if options["json"]:
-            told = {name: [finding.as_json() for finding in findings] for name, findings in found.items()}
-            self.stdout.write(json.dumps({"ok": is_well, "instances": told}))
+            listed = {name: [finding.as_json() for finding in findings] for name, findings in found.items()}
+            self.stdout.write(json.dumps({"ok": is_well, "instances": listed}))
         else:
             self._tell(found)
         if not is_well:

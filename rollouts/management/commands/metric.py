@@ -40,16 +40,16 @@ class Command(BaseCommand):
                     rollout, options["name"], options["value"], by=by, evidence=options["evidence"]
                 )
         except Refused as refused:
-            said = [blocker.message for blocker in refused.blockers]
+            messages = [blocker.message for blocker in refused.blockers]
             if options["json"]:
-                self.stdout.write(json.dumps({"ok": False, "rollout": rollout.slug, "faults": said}))
+                self.stdout.write(json.dumps({"ok": False, "rollout": rollout.slug, "faults": messages}))
             else:
-                self.stderr.write("\n".join(said))
+                self.stderr.write("\n".join(messages))
             raise SystemExit(1) from None
         known = Metric.all_from(rollout.guard_metrics, rollout.measured)
         metric = next(metric for metric in known if metric.bound.name == options["name"])
         if options["json"]:
-            told = {"ok": True, "rollout": rollout.slug, "metric": metric.bound.name, "value": metric.value}
-            self.stdout.write(json.dumps({**told, "beyond": metric.is_beyond}))
+            answer = {"ok": True, "rollout": rollout.slug, "metric": metric.bound.name, "value": metric.value}
+            self.stdout.write(json.dumps({**answer, "beyond": metric.is_beyond}))
         else:
             self.stdout.write(f"{rollout.slug}: {metric.words}.")

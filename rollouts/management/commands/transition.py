@@ -76,37 +76,37 @@ class Command(BaseCommand):
         if name == "rollout":
             return str(transitions.perform_on_rollout(verb, rollout, by=by, reason=options["reason"]).state)
         if verb in guards.BY_POLICY and options["user"] and not settings.COMMAND_MAY_APPROVE:
-            said = say(
+            message = say(
                 "Who runs a command decides in nobody's name: {name} decides on the portal's pages, or with a token of "
                 "their own. COMMAND_MAY_APPROVE=true lets commands do so.",
                 name=options["user"],
             )
-            raise Refused([Blocker("in_anothers_name", said)])
+            raise Refused([Blocker("in_anothers_name", message)])
         done = transitions.perform(verb, self._phase(rollout, name), by=by, **_said(options))
         return str(done.state)
 
     def _try_row(self, rollout: Rollout, verb: str, by: Any, options: dict[str, Any]) -> None:
         """Exit 0 where it would pass, 1 where it would be refused."""
         if options["phase"] == "rollout":
-            told = dry_run.of_rollout(verb, rollout, by=by, reason=options["reason"])
+            result = dry_run.of_rollout(verb, rollout, by=by, reason=options["reason"])
         else:
-            told = dry_run.of_phase(verb, self._phase(rollout, options["phase"]), by=by, **_said(options))
+            result = dry_run.of_phase(verb, self._phase(rollout, options["phase"]), by=by, **_said(options))
         if options["json"]:
-            self.stdout.write(json.dumps(told.as_json(rollout.get_absolute_url())))
+            self.stdout.write(json.dumps(result.as_json(rollout.get_absolute_url())))
         else:
-            self.stdout.write(f"{told.title}. Nothing is changed.")
-            for fact in told.facts:
+            self.stdout.write(f"{result.title}. Nothing is changed.")
+            for fact in result.facts:
                 age = f", as of {fact.at:%Y-%m-%d %H:%M:%S} UTC" if fact.at else ""
                 self.stdout.write(f"  {'ok  ' if fact.ok else 'OPEN'} {fact.name}: {fact.words}{age}")
-            self.stdout.write(f"Approvals: {told.approvals}")
-            if told.digest:
-                self.stdout.write(f"To decide about exactly this: --looked-at {told.digest}")
-            self.stdout.write(f"Expected now: {told.now.words}. Then: {told.then.words}.")
-            for call in told.calls:
+            self.stdout.write(f"Approvals: {result.approvals}")
+            if result.digest:
+                self.stdout.write(f"To decide about exactly this: --looked-at {result.digest}")
+            self.stdout.write(f"Expected now: {result.now.words}. Then: {result.then.words}.")
+            for call in result.calls:
                 self.stdout.write(f"  {call.chat or call.api}")
-            for blocker in told.blockers:
+            for blocker in result.blockers:
                 self.stdout.write(f"Blocked: {blocker.message}")
-        if told.blockers:
+        if result.blockers:
             raise SystemExit(1)
 
     def _phase(self, rollout: Rollout, name: str) -> Phase:

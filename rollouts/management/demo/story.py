@@ -172,7 +172,7 @@ class Story:
 
     def decide(self, slug: str, count: int) -> None:
         """Confirm the open items that gate the completion of the phases, up to so many."""
-        said: tuple[str, ...] = (
+        evidence: tuple[str, ...] = (
             "No: the quota carries twice the peak.",
             "No: answers are trimmed enough.",
             "None found.",
@@ -180,8 +180,8 @@ class Story:
         )
         items = [i for i in self.items(slug) if i.gate == "complete" and i.phase and i.phase.state == "active"]
         if items and items[0].kind != "decision":
-            said = ("Latency alike: p50 655 ms against 637 ms. Acceptance a little better: 20.1 % against 19.4 %.",)
-        for item, words in list(zip(items, said, strict=False))[:count]:
+            evidence = ("Latency alike: p50 655 ms against 637 ms. Acceptance a little better: 20.1 % against 19.4 %.",)
+        for item, words in list(zip(items, evidence, strict=False))[:count]:
             checklist.confirm(item, by=self.person("mia"), evidence=words)
 
     def confirm(self, slug: str, phase: str | None) -> None:

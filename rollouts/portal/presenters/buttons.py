@@ -84,17 +84,17 @@ def rollout_actions(facts: RolloutFacts, rollout: Rollout, viewer: Actor) -> tup
 def action_of(verb: str, facts: RolloutFacts, phase: PhaseFacts, version: int, viewer: Actor) -> Action:
     """The button for a verb as this person sees it."""
     rule = PHASE_VERBS[verb]
-    found = guards.blockers(verb, facts, phase.name, viewer.person, Wish.of_who_looks(phase))
+    blockers = guards.blockers(verb, facts, phase.name, viewer.person, Wish.of_who_looks(phase))
     anyway = Wish(reason="-", override=True, confirm=facts.slug)
     return Action(
         verb=verb,
         label=_label(verb, facts, phase),
         phase=phase.name,
         version=version,
-        blockers=tuple(found),
+        blockers=tuple(blockers),
         needs_reason=rule.needs_reason or verb == "pause",
         is_primary=verb in LEADS_ON,
-        can_override=bool(found)
+        can_override=bool(blockers)
         and rule.overridable
         and not guards.blockers(verb, facts, phase.name, viewer.person, anyway),
         looked_at=phase.request.stands if phase.request and verb in guards.BY_POLICY else "",

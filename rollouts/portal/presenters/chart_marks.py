@@ -53,11 +53,11 @@ def marks_of(events: Sequence[AuditEvent], axis: TimeAxis, since: datetime) -> t
 
 def _mark(group: list[AuditEvent], axis: TimeAxis) -> EventMark:
     x = (axis.x(group[0].at) + axis.x(group[-1].at)) / 2
-    said = [f"{spoken(history.who(event))} {spoken(history.sentence(event))}" for event in group]
+    sentences = [f"{spoken(history.who(event))} {spoken(history.sentence(event))}" for event in group]
     looks = {_look(event) for event in group}
     look = next((each for each in ("back", "on") if each in looks), "talk")
     when = with_zone(group[-1].at)
-    shown = f"{when} · {said[-1]}"
+    shown = f"{when} · {sentences[-1]}"
     if len(group) > 1:
         more = ngettext("and %(count)s more", "and %(count)s more", len(group) - 1) % {"count": len(group) - 1}
         shown = f"{_cut(shown, FULL - len(more) - 3)} · {more}"
@@ -70,7 +70,7 @@ def _mark(group: list[AuditEvent], axis: TimeAxis) -> EventMark:
         count=len(group) if len(group) > 1 else 0,
         look=look,
         href=f"#event-{group[-1].pk}",
-        words=f"{when}: {_cut('; '.join(reversed(said)), 300)}",
+        words=f"{when}: {_cut('; '.join(reversed(sentences)), 300)}",
         shown=shown,
         shown_x=number(min(max(x - shown_width / 2, 4.0), max(4.0, WIDTH - shown_width - 4))),
     )

@@ -87,12 +87,12 @@ def sections(
     rollout: Rollout, facts: RolloutFacts, phases: dict[str, Phase], viewer: Actor
 ) -> tuple[ChecklistSection, ...]:
     stored = {(item.phase_id, item.key): item for item in rollout.items.all()}
-    found: dict[str, list[Item]] = {}
+    by_phase: dict[str, list[Item]] = {}
     for item in facts.items:
         phase = phases.get(item.phase or "")
         row = stored[phase.pk if phase else None, item.key]
-        found.setdefault(phase.name if phase else "", []).append(_item(item, row, rollout, phase, viewer, facts))
-    return tuple(_section(phases.get(name), items) for name, items in found.items())
+        by_phase.setdefault(phase.name if phase else "", []).append(_item(item, row, rollout, phase, viewer, facts))
+    return tuple(_section(phases.get(name), items) for name, items in by_phase.items())
 
 
 def _section(phase: Phase | None, items: list[Item]) -> ChecklistSection:

@@ -45,10 +45,10 @@ def before(
         )
     else:
         verb, title = "start", _("Before %(phase)s starts") % {"phase": phase.title}
-    found = guards.standing_in_the_way(verb, facts, phase)
-    codes = {blocker.code for blocker in found}
+    blockers = guards.standing_in_the_way(verb, facts, phase)
+    codes = {blocker.code for blocker in blockers}
     stands = [check for wanted, check in _facts_that_stand(verb, facts, phase, history) if not codes & set(wanted)]
-    return title, tuple(stands + [Check(False, b.message, b.url(rollout.get_absolute_url())) for b in found])
+    return title, tuple(stands + [Check(False, b.message, b.url(rollout.get_absolute_url())) for b in blockers])
 
 
 def _facts_that_stand(

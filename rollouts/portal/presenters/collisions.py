@@ -36,13 +36,13 @@ class Collision:
     is_short: bool = False
 
 
-def collisions(found: Sequence[Scheduled], axis: Axis, now: datetime) -> list[Collision]:
+def collisions(scheduled: Sequence[Scheduled], axis: Axis, now: datetime) -> list[Collision]:
     """Of these rollouts within the window: quotas that are too small, then days, those to come first."""
-    by_slug = {each.slug: each for each in found}
+    by_slug = {each.slug: each for each in scheduled}
     schedules = {slug: each.schedule for slug, each in by_slug.items()}
     days = same_day(schedules, axis.zone, axis.since, axis.until)
-    shared = shared_quotas([each.demand for each in found], schedules, axis.since, axis.until)
-    told: list[SameDay | SharedQuota] = [
+    shared = shared_quotas([each.demand for each in scheduled], schedules, axis.since, axis.until)
+    clashes: list[SameDay | SharedQuota] = [
         *(each for each in shared if each.is_short),
         *(each for each in days if each.is_ahead),
         *(each for each in shared if not each.is_short),
@@ -50,71 +50,73 @@ def collisions(found: Sequence[Scheduled], axis: Axis, now: datetime) -> list[Co
     ]
     return [
         _same_day(number, each, by_slug, axis) if isinstance(each, SameDay) else _shared(number, each, by_slug, now)
-        for number, each in enumerate(told[:MOST], start=1)
+        for number, each in enumerate(clashes[:MOST], start=1)
     ]
 
 
-def _same_day(number: int, found: SameDay, by_slug: dict[str, Scheduled], axis: Axis) -> Collision:
-    names = _names(found.slugs, by_slug)
-    day = date_format(found.day, _("D j M"))
-    if found.is_ahead:
-        said = _("{names} both widen on {day}.") if len(found.slugs) == 2 else _("{names} all widen on {day}.")
+def _same_day(number: int, same_day: SameDay, by_slug: dict[str, Scheduled], axis: Axis) -> Collision:
+    names = _names(same_day.slugs, by_slug)
+    day = date_format(same_day.day, _("D j M"))
+    if same_day.is_ahead:
+        message = _("{names} both widen on {day}.") if len(same_day.slugs) == 2 else _("{names} all widen on {day}.")
     else:
-        said = _("{names} both widened on {day}.") if len(found.slugs) == 2 else _("{names} all widened on {day}.")
-    at = {slug: _on_day(by_slug[slug].schedule, found, axis) for slug in found.slugs}
-    return Collision(number, format_html(said, names=names, day=day), at, found.is_ahead)
+        message = (
+            _("{names} both widened on {day}.") if len(same_day.slugs) == 2 else _("{names} all widened on {day}.")
+        )
+    at = {slug: _on_day(by_slug[slug].schedule, same_day, axis) for slug in same_day.slugs}
+    return Collision(number, format_html(message, names=names, day=day), at, same_day.is_ahead)
 
 
-def _on_day(schedule: Schedule, found: SameDay, axis: Axis) -> datetime:
+def _on_day(schedule: Schedule, same_day: SameDay, axis: Axis) -> datetime:
     return next(
         (
             moment.at
             for moment in schedule.moments
             if moment.widens
             and moment.certainty is not Certainty.EARLIEST
-            and moment.at.astimezone(axis.zone).date() == found.day
+            and moment.at.astimezone(axis.zone).date() == same_day.day
         ),
-        midnight(found.day, axis.zone),
+        midnight(same_day.day, axis.zone),
     )
 
 
-def _shared(number: int, found: SharedQuota, by_slug: dict[str, Scheduled], now: datetime) -> Collision:
-    row = by_slug[found.slugs[0]].row
+def _shared(number: int, shared: SharedQuota, by_slug: dict[str, Scheduled], now: datetime) -> Collision:
+    row = by_slug[shared.slugs[0]].row
     given = {
-        "names": _names(found.slugs, by_slug),
+        "names": _names(shared.slugs, by_slug),
         "host": row["ai_model__host"] or row["ai_model__provider"] or row["ai_model__name"],
-        "quota": intcomma(found.quota or 0),
-        "asked": intcomma(found.asked),
-        "share": round(found.asked / found.quota * 100) if found.quota else "",
-        "day": date_format(localtime(max(found.at, now)), _("D j M")),
+        "quota": intcomma(shared.quota or 0),
+        "asked": intcomma(shared.asked),
+        "share": round(shared.asked / shared.quota * 100) if shared.quota else "",
+        "day": date_format(localtime(max(shared.at, now)), _("D j M")),
     }
-    if found.quota is None:
-        said = _(
+    if shared.quota is None:
+        message = _(
             "{names} share one quota at {host}, and nobody has entered how large it is: together they ask {asked} "
             "requests a minute."
         )
-    elif found.is_short:
-        said = _(
+    elif shared.is_short:
+        message = _(
             "{names} share {host}'s quota of {quota} requests a minute: together they ask {asked}, too many, by {day}."
         )
     else:
-        said = _(
+        message = _(
             "{names} share {host}'s quota of {quota} requests a minute: together they ask {asked} by {day}, "
             "{share} % of it."
         )
-    words = format_html(said, **given)
-    if found.unknown:
+    words = format_html(message, **given)
+    if shared.unknown:
         unsaid = ngettext(
-            "What {names} asks at peak is not known.", "What {names} ask at peak is not known.", len(found.unknown)
+            "What {names} asks at peak is not known.", "What {names} ask at peak is not known.", len(shared.unknown)
         )
-        words = format_html("{} {}", words, format_html(unsaid, names=_names(found.unknown, by_slug)))
-    at = {slug: _widened(by_slug[slug].schedule, found) for slug in found.slugs}
-    return Collision(number, words, at, found.at >= now, found.is_short)
+        words = format_html("{} {}", words, format_html(unsaid, names=_names(shared.unknown, by_slug)))
+    at = {slug: _widened(by_slug[slug].schedule, shared) for slug in shared.slugs}
+    return Collision(number, words, at, shared.at >= now, shared.is_short)
 
 
-def _widened(schedule: Schedule, found: SharedQuota) -> datetime:
+def _widened(schedule: Schedule, shared: SharedQuota) -> datetime:
     """When this one came to ask what it then asks."""
-    return max((m.at for m in schedule.moments if m.reach is not None and m.at <= found.at), default=found.at)
+    return max((m.at for m in schedule.moments if m.reach is not None and m.at <= shared.at), default=shared.at)
 
 
 def _names(slugs: Sequence[str], by_slug: dict[str, Scheduled]) -> SafeString:

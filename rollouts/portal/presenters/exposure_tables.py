@@ -97,10 +97,10 @@ def _event(event: AuditEvent, history: ExposureHistory) -> EventRow:
 
 def _at(stretches: Sequence[ExposureStretch], moment: datetime, otherwise: str) -> str:
     """What held at a moment; what an event begins holds from that moment on. The newest may be the end itself."""
-    found = exposure_history.at(stretches, moment)
-    if found is None and stretches and stretches[-1].end == moment:
-        found = stretches[-1]
-    return _words(found.exposure) if found else otherwise
+    stretch = exposure_history.at(stretches, moment)
+    if stretch is None and stretches and stretches[-1].end == moment:
+        stretch = stretches[-1]
+    return _words(stretch.exposure) if stretch else otherwise
 
 
 def _words(exposure: Exposure | None) -> str:

@@ -145,20 +145,20 @@ def _names_of(flag: FeatureFlag, exposure: Exposure) -> dict[str, str]:
 
 def _links(flag: FeatureFlag) -> list[Link]:
     """Addresses of the definition as stored; no title, for the issue may be confidential."""
-    found = (
+    links = (
         (_("Introduced by"), flag.introduced_by_url),
         (_("Rollout issue"), flag.rollout_issue_url),
         (_("Feature issue"), flag.feature_issue_url),
     )
-    return [Link(label, url, _reference(url)) for label, url in found if url]
+    return [Link(label, url, _reference(url)) for label, url in links if url]
 
 
 def _reference(url: str) -> str:
     try:
-        found = parse_issue_url(url)
+        issue_ref = parse_issue_url(url)
     except ValueError:
         return url.removeprefix("https://")
-    return f"{found.project_path}#{found.iid}"
+    return f"{issue_ref.project_path}#{issue_ref.iid}"
 
 
 def _ask_by_api(flag: FeatureFlag) -> str:

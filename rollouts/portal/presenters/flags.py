@@ -168,8 +168,8 @@ def _age_words(lived: Lifetime) -> str:
 def carriers(flag: FeatureFlag) -> Iterable[Carrier]:
     for rollout in sorted(flag.rollouts.all(), key=lambda one: (one.state in OVER, one.title)):
         drift = Drift(rollout.drift)
-        said = spoken(drift.words) if drift is not Drift.NONE and rollout.state not in OVER else ""
-        yield Carrier(rollout.title, rollout.get_absolute_url(), said)
+        message = spoken(drift.words) if drift is not Drift.NONE and rollout.state not in OVER else ""
+        yield Carrier(rollout.title, rollout.get_absolute_url(), message)
 
 
 def warnings(flag: FeatureFlag, exposure: Exposure | None) -> Iterable[str]:

@@ -199,7 +199,7 @@ def who(event: AuditEvent) -> str:
     return say("The portal") if event.actor_kind == AuditEvent.ActorKind.JOB else event.actor
 
 
-def told(event: AuditEvent) -> str:
+def event_line(event: AuditEvent) -> str:
     """The whole of it, for who does not see where it happened: «Claude Haiku: mia started All users»."""
     event_words = say("{who} {did}", who=who(event), did=sentence(event))
     return say("{rollout}: {deed}", rollout=event.rollout.title, deed=event_words) if event.rollout else event_words

@@ -112,14 +112,14 @@ def decided_by(viewer: Actor, limit: int = 20) -> list[Decided]:
     """What the viewer approved or rejected, newest first."""
     approved = ApprovalRequest.objects.filter(approvals__approver=viewer.name)
     rejected = ApprovalRequest.objects.filter(state="rejected", closed_by=viewer.name)
-    found = (approved | rejected).distinct().select_related("phase__rollout").order_by("-pk")[:limit]
+    decided = (approved | rejected).distinct().select_related("phase__rollout").order_by("-pk")[:limit]
     return [
         Decided(
             one,
             say("rejected") if one.state == "rejected" and one.closed_by == viewer.name else say("approved"),
             one.closed_at,
         )
-        for one in found
+        for one in decided
     ]
 
 
@@ -193,27 +193,27 @@ def _earlier(requests: Iterable[int]) -> dict[int, Phase]:
     asked = ApprovalRequest.objects.filter(pk__in=list(requests)).annotate(
         alike=Subquery(alike[:1]), that_far=Subquery(that_far[:1])
     )
-    found = {
+    earlier = {
         pk: alike if percentage is None else that_far
         for pk, percentage, alike, that_far in asked.values_list("pk", "percentage", "alike", "that_far")
     }
-    phases = Phase.objects.select_related("rollout", "current_step").in_bulk({pk for pk in found.values() if pk})
-    return {request: phases[pk] for request, pk in found.items() if pk}
+    phases = Phase.objects.select_related("rollout", "current_step").in_bulk({pk for pk in earlier.values() if pk})
+    return {request: phases[pk] for request, pk in earlier.items() if pk}
 
 
 def _last_time(last: Phase) -> Before:
     """What it did."""
-    said = state_in_words(last.state)
+    message = state_in_words(last.state)
     assert last.started_at is not None
     if last.completed_at:
-        said = say("completed after {length}", length=in_words(last.completed_at - last.started_at))
+        message = say("completed after {length}", length=in_words(last.completed_at - last.started_at))
     elif last.ended_at:
-        said = say(
+        message = say(
             "rolled back after {length}: {reason}", length=in_words(last.ended_at - last.started_at), reason=last.reason
         )
     elif last.percentage:
-        said = say("stands at {percentage} %", percentage=last.percentage)
-    return Before(last.rollout.title, last.rollout.get_absolute_url(), said)
+        message = say("stands at {percentage} %", percentage=last.percentage)
+    return Before(last.rollout.title, last.rollout.get_absolute_url(), message)
 
 
 def _notes_of(issue: TrackedIssue | None, viewer: Actor) -> int | None:

@@ -243,26 +243,26 @@ def _replaced(against: Iterable[Rollout]) -> Iterable[Replaced]:
         yield Replaced(said, str(model), reverse("portal:model", args=[model.slug]), taken)
 
 
-def _retires(found: Retirement | None, model: AIModel) -> Retires | None:
-    if found is None:
+def _retires(retirement: Retirement | None, model: AIModel) -> Retires | None:
+    if retirement is None:
         if model.removal_version:
             return Retires(_("removed in %(version)s") % {"version": model.removal_version}, "")
         return None
-    day = _day(found.on)
-    if found.is_past:
-        n = -found.days
+    day = _day(retirement.on)
+    if retirement.is_past:
+        n = -retirement.days
         words = ngettext("retired %(day)s (%(n)d day ago)", "retired %(day)s (%(n)d days ago)", n) % {
             "day": day,
             "n": n,
         }
-    elif not found.days:
+    elif not retirement.days:
         words = _("retires today, %(day)s") % {"day": day}
     else:
-        words = ngettext("retires %(day)s (in %(n)d day)", "retires %(day)s (in %(n)d days)", found.days)
-        words %= {"day": day, "n": found.days}
-    if not found.needs_eyes:
+        words = ngettext("retires %(day)s (in %(n)d day)", "retires %(day)s (in %(n)d days)", retirement.days)
+        words %= {"day": day, "n": retirement.days}
+    if not retirement.needs_eyes:
         return Retires(words, "")
-    return Retires(_("%(retires)s and still in use") % {"retires": words}, "stop" if found.is_past else "wait")
+    return Retires(_("%(retires)s and still in use") % {"retires": words}, "stop" if retirement.is_past else "wait")
 
 
 def _day(day: date) -> str:

@@ -37,8 +37,8 @@ def asked_of(rollout: Rollout) -> tuple[tuple[PastRequest, ...], bool]:
         .prefetch_related(Prefetch("approvals", Approval.objects.order_by("at", "pk")))
         .order_by("-requested_at", "-pk")
     )
-    found = list(requests[: SHOWN + 1])
-    return tuple(_asked(request) for request in found[:SHOWN]), len(found) > SHOWN
+    newest = list(requests[: SHOWN + 1])
+    return tuple(_asked(request) for request in newest[:SHOWN]), len(newest) > SHOWN
 
 
 def _asked(request: ApprovalRequest) -> PastRequest:

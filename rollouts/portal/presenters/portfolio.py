@@ -114,52 +114,52 @@ class ShownRow:
 
 def shown_row(row: Mapping[str, Any], read_at: datetime | None, now: datetime, freshness: timedelta) -> ShownRow:
     """A row out of the values of ``FIELDS``, and when the flag was read last."""
-    told = row["content"]
+    content = row["content"]
     health = Health(row["health"])
     is_stale = health in (Health.AS_PLANNED, Health.OVERDUE) and (read_at is None or now - read_at > freshness)
     health = Health.STALE if is_stale else health
-    action, detail = (from_text(part) for part in told["next"])
-    if until := _moment(told["until"]):
+    action, detail = (from_text(part) for part in content["next"])
+    if until := _moment(content["until"]):
         detail = say("{length} of soak left", length=in_words(until - now)) if until > now else ""
-    if is_stale and told["verb"] in ("start", "advance", "complete"):
+    if is_stale and content["verb"] in ("start", "advance", "complete"):
         detail = _age_of(read_at, now)
-    if told["apart"]:  # the exposure says it already
+    if content["apart"]:  # the exposure says it already
         detail = ""
-    where, details = _where(told, now)
-    tag_words, exposure = _tag_words(health, told), _exposure(told)
-    usual, lasted = told["usual"], (now - row["since"]).total_seconds()
+    where, details = _where(content, now)
+    tag_words, exposure = _tag_words(health, content), _exposure(content)
+    usual, lasted = content["usual"], (now - row["since"]).total_seconds()
     return ShownRow(
         pk=row["pk"],
-        slug=told["slug"],
+        slug=content["slug"],
         title=row["title"],
-        model=told["model"],
-        baseline=told["baseline"],
-        flag=told["flag"],
+        model=content["model"],
+        baseline=content["baseline"],
+        flag=content["flag"],
         provider=row["provider"],
-        track=_track(told["track"]),
+        track=_track(content["track"]),
         where=where,
         details=details,
         phase=row["phase_title"],
-        state=told["state"],
+        state=content["state"],
         health=health,
-        tag="" if health is Health.AS_PLANNED and told["nobody"] else TAGS[health],
+        tag="" if health is Health.AS_PLANNED and content["nobody"] else TAGS[health],
         tag_words=tag_words,
         exposure=exposure if exposure != tag_words else "",  # said once is enough
-        drift_since=_moment(told["drift_since"]),
+        drift_since=_moment(content["drift_since"]),
         read_at=read_at,
         next_words=action,
         next_detail=detail,
-        who=from_text(told["who"]),
-        waits_since=_moment(told["waits_since"]),
+        who=from_text(content["who"]),
+        waits_since=_moment(content["waits_since"]),
         since=row["since"],
         usual=_days(usual) if usual is not None else "",
-        is_late=row["place"] == Place.OVERDUE or (usual is not None and told["is_live"] and lasted > usual * LATE),
+        is_late=row["place"] == Place.OVERDUE or (usual is not None and content["is_live"] and lasted > usual * LATE),
         owner=row["owner"],
         owners=tuple(filter(None, row["owners"].split("\n"))),
         place=row["place"],
-        debts=told["debts"],
+        debts=content["debts"],
         debts_overdue=row["reviews_due_at"] is not None and row["reviews_due_at"] < now,
-        content=told,
+        content=content,
     )
 
 
@@ -169,43 +169,43 @@ def _track(kept: str) -> Track:
     return drawn(tuple(TrackPhase(**part) for part in parts))
 
 
-def _where(told: Mapping[str, Any], now: datetime) -> tuple[str, tuple[str, ...]]:
+def _where(content: Mapping[str, Any], now: datetime) -> tuple[str, tuple[str, ...]]:
     """«All users, 25 %» and «step 3 of 6», «stood 26 h of 24 h»."""
-    if "phase" not in told:
-        ended = _moment(told["ended_at"])
-        words = state_in_words(told["state"])
+    if "phase" not in content:
+        ended = _moment(content["ended_at"])
+        words = state_in_words(content["state"])
         return words, (date_format(localtime(ended), _("j M Y")),) if ended else ()
     details: list[str] = []
-    words = told["phase"]
-    if "step" in told:
-        words = say("{phase}, {step} %", phase=told["phase"], step=told["step"])
-        details.append(say("step {number} of {steps}", number=told["step_number"], steps=told["steps"]))
-        if told["phase_state"] == PhaseState.PAUSED:
+    words = content["phase"]
+    if "step" in content:
+        words = say("{phase}, {step} %", phase=content["phase"], step=content["step"])
+        details.append(say("step {number} of {steps}", number=content["step_number"], steps=content["steps"]))
+        if content["phase_state"] == PhaseState.PAUSED:
             details.append(say("paused"))
     else:
-        details.append(state_in_words(told["phase_state"]))
-    if confirmed_at := _moment(told.get("confirmed_at")):
-        stood, soak = in_words(max(now - confirmed_at, timedelta(0)), units=1), timedelta(seconds=told["soak"])
+        details.append(state_in_words(content["phase_state"]))
+    if confirmed_at := _moment(content.get("confirmed_at")):
+        stood, soak = in_words(max(now - confirmed_at, timedelta(0)), units=1), timedelta(seconds=content["soak"])
         of_all = say("stood {length} of {soak}", length=stood, soak=in_words(soak, units=1))
         details.append(of_all if soak else say("stood {length}", length=stood))
-    if "items" in told:
-        details.append(say("checklist {done} of {all}", done=told["items_done"], all=told["items"]))
-    details += [say("{phase} skipped", phase=title) for title in told["skipped"]]
+    if "items" in content:
+        details.append(say("checklist {done} of {all}", done=content["items_done"], all=content["items"]))
+    details += [say("{phase} skipped", phase=title) for title in content["skipped"]]
     return words, tuple(details)
 
 
-def _tag_words(health: Health, told: Mapping[str, Any]) -> str:
-    if health is Health.AS_PLANNED and told["nobody"]:
-        return from_text(told["read"])
+def _tag_words(health: Health, content: Mapping[str, Any]) -> str:
+    if health is Health.AS_PLANNED and content["nobody"]:
+        return from_text(content["read"])
     return health.words
 
 
-def _exposure(told: Mapping[str, Any]) -> str:
+def _exposure(content: Mapping[str, Any]) -> str:
     """Who sees the model; where GitLab and the plan differ, both, to be ended by since when."""
-    if told["apart"]:
-        read, planned, how = map(from_text, told["apart"])
+    if content["apart"]:
+        read, planned, how = map(from_text, content["apart"])
         return say("GitLab: {read}. Plan: {planned}. {difference}", read=read, planned=planned, difference=how)
-    return say("nobody sees it") if told["read_nobody"] else from_text(told["read"])
+    return say("nobody sees it") if content["read_nobody"] else from_text(content["read"])
 
 
 def _age_of(read_at: datetime | None, now: datetime) -> str:

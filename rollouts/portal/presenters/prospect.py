@@ -57,11 +57,11 @@ def of_plan(plan: PlanDocument, template: Template, now: datetime, labels: Mappi
     """Of a plan that could be made; ``labels``: what its issues are called, by role."""
     prediction = prospects.ahead(plan, now)
     patterns = {phase.name: phase for phase in template.phases}
-    stages, told = [], ""
+    stages, last_phase = [], ""
     for coming in prediction.coming:
         phase = plan.phase(coming.phase)
-        is_first = coming.phase != told
-        pattern, told = patterns[coming.phase], coming.phase
+        is_first = coming.phase != last_phase
+        pattern, last_phase = patterns[coming.phase], coming.phase
         stages.append(
             Stage(
                 title=pattern.title if is_first else "",
@@ -77,21 +77,23 @@ def of_plan(plan: PlanDocument, template: Template, now: datetime, labels: Mappi
 def lines_of(named: Named, labels: Mapping[str, str] | None = None) -> tuple[ProspectLine, ...]:
     """What is known of what is named, also while the plan is not whole."""
     known = prospects.known(named)
-    found = [*_rollout(known), *_model(named, known), *_flag(named, known)]
-    found += [_issue(issue, (labels or {}).get(issue.role, issue.role.replace("_", " "))) for issue in known.issues]
-    found += [
+    prospect_lines = [*_rollout(known), *_model(named, known), *_flag(named, known)]
+    prospect_lines += [
+        _issue(issue, (labels or {}).get(issue.role, issue.role.replace("_", " "))) for issue in known.issues
+    ]
+    prospect_lines += [
         ProspectLine("warn", spoken(say("{name} has no account in the portal yet.", name=name)))
         for name in known.strangers
     ]
-    return tuple(found)
+    return tuple(prospect_lines)
 
 
 def _rollout(known: Known) -> Iterable[ProspectLine]:
     if (there := known.rollout) is not None:
-        said = say(
+        message = say(
             "{slug} is the short name of {title}: that rollout's plan would change.", slug=there.slug, title=there.title
         )
-        yield ProspectLine("warn", spoken(said), there.get_absolute_url())
+        yield ProspectLine("warn", spoken(message), there.get_absolute_url())
 
 
 def _model(named: Named, known: Known) -> Iterable[ProspectLine]:
@@ -104,29 +106,33 @@ def _model(named: Named, known: Known) -> Iterable[ProspectLine]:
         )
         return
     quota = model.quota_requests_per_minute
-    said = say("{model}: its quota is not known", model=str(model))
+    message = say("{model}: its quota is not known", model=str(model))
     if quota is not None:
-        said = say("{model}: {quota} requests a minute", model=str(model), quota=quota)
-    yield ProspectLine("ok" if quota is not None else "warn", spoken(said), reverse("portal:model", args=[model.slug]))
+        message = say("{model}: {quota} requests a minute", model=str(model), quota=quota)
+    yield ProspectLine(
+        "ok" if quota is not None else "warn", spoken(message), reverse("portal:model", args=[model.slug])
+    )
 
 
 def _flag(named: Named, known: Known) -> Iterable[ProspectLine]:
     if named.flag is None or not named.flag.name:
         return
     if (flag := known.flag) is None:
-        said = say(
+        message = say(
             "GitLab has told of no flag {name} so far. It lists a flag of the instance once any gate was set.",
             name=named.flag.name,
         )
-        yield ProspectLine("no", spoken(said))
+        yield ProspectLine("no", spoken(message))
         return
     latest = flag.latest
     is_off = latest.exposure is None or latest.exposure.is_nobody
-    said = say("{flag}: {read}", flag=flag.name, read=latest.words)
-    yield ProspectLine("ok" if is_off else "warn", spoken(said), reverse("portal:flag", args=[flag.pk]), latest.read_at)
+    message = say("{flag}: {read}", flag=flag.name, read=latest.words)
+    yield ProspectLine(
+        "ok" if is_off else "warn", spoken(message), reverse("portal:flag", args=[flag.pk]), latest.read_at
+    )
     for rollout in known.beside:
-        said = say("{title} goes live behind the same flag.", title=rollout.title)
-        yield ProspectLine("warn", spoken(said), rollout.get_absolute_url())
+        message = say("{title} goes live behind the same flag.", title=rollout.title)
+        yield ProspectLine("warn", spoken(message), rollout.get_absolute_url())
 
 
 def _issue(issue: KnownIssue, label: str) -> ProspectLine:
@@ -134,15 +140,15 @@ def _issue(issue: KnownIssue, label: str) -> ProspectLine:
         return ProspectLine("warn", spoken(say("{role}: {wrong}", role=label, wrong=issue.wrong)))
     row = issue.row
     if row is None or row.read_at is None:
-        said = say("{role}: not read yet. GitLab is asked for it once the plan is made.", role=label)
-        return ProspectLine("no", spoken(said))
+        message = say("{role}: not read yet. GitLab is asked for it once the plan is made.", role=label)
+        return ProspectLine("no", spoken(message))
     if not row.found:
-        said, look = say("{role}: GitLab does not show it.", role=label), "warn"
+        message, look = say("{role}: GitLab does not show it.", role=label), "warn"
     elif row.state == "closed":
-        said, look = say("{role}: {issue} is closed", role=label, issue=row.reference), "warn"
+        message, look = say("{role}: {issue} is closed", role=label, issue=row.reference), "warn"
     else:
-        said, look = say("{role}: {issue} is open", role=label, issue=row.reference), "ok"
-    return ProspectLine(look, spoken(said), row.url, row.read_at)
+        message, look = say("{role}: {issue} is open", role=label, issue=row.reference), "ok"
+    return ProspectLine(look, spoken(message), row.url, row.read_at)
 
 
 def _who(phase: PhasePlan, percentage: Decimal | None) -> str:

@@ -98,12 +98,12 @@ def _stretch(reading: FlagReading, start: float, end: float) -> ReadingStretch:
     exposure = reading.exposure if presence is Presence.SET else KNOWN.get(presence)
     words = exposure.words if presence is Presence.SET and exposure else presence.words
     width = max(round(end - start, 1), 1.0)
-    said = f"{spoken(words)}, {day_and_clock(reading.read_at)}"
+    message = f"{spoken(words)}, {day_and_clock(reading.read_at)}"
     if exposure is None:
-        return ReadingStretch(start, width, None, False, said)
+        return ReadingStretch(start, width, None, False, message)
     besides = not exposure.is_everyone and bool(exposure.groups or exposure.named_actors)
     share = 1.0 if exposure.percentage_of_time >= 100 else float(exposure.least_reach)
-    return ReadingStretch(start, width, _y(share * 100), besides, said)
+    return ReadingStretch(start, width, _y(share * 100), besides, message)
 
 
 def _paths(stretches: Sequence[ReadingStretch]) -> list[str]:

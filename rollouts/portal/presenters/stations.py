@@ -73,51 +73,51 @@ def station_of(row: Phase, phase: PhaseFacts, facts: RolloutFacts, history: Expo
 
 def _station_words(row: Phase, phase: PhaseFacts, facts: RolloutFacts, history: ExposureHistory) -> list[str]:
     """What a phase's line says: its state and since when, its step, its attempt, what it opens for."""
-    said = [spoken(state_in_words(row.state))]
+    messages = [spoken(state_in_words(row.state))]
     ramp, step = phase.opening.ramp, phase.opening.step
     if row.state == PhaseState.COMPLETED and row.completed_at and row.started_at:
         day = date_format(localtime(row.completed_at), _("j M"))
-        said = [_("completed %(day)s") % {"day": day}, spoken(phase.opening.exposure.words)]
+        messages = [_("completed %(day)s") % {"day": day}, spoken(phase.opening.exposure.words)]
         if decided := _decided(phase, facts):
-            said.append(ngettext("%(count)s decision", "%(count)s decisions", decided) % {"count": decided})
-        said.append(spoken(in_words(row.completed_at - row.started_at)).replace(" ", "\u00a0"))
+            messages.append(ngettext("%(count)s decision", "%(count)s decisions", decided) % {"count": decided})
+        messages.append(spoken(in_words(row.completed_at - row.started_at)).replace(" ", "\u00a0"))
     elif row.state in (PhaseState.ACTIVE, PhaseState.PAUSED):
         since = row.confirmed_at
         if ramp and step:
-            said.append(_("step %(number)s of %(count)s") % {"number": ramp.number(step), "count": len(ramp.steps)})
+            messages.append(_("step %(number)s of %(count)s") % {"number": ramp.number(step), "count": len(ramp.steps)})
         if since:
-            said.append(_("confirmed by GitLab %(at)s") % {"at": day_and_clock(since)})
+            messages.append(_("confirmed by GitLab %(at)s") % {"at": day_and_clock(since)})
         else:
             strays = facts.drift in (Drift.AHEAD, Drift.DIFFERENT, Drift.MISSING)
-            said.append(_("GitLab stands elsewhere") if strays else _("waiting for GitLab"))
+            messages.append(_("GitLab stands elsewhere") if strays else _("waiting for GitLab"))
         if since and (phase.soak or ramp):
-            said += _stood(phase, facts, history)
+            messages += _stood(phase, facts, history)
     elif row.state == PhaseState.REQUESTED and phase.request:
         given, needed = len(phase.request.counting()), phase.request.policy.needed
-        said = [
+        messages = [
             _("asked for by %(person)s") % {"person": row.requested_by},
             ngettext("%(given)s of %(needed)s approval", "%(given)s of %(needed)s approvals", needed)
             % {"given": given, "needed": needed},
         ]
     elif row.state == PhaseState.APPROVED:
-        said = [_("approved by %(people)s") % {"people": row.approved_by}]
+        messages = [_("approved by %(people)s") % {"people": row.approved_by}]
     elif row.ended_at:
-        said.append(day_and_clock(row.ended_at))
+        messages.append(day_and_clock(row.ended_at))
     if ramp and (last := history.prediction.of_step(ramp.steps[-1].percentage)) and row.state != PhaseState.COMPLETED:
-        said.append(
+        messages.append(
             _("%(percentage)s %% at the earliest %(at)s")
             % {"percentage": localize(last.percentage), "at": day_and_clock(last.at)}
         )
     if row.attempt > 1:
-        said.append(_("attempt %(number)s") % {"number": row.attempt})
+        messages.append(_("attempt %(number)s") % {"number": row.attempt})
     if phase.state == PhaseState.PLANNED:
-        said.append(_("opens for %(whom)s") % {"whom": spoken(phase.opening.at(phase.opening.first_step).words)})
-    return said
+        messages.append(_("opens for %(whom)s") % {"whom": spoken(phase.opening.at(phase.opening.first_step).words)})
+    return messages
 
 
 def _stood(phase: PhaseFacts, facts: RolloutFacts, history: ExposureHistory) -> list[str]:
     """What the clock of the soak did: «stood 1 d of 2 d», or «read for 3 h of 24 h» and when it stood still."""
-    told = {"stood": spoken(in_words(facts.stood(phase) or timedelta(0))), "soak": spoken(in_words(phase.soak))}
+    lengths = {"stood": spoken(in_words(facts.stood(phase) or timedelta(0))), "soak": spoken(in_words(phase.soak))}
     since = phase.confirmed_at or facts.now
     gaps = [piece for piece in history.pieces if not piece.is_known and piece.end > since]
     spans: list[tuple[datetime, datetime]] = []
@@ -127,16 +127,16 @@ def _stood(phase: PhaseFacts, facts: RolloutFacts, history: ExposureHistory) -> 
             start = spans.pop()[0]
         spans.append((start, gap.end))
     if not spans:
-        return [_("stood %(stood)s of %(soak)s") % told]
+        return [_("stood %(stood)s of %(soak)s") % lengths]
     first, last = spans[-1]
     blind = {"since": day_and_clock(first), "until": day_and_clock(last), "times": len(spans)}
-    said = [
-        _("read for %(stood)s of %(soak)s") % told,
+    sentences = [
+        _("read for %(stood)s of %(soak)s") % lengths,
         _("blind from %(since)s to %(until)s: that does not count") % blind
         if len(spans) == 1
         else _("blind %(times)s times, at last from %(since)s to %(until)s: that does not count") % blind,
     ]
-    return said
+    return sentences
 
 
 def _decided(phase: PhaseFacts, facts: RolloutFacts) -> int:

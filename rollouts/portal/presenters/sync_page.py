@@ -85,8 +85,8 @@ class Pass:
     changed: int
 
 
-def cards(found: Iterable[InstanceStatus]) -> list[Card]:
-    return [_card(status) for status in found]
+def cards(statuses: Iterable[InstanceStatus]) -> list[Card]:
+    return [_card(status) for status in statuses]
 
 
 def passes(runs: Iterable[SyncRun]) -> list[Pass]:
@@ -204,9 +204,9 @@ def _pass(run: SyncRun) -> Pass:
 
 
 def _counted(seen: str, changed: int, missing: int) -> str:
-    said = [seen]
+    parts = [seen]
     if changed:
-        said.append(_("%(n)d changed") % {"n": changed})
+        parts.append(_("%(n)d changed") % {"n": changed})
     if missing:
-        said.append(_("%(n)d missing") % {"n": missing})
-    return ", ".join(said)
+        parts.append(_("%(n)d missing") % {"n": missing})
+    return ", ".join(parts)

@@ -93,27 +93,27 @@ class Band:
     words: str
 
 
-def rows(found: Sequence[Scheduled], axis: Axis, collisions: Iterable[Collision]) -> list[TimelineRow]:
+def rows(scheduled: Sequence[Scheduled], axis: Axis, collisions: Iterable[Collision]) -> list[TimelineRow]:
     """One row for each rollout; ``collisions`` are marked with their numbers."""
     marked: dict[str, list[tuple[str, int]]] = {}
     for collision in collisions:
         for slug, at in collision.at.items():
             if axis.shows(at):
                 marked.setdefault(slug, []).append((axis.x(at), collision.number))
-    return [_row(each, axis, tuple(marked.get(each.slug, ()))) for each in found]
+    return [_row(each, axis, tuple(marked.get(each.slug, ()))) for each in scheduled]
 
 
-def _row(found: Scheduled, axis: Axis, collisions: tuple[tuple[str, int], ...]) -> TimelineRow:
-    row, schedule = found.row, found.schedule
+def _row(scheduled: Scheduled, axis: Axis, collisions: tuple[tuple[str, int], ...]) -> TimelineRow:
+    row, schedule = scheduled.row, scheduled.schedule
     is_off = row["drift"] not in (Drift.NONE, Drift.BEHIND)
     lines = tuple(_lines(schedule))
-    said = "; ".join(f"{line.phase}: {line.state}, {line.starts} – {line.ends}" for line in lines)
+    summary = "; ".join(f"{line.phase}: {line.state}, {line.starts} – {line.ends}" for line in lines)
     numbers = ", ".join(str(number) for _x, number in collisions)
     if numbers:
-        said = f"{said}. " + _("Collisions: {numbers}").format(numbers=numbers)
+        summary = f"{summary}. " + _("Collisions: {numbers}").format(numbers=numbers)
     return TimelineRow(
         title=row["title"],
-        url=reverse("portal:rollout", args=[found.slug]),
+        url=reverse("portal:rollout", args=[scheduled.slug]),
         model=model_words(row),
         state=_state(row["state"]),
         is_over=row["ends_at"] is not None,
@@ -122,7 +122,7 @@ def _row(found: Scheduled, axis: Axis, collisions: tuple[tuple[str, int], ...]) 
         plan=tuple(axis.x(planned.at) for planned in schedule.plan if axis.shows(planned.at)),
         collisions=collisions,
         lines=lines,
-        words=said or _("No dates yet."),
+        words=summary or _("No dates yet."),
     )
 
 

@@ -109,13 +109,13 @@ class Axis:
         """Places and widths of Saturdays with their Sundays, where days can be told apart."""
         if self.zoom in (Zoom.QUARTER, Zoom.YEAR):
             return []
-        found = []
+        spans = []
         for day in self._days():
             if day.weekday() == 5 or (day.weekday() == 6 and day == self.first):
                 begins, ends = day, day + (7 - day.weekday()) * DAY
                 left = self.share(midnight(begins, self.zone))
-                found.append((percent(left), percent(self.share(midnight(ends, self.zone)) - left)))
-        return found
+                spans.append((percent(left), percent(self.share(midnight(ends, self.zone)) - left)))
+        return spans
 
     def _days(self) -> list[date]:
         return [self.first + number * DAY for number in range((self.last - self.first).days)]

@@ -30,20 +30,20 @@ def split(text: str) -> list[str]:
     return asked
 
 
-def counted(found: Sequence[Judged]) -> str:
+def counted(judgeds: Sequence[Judged]) -> str:
     """«12 in, 3 not in, 1 not known»"""
     numbers = {
-        words: sum(one.verdict == words for one in found) for words in dict.fromkeys(one.verdict for one in found)
+        words: sum(one.verdict == words for one in judgeds) for words in dict.fromkeys(one.verdict for one in judgeds)
     }
     return ", ".join(f"{number} {spoken(words)}" for words, number in numbers.items())
 
 
-def as_csv(found: Iterable[Judged]) -> str:
+def as_csv(judgeds: Iterable[Judged]) -> str:
     """The answers for a spreadsheet; nothing in it is taken for a formula."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(["asked", "actor", "in", "enters", "now at", "why"])
-    for one in found:
+    for one in judgeds:
         cells = (one.asked, one.actor, one.verdict, one.enters, one.now, one.wrong or one.why)
         writer.writerow(as_cell(spoken(cell)) for cell in cells)
     return text.getvalue()

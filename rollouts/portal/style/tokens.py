@@ -17,15 +17,15 @@ TOKEN = re.compile(r"--([\w-]+):\s*([^;]+);")
 def declared() -> dict[str, dict[str, str]]:
     """By theme; the dark one is the light one with its colours changed."""
     light, dark = ROOT.findall((Path(settings.ROOT) / "static" / "portal.css").read_text())[:2]
-    told = dict(TOKEN.findall(light))
-    return {"light": told, "dark": {**told, **dict(TOKEN.findall(dark))}}
+    colours = dict(TOKEN.findall(light))
+    return {"light": colours, "dark": {**colours, **dict(TOKEN.findall(dark))}}
 
 
 def as_css() -> str:
     """Both themes as classes, so that one page can show them side by side."""
     blocks = []
-    for theme, told in declared().items():
-        words = " ".join(f"--{name}: {value};" for name, value in told.items())
+    for theme, colours in declared().items():
+        words = " ".join(f"--{name}: {value};" for name, value in colours.items())
         blocks.append(f".in-{theme} {{ color-scheme: {theme}; {words} background: var(--paper); color: var(--ink) }}")
     return "\n".join(blocks)
 

@@ -42,8 +42,8 @@ def age(moment: datetime | None, missing: str = "") -> SafeString | str:
 def since(moment: datetime) -> SafeString:
     """«since 14:02», with the day where it is not today."""
     here, today = localtime(moment), localtime(clock.now()).date()
-    said = f"{here:%H:%M}" if here.date() == today else _on_paper(here)
-    time = format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), _exactly(here), said)
+    message = f"{here:%H:%M}" if here.date() == today else _on_paper(here)
+    time = format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), _exactly(here), message)
     return format_html(gettext("since {}"), time)
 
 

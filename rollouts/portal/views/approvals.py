@@ -58,8 +58,8 @@ def decide(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
         raise Http404(f"There is no {verb} of a request.")
     what = say("{phase} of {rollout}", phase=asked.phase, rollout=asked.phase.rollout)
     try:
-        said = {**transitions.said_in(request.POST), "request": pk}
-        transitions.perform(verb, asked.phase, by=Actor.of(request.user), **said)
+        inputs = {**transitions.said_in(request.POST), "request": pk}
+        transitions.perform(verb, asked.phase, by=Actor.of(request.user), **inputs)
     except Refused as refused:
         return _page(request, refused, say("{verb}: {what}", verb=PHASE_VERBS[verb].label, what=what))
     messages.success(request, spoken(say("You {did}.", did=PHASE_VERBS[verb].did(what))))

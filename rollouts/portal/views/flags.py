@@ -76,60 +76,62 @@ def flag(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def who(request: HttpRequest, pk: int) -> HttpResponse:
     """Who of a list is in, as a table or as CSV. Changes nothing; by POST because the list is long."""
-    found = get_object_or_404(FeatureFlag.objects.for_list(), pk=pk)
+    flag = get_object_or_404(FeatureFlag.objects.for_list(), pk=pk)
     try:
         text = request.POST.get("actors", "")
         if len(text) > LARGEST_LIST:
             raise RequestDataTooBig
         asked = who_is_in.split(text)
     except RequestDataTooBig:
-        said = _("The list is too long to be read. Send %(most)s actors at most.") % {"most": f"{who_is_in.MOST:,}"}
-        return _page(request, found, list_wrong=said, status=413)
+        message = _("The list is too long to be read. Send %(most)s actors at most.") % {"most": f"{who_is_in.MOST:,}"}
+        return _page(request, flag, list_wrong=message, status=413)
     except who_is_in.TooMany as too_many:
-        return _page(request, found, list_wrong=str(too_many), status=413)
+        return _page(request, flag, list_wrong=str(too_many), status=413)
     if not asked:
-        said = _("The list is empty. Write one actor a line: 42, User:42 or user:alice.")
-        return _page(request, found, list_wrong=said, status=422)
-    answers = judge(found, asked)
+        message = _("The list is empty. Write one actor a line: 42, User:42 or user:alice.")
+        return _page(request, flag, list_wrong=message, status=422)
+    answers = judge(flag, asked)
     if request.POST.get("as") == "csv":
         response = HttpResponse(who_is_in.as_csv(answers), content_type="text/csv; charset=utf-8")
-        response["Content-Disposition"] = f'attachment; filename="who-is-in-{found.name}.csv"'
+        response["Content-Disposition"] = f'attachment; filename="who-is-in-{flag.name}.csv"'
         return response
-    return _page(request, found, list_asked="\n".join(asked), answers=answers, counted=who_is_in.counted(answers))
+    return _page(request, flag, list_asked="\n".join(asked), answers=answers, counted=who_is_in.counted(answers))
 
 
 @require_POST
 def enter_reading(request: HttpRequest, pk: int) -> HttpResponse:
     """A reading by hand, with evidence. Refused: the same page with 422 (403 if only the role is lacking)."""
-    found = get_object_or_404(FeatureFlag.objects.for_list(), pk=pk)
-    said = {name: request.POST.get(name, "").strip()[:5_000] for name in ("percentage", "groups", "actors", "evidence")}
+    flag = get_object_or_404(FeatureFlag.objects.for_list(), pk=pk)
+    inputs = {
+        name: request.POST.get(name, "").strip()[:5_000] for name in ("percentage", "groups", "actors", "evidence")
+    }
     try:
         exposure = Exposure.from_gates(
             [
                 ("boolean", "everyone" in request.POST),
-                ("percentage_of_actors", said["percentage"] or 0),
-                ("groups", said["groups"].split()),
-                ("actors", said["actors"].split()),
+                ("percentage_of_actors", inputs["percentage"] or 0),
+                ("groups", inputs["groups"].split()),
+                ("actors", inputs["actors"].split()),
             ]
         )
-        readings.enter(found, exposure, by=Actor.of(request.user), evidence=said["evidence"])
+        readings.enter(flag, exposure, by=Actor.of(request.user), evidence=inputs["evidence"])
     except ValueError as error:
         wrong = _("%(what)s. Write a number from 0 to 100.") % {"what": spoken(str(error))}
-        return _page(request, found, refused=[wrong], status=422)
+        return _page(request, flag, refused=[wrong], status=422)
     except Refused as refused:
-        said = [blocker.message for blocker in refused.blockers]
-        return _page(request, found, refused=said, status=refused.status(422))
+        why = [blocker.message for blocker in refused.blockers]
+        return _page(request, flag, refused=why, status=refused.status(422))
     messages.success(request, _("The reading was kept. It goes stale like any other."))
     return SeeOther(reverse("portal:flag", args=[pk]))
 
 
-def _page(request: HttpRequest, found: FeatureFlag, *, status: int = 200, **more: Any) -> HttpResponse:
+def _page(request: HttpRequest, flag: FeatureFlag, *, status: int = 200, **more: Any) -> HttpResponse:
     now, asked = clock.now(), PageQuery(request)
     context = {
-        "flag": found,
-        "latest": found.as_listed,
-        "shown": flag_page.build(found, now, locks.standing(now)),
-        "page": asked.page(found.readings.all(), READINGS_PER_PAGE),
+        "flag": flag,
+        "latest": flag.as_listed,
+        "shown": flag_page.build(flag, now, locks.standing(now)),
+        "page": asked.page(flag.readings.all(), READINGS_PER_PAGE),
         "most": who_is_in.MOST,
         **more,
     }

@@ -78,14 +78,14 @@ def _local(written: str) -> datetime | None:
     if not written:
         return None
     try:
-        found = datetime.fromisoformat(written)
+        moment = datetime.fromisoformat(written)
     except ValueError:
         raise forms.ValidationError(
             spoken(say("{written} is no time. Write 2026-12-24T18:00.", written=written[:40]))
         ) from None
-    if found.tzinfo is not None:
+    if moment.tzinfo is not None:
         raise forms.ValidationError(gettext("Leave the offset out: the time zone says it."))
-    return found
+    return moment
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -120,9 +120,9 @@ def end_lock(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def calendar(request: HttpRequest) -> HttpResponse:
     """Import an iCalendar file, or name an address that is read from then on."""
-    by, said, file = Actor.of(request.user), request.POST, request.FILES.get("file")
-    name, url = said.get("name", ""), said.get("url", "").strip()
-    how: dict[str, Any] = {"zone_name": said.get("zone") or "UTC", "transparent_locks": "transparent" in said}
+    by, inputs, file = Actor.of(request.user), request.POST, request.FILES.get("file")
+    name, url = inputs.get("name", ""), inputs.get("url", "").strip()
+    how: dict[str, Any] = {"zone_name": inputs.get("zone") or "UTC", "transparent_locks": "transparent" in inputs}
     try:
         if file is not None:
             calendars.import_calendar(name or str(file.name), file.read(LARGEST + 1), by=by, **how)
@@ -137,12 +137,12 @@ def calendar(request: HttpRequest) -> HttpResponse:
 @require_POST
 def remove_calendar(request: HttpRequest, pk: int) -> HttpResponse:
     """Its periods lock no longer."""
-    found = get_object_or_404(LockCalendar, pk=pk)
+    lock_calendar = get_object_or_404(LockCalendar, pk=pk)
     try:
-        calendars.remove_calendar(found, by=Actor.of(request.user), reason=request.POST.get("reason", ""))
+        calendars.remove_calendar(lock_calendar, by=Actor.of(request.user), reason=request.POST.get("reason", ""))
     except Refused as refused:
         return _page(request, LockForm(), refused, status=refused.status(422))
-    messages.success(request, spoken(say("The calendar {found} is removed.", found=found.name)))
+    messages.success(request, spoken(say("The calendar {found} is removed.", found=lock_calendar.name)))
     return SeeOther(reverse("portal:locks"))
 
 

@@ -81,10 +81,10 @@ def new_rollout(request: HttpRequest) -> HttpResponse:
         if by_form:
             faults, text = form.take(faults, text), example
         return _new(request, form, text, faults, status)
-    said = say("{rollout} is planned.", rollout=applied.title)
+    message = say("{rollout} is planned.", rollout=applied.title)
     if not applied.created:
-        said = say("{rollout} was there already: its plan was applied.", rollout=applied.title)
-    messages.success(request, spoken(said))
+        message = say("{rollout} was there already: its plan was applied.", rollout=applied.title)
+    messages.success(request, spoken(message))
     return SeeOther(reverse("portal:rollout", args=[applied.slug]))
 
 
@@ -131,7 +131,7 @@ def _prospect(form: PlanForm, request: HttpRequest) -> prospect.Prospect:
     if missing := form.missing():
         return prospect.Prospect(lines, missing=tuple(missing))
     if not form.is_valid():
-        faults = [f"{form[name].label}: {said}" for name, told in form.errors.items() for said in told]
+        faults = [f"{form[name].label}: {message}" for name, messages in form.errors.items() for message in messages]
         return prospect.Prospect(lines, faults=tuple(faults))
     return _of_text(form.document(), lines, form)
 
@@ -162,10 +162,10 @@ def plan(request: HttpRequest, slug: str) -> HttpResponse:
     dry_run = "look" in request.POST
     faults, applied, status = _apply(written, by, dry_run=dry_run, only=slug)
     if applied is not None and not dry_run:
-        said = (
+        message = (
             gettext("The plan was applied.") if applied.changes else gettext("The plan says what is: nothing changed.")
         )
-        messages.success(request, said)
+        messages.success(request, message)
         return SeeOther(reverse("portal:rollout", args=[applied.slug]))
     return _plan(request, rollout, written[:LIMIT], faults, applied, status)
 
@@ -195,10 +195,10 @@ def _apply(text: str, by: Actor, *, dry_run: bool, only: str = "") -> tuple[list
     """Either what is wrong, or what was done; and the status that says so, as the API's."""
     try:
         if only and (named := plans.check(text, source="plan").rollout) != only:
-            said = say(
+            message = say(
                 "it is for {named}, this page for {only}. Use New rollout to make another one.", named=named, only=only
             )
-            return [Fault("plan", 0, said)], None, 422
+            return [Fault("plan", 0, message)], None, 422
         return [], plans.apply(text, by=by, source="plan", dry_run=dry_run), 200
     except DocumentRefused as refused:
         return list(refused.faults), None, 422

@@ -84,11 +84,11 @@ def portfolio(request: HttpRequest) -> HttpResponse:
         context["groups"] = listing.board(fitting, known_phases, now)
     else:
         if group:
-            found = asked.cursor(lambda after: listing.by_field(fitting, group, sort, after, now))
+            page = asked.cursor(lambda after: listing.by_field(fitting, group, sort, after, now))
         else:
-            found = asked.cursor(lambda after: listing.by_turn(fitting, viewer, sort, after, now))
-        context |= {"listing": found, "groups": found.groups, "is_further": bool(asked.text("after"))}
-        if not any((found.groups, context["is_filtered"], context["is_further"])) and viewer.person.has(Role.MANAGER):
+            page = asked.cursor(lambda after: listing.by_turn(fitting, viewer, sort, after, now))
+        context |= {"listing": page, "groups": page.groups, "is_further": bool(asked.text("after"))}
+        if not any((page.groups, context["is_filtered"], context["is_further"])) and viewer.person.has(Role.MANAGER):
             context["first_start"] = first_start.checks(viewer)
     return asked.answer("portal/portfolio.html", context)
 

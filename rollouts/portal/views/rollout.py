@@ -75,14 +75,14 @@ def transition(request: HttpRequest, slug: str, phase: str, verb: str) -> HttpRe
 def _try_row(request: HttpRequest, phase: Phase, verb: str) -> HttpResponse:
     whole, viewer = _whole(phase.rollout.slug), Actor.of(request.user)
     try:
-        told = dry_run.of_phase(verb, phase, by=viewer, **transitions.said_in(request.GET))
+        result = dry_run.of_phase(verb, phase, by=viewer, **transitions.said_in(request.GET))
     except Refused as refused:
         what = say("{verb}: {what}", verb=PHASE_VERBS[verb].label, what=phase.title)
         return _page(request, phase.rollout.slug, refused, what)
     about = facts.for_rollout(whole, clock.now())
     action = buttons.action_of(verb, about, about.phase(phase.name), phase.version, viewer)
     roll_backs = buttons.roll_backs(whole, about, viewer) if verb != "roll_back" else ()
-    return _told(request, whole, told, action=action, roll_backs=roll_backs)
+    return _told(request, whole, result, action=action, roll_backs=roll_backs)
 
 
 def _rehearse_on_rollout(request: HttpRequest, whole: Rollout, verb: str) -> HttpResponse:
@@ -97,9 +97,9 @@ def _rehearse_on_rollout(request: HttpRequest, whole: Rollout, verb: str) -> Htt
     return _told(request, whole, told, action=actions.get(verb), roll_backs=buttons.roll_backs(whole, about, viewer))
 
 
-def _told(request: HttpRequest, whole: Rollout, told: dry_run.DryRun, **more: object) -> HttpResponse:
-    blockers = _linked(told.blockers, whole)
-    return render(request, "portal/dry_run.html", {"rollout": whole, "told": told, "blockers": blockers, **more})
+def _told(request: HttpRequest, whole: Rollout, result: dry_run.DryRun, **more: object) -> HttpResponse:
+    blockers = _linked(result.blockers, whole)
+    return render(request, "portal/dry_run.html", {"rollout": whole, "told": result, "blockers": blockers, **more})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -111,8 +111,10 @@ def rollout_verb(request: HttpRequest, slug: str, verb: str) -> HttpResponse:
     if request.method != "POST":
         return _rehearse_on_rollout(request, whole, verb)
     try:
-        said = transitions.said_in(request.POST)
-        transitions.perform_on_rollout(verb, whole, by=Actor.of(request.user), reason=said["reason"], seen=said["seen"])
+        inputs = transitions.said_in(request.POST)
+        transitions.perform_on_rollout(
+            verb, whole, by=Actor.of(request.user), reason=inputs["reason"], seen=inputs["seen"]
+        )
     except Refused as refused:
         return _page(request, slug, refused, ROLLOUT_VERBS[verb].label)
     messages.success(request, spoken(say("You {did}.", did=ROLLOUT_VERBS[verb].did(whole.title))))
@@ -133,8 +135,8 @@ def confirm_item(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
             )
     except Refused as refused:
         return _page(request, slug, refused, item.title)
-    said = later("Taken back: {item}.") if "undo" in request.POST else later("Confirmed: {item}.")
-    messages.success(request, spoken(say(said, item=item.title)))
+    message = later("Taken back: {item}.") if "undo" in request.POST else later("Confirmed: {item}.")
+    messages.success(request, spoken(say(message, item=item.title)))
     return SeeOther(reverse("portal:rollout", args=[slug]))
 
 

@@ -18,8 +18,8 @@ GROUNDS = ("paper", "card")
 def style(request: HttpRequest) -> HttpResponse:
     _only_debug()
     themes = [
-        (theme, [(name, value, _contrasts(told, value)) for name, value in told.items() if value.startswith("#")])
-        for theme, told in tokens.declared().items()
+        (theme, [(name, value, _contrasts(colours, value)) for name, value in colours.items() if value.startswith("#")])
+        for theme, colours in tokens.declared().items()
     ]
     return render(request, "style/page.html", {"samples": samples(), "themes": themes})
 
@@ -35,5 +35,5 @@ def _only_debug() -> None:
         raise Http404("The style page is there only with DEBUG.")
 
 
-def _contrasts(told: dict[str, str], value: str) -> list[tuple[str, float]]:
-    return [(ground, tokens.contrast(value, told[ground])) for ground in GROUNDS]
+def _contrasts(colours: dict[str, str], value: str) -> list[tuple[str, float]]:
+    return [(ground, tokens.contrast(value, colours[ground])) for ground in GROUNDS]

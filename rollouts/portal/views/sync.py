@@ -27,13 +27,13 @@ def sync(request: HttpRequest) -> HttpResponse:
     cards = sync_page.cards(status.of_all())
     runs = sync_page.passes(SyncRun.objects.select_related("instance")[:20])
     owed = GitLabWrite.objects.filter(state__in=("waiting", "begun", "given_up")).select_related("rollout")[:50]
-    said = sync_page.summary(cards)
+    summary = sync_page.summary(cards)
     context = {
         "cards": cards,
         "runs": runs,
         "owed": owed,
         "writes": settings.GITLAB_WRITES,
-        "summary": said,
+        "summary": summary,
         "set_aside": status.set_aside(),
         "retired": GitLabInstance.objects.exclude(retired_at=None),
     }

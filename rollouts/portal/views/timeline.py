@@ -37,15 +37,15 @@ def timeline(request: HttpRequest) -> HttpResponse:
     since, until = axis.since, axis.until
     locks = schedules.locks_between(min(since, now), until)
     fitting = chosen(asked)
-    found, following = asked.cursor(
+    scheduled, following = asked.cursor(
         lambda after: schedules.page(fitting, since, until, now, locks=locks, after=after, limit=ROWS)
     )
-    told = collisions(found, axis, now)
+    told = collisions(scheduled, axis, now)
     bands = present.bands((lock for lock in locks if lock.window.ends_at > since), axis)
     context = {
         "axis": axis,
         "zooms": [(zoom.value, name, zoom is axis.zoom) for zoom, name in NAMES.items()],
-        "rows": present.rows(found, axis, told),
+        "rows": present.rows(scheduled, axis, told),
         "ahead": [collision for collision in told if collision.is_ahead or collision.is_short],
         "past": [collision for collision in told if not collision.is_ahead and not collision.is_short],
         "bands": bands,
@@ -59,7 +59,7 @@ def timeline(request: HttpRequest) -> HttpResponse:
         "after": asked.text("after"),
         "following": following,
         "providers": providers(),
-        "feeds": _feeds(request, found),
+        "feeds": _feeds(request, scheduled),
     }
     return asked.answer("portal/timeline.html", context)
 
@@ -91,18 +91,18 @@ def providers() -> list[str]:
     return list(known.values_list("provider", flat=True).distinct())
 
 
-def _feeds(request: HttpRequest, found: list[Scheduled]) -> dict[str, Any] | None:
+def _feeds(request: HttpRequest, scheduled: list[Scheduled]) -> dict[str, Any] | None:
     """The addresses of the reader's feeds: of all, of the people and teams of this page, of its rollouts."""
     key = addresses(request)
     if key is None:
         return None
-    owners = sorted({request.user.get_username(), *(name for each in found for name in each.row["owners"])})
-    teams = sorted({each.row["flag__group"] for each in found} - {""})
+    owners = sorted({request.user.get_username(), *(name for each in scheduled for name in each.row["owners"])})
+    teams = sorted({each.row["flag__group"] for each in scheduled} - {""})
     return {
         "all_rollouts": key.all_rollouts,
         "all_events": key.all_events,
         "made_at": key.made_at,
         "people": [(name, key.of_person(name)) for name in owners],
         "teams": [(name, key.of_team(name)) for name in teams],
-        "rollouts": [(each.row["title"], *key.of_rollout(each.slug)) for each in found],
+        "rollouts": [(each.row["title"], *key.of_rollout(each.slug)) for each in scheduled],
     }

@@ -33,11 +33,11 @@ def broken(request: HttpRequest) -> HttpResponse:
     """
     if waiting.is_busy(sys.exc_info()[1]):
         return busy(request)
-    told = {"request_id": source.current().request_id}
+    context = {"request_id": source.current().request_id}
     try:
-        return HttpResponse(render_to_string("500.html", told), status=500)
+        return HttpResponse(render_to_string("500.html", context), status=500)
     except (TemplateDoesNotExist, ValueError):
-        return HttpResponse(PLAIN.format(told["request_id"]), status=500, content_type="text/plain")
+        return HttpResponse(PLAIN.format(context["request_id"]), status=500, content_type="text/plain")
 
 
 def not_understood(request: HttpRequest, exception: Exception) -> HttpResponse:
