@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help run test test-services lint format drills bench bench-pages bench-sync bench-transitions messages screenshots requirements clean
+.PHONY: help run dev test test-services lint format drills bench bench-pages bench-sync bench-transitions messages map decisions screenshots requirements clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -21,6 +21,9 @@ help: ## this list
 
 run: .venv/run.stamp ## start the portal at http://localhost:8000 (PORT=…)
 	@exec $(BIN)/python -m config.run
+
+dev: .venv/test.stamp ## the same for developers: what is saved runs at once, a debug toolbar, mail in var/mail
+	@exec $(BIN)/python -m config.run --dev
 
 test: .venv/test.stamp ## all tests but drills
 	@$(BIN)/python -m tests.tools chromium redis-server postgresql nginx curl openssl
@@ -65,6 +68,12 @@ bench-transitions: .venv/test.stamp ## queries of each transition, item and plan
 
 messages: .venv/test.stamp ## find what is to translate, update and compile locale/*/LC_MESSAGES
 	@DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python -m tests.translations
+
+map: .venv/test.stamp ## draw docs/architecture.svg anew from what imports what
+	@$(BIN)/python -m tests.docs.picture
+
+decisions: .venv/test.stamp ## date what was decided, and make the index of docs/decisions anew
+	@$(BIN)/python -m tests.docs.decisions
 
 screenshots: .venv/test.stamp ## pictures of all pages into docs/screenshots
 	@$(BIN)/python -m tests.tools chromium

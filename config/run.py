@@ -1,6 +1,7 @@
 """``make run``: prepare, then start web, worker, beat and (where no GitLab is named) the simulator as one group.
 
 All of them stop together: on Ctrl-C, on SIGTERM, when one of them dies, and when this process is killed.
+``make dev`` is the same with the settings for developers, and what was saved runs at once.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
@@ -26,6 +29,8 @@ SIGN_INS = "mia (manager), alice (approver), vic (viewer), root (admin), passwor
 PATIENCE_SECONDS = 60
 GRACE_SECONDS = 10
 PR_SET_PDEATHSIG = 1
+#: With ``--dev``: what starts anew when a file in these folders is saved. The web server sees to itself.
+RELOADED = {"worker": ("rollouts", "config"), "beat": ("rollouts", "config"), "simulator": ("gitlab_simulator",)}
 
 
 class Failed(Exception):
@@ -41,9 +46,11 @@ class Group:
     """Processes that live and die together."""
 
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    started: dict[str, Callable[[], None]] = field(default_factory=dict)
     stopping: bool = False
 
     def start(self, name: str, *command: str, environment: dict[str, str]) -> None:
+        self.started[name] = partial(self.start, name, *command, environment=environment)
         self.processes[name] = subprocess.Popen(
             command,
             cwd=ROOT,
@@ -54,18 +61,26 @@ class Group:
             preexec_fn=_die_with_parent,
         )
 
-    def dead(self) -> str | None:
-        """The name of a process that has ended, if one has."""
-        return next((name for name, process in self.processes.items() if process.poll() is not None), None)
+    def dead(self, *but: str) -> str | None:
+        """The name of a process that has ended, if one has, of others than these."""
+        ended = (name for name, process in self.processes.items() if process.poll() is not None)
+        return next((name for name in ended if name not in but), None)
 
-    def stop(self) -> None:
-        """Ask all to end, wait, then make them; each has a process group of its own, so its children go too."""
+    def stop(self, *names: str) -> None:
+        """Ask all to end, or these, wait, then make them; each has a process group, so its children go too."""
+        processes = [process for name, process in self.processes.items() if name in (names or self.processes)]
         for ask, patience in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGKILL, 2)):
-            for process in self.processes.values():
+            for process in processes:
                 _signal_group(process.pid, ask)
             end = time.monotonic() + patience
-            while time.monotonic() < end and any(_group_is_alive(p) for p in self.processes.values()):
+            while time.monotonic() < end and any(_group_is_alive(p) for p in processes):
                 time.sleep(0.05)
+
+    def restart(self, *names: str) -> None:
+        """With what was saved since; several end at once."""
+        self.stop(*names)
+        for name in names:
+            self.started[name]()
 
 
 def main() -> int:
@@ -78,7 +93,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, ask_to_stop)
     try:
         with _alone():
-            return _run(group)
+            return _run(group, for_developers="--dev" in sys.argv)
     except Stopped:
         return 0
     except Failed as failed:
@@ -88,8 +103,10 @@ def main() -> int:
         group.stop()
 
 
-def _run(group: Group) -> int:
+def _run(group: Group, for_developers: bool) -> int:
     environment = {**os.environ, "PYTHONWARNINGS": "ignore:You're running the worker with superuser"}
+    if for_developers:
+        environment |= _of_developers(environment)
     port = _port(environment.get("PORT", "8000"), "PORT")
     _must_be_free(port, "PORT")
     url = f"http://localhost:{port}"
@@ -104,62 +121,70 @@ def _run(group: Group) -> int:
         environment["GITLAB_URL"] = f"http://127.0.0.1:{simulator_port}"
         environment |= {"GITLAB_TOKEN": "simulator-admin-token", "GITLAB_TOKEN_FILE": ""}
     _manage(group, environment, "migrate", "--verbosity", "0")
-    _collect_static(group, environment)
+    if not for_developers:  # Django finds assets where they are
+        _collect_static(group, environment)
     if with_simulator:
         _manage(group, environment, "demo", "--if-empty")
         state = str(_data_folder() / "simulator.json")
         words = (PYTHON, "-m", "gitlab_simulator", "--port", str(simulator_port), "--state", state)
         group.start("simulator", *words, environment=environment)
         _wait_for(f"{environment['GITLAB_URL']}/", group)
-    group.start(
-        "worker",
-        PYTHON,
-        "-m",
-        "celery",
-        "-A",
-        "config",
-        "worker",
-        "-P",
-        "threads",
-        "-c",
-        "4",
-        "-l",
-        "WARNING",
-        "--without-gossip",
-        "--without-mingle",
-        environment=environment,
-    )
-    group.start(
-        "beat", PYTHON, "-m", "celery", "-A", "config", "beat", "-l", "WARNING", "--pidfile=", environment=environment
-    )
-    group.start(
-        "web",
-        PYTHON,
-        "-m",
-        "gunicorn",
-        "config.wsgi",
-        "--bind",
-        f"127.0.0.1:{port}",
-        "--workers",
-        "2",
-        "--threads",
-        "4",
-        "--log-level",
-        "warning",
-        "--graceful-timeout",
-        "5",
-        environment=environment,
-    )
+    worker = "worker -P threads -c 4 -l WARNING --without-gossip --without-mingle"
+    for name, arguments in (("worker", worker), ("beat", "beat -l WARNING --pidfile=")):
+        group.start(name, PYTHON, "-m", "celery", "-A", "config", *arguments.split(), environment=environment)
+    group.start("web", *_web_server(f"127.0.0.1:{port}", for_developers), environment=environment)
     _wait_for(f"http://127.0.0.1:{port}/healthz", group)
     if not group.stopping:
         beside = f" GitLab simulator: {environment['GITLAB_URL']}." if with_simulator else ""
         who = f" Sign in as {SIGN_INS}." if with_simulator else ""
         print(f"The portal runs at {url}.{who}{beside} Ctrl-C stops it.", flush=True)
+    if for_developers:
+        _follow_what_is_saved(group)
     while not group.stopping:
-        if name := group.dead():
-            raise Failed(f"{name} has ended (exit {group.processes[name].returncode}): everything else is stopped too.")
+        _must_live(group)
         time.sleep(0.2)
     return 0
+
+
+def _web_server(address: str, for_developers: bool) -> tuple[str, ...]:
+    if for_developers:
+        return _manage_command("runserver", address)
+    arguments = f"--bind {address} --workers 2 --threads 4 --log-level warning --graceful-timeout 5"
+    return (PYTHON, "-m", "gunicorn", "config.wsgi", *arguments.split())
+
+
+def _of_developers(environment: dict[str, str]) -> dict[str, str]:
+    """Errors in full, a toolbar, and mail as files, unless it is said where mail goes."""
+    to_files = {} if _configured("EMAIL_URL", environment) else {"EMAIL_URL": _files_of(_data_folder() / "mail")}
+    return {"DJANGO_SETTINGS_MODULE": "config.development", "DEBUG": "true", **to_files}
+
+
+def _files_of(folder: Path) -> str:
+    return f"filemail:///{quote(str(folder.absolute()))}"  # four slashes: it begins with one
+
+
+def _must_live(group: Group, *but: str) -> None:
+    if name := group.dead(*but):
+        raise Failed(f"{name} has ended (exit {group.processes[name].returncode}): everything else is stopped too.")
+
+
+def _follow_what_is_saved(group: Group) -> None:
+    """What breaks by what was saved ends alone, says why by itself, and is tried again with the next save."""
+    followed = {name: folders for name, folders in RELOADED.items() if name in group.processes}
+    seen = {name: _last_saved(folders) for name, folders in followed.items()}
+    while not group.stopping:
+        _must_live(group, *followed)
+        now = {name: _last_saved(folders) for name, folders in followed.items()}
+        if changed := [name for name in followed if now[name] != seen[name]]:
+            group.restart(*changed)
+        seen = now
+        time.sleep(0.5)
+
+
+def _last_saved(folders: tuple[str, ...]) -> tuple[int, int]:
+    """When a file of them was last saved, and how many there are."""
+    times = [path.stat().st_mtime_ns for folder in folders for path in (ROOT / folder).rglob("*.py") if path.exists()]
+    return max(times, default=0), len(times)
 
 
 def _manage_command(*arguments: str) -> tuple[str, ...]:

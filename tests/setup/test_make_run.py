@@ -6,115 +6,16 @@ import os
 import signal
 import socket
 import sqlite3
-import subprocess
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import pytest
 
+from tests.on_services import free_port
+from tests.setup.running import PATIENCE, Run
+
 #: One after the other: they share one folder, so that only the first fills it with the demo.
 pytestmark = [pytest.mark.embedded, pytest.mark.xdist_group("make_run")]
-ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 90
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Run:
-    """``make run`` in a folder of its own."""
-
-    def __init__(self, folder: Path, **more: str) -> None:
-        self.port, simulator = free_port(), free_port()
-        # make's own variables would make the inner make tell where it works
-        names = (
-            "MAKELEVEL",
-            "MAKEFLAGS",
-            "MFLAGS",
-            "DJANGO_SETTINGS_MODULE",
-            "SECRET_KEY",
-            "GITLAB_URL",
-            "GITLAB_TOKEN",
-            "PORTAL_URL",
-            "DATABASE_URL",
-            "CELERY_BROKER_URL",
-            "CACHE_URL",
-        )
-        environment = {name: value for name, value in os.environ.items() if name not in names}
-        environment |= {
-            "DATA_DIR": str(folder),
-            "PORT": str(self.port),
-            "SIMULATOR_PORT": str(simulator),
-            **more,
-        }
-        self.url = f"http://127.0.0.1:{environment['PORT']}"
-        self.log = folder.parent / f"run-{self.port}.log"
-        self.marker = str(folder)
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                ["make", "run"],
-                cwd=ROOT,
-                env=environment,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-
-    def said(self) -> str:
-        return self.log.read_text()
-
-    def wait_until_up(self) -> None:
-        end = time.monotonic() + PATIENCE
-        while "The portal runs at" not in self.said():
-            assert self.process.poll() is None, self.said()
-            assert time.monotonic() < end, self.said()
-            time.sleep(0.1)
-
-    def get(self, path: str) -> tuple[int, str]:
-        try:
-            with urllib.request.urlopen(self.url + path, timeout=10) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-
-    def family(self) -> dict[int, str]:
-        """Every living process that was started for this run, by its environment."""
-        found = {}
-        for entry in Path("/proc").iterdir():
-            if not entry.name.isdigit() or int(entry.name) == os.getpid():
-                continue
-            try:
-                if f"DATA_DIR={self.marker}".encode() in (entry / "environ").read_bytes():
-                    found[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-            except OSError:
-                continue
-        return found
-
-    def ends(self) -> int:
-        """Wait until nothing of it is left; the exit status of make."""
-        status = self.process.wait(PATIENCE)
-        end = time.monotonic() + PATIENCE
-        while self.family():
-            assert time.monotonic() < end, self.family()
-            time.sleep(0.1)
-        return status
-
-    def pid_of(self, words: str) -> int:
-        return next(pid for pid, command in self.family().items() if words in command)
-
-    def kill(self) -> None:
-        for pid in self.family():
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-        self.process.wait(PATIENCE)
 
 
 @pytest.fixture(scope="module")
