@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from celery import current_app
+from django.conf import settings
 from django.db import connection, connections
 from django.test import Client, override_settings
 from django.utils import timezone
@@ -26,7 +28,7 @@ from rollouts.models import ChangeLock, ChecklistItem, FeatureFlag, GitLabWrite,
 from rollouts.rules.document import DocumentRefused
 from rollouts.rules.exposure import Exposure
 from rollouts.rules.machine import LEADS_ON, PHASE_VERBS
-from rollouts.services import checklist, locks, plans, portfolio_rows, ramps, readings, transitions
+from rollouts.services import checklist, locks, plans, portfolio_rows, readings, transitions
 from rollouts.services.instances import default_instance
 from rollouts.services.refusals import Refused
 from rollouts.sync import outbox, passes
@@ -97,8 +99,8 @@ def _step(dice: random.Random) -> Step:
         (2, Step("deliveries", (dies,))),
         (1, Step("lock", (dice.randrange(1, 90),))),
         (1, Step("unlock")),
-        (3, Step("portfolio", (dies,))),
-        (1, Step("ramps", (dies,))),
+        (3, Step("portfolio")),
+        (3, Step("beat", (dice.randrange(100), dies))),
         (2, Step("time_goes_by", (dice.choice([1, 5, 20, 20, 400]),))),
     ]
     return dice.choices([step for _, step in kinds], [weight for weight, _ in kinds])[0]
@@ -188,6 +190,8 @@ class Walk:
             if not GitLabWrite.objects.unfinished().exists() and not waits.exists():
                 break
         self.world.sync(full=True)
+        for number in range(len(settings.CELERY_BEAT_SCHEDULE)):
+            self.beat(number, None)
         while portfolio_rows.bring_up_to_date():
             pass
 
@@ -272,6 +276,12 @@ class Walk:
         assert answer.status_code in (202, 204), answer.content
         return str(answer.status_code)
 
+    def portfolio(self) -> None:
+        """Somebody looks at it."""
+        browser = Client()
+        browser.force_login(self.world.people["vic"])
+        assert browser.get("/").status_code == 200
+
     def obey(self, slug: str) -> str:
         """Somebody at the chat sets the flag to what the plan says."""
         from rollouts.services import facts
@@ -320,13 +330,13 @@ class Walk:
         with dying(dies):
             tasks.work_deliveries()
 
-    def portfolio(self, dies: int | None) -> None:
+    def beat(self, number: int, dies: int | None) -> str:
+        """Whatever beat rings for."""
+        rings = sorted(ring["task"] for ring in settings.CELERY_BEAT_SCHEDULE.values())
+        task = rings[number % len(rings)]
         with dying(dies):
-            portfolio_rows.bring_up_to_date()
-
-    def ramps(self, dies: int | None) -> None:
-        with dying(dies):
-            ramps.advance_due()
+            current_app.tasks[task]()
+        return str(task)
 
     # What time does
 
