@@ -36,7 +36,7 @@ test-services: .venv/test.stamp ## the same on a throw-away PostgreSQL and Redis
 lint: .venv/test.stamp ## ruff, djlint, import-linter, mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/djlint templates --lint --quiet
+	@$(BIN)/djlint templates gitlab_simulator --lint --quiet
 	@$(BIN)/lint-imports
 	@$(BIN)/mypy
 
@@ -44,8 +44,8 @@ format: .venv/test.stamp ## let ruff format
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
 
-drills: .venv/test.stamp ## slow fault drills: kill workers, drop connections, restart the database; with their figures
-	@$(BIN)/python -m tests.tools redis-server postgresql nginx curl openssl
+drills: .venv/test.stamp ## slow fault drills: kill workers, drop connections, restart the database; the real engines of flags
+	@$(BIN)/python -m tests.tools redis-server postgresql nginx curl openssl ruby-flipper
 	@$(BIN)/python -m pytest -v -s -m drill
 
 bench: .venv/test.stamp ## benchmarks, with their figures

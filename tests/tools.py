@@ -14,6 +14,7 @@ PROGRAMS = {
     "nginx": ("/usr/sbin/nginx",),
     "curl": ("/usr/bin/curl",),
     "openssl": ("/usr/bin/openssl",),
+    "ruby-flipper": ("/usr/share/rubygems-integration/all/gems/flipper-*/lib/flipper.rb",),
     "postgresql": ("/usr/lib/postgresql/*/bin/initdb",),
 }
 

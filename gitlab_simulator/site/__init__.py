@@ -11,8 +11,7 @@ from typing import Any, Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from gitlab_simulator.faults import Faults
-from gitlab_simulator.site import deeds, flags_page, issues_page
-from gitlab_simulator.site.html import Safe, button, choice, form, page, tag
+from gitlab_simulator.site import deeds, pages
 from gitlab_simulator.state import State
 from gitlab_simulator.store import Refused
 
@@ -21,18 +20,6 @@ ISSUE = re.compile(r"^/(?P<path>.+?)(?:/-)?/(?:issues|work_items)/(?P<iid>[0-9]{
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
-FAULTS = {
-    "500": "answer 500",
-    "429": "answer 429 (slow down)",
-    "401": "answer 401 (token refused)",
-    "403": "answer 403",
-    "404": "answer 404",
-    "html": "answer a sign-in page",
-    "not_json": "answer nonsense",
-    "drop": "hang up",
-    "lost": "make each change, then hang up",
-    "slow": "be 3 s slow",
-}
 
 
 class Served(Protocol):
@@ -79,11 +66,12 @@ def _show(server: Served, path: str, query: Mapping[str, list[str]]) -> Page:
         return Page(_style(), headers={"Content-Type": "text/css; charset=utf-8"})
     with server.state.read():
         if path == "/":
-            return Page(_home(server, next(iter(query.get("q", [])), "")))
+            search = next(iter(query.get("q", [])), "")
+            return Page(pages.home(server.state, search, server.faults.words(), list(server.log)))
         issue = ISSUE.match(unquote(path))
         project = server.state.project_at(issue["path"]) if issue else None
         if issue and project:
-            return Page(issues_page.one(server.state, project, server.state.issue(project["id"], int(issue["iid"]))))
+            return Page(pages.issue(project, server.state.issue(project["id"], int(issue["iid"]))))
     return _problem(404, "There is no such page or issue here.")
 
 
@@ -117,58 +105,8 @@ def _from_here(headers: Mapping[str, str]) -> bool:
     return origin is None or urlsplit(origin).netloc == headers.get("Host", "")
 
 
-def _home(server: Served, search: str) -> bytes:
-    state = server.state
-    faults = form(
-        "faults",
-        {},
-        choice("what", "What the API shall do", FAULTS | {"heal": "work again"}),
-        button("From now on"),
-    )
-    broken = server.faults.words()
-    heal = broken and form("faults", {"what": "heal"}, button("Work again", class_="main"))
-    trouble = tag(
-        "section",
-        tag("h2", "Trouble on purpose"),
-        tag("div", [tag("span", words, class_="pill fault") for words in broken], heal, faults, class_="row card"),
-    )
-    return page(
-        "Flags and issues",
-        tag(
-            "div",
-            tag("h1", "Flags and issues"),
-            tag("p", "Change something, and see the portal notice.", class_="muted"),
-        ),
-        flags_page.section(state),
-        flags_page.project_section(state),
-        issues_page.section(state, search),
-        trouble,
-        _log(server),
-    )
-
-
-def _log(server: Served) -> Safe:
-    rows = [
-        tag(
-            "tr",
-            tag("td", entry.method),
-            tag("td", tag("code", entry.path)),
-            tag("td", entry.status or "dropped", class_="num"),
-        )
-        for entry in reversed(list(server.log)[-500:])
-        if entry.path.startswith("/api/")
-    ][:30]
-    head = tag("thead", tag("tr", [tag("th", words, scope="col") for words in ("Verb", "Path", "Status")]))
-    table = tag("div", tag("table", head, tag("tbody", rows)), class_="scroll")
-    return tag(
-        "details", tag("summary", "What the portal asked last"), table if rows else "Nothing yet.", class_="card"
-    )
-
-
 def _problem(status: int, words: str) -> Page:
-    return Page(
-        page("Not done", tag("div", tag("h1", "Not done"), tag("p", words), tag("a", "Back", href="/"))), status
-    )
+    return Page(pages.page("problem.html", words=words), status)
 
 
 @cache

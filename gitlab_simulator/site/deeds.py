@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gitlab_simulator.faults import Fault, Faults
-from gitlab_simulator.site.flags_page import TARGETS
+from gitlab_simulator.site.pages import TARGETS
 from gitlab_simulator.state import State
 from gitlab_simulator.store import Refused
 

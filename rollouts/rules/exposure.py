@@ -193,7 +193,8 @@ class Exposure:
             return False
         if self.boolean:
             return True
-        if actor in self.actors or enters_at(actor, flag=flag) < self.percentage_of_actors:
+        # In floats, as Flipper multiplies: 2.007 * 1,000 is a little more than 2,007, and lets in one place more.
+        if actor in self.actors or _place(actor, flag) < float(self.percentage_of_actors) * 1_000:
             return True
         return None if self.groups or self.percentage_of_time or self.unknown_gates else False
 
@@ -237,7 +238,12 @@ def enters_at(actor: str, *, flag: str) -> Decimal:
     ``crc32(flag name + actor id) % 100,000 < percentage * 1,000`` (flipper, percentage-of-actors gate): an
     actor is in when the flag's percentage is greater than the value returned.
     """
-    return Decimal(zlib.crc32(f"{flag}{actor}".encode()) % 100_000) / 1000
+    return Decimal(_place(actor, flag)) / 1000
+
+
+def _place(actor: str, flag: str) -> int:
+    """Where a flag's percentage of actors meets this actor: 0 to 99,999."""
+    return zlib.crc32(f"{flag}{actor}".encode()) % 100_000
 
 
 def compare(first: Exposure, second: Exposure) -> Comparison:

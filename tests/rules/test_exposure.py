@@ -128,9 +128,16 @@ def test_a_higher_percentage_never_drops_an_actor(number, flag, one, two):
 @given(st.integers(1, 10**9), st.text("abcdef_", min_size=1, max_size=30), percentages)
 def test_who_is_in_follows_gitlabs_rule(number, flag, percentage):
     actor = f"User:{number}"
-    by_gitlab = zlib.crc32(f"{flag}{actor}".encode()) % 100_000 < percentage * 1000
-    assert Exposure(percentage_of_actors=percentage).includes(actor, flag=flag) is by_gitlab
-    assert (enters_at(actor, flag=flag) < percentage) is by_gitlab
+    place = zlib.crc32(f"{flag}{actor}".encode()) % 100_000
+    assert Exposure(percentage_of_actors=percentage).includes(actor, flag=flag) is (place < float(percentage) * 1000)
+    assert enters_at(actor, flag=flag) == Decimal(place) / 1000
+
+
+def test_the_last_place_is_decided_as_flippers_floats_decide():
+    """2.007 * 1,000 is 2,007.0000000000002 to Flipper, and 8.2 * 1,000 is 8,199.999999999999."""
+    assert enters_at("User:35655", flag="use_haiku") == Decimal("2.007")
+    assert Exposure(percentage_of_actors=Decimal("2.007")).includes("User:35655", flag="use_haiku")
+    assert not Exposure(percentage_of_actors=Decimal("2.006")).includes("User:35655", flag="use_haiku")
 
 
 def test_an_opted_out_actor_is_out_and_a_group_leaves_it_open():
