@@ -1,4 +1,4 @@
-"""A GitLab to run against when there is none: demo, tests, benchmarks. Guide: docs/guide/simulator.md."""
+"""A GitLab to run against when there is none: demo, tests, benchmarks. See README.md."""
 
 from gitlab_simulator.directory import ADMIN_TOKEN, READER_TOKEN
 from gitlab_simulator.simulator import Simulator

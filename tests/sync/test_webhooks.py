@@ -452,14 +452,16 @@ class TestAtAGitLab:
         state.set_hook("acme/app", hook["id"], confidential_issues_events=False)
         assert self.hooks("check") == ({"acme/app": "wrong"}, 1)
         assert self.hooks("install") == ({"acme/app": "updated"}, 0)
-        failing = state.hook("acme/app", hook["id"]) | {"failures": 4, "disabled_until": "2999-01-01T00:00:00.000Z"}
-        state.put("hooks", hook["id"], failing, within=state.project("acme/app")["id"])
-        assert self.hooks("check") == ({"acme/app": "disabled"}, 1)
-        hook["failures"] = 40
-        assert self.hooks("check") == ({"acme/app": "disabled"}, 1)
-        hook["failures"], hook["disabled_until"] = 1, None
-        hook["log"] = [{"trigger": "Issue Hook", "status": 500, "at": "2026-11-24T00:00:00.000Z"}]
-        assert self.hooks("check") == ({"acme/app": "failing"}, 1)
+
+        def after(**changes):
+            state.put("hooks", hook["id"], state.hook("acme/app", hook["id"]) | changes, within=hook_project)
+            return self.hooks("check")
+
+        hook_project = state.project("acme/app")["id"]
+        assert after(failures=4, disabled_until="2999-01-01T00:00:00.000Z") == ({"acme/app": "disabled"}, 1)
+        assert after(failures=40) == ({"acme/app": "disabled"}, 1)
+        failed = {"trigger": "Issue Hook", "status": 500, "at": "2026-11-24T00:00:00.000Z"}
+        assert after(failures=1, disabled_until=None, log=[failed]) == ({"acme/app": "failing"}, 1)
         state.delete_hook("acme/app", hook["id"])
         assert self.hooks("check") == ({"acme/app": "missing"}, 1)
         assert self.hooks("install", "--dry-run") == ({"acme/app": "installed"}, 0)
