@@ -186,6 +186,16 @@ def test_a_reader_is_told_what_features_need(simulator: Simulator) -> None:
     assert "admin_mode" in refused.value.needs
 
 
+def test_where_admin_mode_is_on_an_administrators_token_without_it_is_told_so(simulator: Simulator) -> None:
+    simulator.state.add_token("plain", "root", scopes=("api",))
+    assert GitLab(simulator.url, "plain").features() == []
+    simulator.state.admin_mode = True
+    with pytest.raises(Forbidden) as refused:
+        GitLab(simulator.url, "plain").features()
+    assert "admin_mode" in refused.value.needs
+    assert GitLab(simulator.url, simulator.token).features() == []
+
+
 def test_a_server_that_ignores_iids_is_asked_no_further_than_needed(simulator: Simulator, gitlab: GitLab) -> None:
     body = b'[{"iid": 3, "title": "c", "state": "opened"}, {"iid": 1, "title": "a", "state": "closed"}]'
     link = f'<{simulator.url}/api/v4/projects/1/issues?page=2>; rel="next"'
