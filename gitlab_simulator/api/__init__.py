@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import unquote
 
 from gitlab_simulator.api import features, hooks, issues, people, project_flags
@@ -53,17 +52,17 @@ ROUTES: dict[tuple[str, str], Endpoint] = {
     ("GET", "projects/:/issues/:/notes"): issues.notes,
     ("POST", "projects/:/issues/:/notes"): issues.comment,
 }
-_BY_SHAPE: dict[tuple[str, int], list[tuple[list[str], Endpoint]]] = {}
+_BY_LENGTH: dict[int, list[tuple[str, list[str], Endpoint]]] = {}
 for (_method, _pattern), _endpoint in ROUTES.items():
     _parts = _pattern.split("/")
-    _BY_SHAPE.setdefault((_method, len(_parts)), []).append((_parts, _endpoint))
+    _BY_LENGTH.setdefault(len(_parts), []).append((_method, _parts, _endpoint))
 
 
 def answer(asked: Asked) -> Answer:
     """The endpoint's answer; a refusal is an answer as well."""
     try:
         endpoint, given = _find(asked)
-        with asked.state.read() if asked.method == "GET" else asked.state.change():
+        with asked.state.read() if asked.method in ("GET", "HEAD") else asked.state.change():
             return endpoint(asked, *given)
     except Refused as refused:
         return Answer(refused.body, refused.status)
@@ -72,18 +71,13 @@ def answer(asked: Asked) -> Answer:
 def _find(asked: Asked) -> tuple[Endpoint, list[str]]:
     path = re.sub("/{2,}", "/", asked.path)  # as GitLab does: python-gitlab's features.set posts to /features//NAME
     segments = path.removeprefix(PREFIX).rstrip("/").split("/")
-    method = "GET" if asked.method == "HEAD" else asked.method
-    for parts, endpoint in _BY_SHAPE.get((method, len(segments)), ()):
+    wanted, known = "GET" if asked.method == "HEAD" else asked.method, False
+    for method, parts, endpoint in _BY_LENGTH.get(len(segments), ()):
         if all(part in (":", segment) for part, segment in zip(parts, segments, strict=True)):
-            return endpoint, [unquote(seg) for part, seg in zip(parts, segments, strict=True) if part == ":"]
-    known = any(
-        len(parts) == len(segments) and all(p in (":", s) for p, s in zip(parts, segments, strict=True))
-        for (_, length), routes in _BY_SHAPE.items()
-        if length == len(segments)
-        for parts, _ in routes
-    )
-    body: dict[str, Any] = {"error": "405 Not Allowed"} if known else {"error": "404 Not Found"}
-    raise Refused(405 if known else 404, body)
+            known = True
+            if method == wanted:
+                return endpoint, [unquote(seg) for part, seg in zip(parts, segments, strict=True) if part == ":"]
+    raise Refused(405, {"error": "405 Not Allowed"}) if known else Refused(404, {"error": "404 Not Found"})
 
 
 __all__ = ["PREFIX", "ROUTES", "Answer", "Asked", "answer"]
