@@ -31,6 +31,7 @@ from ..rules.document import DocumentRefused
 from ..rules.expected import Presence
 from ..rules.phrases import spoken
 from ..rules.user_names import taken_for_others
+from ..services.freshness import is_stale
 from ..sync import status
 from ..sync.status import InstanceStatus
 
@@ -94,7 +95,7 @@ def _instance(stands: InstanceStatus, now: datetime) -> Iterator[Concern]:
     elif instance.flags_outcome in (Outcome.CONNECTION_REFUSED, Outcome.TIMEOUT, Outcome.SERVER_ERROR):
         values = {"name": instance, "words": spoken(instance.flags_words or instance.get_flags_outcome_display())}
         yield Concern("stop", _("%(name)s could not be read. %(words)s") % values, sync, _("See the Sync page"))
-    elif instance.flags_read_at and now - instance.flags_read_at > timedelta(seconds=settings.FRESHNESS_SECONDS):
+    elif instance.flags_read_at and is_stale(instance.flags_read_at, now):
         age = spoken(in_words(now - instance.flags_read_at, units=1))
         words = _("%(name)s was last read %(age)s ago: nothing can start. Do worker and beat run?")
         yield Concern("stop", words % {"name": instance, "age": age}, sync, _("See the Sync page"))

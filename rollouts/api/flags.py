@@ -14,9 +14,9 @@ from ..models.keyset import Keyset
 from ..rules.expected import Presence
 from ..rules.percentages import plain_number
 from ..services import who_is_in
+from ..services.freshness import is_stale
 from . import answers, pages, questions
 from .contract import LIST, LOOK
-from .freshness import is_stale
 from .problems import Problem, error
 
 router = Router(tags=["flags"])

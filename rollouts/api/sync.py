@@ -8,11 +8,11 @@ from django.http import HttpRequest
 from ninja import Router
 
 from ..models import GitLabInstance, GitLabProject, SyncRun
+from ..services.freshness import is_stale
 from ..sync import status
 from ..sync.status import InstanceStatus
 from . import answers
 from .contract import LIST
-from .freshness import is_stale
 
 router = Router(tags=["sync"])
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import django_filters
-from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.utils.translation import gettext_lazy as _
 
@@ -15,6 +14,7 @@ from ..models.portfolio_rows import PortfolioRowQuerySet
 from ..rules.health import Health
 from ..rules.machine import Role
 from ..services import choices
+from ..services.freshness import limit
 from .asking import PageQuery
 
 Place = PortfolioRow.Place
@@ -68,7 +68,7 @@ class PortfolioFilter(django_filters.FilterSet):
         return rows.filter(owners__contains=f"\n{owner}\n")
 
     def in_health(self, rows: PortfolioRowQuerySet, name: str, health: str) -> PortfolioRowQuerySet:
-        return rows.in_health(Health(health), clock.now(), freshness())
+        return rows.in_health(Health(health), clock.now(), limit())
 
     def just(self, rows: PortfolioRowQuerySet, name: str, show: str) -> PortfolioRowQuerySet:
         """Just the rows that a part of the sentence on top counts."""
@@ -87,10 +87,6 @@ def counted(rows: PortfolioRowQuerySet, what: str, viewer: Actor, now: datetime)
         case "reviews":
             return rows.filter(reviews_due_at__lt=now)
     return rows.filter(place__in=(Place.WAITS, Place.RUNS))
-
-
-def freshness() -> timedelta:
-    return timedelta(seconds=settings.FRESHNESS_SECONDS)
 
 
 def owners(viewer: Actor, chosen: str) -> list[str]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.conf import settings
 from django.utils.translation import gettext as _
 
 from ..models import GitLabInstance
 from ..models.gitlab import Outcome
+from ..services.freshness import is_stale
 
 REFUSED = (Outcome.UNAUTHORIZED, Outcome.FORBIDDEN)
 
@@ -79,7 +79,3 @@ def _unknown_of(instance: GitLabInstance, now: datetime, may_cure: bool) -> Unkn
         )
         return Unknown(words % {"name": name}, "stop", instance.flags_read_at, detail)
     return None
-
-
-def is_stale(read_at: datetime, now: datetime) -> bool:
-    return now - read_at > timedelta(seconds=settings.FRESHNESS_SECONDS)

@@ -16,7 +16,8 @@ from ..models import FeatureFlag, PortfolioRow, keyset
 from ..models.keyset import Keyset
 from ..models.portfolio_rows import PortfolioRowQuerySet, read_last
 from ..services import portfolio_rows as worked_out
-from .filters import counted, freshness
+from ..services.freshness import limit
+from .filters import counted
 from .presenters import portfolio as present
 from .presenters.portfolio import FIELDS, ShownRow
 
@@ -177,7 +178,7 @@ def rows_of(read: list[StoredRow], now: datetime) -> list[ShownRow]:
         read = [anew.get(row["pk"], row) for row in read]
     read = [row for row in read if row["content"]]  # without the one that never could be worked out
     flags = FeatureFlag.objects.filter(pk__in={row["content"]["flag_key"] for row in read})
-    read_at, fresh = dict(flags.values_list("pk", read_last())), freshness()
+    read_at, fresh = dict(flags.values_list("pk", read_last())), limit()
     return [present.shown_row(row, read_at.get(row["content"]["flag_key"]), now, fresh) for row in read]
 
 
@@ -187,7 +188,7 @@ def _first(rows: PortfolioRowQuerySet, order: Sequence[str], most: int) -> list[
 
 def everything(rows: PortfolioRowQuerySet, now: datetime) -> Iterator[ShownRow]:
     """All rows of a selection, in the order of the page, without keeping them in memory."""
-    fresh = freshness()
+    fresh = limit()
     worked = rows.exclude(content={}).with_reading().order_by("urgency", "since", "pk")
     for row in worked.values(*FIELDS, "read_at").iterator(500):
         yield present.shown_row(row, row["read_at"], now, fresh)

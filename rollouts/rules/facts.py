@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+from . import freshness
 from .approval_policy import USUAL, PhasePolicy, Policy, Target, target
 from .approvals import RequestFacts
 from .capacity import Capacity
@@ -127,7 +128,7 @@ class RolloutFacts:
     @property
     def is_stale(self) -> bool:
         """The newest reading is older than the freshness limit, or there is none: the portal does not know."""
-        return self.reading.read_at is None or self.now - self.reading.read_at > self.freshness
+        return freshness.is_stale(self.reading.read_at, self.now, self.freshness)
 
     def stood(self, phase: PhaseFacts) -> timedelta | None:
         """How long it has stood, as read; None while GitLab was not read at it. What is too old to know adds nothing.
@@ -136,8 +137,7 @@ class RolloutFacts:
         """
         if phase.counts_from is None:
             return None
-        known_until = self.reading.read_at if self.is_stale else self.now
-        return max(timedelta(0), known_until - phase.counts_from) if known_until else timedelta(0)
+        return freshness.stood(phase.counts_from, self.reading.read_at, self.now, self.freshness)
 
     @property
     def is_confirmed(self) -> bool:

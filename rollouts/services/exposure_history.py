@@ -8,31 +8,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from operator import itemgetter
 
-from django.conf import settings
 from django.db.models import Count, Q
 
-from ..models import AuditEvent, ChangeLock, FlagReading, LockPeriod, Phase, ReadingGap, Rollout
+from ..models import AuditEvent, FlagReading, Phase, ReadingGap, Rollout
 from ..rules import exposure_history
 from ..rules.expected import Presence
 from ..rules.exposure import EVERYONE, NOBODY, Exposure
-from ..rules.exposure_history import ExposureStretch, Move, Piece, Read, Span
+from ..rules.exposure_history import ExposureStretch, Move, Piece, Read
 from ..rules.locks import Window, following
 from ..rules.machine import OVER
-from ..rules.prediction import Prediction, predict
+from ..rules.prediction import Prediction
 from . import facts as facts_of
-from .schedules import times_of
+from . import freshness, schedules
 
-#: So many readings, moves, gaps and locks are looked at, the newest.
+#: So many readings, moves and gaps are looked at, the newest, and so many locks drawn.
 READINGS, MOVES, GAPS, LOCKS = 500, 300, 200, 60
-#: Periods of calendars, the first of the time that is shown: no prediction looks past so many.
-PERIODS = 2_000
 MOVING = ("phase.start", "phase.advance", "phase.roll_back")
 #: A rollout that has not begun is shown from so long ago.
 BEFORE = timedelta(days=1)
 AFTER = timedelta(days=1)
-AHEAD = timedelta(days=400)
 #: What is told of a rollout beside its readings: everything that people and the portal did with it.
 TOLD = (
     Q(verb__startswith="phase.") | Q(verb__startswith="drift.") | Q(verb__startswith="approval.")
@@ -77,10 +72,10 @@ def history_of(rollout: Rollout, now: datetime, *, events: int = 60) -> Exposure
     known_until = min(now, (rollout.closed_at or rollout.abandoned_at or now) if is_over else now)
     phases = tuple(phase for phase in rollout.phases.all() if phase.started_at)
     since = min((phase.started_at for phase in phases if phase.started_at), default=known_until - BEFORE)
-    windows = _windows(rollout.flag.instance_id, since, known_until + (timedelta(0) if is_over else AHEAD))
-    prediction = (
-        Prediction() if is_over else predict(times_of(facts_of.newest_attempts(rollout), rollout), now, windows)
-    )
+    instance = rollout.flag.instance_id
+    locks = schedules.locks_between(since, known_until + (timedelta(0) if is_over else schedules.AHEAD))
+    prediction = schedules.coming(rollout, now, locks)
+    windows = sorted({(w.starts_at, w.ends_at): w for w in schedules.on(locks, instance)}.values())
     until = max(filter(None, (known_until, prediction.complete_at)))
     room = max((until - since) * 0.03, timedelta(minutes=10))
     since, until = since - room, until + room
@@ -142,15 +137,15 @@ def _exposure(presence: str, gates: dict[str, object]) -> Exposure | None:
 
 def _read(rollout: Rollout, reads: list[Read], since: datetime, known_until: datetime) -> tuple[ExposureStretch, ...]:
     """What was read, with a gap where nothing was: up to the last reading, if that is too long ago to count."""
-    flag, freshness = rollout.flag, timedelta(seconds=settings.FRESHNESS_SECONDS)
+    flag = rollout.flag
     last = flag.scope_read_at
-    end = since if last is None else known_until if known_until - last <= freshness else last
+    end = since if last is None else last if freshness.is_stale(last, known_until) else known_until
     gaps = ReadingGap.objects.filter(instance=flag.instance_id, project=flag.project_id, until__gt=since)
     return exposure_history.read(
         reads,
         [(start or since, until) for start, until in gaps.values_list("since", "until")[:GAPS]],
         min(end, known_until),
-        freshness,
+        freshness.limit(),
     )
 
 
@@ -167,25 +162,3 @@ def _events(rollout: Rollout, limit: int) -> tuple[tuple[AuditEvent, ...], int, 
     events = AuditEvent.objects.filter(rollout=rollout)
     counted = events.order_by().aggregate(told=Count("pk", filter=TOLD), all=Count("pk"))
     return tuple(events.filter(TOLD).newest_first()[:limit]), counted["told"], counted["all"]
-
-
-def _windows(instance_id: int, since: datetime, until: datetime) -> list[Window]:
-    """The change locks on one GitLab within a time, also those that are over, each as long as it really held."""
-    here = Q(instance=None) | Q(instance=instance_id)
-    within = Q(kind=ChangeLock.Kind.WEEKLY) | Q(starts_at__lt=until, ends_at__gt=since)
-    ended = Q(ended_at=None) | Q(ended_at__gt=since)
-    spans: list[Span] = []
-    titles: dict[Span, str] = {}
-
-    def hold(start: datetime, end: datetime, title: str) -> None:
-        if start < end:
-            spans.append((start, end))
-            titles.setdefault((start, end), title)
-
-    for lock in ChangeLock.objects.filter(here, within, ended)[:LOCKS]:
-        for window in lock.windows(since, until):
-            begins = max(window.starts_at, lock.created_at) if lock.kind == ChangeLock.Kind.WEEKLY else window.starts_at
-            hold(begins, min(window.ends_at, lock.ended_at or window.ends_at), lock.title)
-    for period in LockPeriod.objects.touching(since, until)[:PERIODS]:
-        hold(period.starts_at, period.ends_at, period.name)
-    return [Window(start, end, titles[start, end]) for start, end in sorted(set(spans), key=itemgetter(0))]

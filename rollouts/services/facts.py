@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
-
-from django.conf import settings
 
 from ..audit import source
 from ..models import Approval, ChecklistItem, Phase, Rollout, RolloutIssue, TrackedIssue, roles
@@ -22,7 +20,7 @@ from ..rules.facts import ItemFacts, PhaseFacts, RolloutFacts
 from ..rules.machine import LIVE, OVER, SETTLED, Role, RolloutState
 from ..rules.metrics import Metric
 from ..rules.ramp import Ramp, Step
-from . import content
+from . import content, freshness
 from .content import RequestedBy
 from .locks import Locks, standing
 
@@ -81,7 +79,7 @@ def for_rollout(rollout: Rollout, now: datetime, locks: Locks | None = None) -> 
         flag=rollout.flag.name,
         reading=reading,
         capacity=capacity,
-        freshness=timedelta(seconds=settings.FRESHNESS_SECONDS),
+        freshness=freshness.limit(),
         now=now,
         owners=tuple(rollout.owners),
         lifetime_ends=_lifetime_ends(rollout),

@@ -9,7 +9,6 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from django.conf import settings
 from django.db.models import FilteredRelation, Q
 
 from ..audit.actor import Actor
@@ -23,6 +22,7 @@ from ..rules.locks import Weekly, Window
 from ..rules.machine import ROLE_WORDS, Role
 from ..rules.phrases import later, say, sentence
 from ..rules.zones import to_utc, zone
+from . import freshness
 from .refusals import refuse_if
 
 #: The longest lock that is entered by hand.
@@ -71,7 +71,6 @@ def standing(now: datetime) -> Locks:
         holding += [(None, LockFacts(one.title or name, one.ends_at)) for one in rules.current(windows, now)]
         if url and (read_at is None or now - read_at > CALENDAR_FRESH):
             unread.append((None, _unread(*CALENDAR_UNREAD, name, read_at, now)))
-    freshness = timedelta(seconds=settings.FRESHNESS_SECONDS)
     for source in IncidentSource.objects.select_related("instance"):
         for issue in source.open_issues:
             title = say(
@@ -83,7 +82,7 @@ def standing(now: datetime) -> Locks:
                     LockFacts(title, None, f"{source.instance.url}/{source.path}/-/issues/{issue['iid']}"),
                 )
             )
-        if source.read_at is None or now - source.read_at > freshness:
+        if freshness.is_stale(source.read_at, now):
             unread.append((source.instance_id, _unread(*INCIDENTS_UNREAD, source.path, source.read_at, now)))
     return Locks(tuple(holding), tuple(unread), min(edges, default=None))
 

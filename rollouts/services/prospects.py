@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -17,14 +17,11 @@ from ..models import AIModel, FeatureFlag, Rollout, TrackedIssue
 from ..rules.issue_url import IssueRef
 from ..rules.machine import PhaseState
 from ..rules.plan_document import FlagPlan, ModelPlan, PlanDocument
-from ..rules.prediction import Prediction, predict
+from ..rules.prediction import Prediction
 from ..rules.schedule import PhaseTimes, StepTimes, planned_day
-from . import plans
+from . import plans, schedules
 from .instances import all_instances, default_instance
-from .schedules import locks_between
 
-#: Locks so far ahead are looked at.
-HORIZON = timedelta(days=400)
 #: So many names are offered while one types.
 MOST_OFFERED = 500
 
@@ -101,9 +98,7 @@ def ahead(plan: PlanDocument, now: datetime) -> Prediction:
         )
         for phase in plan.phases
     ]
-    here = {None, default_instance().pk}
-    windows = [lock.window for lock in locks_between(now, now + HORIZON) if lock.instance_id in here]
-    return predict(phases, now, windows)
+    return schedules.ahead(phases, now, default_instance().pk)
 
 
 def flags_to_offer() -> list[str]:

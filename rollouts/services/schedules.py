@@ -14,8 +14,13 @@ from ..models import ChangeLock, LockPeriod, Phase, RampStep, Rollout, keyset
 from ..models.keyset import Keyset
 from ..rules.collisions import Demand, quota_key
 from ..rules.locks import Window, merged
+from ..rules.machine import OVER as ENDED
+from ..rules.prediction import Prediction, predict
 from ..rules.schedule import Extent, PhaseTimes, RolloutTimes, Schedule, StepTimes, extent, planned_day, schedule
+from .facts import newest_attempts
 
+#: So far ahead change locks are looked at.
+AHEAD = timedelta(days=400)
 #: What a schedule needs of each row: rows without model instances, because a page has hundreds of them.
 _PHASE = (
     "id",
@@ -158,22 +163,46 @@ def locks_between(since: datetime, until: datetime) -> list[Lock]:
     ]
     locks += [
         Lock(
-            period.window,
-            period.name,
+            Window(starts_at, ends_at, title or name),
+            title or name,
             None,
-            f"calendar-{period.calendar_id}-{period.pk}",
-            period.calendar.read_at or since,
+            f"calendar-{calendar}-{pk}",
+            read_at or since,
         )
-        for period in LockPeriod.objects.touching(since, until)
+        for pk, starts_at, ends_at, title, calendar, name, read_at in LockPeriod.objects.touching(
+            since, until
+        ).values_list("pk", "starts_at", "ends_at", "title", "calendar", "calendar__name", "calendar__read_at")
     ]
-    return sorted(locks, key=lambda lock: lock.window.starts_at)
+    return sorted((lock for lock in locks if lock.window.starts_at < lock.window.ends_at), key=lambda lock: lock.window)
 
 
 def _as_held(window: Window, lock: ChangeLock) -> Window:
-    """A lock that was ended early held no longer than that."""
-    if lock.ended_at is None or lock.ended_at >= window.ends_at:
-        return window
-    return Window(window.starts_at, lock.ended_at, window.title)
+    """A lock that was ended early held no longer than that, one of every week not before it was entered."""
+    is_weekly = lock.kind == ChangeLock.Kind.WEEKLY
+    begins = max(window.starts_at, lock.created_at) if is_weekly else window.starts_at
+    return Window(begins, min(window.ends_at, lock.ended_at or window.ends_at), lock.title)
+
+
+def on(locks: Iterable[Lock], instance: int) -> list[Window]:
+    """Those that hold on one GitLab."""
+    return [lock.window for lock in locks if lock.instance_id in (None, instance)]
+
+
+def coming(rollout: Rollout, now: datetime, locks: Iterable[Lock] | None = None) -> Prediction:
+    """When what is to come of a rollout may begin at the earliest (``ahead``); nothing where it is over."""
+    if rollout.state in ENDED:
+        return Prediction()
+    return ahead(times_of(newest_attempts(rollout), rollout), now, rollout.flag.instance_id, locks)
+
+
+def ahead(
+    phases: Sequence[PhaseTimes], now: datetime, instance: int, locks: Iterable[Lock] | None = None
+) -> Prediction:
+    """When what is to come of these phases (newest attempts) may begin at the earliest; two queries without ``locks``.
+
+    Each date that is told ahead is this, or ``rules.schedule``'s with the same locks.
+    """
+    return predict(phases, now, on(locks_between(now, now + AHEAD) if locks is None else locks, instance))
 
 
 def touching(
@@ -232,10 +261,7 @@ def scheduled(rows: Iterable[Mapping[str, Any]], now: datetime, locks: Sequence[
         phases[phase["rollout_id"]].append(phase)
     for step in RampStep.objects.filter(phase__rollout__in=of_these).order_by("percentage").values(*_STEP):
         steps[step["phase_id"]].append(step)
-    held = {
-        instance: merged(lock.window for lock in locks if lock.instance_id in (None, instance))
-        for instance in {row["flag__instance_id"] for row in rows}
-    }
+    held = {instance: merged(on(locks, instance)) for instance in {row["flag__instance_id"] for row in rows}}
     return [
         Scheduled(
             row,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
-from django.conf import settings
+from datetime import datetime
 
 from ..gitlab import GitLabProblem
 from ..models import GitLabInstance, GitLabProject, Outcome, ReadingGap
+from ..services.freshness import is_stale
 from .outcome import Problem, Report
 from .phrases import phrase_of
 
@@ -35,7 +34,7 @@ def keep_success(scope: Scope, what: str, read_at: datetime) -> None:
 def _keep_gap(scope: Scope, read_at: datetime) -> None:
     """Remember for how long the flags were not read, if that was longer than a reading counts as fresh."""
     before = scope.flags_read_at
-    if before is None or read_at - before > timedelta(seconds=settings.FRESHNESS_SECONDS):
+    if is_stale(before, read_at):
         where = (
             {"instance_id": scope.instance_id, "project": scope}
             if isinstance(scope, GitLabProject)

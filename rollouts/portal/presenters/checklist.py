@@ -14,6 +14,7 @@ from ...rules.facts import ItemFacts, RolloutFacts
 from ...rules.machine import OVER, PHASE_VERBS, SETTLED, PhaseState
 from ...rules.progress import blockers_of_exit_item
 from ...services import facts as facts_of
+from ...services.freshness import is_stale
 
 #: From so many items on, those that are done are folded.
 MANY = 12
@@ -123,7 +124,7 @@ def issue_shown(issue: TrackedIssue, viewer: Actor, facts: RolloutFacts) -> Issu
         notes=issue.notes_count if sees and issue.found else None,
         changed_at=issue.changed_at if sees else None,
         read_at=issue.read_at,
-        is_stale=issue.read_at is None or facts.now - issue.read_at > facts.freshness,
+        is_stale=is_stale(issue.read_at, facts.now),
     )
 
 

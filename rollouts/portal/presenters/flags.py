@@ -16,8 +16,8 @@ from ...rules.exposure import Exposure, leaves_actorless_code_off
 from ...rules.lifetime import NEVER_ON_BY_DEFAULT, Lifetime, lifetime
 from ...rules.machine import OVER, RolloutState
 from ...rules.phrases import spoken
+from ...services.freshness import is_stale
 from ..flag_filter import Known, without_rollout_issue
-from ..freshness import is_stale
 
 #: Of each kind of unlinked work so many are named; the rest is a number.
 MOST_NAMED = 5
@@ -123,7 +123,7 @@ def row(flag: FeatureFlag, known: Known, now: datetime) -> FlagRow:
         place=place(flag, several=len(known.instances) > 1),
         gates=latest.words,
         read_at=latest.read_at,
-        is_stale=latest.read_at is not None and is_stale(latest.read_at, now),
+        is_stale=is_stale(latest.read_at, now),
         type=flag.type,
         group=flag.group,
         milestone=flag.milestone,

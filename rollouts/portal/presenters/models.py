@@ -15,15 +15,14 @@ from django.utils.translation import ngettext
 
 from ...models import AIModel, Rollout
 from ...rules import health
-from ...rules.expected import FlagReading as Latest
 from ...rules.machine import LIVE, RolloutState
 from ...rules.percentages import NOTHING
 from ...rules.phrases import spoken
 from ...rules.quota import Sender, Use, use
 from ...rules.retirement import Retirement, retirement
 from ...services import facts as facts_of
+from ...services.freshness import is_stale
 from ...services.locks import Locks
-from ..freshness import is_stale
 from .track import Track, track
 
 R = RolloutState
@@ -146,7 +145,7 @@ def _live(mine: Iterable[Rollout], now: datetime) -> Iterable[Live]:
         where = (rollout.title, rollout.get_absolute_url(), rollout.flag.instance.name)
         if rollout.state == R.CLOSED:
             yield Live(_("everyone: the flag is cleaned up"), *where)
-        elif _is_old(latest, now) or latest.exposure is None:
+        elif is_stale(latest.read_at, now) or latest.exposure is None:
             yield Live(
                 _("not known; GitLab was last read as: %(words)s") % {"words": spoken(latest.words)}, *where, False
             )
@@ -160,7 +159,7 @@ def _live_as_baseline(against: Iterable[Rollout], now: datetime) -> Iterable[Liv
         latest = rollout.flag.latest
         if rollout.state not in SERVES_THE_REST:
             continue
-        if latest.exposure is not None and latest.exposure.is_everyone and not _is_old(latest, now):
+        if latest.exposure is not None and latest.exposure.is_everyone and not is_stale(latest.read_at, now):
             continue
         words = _("whoever %(model)s does not reach yet") % {"model": spoken(str(rollout.ai_model))}
         yield Live(words, rollout.title, rollout.get_absolute_url(), rollout.flag.instance.name)
@@ -190,14 +189,10 @@ def _senders(mine: Sequence[Rollout], against: Sequence[Rollout], now: datetime)
                 yield Sender(rollout.title, rollout.peak_requests_per_minute, rest)
 
 
-def _is_old(latest: Latest, now: datetime) -> bool:
-    return latest.read_at is not None and is_stale(latest.read_at, now)
-
-
 def _reach(rollout: Rollout, now: datetime) -> Decimal | None:
     """The share of all actors that is surely in, as read; None where GitLab was not read lately."""
     latest = rollout.flag.latest
-    if latest.exposure is None or _is_old(latest, now):
+    if latest.exposure is None or is_stale(latest.read_at, now):
         return None
     return latest.exposure.least_reach
 

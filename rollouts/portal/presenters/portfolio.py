@@ -14,6 +14,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from ...models import PortfolioRow
+from ...rules import freshness
 from ...rules.blockers import in_words
 from ...rules.expected import Presence
 from ...rules.health import Health
@@ -112,11 +113,11 @@ class ShownRow:
         return f"/rollouts/{self.slug}/"
 
 
-def shown_row(row: Mapping[str, Any], read_at: datetime | None, now: datetime, freshness: timedelta) -> ShownRow:
+def shown_row(row: Mapping[str, Any], read_at: datetime | None, now: datetime, limit: timedelta) -> ShownRow:
     """A row out of the values of ``FIELDS``, and when the flag was read last."""
     content = row["content"]
     health = Health(row["health"])
-    is_stale = health in (Health.AS_PLANNED, Health.OVERDUE) and (read_at is None or now - read_at > freshness)
+    is_stale = health in (Health.AS_PLANNED, Health.OVERDUE) and freshness.is_stale(read_at, now, limit)
     health = Health.STALE if is_stale else health
     action, detail = (from_text(part) for part in content["next"])
     if until := _moment(content["until"]):
@@ -125,7 +126,7 @@ def shown_row(row: Mapping[str, Any], read_at: datetime | None, now: datetime, f
         detail = _age_of(read_at, now)
     if content["apart"]:  # the exposure says it already
         detail = ""
-    where, details = _where(content, now)
+    where, details = _where(content, read_at, now, limit)
     tag_words, exposure = _tag_words(health, content), _exposure(content)
     usual, lasted = content["usual"], (now - row["since"]).total_seconds()
     return ShownRow(
@@ -169,7 +170,9 @@ def _track(kept: str) -> Track:
     return drawn(tuple(TrackPhase(**part) for part in parts))
 
 
-def _where(content: Mapping[str, Any], now: datetime) -> tuple[str, tuple[str, ...]]:
+def _where(
+    content: Mapping[str, Any], read_at: datetime | None, now: datetime, limit: timedelta
+) -> tuple[str, tuple[str, ...]]:
     """«All users, 25 %» and «step 3 of 6», «stood 26 h of 24 h»."""
     if "phase" not in content:
         ended = _moment(content["ended_at"])
@@ -185,7 +188,8 @@ def _where(content: Mapping[str, Any], now: datetime) -> tuple[str, tuple[str, .
     else:
         details.append(state_in_words(content["phase_state"]))
     if confirmed_at := _moment(content.get("confirmed_at")):
-        stood, soak = in_words(max(now - confirmed_at, timedelta(0)), units=1), timedelta(seconds=content["soak"])
+        stood = in_words(freshness.stood(confirmed_at, read_at, now, limit), units=1)
+        soak = timedelta(seconds=content["soak"])
         of_all = say("stood {length} of {soak}", length=stood, soak=in_words(soak, units=1))
         details.append(of_all if soak else say("stood {length}", length=stood))
     if "items" in content:

@@ -14,8 +14,7 @@ from ...rules.facts import RolloutFacts
 from ...rules.machine import PhaseState
 from ...rules.percentages import NOTHING
 from ...rules.phrases import say, spoken
-from ...rules.prediction import Prediction, predict
-from ...services.schedules import times_of
+from ...rules.prediction import Prediction
 from .datetimes import day_and_clock
 
 WIDTH, HEIGHT, LEFT, BOTTOM = 640.0, 150.0, 48.0, 24.0
@@ -48,17 +47,12 @@ class RampPicture:
     left: float = LEFT
 
 
-def picture(
-    phases: Mapping[str, Phase], facts: RolloutFacts, prediction: Prediction | None = None
-) -> RampPicture | None:
-    """The expected curve of the first phase by percentage; None where there is none, or it is over.
-
-    Without a ``prediction`` it is made here, without the locks to come.
-    """
+def picture(phases: Mapping[str, Phase], facts: RolloutFacts, prediction: Prediction) -> RampPicture | None:
+    """The expected curve of the first phase by percentage; None where there is none, or it is over."""
     phase = next((p for p in phases.values() if list(p.steps.all())), None)
     if phase is None or phase.state in (PhaseState.COMPLETED, PhaseState.SKIPPED, PhaseState.ROLLED_BACK):
         return None
-    rows = _rows(phase, prediction or predict(times_of(phases.values(), phase.rollout), facts.now))
+    rows = _rows(phase, prediction)
     if not rows:
         return None
     first, last = rows[0].at, rows[-1].at + max(rows[-1].soak, timedelta(minutes=15))

@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from ...models import GitLabProject, Outcome, SyncRun
 from ...rules.phrases import joined
+from ...services.freshness import is_stale
 from ...sync.status import InstanceStatus
-from ..freshness import is_stale
 
 #: So many places are listed at once; of more only those that failed are, and the rest is opened.
 LISTED = 12
@@ -157,8 +157,7 @@ def _state(status: InstanceStatus, has_troubles: bool) -> tuple[str, str]:
 
 
 def _is_old(status: InstanceStatus) -> bool:
-    read_at = status.instance.flags_read_at
-    return read_at is not None and is_stale(read_at, status.now)
+    return is_stale(status.instance.flags_read_at, status.now)
 
 
 def _place(status: InstanceStatus, project: GitLabProject | None) -> ReadPlace:

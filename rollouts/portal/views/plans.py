@@ -19,7 +19,7 @@ from ...rules.document import LIMIT, DocumentRefused, Fault
 from ...rules.machine import Role
 from ...rules.phrases import say, spoken
 from ...rules.plan_document import FlagPlan, PlanDocument, dump_plan
-from ...services import facts, plans, prospects
+from ...services import facts, plans, prospects, schedules
 from ...services.refusals import Refused
 from ...services.templates import all_templates
 from ..asking import PageQuery
@@ -180,13 +180,14 @@ def _plan(
 ) -> HttpResponse:
     now, by = clock.now(), Actor.of(request.user)
     told = facts.for_rollout(rollout, now)
+    phases = {phase.name: phase for phase in facts.newest_attempts(rollout)}
     context = {
         "rollout": rollout,
         "text": text,
         "faults": faults,
         "looked": looked,
         "roll_backs": roll_backs(rollout, told, by),
-        "ramp": picture({phase.name: phase for phase in facts.newest_attempts(rollout)}, told),
+        "ramp": picture(phases, told, schedules.coming(rollout, now)),
     }
     return render(request, "portal/plan.html", context, status=status)
 

@@ -1,0 +1,207 @@
+"""A question has one answer: page, admin, API and command say it word by word, in worlds that are tricky."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from datetime import timedelta
+
+import pytest
+
+from rollouts.portal.presenters.timeline import at
+from rollouts.rules.exposure import Exposure
+from rollouts.services import locks, readings
+from tests.walk import FLAG
+
+pytestmark = pytest.mark.django_db
+HERE = "/rollouts/haiku/"
+
+
+# Who is in
+
+
+@pytest.mark.parametrize(
+    "gates",
+    [
+        [("boolean", True)],
+        [("boolean", True), ("actors", ["User:42:opt_out"])],
+        [("percentage_of_actors", 25), ("actors", ["User:42"])],
+        [("percentage_of_actors", 0.001), ("groups", ["acme_team_members"])],
+        [("percentage_of_actors", 99.5)],
+        [],
+    ],
+)
+def test_who_is_in_and_why_is_said_in_the_same_words(world, doors, gates):
+    world.apply()
+    world.gitlab.fail(status=403, path="/features")  # so that a reading by hand is what is known
+    world.sync()
+    flag = world.rollout().flag
+    readings.enter(flag, Exposure.from_gates(gates), by=world.actor("mia"), evidence="seen")
+    same_words_of(doors("vic"), flag, {}, ["42", "User:7", "user:ann", "nobody", "<x>"])
+
+
+@pytest.mark.parametrize("stickiness", ["userId", "sessionId"])
+def test_so_it_is_of_a_projects_flag_however_it_is_spread(world, doors, stickiness):
+    """By session the id decides nothing, and nobody is told a percentage as if it did."""
+    world.gitlab.state.add_project_flag(
+        "acme/app",
+        "of_project",
+        strategies=[
+            {
+                "name": "flexibleRollout",
+                "parameters": {"groupId": "gr", "rollout": "40", "stickiness": stickiness},
+                "scopes": [{"environment_scope": "production"}],
+            }
+        ],
+    )
+    world.apply(flag="of_project, project: acme/app, environment: production")
+    world.sync()
+    flag = world.rollout().flag
+    which = {"project": "acme/app", "environment": "production"}
+    told = same_words_of(doors("vic"), flag, which, ["42", "7", "a b"])
+    if stickiness == "sessionId":
+        assert all("40 %" not in why for why in told)
+
+
+def same_words_of(vic, flag, which, asked):
+    """The sentences, which page, list, sheet and API have to tell alike."""
+    there = f"/flags/{flag.pk}/"
+    listed = vic.press(f"{there}who/", actors="\n".join(asked)).context["answers"]
+    sheet = csv.DictReader(
+        io.StringIO(vic.press(f"{there}who/", actors="\n".join(asked), **{"as": "csv"}).content.decode())
+    )
+    told = []
+    for written, one, row in zip([part for text in asked for part in text.split()], listed, sheet, strict=True):
+        page = vic.page(there, {"actor": written}).context["answer"]
+        api = vic.api(f"/flags/{flag.name}/includes", {**which, "actor": written})
+        assert page == one
+        assert (row["actor"], row["in"], row["why"]) == (page.actor, page.verdict, page.wrong or page.why)
+        if page.wrong:
+            assert api["detail"] == page.wrong
+        else:
+            assert (api["actor"], api["included"]) == (page.actor, page.inside)
+            assert re.sub(r" ?\(GitLab as of .*\)$", "", api["why"]) == page.why
+            told.append(page.why)
+    return told
+
+
+# When what is to come may begin
+
+
+def test_every_page_tells_the_same_date_whatever_locks_there_are(world, doors):
+    """The plan's page looked past locks, the rollout's past all but sixty."""
+    world.plan["soak"] = "2d"
+    world.up_to("everyone", "active")
+    soon = world.now().replace(tzinfo=None, microsecond=0)
+
+    def lock(title, starts, ends):
+        when = {"starts": soon + timedelta(days=starts), "ends": soon + timedelta(days=ends)}
+        locks.add({"title": title, "kind": "once", **when}, by=world.actor("mia"))
+
+    lock("Freeze", 1, 6)
+    for number in range(61):
+        lock(f"Later {number}", 30 + number, 30.5 + number)
+    mia = doors("mia")
+    rollout, plan = mia.page(HERE).context["page"].ramp, mia.page(f"{HERE}plan/").context["ramp"]
+    assert plan.rows == rollout.rows
+    coming = [row.at for row in rollout.rows if not row.is_past]
+    assert coming[0] >= world.now() + timedelta(days=5)
+    (row,) = mia.page("/timeline/", {"zoom": "quarter"}).context["rows"]
+    steps = ", ".join(line.steps for line in row.lines)
+    for step in rollout.rows[1:]:
+        assert f"{step.percentage} % {at(step.at)}" in steps
+
+
+def test_a_plan_that_is_written_is_told_the_dates_that_it_has_once_it_is_made(world, doors, time_machine):
+    time_machine.move_to(world.now(), tick=False)
+    soon = world.now().replace(tzinfo=None)
+    world.apply(slug="first", flag="first_flag")
+    freeze = {"starts": soon + timedelta(hours=1), "ends": soon + timedelta(days=3)}
+    locks.add({"title": "Freeze", "kind": "once", **freeze}, by=world.actor("mia"))
+    mia = doors("mia")
+    document = world.document(soak="1d")
+    written = mia.press("/rollouts/new/check/", document=document).context["prospect"]
+    world.apply_text(document)
+    made = mia.page(HERE).context["page"].ramp
+    stages = [stage.at for stage in written.stages if "%" in stage.who]
+    assert [row.at for row in made.rows if row.at > world.now()] == [at for at in stages if at]
+    assert stages[-1] > world.now() + timedelta(days=3)
+
+
+# How long it has stood, how fresh
+
+
+def test_what_nobody_read_is_no_soak_on_any_page(world, doors, time_machine):
+    world.plan["soak"] = "1h"
+    world.up_to("everyone", "active")
+    time_machine.move_to(world.now() + timedelta(minutes=40))
+    mia = doors("mia")
+    page = mia.page(HERE).context["page"]
+    stood = re.search(r"(?:stood|read for) ([^·]*?) of 1.h", page.stations[-1].words)[1]
+    (row,) = mia.page("/").context["groups"][0].rows
+    assert f"stood {stood} of 1 h" in row.details
+    assert row.health == page.health.health == mia.api("/rollouts/haiku")["health"] == "stale"
+
+
+@pytest.mark.parametrize("read", ["never", "lately", "long ago", "by hand"])
+def test_what_is_stale_is_stale_at_every_door(world, doors, time_machine, read):
+    world.apply()
+    if read == "by hand":
+        world.gitlab.fail(status=403, path="/features")
+        world.sync()
+        readings.enter(world.rollout().flag, Exposure(), by=world.actor("mia"), evidence="seen")
+    elif read != "never":
+        world.sync()
+    if read == "long ago":
+        time_machine.move_to(world.now() + timedelta(hours=1))
+    vic, flag = doors("vic"), world.rollout().flag
+    page = vic.page(HERE).context["page"]
+    told = {
+        page.facts.is_stale,
+        page.health.health == "stale",
+        vic.page(f"/flags/{flag.pk}/").context["shown"].row.is_stale,
+        vic.api(f"/flags/{FLAG}")["is_stale"],
+        vic.api(f"/flags/{FLAG}/includes", {"actor": "42"})["is_stale"],
+        vic.api("/rollouts/haiku")["health"] == "stale",
+        next(iter(vic.page("/flags/").context["rows"])).is_stale,
+    }
+    assert told == {read in ("never", "long ago")}
+
+
+# A refusal and its status
+
+
+def test_a_refusal_has_the_same_words_and_status_at_every_door(world, doors):
+    world.apply()
+    world.sync()
+    world.do("request", "team", "mia")
+    world.approve("team")
+    for who, verb, status in (
+        ("mia", "start", 409),
+        ("vic", "withdraw", 403),
+        ("mia", "skip", 409),
+        ("vic", "pause", 409),
+    ):
+        one, phase = doors(who), world.phase("team")
+        page = one.press(f"{HERE}phases/team/{verb}/")
+        admin = one.press(f"/admin/rollouts/phase/{phase.pk}/transition/{verb}/")
+        api = one.script.post(f"/rollouts/haiku/phases/team/{verb}")
+        command, exit_code = one.command("transition", "haiku", "team", verb)
+        assert [words for words, _url in page.context["refused"]] == [b["message"] for b in command["blockers"]]
+        assert api.json()["blockers"] == command["blockers"]
+        assert [url for _words, url in page.context["refused"]] == [b["url"] for b in command["blockers"]]
+        assert (page.status_code, api.status_code, exit_code) == (status, status, 1)
+        if who == "mia":
+            assert [words for words, _url in admin.context["blockers"]] == [b["message"] for b in command["blockers"]]
+            assert admin.status_code == status
+
+
+def test_a_plan_that_can_not_be_applied_now_is_409_and_one_that_is_none_422(world, doors):
+    world.up_to("team", "active")
+    changed, wrong = world.document(flag="other_flag"), world.document(steps="[9, 1]")
+    mia = doors("mia")
+    for text, status in ((changed, 409), (wrong, 422)):
+        page = mia.press(f"{HERE}plan/", document=text)
+        api = mia.script.put("/rollouts/haiku/plan", text)
+        assert (page.status_code, api.status_code) == (status, status)
