@@ -3,6 +3,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
+TEMPLATES := templates gitlab_simulator/site/templates
+SHEETS := $(wildcard static/*.css gitlab_simulator/site/*.css)
 
 .PHONY: help run dev test test-services lint format drills bench bench-pages bench-sync bench-transitions messages map decisions screenshots requirements clean
 
@@ -33,16 +35,21 @@ test-services: .venv/test.stamp ## the same on a throw-away PostgreSQL and Redis
 	@$(BIN)/python -m tests.tools chromium redis-server postgresql
 	@$(BIN)/python -m tests.on_services -n 2 --dist loadgroup -m "not drill and not benchmark and not screenshots and not embedded"
 
-lint: .venv/test.stamp ## ruff, djlint, import-linter, mypy
+lint: .venv/test.stamp ## ruff, djlint, formats of templates and style sheets, import-linter, mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/djlint templates gitlab_simulator --lint --quiet
+	@$(BIN)/djangofmt --check --quiet --indent-width 2 $(TEMPLATES)
+	@$(BIN)/djlint $(TEMPLATES) --lint --quiet
+	@for sheet in $(SHEETS); do $(BIN)/css-beautify -s 2 -n --space-around-combinator $$sheet | cmp -s - $$sheet \
+	  || { echo "$$sheet is not as 'make format' writes it"; exit 1; }; done
 	@$(BIN)/lint-imports
 	@$(BIN)/mypy
 
-format: .venv/test.stamp ## let ruff format
+format: .venv/test.stamp ## let ruff, djangofmt and css-beautify format
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
+	@$(BIN)/djangofmt --quiet --indent-width 2 $(TEMPLATES)
+	@for sheet in $(SHEETS); do $(BIN)/css-beautify -s 2 -n --space-around-combinator -r $$sheet > /dev/null; done
 
 drills: .venv/test.stamp ## slow fault drills: kill workers, drop connections, restart the database; the real engines of flags
 	@$(BIN)/python -m tests.tools redis-server postgresql nginx curl openssl ruby-flipper

@@ -11,6 +11,7 @@ from django.utils import timezone
 from rollouts.audit.recording import recorded
 from rollouts.models import AIModel, GitLabInstance, HookDelivery, InstanceHealth, PlanTemplate, clock
 from rollouts.sync import outbox
+from tests.markup import flat
 from tests.walk import FLAG, SECRET_TITLE
 
 pytestmark = pytest.mark.django_db
@@ -140,13 +141,13 @@ def test_the_history_tab_tells_before_and_after_in_pages(world, client_of):
         with recorded("admin.change", by=world.actor("root"), about=model):
             model.quota_requests_per_minute = 1000 + number
             model.save()
-    page = root.get(f"{path}/history/").content.decode()
+    page = flat(root.get(f"{path}/history/"))
     assert "<del>1030</del>" in page
     assert "<ins>1031</ins>" in page
     assert "<ins>1000</ins>" not in page
     assert '<th scope="row">quota</th>' in page
     older = next(part for part in page.split('"') if part.startswith("?before="))
-    page = root.get(f"{path}/history/{older}").content.decode()
+    page = flat(root.get(f"{path}/history/{older}"))
     assert "<ins>1000</ins>" in page
     assert "Older" not in page
     assert root.get(f"{path}/history/?before=x").status_code == 422

@@ -7,6 +7,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from rollouts.models import AIModel, AuditEvent, PlanTemplate
+from tests.markup import flat
 
 pytestmark = pytest.mark.django_db
 MODELS = "/admin/rollouts/aimodel/"
@@ -34,7 +35,7 @@ ai_models:
 
 
 def text(response):
-    return response.content.decode()
+    return flat(response)
 
 
 def look(client, *files, path=MODELS, **more):

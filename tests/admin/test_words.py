@@ -13,6 +13,7 @@ from rollouts.services import locks
 from rollouts.sync.runs import KEPT_FOR
 from tests import pseudo
 from tests.browser.pages import admin_pages
+from tests.markup import flat
 from tests.portal.test_pages import signed_in
 
 pytestmark = pytest.mark.django_db
@@ -66,7 +67,7 @@ def test_what_is_kept_as_a_code_is_said_in_words(rich, monkeypatch, path, column
     assert TrackedIssue.objects.filter(state="opened").exists()
     assert Override.objects.exists()
     pseudo.speak_wide(monkeypatch)
-    page = signed_in(rich, "root").get(f"/admin/rollouts/{path}/", **GERMAN).content.decode()
+    page = flat(signed_in(rich, "root").get(f"/admin/rollouts/{path}/", **GERMAN))
     cells = re.findall(rf'class="field-{column}[^"]*">(?:<a[^>]*>)?([^<]*)', page)
     assert cells
     assert not set(cells) & set(codes)

@@ -17,6 +17,7 @@ from rollouts.rules.definitions import FlagDefinition
 from rollouts.rules.exposure import Exposure, enters_at
 from rollouts.rules.percentages import plain_number
 from rollouts.services import imports, readings
+from tests.markup import flat
 from tests.walk import FLAG, SECRET_TITLE
 
 pytestmark = pytest.mark.django_db
@@ -29,7 +30,7 @@ def signed_in(world, name="vic", **how):
 
 
 def words(response):
-    return " ".join(response.content.decode().split())
+    return flat(response)
 
 
 def names(response):

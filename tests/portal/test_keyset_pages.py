@@ -17,6 +17,7 @@ from rollouts.models import PortfolioRow, Rollout, clock
 from rollouts.models.keyset import LONGEST, Keyset, WrongCursor, written
 from rollouts.portal import listing
 from rollouts.services import transitions
+from tests.markup import flat
 from tests.portal.test_pages import words
 
 pytestmark = pytest.mark.django_db
@@ -36,7 +37,7 @@ def six(world, monkeypatch):
 
 
 def titles(response):
-    return re.findall(r"Rollout (r\d)(?=</a>)", response.content.decode())
+    return re.findall(r"Rollout (r\d)(?=</a>)", flat(response))
 
 
 def following(response):

@@ -11,6 +11,7 @@ from django.contrib.staticfiles import finders
 from django.test import Client
 
 from rollouts.portal import live
+from tests.markup import flat
 from tests.walk import FLAG, SECRET_TITLE
 
 VERSION, ANYWAY = live.VERSION, live.ANYWAY
@@ -45,7 +46,7 @@ def test_what_happened_comes_as_the_page_and_as_sentences(world, vic):
     for path, version in stood.items():
         answer = vic.get(path, headers={VERSION: version})
         assert answer.status_code == 200, path
-        assert "<li>Claude Haiku: alice approved Owning team</li>" in answer.content.decode(), path
+        assert "<li>Claude Haiku: alice approved Owning team</li>" in flat(answer), path
 
 
 def test_another_rollouts_deeds_wake_the_portfolio_and_not_this_page(world, vic):

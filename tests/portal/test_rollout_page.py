@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from rollouts.audit.recording import recorded
 from rollouts.models import AuditEvent, ChecklistItem, FlagReading, ReadingGap
 from rollouts.services import locks, transitions
+from tests.markup import flat
 from tests.portal.test_pages import signed_in
 from tests.walk import FLAG, SECRET_TITLE
 
@@ -22,7 +23,7 @@ HERE = "/rollouts/haiku/"
 def page(world, name="mia"):
     response = signed_in(world, name).get(HERE)
     assert response.status_code == 200
-    return response.content.decode()
+    return flat(response)
 
 
 def part(html, name):

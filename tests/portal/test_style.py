@@ -16,6 +16,7 @@ TEXT = {
     "muted": ("paper", "card"),
     "accent": ("card", "paper"),
     "accent-ink": ("accent",),
+    "accent-deep": ("accent-soft",),
     "go-ink": ("go-soft", "card"),
     "wait-ink": ("wait-soft", "card"),
     "stop-ink": ("stop-soft", "card"),
@@ -25,6 +26,12 @@ TEXT = {
 SHAPES = ("accent", "go", "wait", "stop", "go-ink", "wait-ink", "stop-ink", "rest", "line-strong", "ink", "muted")
 #: Grounds and grids, which say nothing that the shapes and words on them do not.
 GROUNDS = ("card", "paper", "line", "accent-soft", "go-soft", "wait-soft", "stop-soft")
+#: A colour written out: as digits, by a function, or by one of the names that people use.
+LITERAL = re.compile(
+    r"#[0-9a-f]{3,8}\b(?=[^{}]*[;}])|\b(?:rgb|hsl|hwb|lab|lch|oklab|oklch|color)a?\("
+    r"|(?<=[:\s])(?:white|black|red|green|blue|gr[ae]y|silver|orange|yellow|purple)(?=[\s;,)])",
+    re.I,
+)
 DRAWN = re.compile(r"(?:stroke|fill):\s*var\(--([\w-]+)\)")
 
 
@@ -56,9 +63,16 @@ def test_charts_are_drawn_in_these_colours_only(settings):
     assert {(name, token) for name, token in drawn if token not in (*SHAPES, *GROUNDS)} == set()
 
 
+def test_no_colour_stands_outside_the_tokens(settings):
+    sheets = {path.name: path.read_text() for path in (settings.ROOT / "static").glob("*.css")}
+    literal = {name: LITERAL.findall(re.sub(r"/\*.*?\*/", "", text, flags=re.S)) for name, text in sheets.items()}
+    assert literal.pop("tokens.css")
+    assert {name: found for name, found in literal.items() if found} == {}
+
+
 def test_motion_and_high_contrast_are_minded(settings):
     told = {path.name: path.read_text() for path in (settings.ROOT / "static").glob("*.css")}
-    assert "forced-colors: active" in told["portal.css"]
+    assert "forced-colors: active" in told["components.css"]
     for name, text in told.items():
         for moving in re.finditer(r"(?:animation|transition):(?!\s*none)", text):
             media = text[: moving.start()].rpartition("@media")[2]

@@ -17,6 +17,7 @@ from rollouts.models import AIModel, Rollout, clock
 from rollouts.portal.presenters.timeline_axis import Zoom, axis_of
 from rollouts.portal.views import timeline
 from rollouts.services import locks, schedules, transitions
+from tests.markup import flat
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +31,7 @@ def signed_in(world, name="vic"):
 def words(client, query=""):
     response = client.get(f"/timeline/{query}")
     assert response.status_code == 200
-    return " ".join(response.content.decode().split())
+    return flat(response)
 
 
 def titles(client, query=""):

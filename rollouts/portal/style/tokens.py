@@ -1,4 +1,4 @@
-"""The tokens of ``static/portal.css``: what each colour is in each theme, and how far two of them are apart."""
+"""The tokens of ``static/tokens.css``: what each colour is in each theme, and how far two of them are apart."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TOKEN = re.compile(r"--([\w-]+):\s*([^;]+);")
 @cache
 def declared() -> dict[str, dict[str, str]]:
     """By theme; the dark one is the light one with its colours changed."""
-    light, dark = ROOT.findall((Path(settings.ROOT) / "static" / "portal.css").read_text())[:2]
+    light, dark = ROOT.findall((Path(settings.ROOT) / "static" / "tokens.css").read_text())[:2]
     colours = dict(TOKEN.findall(light))
     return {"light": colours, "dark": {**colours, **dict(TOKEN.findall(dark))}}
 

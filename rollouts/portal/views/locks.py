@@ -66,6 +66,9 @@ class LockForm(forms.Form):
         moment: time | None = self.cleaned_data["from_time"]
         return moment
 
+    def common(self) -> list[forms.BoundField]:
+        return [self["title"], self["kind"], self["zone"], self["instance"]]
+
     def once(self) -> list[forms.BoundField]:
         return [self["starts"], self["ends"]]
 
