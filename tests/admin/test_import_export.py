@@ -7,7 +7,6 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from rollouts.models import AIModel, AuditEvent, PlanTemplate
-from tests.markup import flat
 
 pytestmark = pytest.mark.django_db
 MODELS = "/admin/rollouts/aimodel/"
@@ -35,7 +34,7 @@ ai_models:
 
 
 def text(response):
-    return flat(response)
+    return response.content.decode()
 
 
 def look(client, *files, path=MODELS, **more):

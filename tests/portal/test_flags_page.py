@@ -150,7 +150,7 @@ def test_work_that_lacks_a_link_is_told_without_confidential_titles(world):
         page = words(signed_in(world, name).get("/flags/"))
         assert "1 flag of ours without a plan" in page
         assert "GitLab does not know its flag" in page
-        assert "acme/app#11</a> (rollout plan) is closed, but its rollout goes on:" in page
+        assert "acme/app#11</a>(rollout plan) is closed, but its rollout goes on:" in page
         assert SECRET_TITLE not in page
 
 

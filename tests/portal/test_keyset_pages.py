@@ -41,7 +41,7 @@ def titles(response):
 
 
 def following(response):
-    match = re.search(r'href="(\?[^"]*after=[^"]*)" rel="next"', response.content.decode())
+    match = re.search(r'href="(\?[^"]*after=[^"]*)" rel="next"', flat(response))
     return html.unescape(match[1]) if match else None
 
 

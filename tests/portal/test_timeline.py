@@ -153,7 +153,7 @@ def test_two_that_widen_on_one_day_and_share_a_quota(world):
         rollout = world.apply(slug=slug, title=title, flag=flag, steps=planned(at))
         transitions.perform("request", rollout.phases.get(name="team"), by=world.actor("mia"))
     page = words(signed_in(world), f"?zoom=week&from={at:%Y-%m-%d}")
-    ahead = re.sub(r"<[^>]*>", "", page.split('id="collisions"')[1].split("</section>")[0])
+    ahead = " ".join(re.sub(r"<[^>]*>", " ", page.split('id="collisions"')[1].split("</section>")[0]).split())
     assert f"Claude Haiku and Haiku for review both widen on {at:%a} {at.day} {at:%b}." in ahead
     assert "Claude Haiku and Haiku for review share Vertex AI's quota of 60,000 requests a minute" in ahead
     assert "together they ask 84,000, too many" in ahead
