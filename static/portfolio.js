@@ -18,7 +18,8 @@ const hideNeedless = () => document.querySelectorAll("[data-filters] [data-needl
 hideNeedless();
 document.addEventListener("live:changed", hideNeedless);
 document.addEventListener("change", ({ target }) => {
-  if (target.matches("[data-filters] select")) target.form.requestSubmit();
+  const isOnSheet = target.closest(".filters")?.matches(":popover-open"); // a phone's: several are chosen, then shown
+  if (target.matches("[data-filters] select") && !isOnSheet) target.form.requestSubmit();
 });
 // An address says only what was chosen.
 document.addEventListener("formdata", ({ target, formData }) => {

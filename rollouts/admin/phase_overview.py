@@ -60,7 +60,12 @@ class PhaseOverview:
     @property
     def is_open(self) -> bool:
         """Unfolded: what somebody can do something about."""
-        return self.phase is None or self.phase.state not in ("planned", "completed", "skipped")
+        past = ("planned", "completed", "skipped")
+        return self.phase.state not in past if self.phase else self.done < len(self.items)
+
+    @property
+    def done(self) -> int:
+        return sum(item.is_done for item in self.items)
 
 
 def of(rollout: Rollout, told: RolloutFacts, by: Actor, buttons: Callable[[Phase], list[Any]]) -> list[PhaseOverview]:

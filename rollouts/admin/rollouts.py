@@ -39,6 +39,12 @@ class RolloutForm(forms.ModelForm):
         required=False, check=names.person, help_text=gettext_lazy("User names of those who drive it, one a line.")
     )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, rows in (("owners", 2), ("mitigation", 4)):
+            if name in self.fields:
+                self.fields[name].widget.attrs["rows"] = rows
+
     def clean_title(self) -> str:
         try:
             return gitlab_text.one_line(self.cleaned_data["title"])
@@ -47,6 +53,15 @@ class RolloutForm(forms.ModelForm):
 
 
 class IssueLinkForm(forms.ModelForm):
+    """One row of a table: each field says its column's name itself, and is as wide as what it holds."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            field.widget.attrs["aria-label"] = str(field.label or name)
+        for name in {"role", "phase_name"} & self.fields.keys():
+            self.fields[name].widget.attrs["size"] = 20
+
     def clean(self) -> dict[str, Any]:
         """Roles and phases are the template's."""
         cleaned: dict[str, Any] = super().clean() or {}
@@ -76,7 +91,7 @@ class IssueLinkForm(forms.ModelForm):
         return cleaned
 
 
-class IssuesInline(admin.StackedInline):
+class IssuesInline(admin.TabularInline):
     model = RolloutIssue
     form = IssueLinkForm
     extra = 0

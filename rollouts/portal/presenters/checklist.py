@@ -11,13 +11,13 @@ from ...audit.actor import Actor
 from ...models import ChecklistItem, Phase, Rollout, TrackedIssue
 from ...rules.checklist import Gate
 from ...rules.facts import ItemFacts, RolloutFacts
-from ...rules.machine import OVER, PHASE_VERBS, SETTLED, PhaseState
+from ...rules.machine import OVER, PHASE_VERBS, PhaseState
 from ...rules.progress import blockers_of_exit_item
 from ...services import facts as facts_of
 from ...services.freshness import is_stale
 
-#: From so many items on, those that are done are folded.
-MANY = 12
+#: From so many on, items that are done are folded beside those that are not.
+MANY = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,6 @@ class Item:
     channel: str
     pk: int
     kind: str
-    is_learnt: bool
     may_confirm: bool
     waits: str
     may_undo: bool
@@ -70,7 +69,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class ChecklistSection:
-    """The items of the whole rollout or of one phase; folded where all of it is past."""
+    """The items of the whole rollout or of one phase; open where something of it matters now."""
 
     title: str
     shown: tuple[Item, ...]
@@ -93,19 +92,20 @@ def sections(
         phase = phases.get(item.phase or "")
         row = stored[phase.pk if phase else None, item.key]
         by_phase.setdefault(phase.name if phase else "", []).append(_item(item, row, rollout, phase, viewer, facts))
-    return tuple(_section(phases.get(name), items) for name, items in by_phase.items())
+    current = facts.current.name if facts.current else None
+    return tuple(_section(phases.get(name), items, name == current) for name, items in by_phase.items())
 
 
-def _section(phase: Phase | None, items: list[Item]) -> ChecklistSection:
+def _section(phase: Phase | None, items: list[Item], is_current: bool) -> ChecklistSection:
     required = [item for item in items if item.required]
-    is_long = len(items) > MANY
+    folds = sum(item.ok for item in items) >= MANY and not all(item.ok for item in items)
     return ChecklistSection(
         title=phase.title if phase else _("Whole rollout"),
-        shown=tuple(item for item in items if not (is_long and item.ok)),
-        folded=tuple(item for item in items if is_long and item.ok),
+        shown=tuple(item for item in items if not (folds and item.ok)),
+        folded=tuple(item for item in items if folds and item.ok),
         done=sum(item.ok for item in required),
         count=len(required),
-        is_open=phase is None or phase.state not in SETTLED,
+        is_open=is_current or (phase is None and not all(item.ok for item in required)),
     )
 
 
@@ -151,7 +151,6 @@ def _item(
         channel=row.channel,
         pk=row.pk,
         kind=row.kind,
-        is_learnt=row.gate == "complete" and not row.is_automatic,
         may_confirm=may and row.confirmed_at is None and not too_early,
         may_undo=may and row.confirmed_at is not None,
         guide=row.guide,

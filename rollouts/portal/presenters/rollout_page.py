@@ -20,7 +20,7 @@ from ...services.shared_quota import sharers_of
 from .buttons import Action, actions_of, roll_backs, rollout_actions
 from .capacity import CapacityTable
 from .capacity import table as capacity_table
-from .checklist import ChecklistSection, IssueShown, Item, issue_shown, sections
+from .checklist import ChecklistSection, IssueShown, issue_shown, sections
 from .checks import Check, before
 from .exposure_chart import ExposureChart, chart
 from .exposure_tables import Tables, tables
@@ -48,7 +48,6 @@ class RolloutPage:
     sections: tuple[ChecklistSection, ...]
     items_done: int
     items_all: int
-    learnt: tuple[Item, ...]
     feedback: tuple[IssueShown, ...]
     commands: tuple[commands.Command, ...]
     waiting_since: datetime | None
@@ -114,8 +113,7 @@ def build(rollout: Rollout, viewer: Actor, now: datetime) -> RolloutPage:
         sections=parts,
         items_done=sum(item.verdict.satisfied for item in required),
         items_all=len(required),
-        learnt=tuple(item for part in parts for item in part.items if item.is_learnt),
-        feedback=_feedback(rollout, viewer, facts),
+        feedback=_feedback(rollout, parts, viewer, facts),
         commands=() if is_over or state.drift is Drift.NONE else gates.commands_to(rollout, facts, facts.expected),
         waiting_since=row.stepped_at if row and state.health is health.Health.WAITING else None,
         confirmed_since=row.confirmed_at if row else None,
@@ -133,10 +131,13 @@ def build(rollout: Rollout, viewer: Actor, now: datetime) -> RolloutPage:
     )
 
 
-def _feedback(rollout: Rollout, viewer: Actor, facts: RolloutFacts) -> tuple[IssueShown, ...]:
-    """The issues that gather feedback, each once."""
+def _feedback(
+    rollout: Rollout, parts: tuple[ChecklistSection, ...], viewer: Actor, facts: RolloutFacts
+) -> tuple[IssueShown, ...]:
+    """The issues that gather feedback and that no item of the checklist shows, each once."""
+    shown = {item.issue.url for part in parts for item in part.items if item.issue}
     issues = {link.issue_id: link.issue for link in rollout.issue_links.all() if link.role.endswith("feedback")}
-    return tuple(issue_shown(issue, viewer, facts) for issue in issues.values())
+    return tuple(issue_shown(issue, viewer, facts) for issue in issues.values() if issue.url not in shown)
 
 
 def _writes(rollout: Rollout) -> list[GitLabWrite]:

@@ -168,6 +168,12 @@ def initials(name: str) -> str:
 
 
 @register.simple_tag(takes_context=True)
+def in_force(context: dict[str, Any], names: str) -> int:
+    """How many of these filters, their names with blanks between, the page's address asks for."""
+    return sum(bool(context["request"].GET.get(name)) for name in names.split())
+
+
+@register.simple_tag(takes_context=True)
 def with_query(context: dict[str, Any], **changes: Any) -> str:
     """The page's address with some of its query changed; an empty value takes a key out."""
     query = context["request"].GET.copy()
