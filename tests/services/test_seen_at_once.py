@@ -33,12 +33,14 @@ def test_plans_that_are_applied_at_once_wait_for_each_other_and_end(transactiona
     world = World.build(gitlab)
     slugs = ("haiku", "opus", "sonnet", "nova")
     for slug in slugs:
-        world.apply(slug=slug, title=slug.title())  # all on one flag
+        world.apply(slug=slug, title=slug.title(), flag=f"use_{slug}")  # all of one AI model
 
     def apply(first):
         for number in range(8):
             slug = slugs[(first + number) % len(slugs)]
-            world.apply(slug=slug, title=slug.title(), steps=[1 + number, 50, 100])
+            text = world.document(slug=slug, title=slug.title(), flag=f"use_{slug}")
+            # each changes the AI model, which shows on the rows of all of them
+            world.apply_text(text.replace("60000", str(60_000 + 10 * number + first)))
         return "applied"
 
     assert at_once(*(lambda first=first: apply(first) for first in range(4))) == ["applied"] * 4
@@ -59,7 +61,7 @@ def test_what_an_admin_saves_while_gitlab_is_asked_stays(transactional_db, gitla
     wait_until(lambda: late.hits)
     root = Client()
     root.force_login(world.people["root"])
-    values = {"instance": source.instance_id, "path": "acme/app", "labels": '["severity::1"]'}
+    values = {"instance": source.instance_id, "path": "acme/app", "labels": "severity::1"}
     answer = root.post(f"/admin/rollouts/incidentsource/{source.pk}/change/", values)
     assert answer.status_code == 302, answer.content.decode()[-3000:]
     reading.join()
