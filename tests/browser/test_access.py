@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 #: Pages whose buttons depend on the role; the others look alike to all.
 BY_ROLE = ("/", "/rollouts/haiku/", "/approvals/", "/locks/", "/sync/")
 WIDTHS = (1440, 1024, 768, 360)
-ODD = (320, 720, 3840)  # 720: 1440 at 200 % zoom
+ODD = (320, 720, 2560, 3840)  # 720: 1440 at 200 % zoom
 #: What a page says to this person, without what differs at each look.
 SAID = """() => {
   const main = (document.querySelector("main") ?? document.body).cloneNode(true);
@@ -107,6 +107,52 @@ def test_every_page_of_the_admin_is_open_to_all_and_fits(walked, sign_in):
         for path in admin_pages():
             walk.look(path, *WIDTHS, rules=() if name == "root" else None)
         walk.is_clean()
+
+
+def test_a_phone_shows_the_list_first_and_the_rest_behind_a_button(walked, sign_in):
+    """The bar is one line, filters are folded with the number in force, rows of tables are cards."""
+    mia = sign_in("mia")
+    mia.set_viewport_size({"width": 360, "height": 800})
+    mia.goto(f"{walked.url}/?health=drifting&phase=everyone")
+    assert mia.locator(".bar").bounding_box()["height"] < 70
+    assert mia.locator(".row").first.bounding_box()["y"] < 450
+    assert not mia.get_by_role("link", name="Timeline").is_visible()
+    assert not mia.get_by_label("Phase").is_visible()
+    assert mia.get_by_role("button", name="Filters").inner_text().split()[1] == "2"
+
+    mia.get_by_role("button", name="Filters").press("Enter")
+    mia.get_by_label("Phase").select_option("")
+    mia.keyboard.press("Escape")
+    assert not mia.get_by_label("Phase").is_visible()
+    mia.get_by_role("button", name="Filters").click()
+    assert not misfits(mia)
+    mia.get_by_role("button", name="Show").click()
+    mia.wait_for_url(lambda url: "phase" not in url)
+
+    mia.get_by_role("button", name="Menu").press("Enter")
+    assert not misfits(mia)
+    mia.get_by_role("link", name="History").click()
+    mia.wait_for_url("**/audit/")
+    table = mia.locator("table.cards").first
+    assert table.evaluate("node => node.scrollWidth <= node.parentElement.clientWidth")
+    assert table.locator("td").first.evaluate("node => getComputedStyle(node, '::before').content") == '"When"'
+
+
+def test_a_rollouts_page_says_each_thing_once_in_columns_that_balance(walked, sign_in):
+    mia = sign_in("mia")
+    mia.goto(f"{walked.url}/rollouts/haiku/")
+    assert mia.locator("main").inner_text().count("do we need more request quota?") <= 1
+    mia.set_viewport_size({"width": 1440, "height": 900})
+    left, right = (
+        mia.locator(f".cols > :nth-child({at})").evaluate(
+            "node => node.lastElementChild.getBoundingClientRect().bottom - node.getBoundingClientRect().top"
+        )
+        for at in (1, 2)
+    )
+    assert right < 1.6 * left
+    mia.set_viewport_size({"width": 2560, "height": 1300})
+    assert mia.locator("main").bounding_box()["width"] > 2000
+    assert mia.locator(".cols > .record").bounding_box()["y"] == mia.locator(".cols > :first-child").bounding_box()["y"]
 
 
 def test_what_does_not_fit_is_found(portal, sign_in):
