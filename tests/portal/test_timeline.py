@@ -54,7 +54,7 @@ def test_what_was_what_is_and_what_is_to_come(world):
     assert "All users: planned" in row  # GitLab was read at 1 %, so the soak says when it may go on
     assert {"bar-done", "bar-now", "bar-plan"} <= set(re.findall(r'class="(bar-\w+)"', page.split("legend")[0]))
     assert ">25 %</text>" in page
-    table = page.split("<table>")[1]
+    table = page.split("<table")[1]
     assert "25 % " in table
     assert 'style="' not in page
 
@@ -174,7 +174,7 @@ def test_a_change_lock_lies_across_all_rows_and_holds_steps_up(world):
     assert '<rect class="band"' in page
     assert "Change locks: Freeze, " in page
     late = at + timedelta(days=1)
-    assert f"25 % {late:%a} {late.day} {late:%b %H:%M}" in page.split("<table>")[1]
+    assert f"25 % {late:%a} {late.day} {late:%b %H:%M}" in page.split("<table")[1]
 
 
 def test_pages_follow_each_other_without_gap_or_repetition(world, monkeypatch):
