@@ -26,7 +26,7 @@ from ..rules import gitlab_text, names
 from ..rules.expected import Drift
 from ..rules.machine import OVER
 from ..rules.phrases import say, sentence
-from ..services import checklist, facts
+from ..services import facts, items
 from ..services.refusals import Refused
 from . import actions, phase_overview
 from .base import is_admin, may_look
@@ -215,11 +215,9 @@ class RolloutAdmin(RolloutTransitions):
         row = get_object_or_404(ChecklistItem, pk=item, rollout=rollout)
         by = Actor.of(request.user)
         try:
-            if "undo" in request.POST:
-                checklist.unconfirm(row, by=by, reason=request.POST.get("reason", ""))
-            else:
-                inputs = {name: request.POST.get(name, "") for name in ("evidence", "channel")}
-                checklist.confirm(row, by=by, **inputs)
+            items.take(
+                "unconfirm" if "undo" in request.POST else "confirm", row, by=by, **items.inputs_of(request.POST)
+            )
         except Refused as refused:
             return self.refused(request, row.title, rollout, refused)
         words = _("Taken back: %(item)s.") if "undo" in request.POST else _("Confirmed: %(item)s.")

@@ -86,6 +86,32 @@ class MetricTold(Schema):
     beyond: bool = Field(description="Worse than the plan allows: no step begins by itself.")
 
 
+class IssueTold(Schema):
+    url: str
+    title: str = Field(description="Empty where it was not read; of a confidential one that it is, without the role.")
+    state: str
+    is_confidential: bool
+    read_at: Moment | None
+    is_stale: bool
+
+
+class ItemTold(Schema):
+    key: str
+    phase: str | None = Field(description="null: the whole rollout's.")
+    title: str
+    kind: str
+    gate: str
+    required: bool
+    done: bool
+    words: str = Field(description="The fact behind it: the evidence, or what GitLab says.")
+    confirmed_by: str
+    confirmed_at: Moment | None
+    may_confirm: bool = Field(description="Whether you can confirm it now.")
+    may_unconfirm: bool
+    waits: str = Field(description="Why nobody can know it yet.")
+    issue: IssueTold | None
+
+
 class RolloutTold(Schema):
     slug: str
     title: str
@@ -96,6 +122,7 @@ class RolloutTold(Schema):
     baseline: str | None = Field(description="Slug of the AI model that it replaces.")
     phases: list[PhaseTold]
     guard_metrics: list[MetricTold] = Field(description="Figures that the plan bounds, each as last measured.")
+    items: list[ItemTold] = Field([], description="The checklist as you may see it; of one rollout, not in the list.")
     url: str
 
 

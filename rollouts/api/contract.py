@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .answers import ProblemTold
-from .questions import MeasuredAsked, PlanWritten, TransitionAsked
+from .questions import ItemAsked, MeasuredAsked, PlanWritten, TransitionAsked
 
 LIST: dict[Any, Any] = dict.fromkeys((400, 401, 405, 406, 414, 422, 500, 503), ProblemTold)
 LOOK: dict[Any, Any] = {**LIST, 404: ProblemTold}
@@ -31,5 +31,11 @@ MEASURED_BODY = {
     "requestBody": {
         "required": True,
         "content": {"application/json": {"schema": MeasuredAsked.model_json_schema()}},
+    }
+}
+ITEM_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": ItemAsked.model_json_schema()}},
     }
 }

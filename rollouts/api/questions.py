@@ -14,7 +14,7 @@ from ..audit.source import SOURCES
 from ..rules.health import Health
 from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS, RolloutState
 from ..rules.percentages import as_step
-from ..services import choices, who_is_in
+from ..services import choices, items, who_is_in
 from . import datetimes, pages
 from .problems import Problem, error
 
@@ -32,6 +32,8 @@ EventSource = StrEnum("EventSource", {name.upper(): name for name in SOURCES})  
 Text = Annotated[str, Field(max_length=200)]
 Name = Annotated[str, Field(max_length=255)]
 VERBS = [*PHASE_VERBS, *ROLLOUT_VERBS]
+#: What is done to a checklist item; another is a wrong address, too.
+ItemVerb = Annotated[str, Field(max_length=255), WithJsonSchema({"type": "string", "enum": list(items.VERBS)})]
 #: A transition. One that there is not is a wrong address (404), so the list is told and not checked here.
 Verb = Annotated[str, Field(max_length=255), WithJsonSchema({"type": "string", "enum": VERBS})]
 
@@ -129,6 +131,16 @@ class MeasuredAsked(Written):
 
     value: Annotated[int | float, Field(ge=-(10**15), le=10**15)]
     evidence: Annotated[str, Field(max_length=500), AfterValidator(_writable)] = ""
+
+
+class ItemAsked(Written):
+    """``confirm`` takes ``evidence``, a link or a note, and of an announcement its ``channel``; ``unconfirm`` a
+    ``reason``. ``phase`` names whose item it is, where several phases have one of this key."""
+
+    evidence: Annotated[str, Field(max_length=10_000), AfterValidator(_writable)] = ""
+    channel: Annotated[str, Field(max_length=200), AfterValidator(_writable)] = ""
+    reason: Annotated[str, Field(max_length=5_000), AfterValidator(_writable)] = ""
+    phase: Annotated[str, Field(max_length=50), AfterValidator(_writable)] = ""
 
 
 class TransitionAsked(Written):

@@ -19,12 +19,13 @@ from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS, PhaseState, Role
 from ..rules.metrics import Metric
 from ..rules.percentages import plain_number
 from ..rules.phrases import say
-from ..services import choices, dry_run, locks, metrics, plans, transitions
+from ..services import choices, dry_run, items, locks, metrics, plans, transitions
 from ..services import facts as facts_of
+from ..services.items import Item
 from ..services.refusals import Refused
 from . import answers, bodies, pages, questions
 from .auth import actor
-from .contract import LIST, LOOK, MEASURED_BODY, PLAN_BODY, TRANSITION, TRANSITION_BODY, WRITE
+from .contract import ITEM_BODY, LIST, LOOK, MEASURED_BODY, PLAN_BODY, TRANSITION, TRANSITION_BODY, WRITE
 from .problems import Problem, error, refusals_about
 
 router = Router(tags=["rollouts"])
@@ -165,6 +166,28 @@ def measure(request: HttpRequest, slug: questions.Name, name: questions.Name) ->
     return _told_now(slug, by)
 
 
+@router.post(
+    "/rollouts/{slug}/items/{key}/{verb}",
+    response={200: answers.RolloutTold, **TRANSITION},
+    summary="Confirm a checklist item, or take that back",
+    openapi_extra=ITEM_BODY,
+    exclude_unset=True,
+)
+def item(request: HttpRequest, slug: questions.Name, key: questions.Name, verb: questions.ItemVerb) -> dict[str, Any]:
+    """What the checklist's forms do; answers the rollout as it is then. Takes the role manager."""
+    by, rollout = actor(request), _whole(slug)
+    asked = bodies.as_json(request, questions.ItemAsked)
+    if verb not in items.VERBS:
+        raise Http404(f"There is no verb {verb[:50]} of an item. There are: {', '.join(items.VERBS)}.")
+    try:
+        row = items.named(rollout, key, asked.phase)
+    except LookupError as unknown:
+        raise Http404(unknown.args[0]) from None
+    with refusals_about(rollout):
+        items.take(verb, row, by=by, evidence=asked.evidence, channel=asked.channel, reason=asked.reason)
+    return _told_now(slug, by)
+
+
 def rollout_answer(rollout: Rollout, facts: RolloutFacts, by: Actor) -> dict[str, Any]:
     """A rollout as the API tells it to this caller (``answers.RolloutTold``): no queries on one loaded whole."""
     in_the_way = transitions.blockers_for(facts, by)
@@ -277,7 +300,22 @@ def _whole(slug: str) -> Rollout:
 
 def _told_now(slug: str, by: Actor) -> dict[str, Any]:
     rollout = _whole(slug)
-    return rollout_answer(rollout, facts_of.for_rollout(rollout, clock.now()), by)
+    facts = facts_of.for_rollout(rollout, clock.now())
+    told = [_item_answer(item) for item in items.of(rollout, facts, by)]
+    return {**rollout_answer(rollout, facts, by), "items": told}
+
+
+def _item_answer(item: Item) -> dict[str, Any]:
+    names = ("key", "title", "kind", "required", "words", "confirmed_by", "confirmed_at", "may_confirm", "waits")
+    of_issue = ("url", "title", "state", "is_confidential", "read_at", "is_stale")
+    return {
+        **{name: getattr(item, name) for name in names},
+        "phase": item.phase or None,
+        "gate": item.row.gate,
+        "done": item.ok,
+        "may_unconfirm": item.may_undo,
+        "issue": {name: getattr(item.issue, name) for name in of_issue} if item.issue else None,
+    }
 
 
 def _phase(rollout: Rollout, name: str) -> Phase:

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 
+from rollouts.models import AuditEvent
 from rollouts.portal.presenters.timeline import at
 from rollouts.rules.exposure import Exposure
 from rollouts.services import locks, readings
@@ -205,3 +206,91 @@ def test_a_plan_that_can_not_be_applied_now_is_409_and_one_that_is_none_422(worl
         page = mia.press(f"{HERE}plan/", document=text)
         api = mia.script.put("/rollouts/haiku/plan", text)
         assert (page.status_code, api.status_code) == (status, status)
+
+
+# A checklist item and an issue as this person may see them
+
+
+def items_at_every_door(one, pk):
+    """What page, admin and API say of each item, and what may be done to it; they have to say the same."""
+    page = [item for part in one.page(HERE).context["page"].sections for item in part.items]
+    api = one.api("/rollouts/haiku")["items"]
+    admin = one.page(f"/admin/rollouts/rollout/{pk}/change/").context
+    told = [
+        (item.key, item.phase or None, item.ok, item.words, item.may_confirm, item.may_undo, item.waits)
+        for item in page
+    ]
+    names = ("key", "phase", "done", "words", "may_confirm", "may_unconfirm", "waits")
+    assert sorted(map(str, told)) == sorted(str(tuple(item[name] for name in names)) for item in api)
+    issues = {item.key: item.issue.title for item in page if item.issue}
+    assert issues == {item["key"]: item["issue"]["title"] for item in api if item["issue"]}
+    if admin and "sections" in admin:
+        assert {item for part in admin["sections"] for item in part.items} == set(page)
+    return {item.key: item for item in page}
+
+
+def test_an_item_is_the_same_and_may_be_the_same_at_every_door(world, doors):
+    """Before it can be known, after, past its phase, rolled back and tried again; for who may and who may not."""
+    world.apply()
+    world.sync()
+    pk = world.rollout().pk
+    mia, vic, alice = doors("mia"), doors("vic"), doors("alice")
+    told = items_at_every_door(mia, pk)
+    assert told["considerations"].may_confirm
+    assert told["team_feedback"].waits
+    assert not items_at_every_door(vic, pk)["considerations"].may_confirm
+    world.confirm()
+    assert items_at_every_door(mia, pk)["considerations"].may_undo
+    assert not items_at_every_door(alice, pk)["considerations"].may_undo
+    assert "confidential issue" in {item.issue.title for item in items_at_every_door(vic, pk).values() if item.issue}
+    world.up_to("team", "completed")
+    assert not items_at_every_door(mia, pk)["team_feedback"].may_undo
+    world.do("roll_back", "team", "mia", reason="slow")
+    items_at_every_door(mia, pk)
+    world.do("retry", "team", "mia")
+    assert items_at_every_door(mia, pk)["team_feedback"].confirmed_by == ""
+    mia.script.post("/rollouts/haiku/phases/rollout/abandon", {"reason": "enough"})
+    assert not any(item.may_confirm or item.may_undo for item in items_at_every_door(mia, pk).values())
+
+
+def test_confirming_is_refused_in_the_same_words_at_every_door_and_done_at_each(world, doors):
+    world.apply()
+    world.sync()
+    mia, vic, rollout = doors("mia"), doors("vic"), world.rollout()
+    for one, key, verb, status in (
+        (mia, "considerations", "confirm", 409),
+        (mia, "capacity", "confirm", 409),
+        (mia, "considerations", "unconfirm", 409),
+        (vic, "team_feedback", "confirm", 409),
+    ):
+        row = rollout.items.get(key=key)
+        undo = {"undo": "1"} if verb == "unconfirm" else {}
+        page = one.press(f"{HERE}items/{row.pk}/", **undo)
+        api = one.script.post(f"/rollouts/haiku/items/{key}/{verb}")
+        command, exit_code = one.command("item", "haiku", key, verb)
+        assert (page.status_code, api.status_code, exit_code) == (status, status, 1)
+        assert not command["ok"]
+        assert api.json()["blockers"] == command["blockers"]
+        assert page.context["refused"] == [(b["message"], b["url"]) for b in command["blockers"]]
+    told, exit_code = mia.command("item", "haiku", "considerations", "confirm", "--evidence", "https://wiki/x")
+    assert (exit_code, told["ok"], told["confirmed"]) == (0, True, True)
+    row = rollout.items.get(key="considerations")
+    assert (row.confirmed_by, row.evidence) == ("mia", "https://wiki/x")
+    event = AuditEvent.objects.filter(verb__startswith="item.").latest("pk")
+    assert (event.verb, event.actor, event.source) == ("item.confirm", "mia", "command")
+    answer = mia.script.post("/rollouts/haiku/items/considerations/unconfirm", {"reason": "wrong link"})
+    assert answer.status_code == 200
+    assert not next(item for item in answer.json()["items"] if item["key"] == "considerations")["done"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [("other", "capacity"), ("haiku", "nothing"), ("haiku", "capacity", "--phase", "team")]
+)
+def test_an_item_that_there_is_not_is_wrong_use(world, doors, arguments):
+    world.apply()
+    slug, key, *more = arguments
+    words, exit_code = doors("mia").command("item", slug, key, "confirm", *more)
+    assert exit_code == 2
+    assert "There is no rollout other." in words or "has no such item" in words
+    body = {"evidence": "x", **({"phase": "team"} if more else {})}
+    assert doors("mia").script.post(f"/rollouts/{slug}/items/{key}/confirm", body).status_code == 404

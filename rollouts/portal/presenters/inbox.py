@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db.models import OuterRef, Subquery
 
 from ...audit.actor import Actor
-from ...models import ApprovalRequest, Phase, Rollout, TrackedIssue
+from ...models import ApprovalRequest, Phase, Rollout
 from ...models.keyset import Keyset
 from ...rules import guards
 from ...rules.approvals import STANDING, RequestFacts
@@ -20,6 +20,7 @@ from ...rules.guards import Wish
 from ...rules.machine import state_in_words
 from ...rules.phrases import say
 from ...services import facts as facts_of
+from ...services.items import IssueShown, issue_shown
 from ...services.locks import Locks
 from .buttons import Action, action_of
 from .track import Track, track
@@ -57,9 +58,7 @@ class Card:
     blockers: tuple[tuple[str, str], ...]
     why_not_me: tuple[Blocker, ...]
     actions: tuple[Action, ...]
-    feedback: TrackedIssue | None
-    feedback_title: str
-    feedback_notes: int | None
+    feedback: IssueShown | None
     last_time: Before | None
     approvals: tuple[tuple[str, datetime, bool, str], ...]
     phase_name: str
@@ -156,9 +155,7 @@ def _card(
             for each in ("approve", "reject", "withdraw")
             if guards.may(each, facts, phase, viewer.person)
         ),
-        feedback=feedback,
-        feedback_title=feedback.title_for(sees_confidential=viewer.sees_confidential) if feedback else "",
-        feedback_notes=_notes_of(feedback, viewer),
+        feedback=issue_shown(feedback, viewer, facts) if feedback else None,
         last_time=_last_time(earlier) if earlier else None,
         approvals=tuple((one.by, one.at, request.counts(one), one.came) for one in request.given),
         phase_name=phase.name,
@@ -214,10 +211,3 @@ def _last_time(last: Phase) -> Before:
     elif last.percentage:
         message = say("stands at {percentage} %", percentage=last.percentage)
     return Before(last.rollout.title, last.rollout.get_absolute_url(), message)
-
-
-def _notes_of(issue: TrackedIssue | None, viewer: Actor) -> int | None:
-    """How much is said on it; of a confidential one only who sees it learns that."""
-    if issue is None or (issue.confidential and not viewer.sees_confidential):
-        return None
-    return issue.notes_count

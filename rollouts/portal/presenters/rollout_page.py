@@ -16,11 +16,12 @@ from ...rules.next_action import NextAction, next_action
 from ...services import facts as facts_of
 from ...services import gates
 from ...services.exposure_history import history_of
+from ...services.items import IssueShown, issue_shown
 from ...services.shared_quota import sharers_of
 from .buttons import Action, actions_of, roll_backs, rollout_actions
 from .capacity import CapacityTable
 from .capacity import table as capacity_table
-from .checklist import ChecklistSection, IssueShown, issue_shown, sections
+from .checklist import ChecklistSection, sections
 from .checks import Check, before
 from .exposure_chart import ExposureChart, chart
 from .exposure_tables import Tables, tables

@@ -16,7 +16,7 @@ from ...models import ChecklistItem, Override, Phase, Rollout, clock
 from ...rules.blockers import Blocker
 from ...rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from ...rules.phrases import later, say, spoken
-from ...services import checklist, dry_run, facts, metrics, overrides, transitions
+from ...services import dry_run, facts, items, metrics, overrides, transitions
 from ...services.refusals import Refused
 from ..presenters import buttons, rollout_page
 from ..redirects import SeeOther
@@ -127,12 +127,7 @@ def confirm_item(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     item = get_object_or_404(ChecklistItem, rollout__slug=slug, pk=pk)
     by = Actor.of(request.user)
     try:
-        if "undo" in request.POST:
-            checklist.unconfirm(item, by=by, reason=request.POST.get("reason", ""))
-        else:
-            checklist.confirm(
-                item, by=by, evidence=request.POST.get("evidence", ""), channel=request.POST.get("channel", "")
-            )
+        items.take("unconfirm" if "undo" in request.POST else "confirm", item, by=by, **items.inputs_of(request.POST))
     except Refused as refused:
         return _page(request, slug, refused, item.title)
     message = later("Taken back: {item}.") if "undo" in request.POST else later("Confirmed: {item}.")

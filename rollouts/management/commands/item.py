@@ -1,0 +1,63 @@
+"""``manage.py item``: what the checklist's forms do."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from rollouts.audit.source import coming_from
+from rollouts.management.actors import actor_named
+from rollouts.models import Rollout
+from rollouts.services import items
+from rollouts.services.refusals import Refused
+
+
+class Command(BaseCommand):
+    help = (
+        "Confirm a checklist item with evidence, or take that back with a reason. "
+        "Exit 0: done; 1: refused, with every blocker; 2: wrong use."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("slug", metavar="SLUG")
+        parser.add_argument("key", metavar="KEY", help="the item's key, as the template names it")
+        parser.add_argument("verb", choices=items.VERBS)
+        parser.add_argument("--as", dest="user", metavar="USER", help="the portal user who does it")
+        parser.add_argument("--evidence", default="", metavar="TEXT", help="confirm: a link or a note")
+        parser.add_argument("--phase", default="", metavar="NAME", help="whose item it is, where several have the key")
+        parser.add_argument("--channel", default="", metavar="TEXT", help="confirm: where it was announced")
+        parser.add_argument("--reason", default="", metavar="TEXT", help="unconfirm: why")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        by = actor_named(options["user"])
+        rollout = Rollout.objects.whole().filter(slug=options["slug"]).first()
+        if rollout is None:
+            raise CommandError(f"There is no rollout {options['slug']}.", returncode=2)
+        try:
+            item = items.named(rollout, options["key"], options["phase"])
+        except LookupError as unknown:
+            raise CommandError(str(unknown.args[0]), returncode=2) from None
+        answer = {"rollout": rollout.slug, "item": item.key, "phase": item.phase.name if item.phase else None}
+        try:
+            with coming_from("command"):
+                item = items.take(options["verb"], item, by=by, **items.inputs_of(options))
+        except Refused as refused:
+            self._refuse(refused, rollout, answer, options)
+            raise SystemExit(1) from None
+        is_confirmed = item.confirmed_at is not None
+        if options["json"]:
+            self.stdout.write(json.dumps({"ok": True, **answer, "confirmed": is_confirmed, "blockers": []}))
+        else:
+            self.stdout.write(f"{rollout.slug}: {item.title}: {'confirmed' if is_confirmed else 'taken back'}.")
+
+    def _refuse(self, refused: Refused, rollout: Rollout, answer: dict[str, Any], options: dict[str, Any]) -> None:
+        if options["json"]:
+            blockers = [blocker.as_json(rollout.get_absolute_url()) for blocker in refused.blockers]
+            self.stdout.write(json.dumps({"ok": False, **answer, "blockers": blockers}))
+            return
+        self.stderr.write(f"Refused: {options['verb']} {options['key']} in {rollout.slug}.")
+        for blocker in refused.blockers:
+            self.stderr.write(f"  - {blocker.message}")

@@ -1,0 +1,166 @@
+"""A checklist item and an issue as one person may see them, and what that person can do to it: for every door."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..audit.actor import Actor
+from ..models import ChecklistItem, Phase, Rollout, TrackedIssue
+from ..rules.checklist import Gate
+from ..rules.facts import ItemFacts, RolloutFacts
+from ..rules.machine import OVER, PHASE_VERBS
+from ..rules.phrases import say
+from ..rules.progress import blockers_of_exit_item
+from . import checklist
+from . import facts as facts_of
+from .freshness import is_stale
+
+VERBS = ("confirm", "unconfirm")
+STATES = {"opened": say("open"), "closed": say("closed")}
+
+
+@dataclass(frozen=True, slots=True)
+class IssueShown:
+    """A tracked issue as far as this viewer may see it: without the role no title, no people, no notes.
+
+    ``is_stale``: GitLab was not asked for it for longer than a reading counts as fresh.
+    """
+
+    url: str
+    label: str
+    title: str
+    state: str
+    is_open: bool
+    is_confidential: bool
+    tasks_done: int
+    tasks: int
+    assignees: tuple[str, ...]
+    notes: int | None
+    changed_at: datetime | None
+    read_at: datetime | None
+    is_stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A checklist item: ``words`` is the fact behind the verdict where no issue says it.
+
+    ``phase`` is empty for an item of the whole rollout. ``may_confirm`` and ``may_undo`` say what this person can do to
+    it now, ``waits`` of an exit item why nobody can know it yet.
+    """
+
+    key: str
+    phase: str
+    anchor: str
+    title: str
+    help: str
+    ok: bool
+    required: bool
+    words: str
+    issue: IssueShown | None
+    confirmed_by: str
+    confirmed_at: datetime | None
+    channel: str
+    pk: int
+    kind: str
+    may_confirm: bool
+    waits: str
+    may_undo: bool
+    guide: str
+    row: ChecklistItem
+
+
+def issue_shown(issue: TrackedIssue, viewer: Actor, facts: RolloutFacts) -> IssueShown:
+    sees = viewer.sees_confidential or not issue.confidential
+    return IssueShown(
+        url=issue.url,
+        label=f"#{issue.iid}",
+        title=issue.title_for(sees_confidential=viewer.sees_confidential) if issue.read_at else "",
+        state=STATES.get(issue.state, issue.state) if issue.found else "",
+        is_open=issue.state == "opened",
+        is_confidential=issue.confidential and issue.read_at is not None,
+        tasks_done=issue.task_done if sees else 0,
+        tasks=issue.task_count if sees else 0,
+        assignees=tuple(issue.assignees) if sees else (),
+        notes=issue.notes_count if sees and issue.found else None,
+        changed_at=issue.changed_at if sees else None,
+        read_at=issue.read_at,
+        is_stale=is_stale(issue.read_at, facts.now),
+    )
+
+
+def of(rollout: Rollout, facts: RolloutFacts, viewer: Actor) -> tuple[Item, ...]:
+    """Every item of the newest attempts, in the order of the facts. No queries on a rollout loaded whole."""
+    phases = {phase.name: phase for phase in facts_of.newest_attempts(rollout)}
+    rows = {(row.phase_id, row.key): row for row in rollout.items.all()}
+    judged = ((item, phases.get(item.phase or "")) for item in facts.items)
+    return tuple(
+        _item(item, rows[phase.pk if phase else None, item.key], rollout, phase, viewer, facts)
+        for item, phase in judged
+    )
+
+
+def _item(
+    item: ItemFacts, row: ChecklistItem, rollout: Rollout, phase: Phase | None, viewer: Actor, facts: RolloutFacts
+) -> Item:
+    issue = facts_of.issue_for(rollout, row.role, item.phase or "") if row.role else None
+    is_open = rollout.state not in OVER and (phase is None or phase.state not in checklist.PAST)
+    may = is_open and not row.is_automatic and viewer.person.has(PHASE_VERBS["request"].role)
+    early = is_open and not row.is_automatic and row.gate == Gate.COMPLETE and item.phase is not None
+    too_early = blockers_of_exit_item(facts.phase(item.phase)) if early and item.phase else []
+    return Item(
+        key=item.key,
+        phase=item.phase or "",
+        anchor=item.where.removeprefix("#"),
+        title=item.title,
+        help=row.help,
+        ok=item.verdict.satisfied,
+        required=item.required,
+        words=item.verdict.words,
+        issue=issue_shown(issue, viewer, facts) if issue else None,
+        confirmed_by=row.confirmed_by,
+        confirmed_at=row.confirmed_at,
+        channel=row.channel,
+        pk=row.pk,
+        kind=row.kind,
+        may_confirm=may and row.confirmed_at is None and not too_early,
+        may_undo=may and row.confirmed_at is not None,
+        guide=row.guide,
+        row=row,
+        waits=too_early[0].message if too_early and row.confirmed_at is None else "",
+    )
+
+
+def named(rollout: Rollout, key: str, phase: str = "") -> ChecklistItem:
+    """The item of this key: of a phase's newest attempt, or without ``phase`` the only one that has the key.
+
+    Raises ``LookupError`` with the keys that there are.
+    """
+    phases = {found.pk: found.name for found in facts_of.newest_attempts(rollout)}
+    rows = [row for row in rollout.items.all() if row.phase_id is None or row.phase_id in phases]
+    meant = [row for row in rows if row.key == key and (not phase or phases.get(row.phase_id or 0) == phase)]
+    of_the_rollout = [row for row in meant if row.phase_id is None]
+    meant = of_the_rollout or meant
+    if len(meant) == 1:
+        return meant[0]
+    if meant:
+        where = ", ".join(phases[row.phase_id or 0] for row in meant)
+        raise LookupError(f"Several phases of {rollout.slug} have an item {key[:50]}: name one of {where}.")
+    keys = ", ".join(f"{row.key} ({phases[row.phase_id]})" if row.phase_id else row.key for row in rows)
+    raise LookupError(f"{rollout.slug} has no such item {key[:50]}. There are: {keys or 'none'}.")
+
+
+def inputs_of(form: Mapping[str, str]) -> dict[str, str]:
+    """What a form says, as arguments of ``take``."""
+    return {name: form.get(name, "") for name in ("evidence", "channel", "reason")}
+
+
+def take(
+    verb: str, item: ChecklistItem, *, by: Actor, evidence: str = "", channel: str = "", reason: str = ""
+) -> ChecklistItem:
+    """``confirm`` or ``unconfirm``: what the checklist's forms do. Raises ``Refused``; then nothing changed."""
+    if verb == "confirm":
+        return checklist.confirm(item, by=by, evidence=evidence, channel=channel)
+    return checklist.unconfirm(item, by=by, reason=reason)
