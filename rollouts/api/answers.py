@@ -112,6 +112,10 @@ class ItemTold(Schema):
     issue: IssueTold | None
 
 
+class Items(Schema):
+    items: list[ItemTold] = Field(description="The checklist as you may see it, all of it.")
+
+
 class RolloutTold(Schema):
     slug: str
     title: str
@@ -122,7 +126,6 @@ class RolloutTold(Schema):
     baseline: str | None = Field(description="Slug of the AI model that it replaces.")
     phases: list[PhaseTold]
     guard_metrics: list[MetricTold] = Field(description="Figures that the plan bounds, each as last measured.")
-    items: list[ItemTold] = Field([], description="The checklist as you may see it; of one rollout, not in the list.")
     url: str
 
 

@@ -166,15 +166,21 @@ def measure(request: HttpRequest, slug: questions.Name, name: questions.Name) ->
     return _told_now(slug, by)
 
 
+@router.get("/rollouts/{slug}/items", response={200: answers.Items, **LOOK}, summary="Its checklist")
+def checklist(request: HttpRequest, slug: questions.Name) -> dict[str, Any]:
+    """Each item with its verdict, its issue as far as you may see it, and what you can do to it now."""
+    return _items_now(slug, actor(request))
+
+
 @router.post(
     "/rollouts/{slug}/items/{key}/{verb}",
-    response={200: answers.RolloutTold, **TRANSITION},
+    response={200: answers.Items, **TRANSITION},
     summary="Confirm a checklist item, or take that back",
     openapi_extra=ITEM_BODY,
     exclude_unset=True,
 )
 def item(request: HttpRequest, slug: questions.Name, key: questions.Name, verb: questions.ItemVerb) -> dict[str, Any]:
-    """What the checklist's forms do; answers the rollout as it is then. Takes the role manager."""
+    """What the checklist's forms do; answers the checklist as it is then. Takes the role manager."""
     by, rollout = actor(request), _whole(slug)
     asked = bodies.as_json(request, questions.ItemAsked)
     if verb not in items.VERBS:
@@ -185,7 +191,7 @@ def item(request: HttpRequest, slug: questions.Name, key: questions.Name, verb: 
         raise Http404(unknown.args[0]) from None
     with refusals_about(rollout):
         items.take(verb, row, by=by, evidence=asked.evidence, channel=asked.channel, reason=asked.reason)
-    return _told_now(slug, by)
+    return _items_now(slug, by)
 
 
 def rollout_answer(rollout: Rollout, facts: RolloutFacts, by: Actor) -> dict[str, Any]:
@@ -300,9 +306,13 @@ def _whole(slug: str) -> Rollout:
 
 def _told_now(slug: str, by: Actor) -> dict[str, Any]:
     rollout = _whole(slug)
+    return rollout_answer(rollout, facts_of.for_rollout(rollout, clock.now()), by)
+
+
+def _items_now(slug: str, by: Actor) -> dict[str, Any]:
+    rollout = _whole(slug)
     facts = facts_of.for_rollout(rollout, clock.now())
-    told = [_item_answer(item) for item in items.of(rollout, facts, by)]
-    return {**rollout_answer(rollout, facts, by), "items": told}
+    return {"items": [_item_answer(item) for item in items.of(rollout, facts, by)]}
 
 
 def _item_answer(item: Item) -> dict[str, Any]:

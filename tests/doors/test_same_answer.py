@@ -214,7 +214,7 @@ def test_a_plan_that_can_not_be_applied_now_is_409_and_one_that_is_none_422(worl
 def items_at_every_door(one, pk):
     """What page, admin and API say of each item, and what may be done to it; they have to say the same."""
     page = [item for part in one.page(HERE).context["page"].sections for item in part.items]
-    api = one.api("/rollouts/haiku")["items"]
+    api = one.api("/rollouts/haiku/items")["items"]
     admin = one.page(f"/admin/rollouts/rollout/{pk}/change/").context
     told = [
         (item.key, item.phase or None, item.ok, item.words, item.may_confirm, item.may_undo, item.waits)
