@@ -315,8 +315,7 @@ CELERY_BEAT_SCHEDULE = {
     "flags": every(FLAG_INTERVAL_SECONDS, "flags_due"),
     "deliveries": every(5, "work_deliveries"),
     "outbox": every(min(5, SYNC_INTERVAL_SECONDS), "work_outbox"),
-    "ramp": every(min(30, SYNC_INTERVAL_SECONDS), "advance_due"),
-    "lines": every(10, "work_out_lines"),
+    "due": every(5, "work_due"),
     "calendars": every(300, "read_calendars"),
     "prune": every(6 * 3600, "prune"),
 }

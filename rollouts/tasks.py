@@ -11,7 +11,7 @@ from django.db import InterfaceError, OperationalError
 from .audit.source import coming_from
 from .models import GitLabInstance
 from .services import deliveries as kept_deliveries
-from .services import portfolio_rows, ramps
+from .services import due
 from .services.instances import all_instances
 from .sync import calendars, deliveries, outbox, passes, runs
 
@@ -65,11 +65,12 @@ def work_deliveries() -> None:
 
 
 @shared_task(ignore_result=True)
-def work_out_lines() -> None:
-    """Work out the portfolio's lines that are due, for a while; pages work out what they show by themselves."""
-    for _ in range(20):
-        if not portfolio_rows.bring_up_to_date():
-            break
+def work_due() -> None:
+    """Look at what is due, for a while: settle it, take steps that begin by themselves, work out portfolio rows."""
+    with coming_from("ramp"):
+        for _ in range(20):
+            if not due.work().looked:
+                break
 
 
 @shared_task(ignore_result=True)
@@ -91,13 +92,6 @@ def work_outbox() -> None:
     """Do what the portal owes to GitLab and is due."""
     with coming_from("outbox"):
         outbox.work()
-
-
-@shared_task(ignore_result=True)
-def advance_due() -> None:
-    """Take the steps that are set to advance by themselves and that nothing blocks."""
-    with coming_from("ramp"):
-        ramps.advance_due()
 
 
 @shared_task(ignore_result=True)

@@ -24,7 +24,7 @@ from .fields import bounded
 
 
 def _live_phases(rollout: Rollout, verb: str) -> list[Phase]:
-    whole = transitions.whole(rollout.pk)
+    whole = Rollout.objects.for_rules().get(pk=rollout.pk)
     phases = facts.newest_attempts(whole)
     if verb == "withdraw":
         return [phase for phase in phases if phase.standing_requests]
@@ -54,7 +54,7 @@ def _on_phases(rollout: Rollout, verb: str, by: Actor, inputs: dict[str, Any], w
 
 def _phases_stand(rollout: Rollout) -> str:
     """Each phase's newest attempt with its version: what was looked at."""
-    phases = facts.newest_attempts(transitions.whole(rollout.pk))
+    phases = facts.newest_attempts(Rollout.objects.for_rules().get(pk=rollout.pk))
     return " ".join(f"{phase.pk}:{phase.version}" for phase in phases)
 
 

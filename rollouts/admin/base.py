@@ -24,7 +24,8 @@ from ..models.change_log import AuditedModel
 from ..models.keyset import WrongCursor
 from ..rules.machine import Role
 from ..rules.phrases import spoken
-from ..services import plans
+from ..services import plans, rollout_work
+from ..services.rollout_work import Work
 from . import events, page_help
 from .asked import AskedInWords
 from .bulk import Bulk
@@ -165,12 +166,11 @@ class AuditedAdmin(AskedInWords):
             pk = self.opts.pk.to_python(unquote(object_id))
         except (ValidationError, ValueError):
             return
-        rows = self.model._default_manager.filter(pk=pk)
-        if any(field.name == "rollout" for field in self.opts.fields):
-            rollout_id = rows.values_list("rollout_id", flat=True).first()
-            if rollout_id is not None:
-                Rollout.objects.filter(pk=rollout_id).select_for_update().first()
-        rows.select_for_update().first()
+        obj = self.model._default_manager.filter(pk=pk).first()
+        if obj is not None:
+            own = rollout_of(obj)
+            rollout_work.lock([own.pk] if own else rollout_work.resting_on(obj))
+            self.model._default_manager.filter(pk=pk).select_for_update(no_key=True).first()
 
     # What is written
 
@@ -187,7 +187,7 @@ class AuditedAdmin(AskedInWords):
         super().save_related(request, form, formsets, change)
         rollout = rollout_of(form.instance)
         if self.is_about_the_plan and rollout is not None and request.recording.change_log.changes:  # type: ignore[attr-defined]
-            plans.edited(Rollout.objects.get(pk=rollout.pk), Actor.of(request.user))
+            plans.edited(Work(request.recording, rollout.pk), Actor.of(request.user))  # type: ignore[attr-defined]
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         """One by one, so that each stands in the event."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.functional import SimpleLazyObject
+
 from ..models import AuditEvent, accounts, roles
 from ..rules.machine import Role
 from ..rules.people import Person
@@ -61,7 +63,7 @@ class Actor:
             self.roles,
             self.groups,
             is_the_ramp,
-            touched_by=accounts.touched_by(self.user),
+            touched_by=SimpleLazyObject(lambda: accounts.touched_by(self.user)),  # few rules ask
             spoken_by=self.spoken_by,
             hand=source.hand(),
         )

@@ -42,7 +42,7 @@ def find(question: Question, *, limit: int = 50) -> EventPage:
     """
     events = AuditEvent.objects.newest_first()
     if question.rollout:
-        events = events.filter(rollout__slug=question.rollout)
+        events = events.of_rollout(question.rollout)
     if question.actor:
         events = events.filter(actor=question.actor)
     if question.verb:

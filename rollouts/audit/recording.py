@@ -1,8 +1,10 @@
-"""A recorded change: one transaction, one log of what differs, one event. Nothing audited changes outside one."""
+"""A recorded change: one transaction, an event for it and for each thing found by the way. Nothing audited changes
+outside one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +21,10 @@ from .bounds import bound
 
 @dataclass(slots=True)
 class Recording:
-    """What the event will say; the block may complete it while it works."""
+    """What the event will say; the block may complete it while it works.
+
+    ``concerns`` are rollouts besides ``rollout`` in whose history it stands too.
+    """
 
     verb: str
     by: Actor
@@ -28,30 +33,68 @@ class Recording:
     reason: str = ""
     notes: dict[str, Any] = field(default_factory=dict)
     confidential_notes: dict[str, Any] = field(default_factory=dict)
+    concerns: Sequence[Rollout] = ()
     change_log: ChangeLog = field(default_factory=ChangeLog)
+    #: What was found before and after what is done itself; each is an event of its own.
+    before: list[Recording] = field(default_factory=list)
+    after: list[Recording] = field(default_factory=list)
+    #: Rollouts that were looked at in this recorded change with all that it changes, each up to which of its marks.
+    settled: dict[int, int] = field(default_factory=dict)
+    was_marked: bool = False
 
     def note(self, thing: models.Model, before: dict[str, Any], after: dict[str, Any]) -> None:
         """Note a change of something that is not ours to track (a Django user, a group)."""
         if before != after:
             self.change_log.note(Change(thing._meta.label, thing.pk, str(thing)[:200], before, after))
 
+    @contextmanager
+    def finding(self, verb: str, *, by: Actor, about: models.Model, first: bool = False) -> Iterator[Recording]:
+        """Something that is found while this is done: an event of its own, ``first`` before that of the recorded
+        change.
+        """
+        with opened(by, inside=self.change_log) as change_log:
+            recording = Recording(verb, by, about, self.rollout, change_log=change_log)
+            yield recording
+        if recording.is_told:
+            (self.before if first else self.after).append(recording)
+
+    @property
+    def is_told(self) -> bool:
+        """Nothing is written where nothing changed."""
+        return bool(self.change_log.changes or self.notes)
+
 
 @contextmanager
 def recorded(
     verb: str, *, by: Actor, about: models.Model | None = None, rollout: Rollout | None = None, reason: str = ""
 ) -> Iterator[Recording]:
-    """Do something in this block: all of it happens with one audit event, or nothing does.
+    """Do something in this block: all of it happens with its audit events, or nothing does.
 
-    No event is written when nothing changed.
+    One event for the recorded change, and one for each thing that was found by the way; none when nothing changed.
     """
-    with transaction.atomic(), opened() as change_log:
-        change_log.by = by
+    with transaction.atomic(), opened(by) as change_log:
         recording = Recording(verb, by, about, rollout, reason, change_log=change_log)
         yield recording
         _note_authors(by, change_log.changes)
-        if change_log.changes or recording.notes:
-            _event(recording).save(force_insert=True)
-            PortfolioRow.objects.look_again(recording.rollout, change_log.changes, clock.now())
+        told = [each for each in (*recording.before, recording, *recording.after) if each.is_told]
+        if told or recording.was_marked:
+            _write(told, recording.settled)
+
+
+def _write(recorded_in_bulk: Sequence[Recording], settled: Mapping[int, int]) -> None:
+    """The events, in their order; and whoever shows or settles rollouts is told which ones to look at."""
+    rows = AuditEvent.objects.bulk_create([_event(each) for each in recorded_in_bulk], batch_size=100)
+    concerned = {
+        rollout.pk: rollout for each in recorded_in_bulk for rollout in (each.rollout, *each.concerns) if rollout
+    }
+    through = AuditEvent.concerns.through
+    through.objects.bulk_create(
+        through(auditevent_id=row.pk, rollout_id=rollout.pk)
+        for row, each in zip(rows, recorded_in_bulk, strict=True)
+        for rollout in each.concerns
+    )
+    changes = [change for each in recorded_in_bulk for change in each.change_log.changes]
+    PortfolioRow.objects.look_again(concerned.values(), changes, clock.now(), settled)
 
 
 @dataclass(slots=True)
@@ -60,21 +103,21 @@ class BulkRecording:
 
     by: Actor
     change_log: ChangeLog
-    events: list[AuditEvent] = field(default_factory=list)
-    changes: list[Change] = field(default_factory=list)
+    done: list[Recording] = field(default_factory=list)
 
     def close(
         self,
         verb: str,
         about: models.Model,
         *others: models.Model,
-        rollout: Rollout | None = None,
+        rollouts: Sequence[Rollout] = (),
         notes: dict[str, Any] | None = None,
         confidential_notes: dict[str, Any] | None = None,
     ) -> None:
         """End the recorded change about one object: what was changed of it and of ``others`` is one event, if anything
         was.
 
+        ``rollouts`` are all that it concerns; the first is the one whose change it is.
         ``confidential_notes`` are shown only to those with the role for it.
         """
         taken = [self.change_log.take(each._meta.label, each.pk) for each in (about, *others)]
@@ -82,23 +125,22 @@ class BulkRecording:
         for change in filter(None, taken):
             change_log.note(change)
         if change_log.changes:
-            self.changes += change_log.changes
-            recording = Recording(verb, self.by, about, rollout, notes=notes or {}, change_log=change_log)
-            recording.confidential_notes = confidential_notes or {}
-            self.events.append(_event(recording))
+            mine, others_too = (rollouts[0], rollouts[1:]) if rollouts else (None, ())
+            self.done.append(
+                Recording(verb, self.by, about, mine, "", notes or {}, confidential_notes or {}, others_too, change_log)
+            )
 
 
 @contextmanager
 def recorded_in_bulk(*, by: Actor) -> Iterator[BulkRecording]:
     """Do the same to many objects in this block, written in bulk; each must be closed. All happens, or nothing does."""
-    with transaction.atomic(), opened() as change_log:
-        change_log.by = by
+    with transaction.atomic(), opened(by) as change_log:
         recording = BulkRecording(by, change_log)
         yield recording
         if left := change_log.changes:
             raise Unaudited(f"{left[0].label} {left[0].pk} was changed in bulk without an event")
-        AuditEvent.objects.bulk_create(recording.events, batch_size=100)
-        PortfolioRow.objects.look_again(None, recording.changes, clock.now())
+        if recording.done:
+            _write(recording.done, {})
 
 
 def _note_authors(by: Actor, changes: list[Change]) -> None:
@@ -138,7 +180,7 @@ def _event(recording: Recording) -> AuditEvent:
         before=before,
         after=after,
         confidential=_confidential(recording),
-        snapshot=_snapshot(about),
+        snapshot=_snapshot(about) if first is not None and not first.before else {},
         said=phrases_in(texts),
     )
     return bound(event)
@@ -167,7 +209,7 @@ def _name(thing: models.Model) -> str:
 
 
 def _snapshot(thing: models.Model | None) -> dict[str, Any]:
-    """All fields of the object as it is now, but those that need a role to see."""
+    """All fields of an object that was made, but those that need a role to see; of others the changes tell enough."""
     if not isinstance(thing, AuditedModel) or thing.pk is None:
         return {}
     values = thing.as_shown(thing.as_it_is())

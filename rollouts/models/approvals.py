@@ -64,10 +64,10 @@ class RequestQuerySet(GuardedQuerySet):
                     touched |= Q(**{f"phase__rollout__{path}": change.pk})
         if not touched:
             return
-        for request in self.standing().filter(touched).select_for_update(of=("self",)).order_by("pk"):
+        for request in self.standing().filter(touched).locked():
             if new := [name for name in names if name not in request.authors]:
                 request.authors = [*request.authors, *new]
-                request.save(update_fields=["authors"])
+                request.save()
 
 
 class ApprovalRequest(GuardedModel):
@@ -77,6 +77,8 @@ class ApprovalRequest(GuardedModel):
     """
 
     first_state = R.OPEN
+    #: The approvals; there on the requests of ``Rollout.objects.for_rules()``.
+    given: list[Approval]
 
     phase = models.ForeignKey(Phase, on_delete=models.PROTECT, related_name="requests")
     is_start = models.BooleanField(help_text=_("For the start of the phase; otherwise for one step of its ramp."))
@@ -138,18 +140,10 @@ class ApprovalRequest(GuardedModel):
             return str(self.phase)
         return say("{what} at {percentage} %", what=self.phase, percentage=self.percentage)
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """``authors`` is written alone (``note_authors``): who decides about a request can't overwrite who edited."""
-        if not self._state.adding and kwargs.get("update_fields") is None:
-            kwargs["update_fields"] = [
-                each.name for each in self._meta.concrete_fields if each.name not in ("id", "authors")
-            ]
-        super().save(*args, **kwargs)
-
     @transition(state, source=R.OPEN, target=R.GRANTED)
     def grant(self, *, needed: int) -> None:
         """Enough people have approved. Raises ``ApprovalIsProtected`` if that is not so."""
-        given = self.approvals.values_list("approver", "digest")
+        given = self.approvals.values_list("approver", "digest")  # as it is stored, whatever somebody has in memory
         people = {who for who, digest in given if self.carried.get(digest, digest) == self.digest}
         if needed < 1 or len(people) < needed:
             raise ApprovalIsProtected(f"{self} has {len(people)} of {needed} approvals.")

@@ -25,6 +25,10 @@ class Unaudited(RuntimeError):
     """Something would have changed without an audit event."""
 
 
+class ChangedMeanwhile(RuntimeError):
+    """A row is no longer as it was read: somebody else has written the same columns since."""
+
+
 @dataclass(slots=True)
 class Change:
     """One object as it was before and after a recorded change: plain values of the fields that changed."""
@@ -71,14 +75,16 @@ def current() -> ChangeLog | None:
 
 
 @contextmanager
-def opened() -> Iterator[ChangeLog]:
-    """A change log for the recorded change in this block. They do not nest: one recorded change, one event."""
-    if _open.get() is not None:
+def opened(by: Any, *, inside: ChangeLog | None = None) -> Iterator[ChangeLog]:
+    """A change log for the recorded change in this block. They do not nest: one recorded change, one event.
+
+    But for what is found ``inside`` one, which is an event of its own.
+    """
+    if _open.get() is not inside:
         raise Unaudited("a change is being recorded already: one recorded change writes one event")
-    token = _open.set(ChangeLog())
+    change_log = ChangeLog(by)
+    token = _open.set(change_log)
     try:
-        change_log = _open.get()
-        assert change_log is not None
         yield change_log
     finally:
         _open.reset(token)
@@ -97,6 +103,13 @@ def plain(value: Any) -> Any:
 
 class AuditedQuerySet(models.QuerySet[Any]):
     """Refuses what would pass by ``save``; bulk writes are allowed inside a recorded change and noted row by row."""
+
+    def locked(self) -> Self:
+        """These rows in the order of their keys, locked until the transaction ends (SQLite: it is the lock).
+
+        What only refers to them (a foreign key) does not wait.
+        """
+        return self.order_by("pk").select_for_update(of=("self",), no_key=True)
 
     def update(self, **values: Any) -> int:
         raise Unaudited(
@@ -235,20 +248,63 @@ class AuditedModel(models.Model):
         return str(self)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
+        """Write what differs from what was read, and nothing where nothing does.
+
+        Raises ``ChangedMeanwhile`` where the row no longer holds what was read of these columns.
+        """
         self.refuse_shortcuts(kwargs.get("update_fields"))
         before = {} if self._state.adding else self.loaded
-        if not self._state.adding and not before:
-            raise Unaudited(f"{self._meta.label} {self.pk} was not loaded from the database")
+        if not self._state.adding:
+            if not before:
+                raise Unaudited(f"{self._meta.label} {self.pk} was not loaded from the database")
+            wanted = kwargs.get("update_fields")
+            kwargs["update_fields"] = [
+                field.name
+                for field in self._meta.concrete_fields
+                if (wanted is None or field.name in wanted) and self._is_written(field.attname)
+            ]
+            if not kwargs["update_fields"]:
+                return
         if changed := self._changed_since(before):
             self._change_log(changed)
         super().save(*args, **kwargs)
         self.note_change(before)
+
+    @property
+    def differs(self) -> bool:
+        """Whether it was read from the database and changed since, without being saved."""
+        return not self._state.adding and any(self._is_written(field.attname) for field in self._meta.concrete_fields)
+
+    def _is_written(self, name: str) -> bool:
+        there, stored = self.__dict__.get(name, models.NOT_PROVIDED), self._stored.get(name, models.NOT_PROVIDED)
+        return there is not models.NOT_PROVIDED and bool(there != stored)
+
+    def _do_update(self, base_qs: Any, using: Any, pk_val: Any, values: Any, *more: Any) -> Any:
+        """Django's own, but only where each column still holds what was read; of bookkeeping the last word counts."""
+        as_read: dict[str, Any] = {}
+        for written, _, _ in values:
+            stored = self._stored.get(written.attname, models.NOT_PROVIDED)
+            if written.name in self.unaudited_fields:
+                continue
+            if stored is None:
+                as_read[f"{written.attname}__isnull"] = True
+            elif stored is not models.NOT_PROVIDED:
+                as_read[written.attname] = stored
+        if super()._do_update(base_qs.filter(**as_read), using, pk_val, values, *more):
+            return True
+        if base_qs.filter(pk=pk_val).exists():
+            raise ChangedMeanwhile(f"{self._meta.label} {pk_val}: {', '.join(sorted(as_read))}")
+        return False
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         before = self.as_it_is()
         self._note(before, {})
         return super().delete(*args, **kwargs)
 
-    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
-        super().refresh_from_db(*args, **kwargs)
-        self._remember()
+    def refresh_from_db(self, using: Any = None, fields: Any = None, from_queryset: Any = None) -> None:
+        super().refresh_from_db(using, fields, from_queryset)
+        if fields is None:
+            self._remember()
+        else:
+            read = {field.attname for field in self._meta.concrete_fields if {field.name, field.attname} & set(fields)}
+            self._stored |= {name: self.__dict__[name] for name in read}

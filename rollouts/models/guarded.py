@@ -16,10 +16,6 @@ class StateIsProtected(RuntimeError):
 
 
 class GuardedQuerySet(AuditedQuerySet):
-    def lock(self, pk: Any) -> Any:
-        """The row as it is now, locked until the transaction ends (SQLite: the transaction is the lock)."""
-        return self.select_for_update().get(pk=pk)
-
     def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
         objs = list(objs)
         for obj in objs:
@@ -65,11 +61,10 @@ class GuardedModel(AuditedModel):
         super().save(*args, **kwargs)
         self._came_from = None
 
-    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
+    def refresh_from_db(self, using: Any = None, fields: Any = None, from_queryset: Any = None) -> None:
         # django-fsm refuses to overwrite a protected attribute that is there, so take it away first;
         # its own FSMModelMixin switches the protection off for the whole process instead.
-        fields = kwargs.get("fields") or (args[1] if len(args) > 1 else None)
         if fields is None or "state" in fields:
             self.__dict__.pop("state", None)
-        super().refresh_from_db(*args, **kwargs)
-        self._came_from = None
+            self._came_from = None
+        super().refresh_from_db(using, fields, from_queryset)

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.apps import apps
 from django.db import connection, models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from ..rules import ways
@@ -72,6 +73,12 @@ class AuditEventQuerySet(models.QuerySet):
         """In the order of their time: what was told late, or out of order, stands where it belongs."""
         return self.select_related("rollout").order_by("-at", "-pk")
 
+    def of_rollout(self, slug: str) -> AuditEventQuerySet:
+        """What belongs to a rollout, and what concerns it besides another one (a reading of a flag that both have)."""
+        through = AuditEvent.concerns.through.objects
+        also = through.filter(rollout__slug=slug).values("auditevent_id")
+        return self.filter(Q(rollout__slug=slug) | Q(pk__in=also))
+
     def known(self, column: str, limit: int = 200) -> list[str]:
         """The values that a column with an index has, in their order: as many small steps as there are values."""
         if column not in ("verb", "source", "actor"):
@@ -108,6 +115,9 @@ class AuditEvent(models.Model):
     object_id = models.CharField(max_length=50)
     object_name = models.CharField(max_length=200)
     rollout = models.ForeignKey(Rollout, on_delete=models.PROTECT, null=True, blank=True, related_name="events")
+    concerns = models.ManyToManyField(
+        Rollout, related_name="+", help_text=_("Rollouts besides that one in whose history it stands too.")
+    )
     chain = models.CharField(max_length=120, help_text=_("rollout:<slug>, or portal for what belongs to no rollout."))
     reason = models.TextField(blank=True)
     source = models.CharField(max_length=20, help_text=_("page, admin, command, sync …"))
@@ -123,7 +133,7 @@ class AuditEvent(models.Model):
     said = PhraseJSONField(
         null=True, editable=False, help_text=_("What of reason, name and notes can be said in the reader's language.")
     )
-    snapshot = models.JSONField(default=dict, help_text=_("The object as it was after the change."))
+    snapshot = models.JSONField(default=dict, help_text=_("An object that was made, as it was then."))
 
     objects = AuditEventQuerySet.as_manager()
 

@@ -5,14 +5,15 @@ No history: a row follows from the rollout and is made anew whenever something t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from django.db import models
-from django.db.models import Case, Exists, F, OuterRef, Q, When
+from django.db import models, transaction
+from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 from django.db.models.functions import Coalesce, Greatest
 
+from ..rules.approvals import STANDING
 from ..rules.expected import Presence
 from ..rules.health import Health
 from ..rules.machine import Role
@@ -42,8 +43,38 @@ REACHES_ALL = frozenset(
         "rollouts.GitLabInstance",
     }
 )
+#: What is expected, or asked for, on every rollout of a GitLab may be another after a change of one of these.
+UNSETTLES_ALL_OF = {
+    "rollouts.GitLabActor": "rollout__flag__instance__actors",
+    "rollouts.GitLabInstance": "rollout__flag__instance",
+}
 #: Health that holds only while the newest reading is fresh.
 NEEDS_FRESH = (Health.AS_PLANNED, Health.OVERDUE)
+
+
+def _reached(changes: Iterable[Change]) -> tuple[Q, Q]:
+    """The rows on which these changes may show, and those whose rollouts may stand differently because of them."""
+    by_label: dict[str, list[Any]] = {}
+    for change in changes:
+        by_label.setdefault(change.label, []).append(change.pk)
+    shown, unsettled = Q(), Q()
+    for label, pks in by_label.items():
+        for path in REACHES.get(label, ()):
+            shown |= Q(**{f"{path}__in": pks})
+            unsettled |= Q(**{f"{path}__in": pks})
+        if label in UNSETTLES_ALL_OF:
+            unsettled |= Q(**{f"{UNSETTLES_ALL_OF[label]}__in": pks})
+    if by_label.keys() & REACHES_ALL:
+        shown |= ~Q(place=PortfolioRow.Place.OVER)
+    if by_label.keys() & {"auth.User", "auth.Group"}:  # who approved may no longer, or may again
+        unsettled |= Q(rollout__phases__requests__state__in=sorted(STANDING))
+    return shown, unsettled
+
+
+def up_to(marks: Mapping[int, int]) -> Case:
+    """For ``settled``: what was seen of each of these rollouts. Marks that were set meanwhile stand."""
+    seen = [When(rollout=pk, then=Value(mark)) for pk, mark in marks.items()]
+    return Case(*seen, default=F("settled"), output_field=models.PositiveIntegerField())
 
 
 def _can_be_done_by(person: Person) -> Q:
@@ -67,23 +98,49 @@ class PortfolioRowQuerySet(models.QuerySet["PortfolioRow"]):
         """Those that must be worked out anew."""
         return self.filter(due_at__lte=now)
 
-    def look_again(self, rollout: Rollout | None, changes: Iterable[Change], now: datetime) -> None:
-        """Something was changed: the rows where it may show are worked out anew before they are shown again."""
-        if rollout is not None and not self.filter(rollout=rollout).update(due_at=now):
-            self.create(rollout=rollout, title=rollout.title, since=now, due_at=now)
-        by_label: dict[str, list[Any]] = {}
-        for change in changes:
-            by_label.setdefault(change.label, []).append(change.pk)
-        touched = Q()
-        for label, pks in by_label.items():
-            for path in REACHES.get(label, ()):
-                touched |= Q(**{f"{path}__in": pks})
-        if by_label.keys() & REACHES_ALL:
-            touched = ~Q(place=PortfolioRow.Place.OVER)
-        if touched:
-            # Locked in one order, so that two recorded changes that touch the same rows can't wait for each other.
-            locked = self.select_for_update().filter(pk__in=self.filter(touched).values("pk")).order_by("pk")
-            self.filter(pk__in=list(locked.values_list("pk", flat=True))).update(due_at=now)
+    def due_or_marked(self, now: datetime) -> PortfolioRowQuerySet:
+        """Whose rollouts are to be looked at: by the clock, or because something that they rest on was written."""
+        return self.filter(Q(due_at__lte=now) | ~Q(marks=F("settled")))
+
+    def mark(self) -> int:
+        """Their rollouts are to be looked at, whoever comes next; returns how many."""
+        return self.touch(marks=F("marks") + 1)
+
+    def touch(self, **values: Any) -> int:
+        """Update them, locked in one order: two recorded changes that touch the same rows don't wait for each other
+        in a ring.
+        """
+        with transaction.atomic():
+            rows = self.model.objects.filter(pk__in=self.values("pk")).order_by("pk")
+            pks = list(rows.select_for_update(no_key=True).values_list("pk", flat=True))
+            return self.model.objects.filter(pk__in=pks).update(**values) if pks else 0
+
+    def look_again(
+        self, rollouts: Iterable[Rollout], changes: Iterable[Change], now: datetime, settled: Mapping[int, int]
+    ) -> None:
+        """Something was changed: the rows where it may show are worked out anew before they are shown again.
+
+        Rollouts that rest on it are marked, but for those that were ``settled`` in the same transaction, by key and up
+        to which mark.
+        """
+        own = {rollout.pk: rollout for rollout in rollouts}
+        shown, unsettled = _reached(changes)
+        values: dict[str, Any] = {"due_at": now}
+        if settled:
+            values["settled"] = up_to(settled)
+        if not shown and len({*own, *settled}) == 1:
+            found = self.filter(rollout__in={*own, *settled}).update(**values)
+        else:
+            found = self.filter(shown | Q(rollout__in={*own, *settled})).touch(**values)
+            if unsettled:
+                self.filter(unsettled).exclude(rollout__in=settled).mark()
+        if own and found < len(own):
+            known = set(self.filter(rollout__in=own).values_list("rollout_id", flat=True))
+            self.bulk_create(
+                self.model(rollout=rollout, title=rollout.title, since=now, due_at=now)
+                for pk, rollout in own.items()
+                if pk not in known
+            )
 
     def waiting_for(self, person: Person) -> PortfolioRowQuerySet:
         """Open rows whose next thing this person can do."""
@@ -133,6 +190,10 @@ class PortfolioRow(models.Model):
     reviews_due_at = models.DateTimeField(null=True, blank=True, help_text="When the first open review is due.")
     content = models.JSONField(default=dict)
     due_at = models.DateTimeField(null=True, db_index=True, help_text="When it must be worked out anew.")
+    marks = models.PositiveIntegerField(
+        default=0, help_text="Counts what was written that may change how its rollout stands …"
+    )
+    settled = models.PositiveIntegerField(default=0, help_text="… and up to which of it that was looked at.")
 
     objects = PortfolioRowQuerySet.as_manager()
 
@@ -142,6 +203,7 @@ class PortfolioRow(models.Model):
             models.Index(fields=("place", "urgency", "since", "id"), name="line_by_urgency"),
             models.Index(fields=("health", "place"), name="line_by_health"),
             models.Index(fields=("reviews_due_at",), name="line_by_review"),
+            models.Index(fields=("id",), condition=~Q(marks=F("settled")), name="row_marked"),
         ]
 
     def __str__(self) -> str:

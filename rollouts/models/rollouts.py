@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Prefetch, Q
+from django.db.models import Exists, OuterRef, Prefetch, Q
 from django.db.models.functions import Cast
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -16,7 +16,7 @@ from django_fsm import FSMField, transition
 
 from ..rules.approvals import STANDING
 from ..rules.expected import Drift
-from ..rules.machine import RolloutState, state_in_words
+from ..rules.machine import LIVE, RolloutState, state_in_words
 from .catalogue import AIModel, PlanTemplate
 from .change_log import AuditedModel
 from .flags import FeatureFlag
@@ -33,30 +33,58 @@ DRIFTS = [(kind.value, kind.words) for kind in Drift]
 
 class RolloutQuerySet(GuardedQuerySet):
     def whole(self) -> RolloutQuerySet:
-        """Rollouts with all that facts, health and pages need; the number of queries does not grow with the rows."""
-        from .approvals import Approval, ApprovalRequest, Override
+        """Rollouts with all that rules and pages need; the number of queries does not grow with the rows."""
+        from .approvals import Override
+
+        return self.for_rules().prefetch_related(Prefetch("phases__overrides", Override.objects.order_by("-at")))
+
+    def for_rules(self) -> RolloutQuerySet:
+        """Rollouts with all that facts and health need."""
+        from .phases import Phase
+
+        alive = Phase.objects.filter(rollout=OuterRef("pk"), state__in=sorted(LIVE))
+        return self.select_related(
+            "ai_model", "baseline", "template", "flag__instance", "flag__project", "flag__reading"
+        ).prefetch_related(
+            *self.phases_and_items(),
+            Prefetch("issue_links", RolloutIssue.objects.select_related("issue__project__instance").order_by("role")),
+            "flag__instance__actors",
+            Prefetch("flag__rollouts", Rollout.objects.annotate(is_live=Exists(alive)).order_by("title")),
+        )
+
+    @staticmethod
+    def phases_and_items() -> tuple[Prefetch, ...]:
+        """With ``standing_requests`` on each phase, and ``given`` on each of those: the approvals."""
+        from .approvals import Approval, ApprovalRequest
         from .checklist import ChecklistItem
         from .phases import Phase, RampStep
 
         newest = Phase.objects.order_by("position", "attempt").select_related("current_step", "grant")
-        newest = newest.defer("grant__content", "grant__changed")
+        given = Approval.objects.select_related("person").prefetch_related("person__groups").order_by("at", "pk")
         standing = ApprovalRequest.objects.filter(state__in=sorted(STANDING))
-        return self.select_related(
-            "ai_model", "baseline", "template", "flag__instance", "flag__project", "flag__reading"
-        ).prefetch_related(
-            Prefetch("phases", newest),
+        return (
+            Prefetch("phases", newest.defer("grant__content", "grant__changed")),
             Prefetch("phases__steps", RampStep.objects.order_by("percentage")),
-            Prefetch("phases__requests", standing, to_attr="standing_requests"),
             Prefetch(
-                "phases__standing_requests__approvals",
-                Approval.objects.select_related("person").prefetch_related("person__groups"),
+                "phases__requests",
+                standing.prefetch_related(Prefetch("approvals", given, to_attr="given")),
+                to_attr="standing_requests",
             ),
-            Prefetch("phases__overrides", Override.objects.order_by("-at")),
             Prefetch("items", ChecklistItem.objects.order_by("position", "pk")),
-            Prefetch("issue_links", RolloutIssue.objects.select_related("issue__project__instance").order_by("role")),
-            "flag__instance__actors",
-            Prefetch("flag__rollouts", Rollout.objects.prefetch_related("phases")),
         )
+
+    def on_flags(self, flags: Iterable[int]) -> dict[int, list[Rollout]]:
+        """The rollouts that a change of each of these flags (by key) concerns: first the one that it is about.
+
+        Open ones, those that are underway before all others; where none is open, the newest that was.
+        """
+        found: dict[int, list[Rollout]] = {}
+        rank = {R.UNDERWAY: 0, R.COMPLETED: 1, R.DRAFT: 2, R.ROLLED_BACK: 2}
+        rows = self.filter(flag__in=list(flags)).order_by("-pk")
+        for rollout in sorted(rows, key=lambda each: rank.get(each.state, len(R))):
+            if rollout.state in rank or rollout.flag_id not in found:
+                found.setdefault(rollout.flag_id, []).append(rollout)
+        return found
 
     def owned_by(self, name: str) -> RolloutQuerySet:
         """Those that list this person among their owners: as text, because SQLite looks into no list."""
@@ -84,6 +112,9 @@ class Rollout(GuardedModel):
     """One AI model going live behind one feature flag, according to a plan."""
 
     first_state = R.DRAFT
+    #: Its portfolio line's, where they were asked for along with it.
+    marks: int | None
+    settled: int | None
     #: Follows from the phases (``rules.schedule.extent``): the history tells what it follows from.
     unaudited_fields = frozenset({"begins_at", "ends_at", "until", "takes"})
 

@@ -101,9 +101,6 @@ class SyncScope(models.Model):
     read_at = models.DateTimeField(
         null=True, blank=True, help_text=_("When the last reading that came to its end began.")
     )
-    settled_at = models.DateTimeField(
-        null=True, blank=True, help_text=_("When that reading had looked at all rollouts that it concerned.")
-    )
     seconds = models.FloatField(default=0.0)
     calls = models.PositiveIntegerField(default=0)
     changed = models.PositiveIntegerField(default=0, help_text=_("Rows that were written."))

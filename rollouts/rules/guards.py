@@ -50,6 +50,8 @@ class Wish:
 
 NOTHING_MORE = Wish()
 Guard = Callable[[RolloutFacts, PhaseFacts, Person, Wish], list[Blocker]]
+#: What a change lock holds back.
+HELD_BY_LOCKS = frozenset({"start", "advance"})
 
 
 def blockers(

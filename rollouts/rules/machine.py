@@ -75,6 +75,8 @@ def state_in_words(state: str) -> str:
 
 #: States in which a phase's exposure is expected in GitLab.
 LIVE = frozenset({P.ACTIVE, P.PAUSED, P.COMPLETED})
+#: States in which its exposure is not all that it will be.
+MOVING = frozenset({P.ACTIVE, P.PAUSED})
 #: States in which a phase moves or waits for somebody.
 IN_FLIGHT = frozenset({P.REQUESTED, P.APPROVED, P.ACTIVE, P.PAUSED})
 #: States after which the next phase may start.

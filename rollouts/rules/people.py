@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from .blockers import Blocker
@@ -27,7 +27,7 @@ class Person:
     roles: frozenset[Role]
     groups: frozenset[str] = frozenset()
     is_the_ramp: bool = False
-    touched_by: frozenset[str] = frozenset()
+    touched_by: Collection[str] = frozenset()
     spoken_by: str = ""
     hand: str = ""
 
@@ -49,7 +49,7 @@ class Person:
 
     def hands_of(self, others: Iterable[str]) -> list[Blocker]:
         """Whether one of these people could be behind this account: four eyes then are two."""
-        hands = sorted(self.touched_by & set(others))
+        hands = sorted(set(others).intersection(self.touched_by))
         if not hands:
             return []
         words = say(

@@ -16,13 +16,12 @@ from enum import StrEnum
 
 from .expected import Audience
 from .locks import Window
-from .machine import SETTLED, PhaseState, RolloutState
+from .machine import MOVING, SETTLED, PhaseState, RolloutState
 from .percentages import NOTHING, share_of
 
 P, R = PhaseState, RolloutState
 #: States of a rollout after which nothing of it is to come.
 ENDED = frozenset({R.COMPLETED, R.CLOSED, R.ABANDONED})
-MOVING = frozenset({P.ACTIVE, P.PAUSED})
 ASKED = frozenset({P.REQUESTED, P.APPROVED})
 _DAY = re.compile(r"\b(\d{4})-(\d\d)-(\d\d)\b")
 

@@ -70,18 +70,18 @@ def end_access(person: User, because: Ended) -> None:
     reason.
     """
     now = clock.now()
-    for token in ApiToken.objects.select_for_update().filter(person=person, revoked_at=None):
+    for token in ApiToken.objects.locked().filter(person=person, revoked_at=None):
         token.revoked_at, token.revoked_because = now, because
         token.save()
-    for key in FeedKey.objects.select_for_update().filter(person=person, ended_at=None):
+    for key in FeedKey.objects.locked().filter(person=person, ended_at=None):
         key.ended_at, key.ended_because = now, because
         key.save()
 
 
 def _locked(person: User) -> Account | None:
     """As it is now: somebody may have had a hand in it since it was read. The person's row is locked first."""
-    User.objects.select_for_update().filter(pk=person.pk).first()
-    return Account.objects.select_for_update().filter(person=person).first()
+    User.objects.select_for_update(no_key=True).filter(pk=person.pk).first()
+    return Account.objects.locked().filter(person=person).first()
 
 
 def _keep(person: User, account: Account) -> None:

@@ -1,6 +1,6 @@
 """Requests and approvals: asked for, given, refused, and settled when what was asked for changes or time runs out.
 
-Called inside the recorded change of a transition, or of a reconciliation (``settle``).
+Called inside a unit of work (``rollout_work``).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def ask(phase: Phase, facts: RolloutFacts, *, by: Actor, now: datetime, to: Deci
     asked = RequestedBy(by.name, now, now + policy.lives)
     content = facts_of.content_of(phase.rollout, facts, phase, asked, wanted, policy)
     came = source.current()
-    return ApprovalRequest.objects.create(
+    request: ApprovalRequest = ApprovalRequest.objects.create(
         phase=phase,
         is_start=wanted.is_start,
         percentage=wanted.percentage,
@@ -42,6 +42,9 @@ def ask(phase: Phase, facts: RolloutFacts, *, by: Actor, now: datetime, to: Deci
         source=came.name,
         way=dict(came.way()),
     )
+    request.given = []
+    phase.standing_requests = [request]
+    return request
 
 
 def approve(phase: Phase, facts: RolloutFacts, *, by: Actor, now: datetime, note: str) -> ApprovalRequest:
@@ -62,6 +65,7 @@ def approve(phase: Phase, facts: RolloutFacts, *, by: Actor, now: datetime, note
         source=came.name,
         way=dict(came.way()),
     )
+    request.given.append(given)
     counting = {one.by for one in about.request.counting()} | {given.approver}
     if request.state == RequestState.OPEN and len(counting) >= about.request.policy.needed:
         _grant(request, phase, about.request, counting, now)

@@ -45,7 +45,7 @@ def import_calendar(
         blockers.append(Blocker("name_missing", say("Give the calendar a name.")))
     refuse_if(blockers)
     with recorded("calendar.import", by=by) as recording:
-        calendar = LockCalendar.objects.select_for_update().filter(name=name).first() or LockCalendar(name=name)
+        calendar = LockCalendar.objects.locked().filter(name=name).first() or LockCalendar(name=name)
         calendar.url, calendar.zone, calendar.transparent_locks = "", zone_name, transparent_locks
         calendar.content = content.decode("utf-8", "replace").replace("\x00", "")
         recording.about = calendar
@@ -74,7 +74,7 @@ def take(calendar: LockCalendar, content: bytes, *, by: Actor) -> None:
         return
     reading = read(content, calendar.zone, calendar.transparent_locks, now)
     with recorded("calendar.read", by=by, about=calendar) as recording:
-        LockCalendar.objects.select_for_update().get(pk=calendar.pk)
+        LockCalendar.objects.locked().get(pk=calendar.pk)
         keep(recording, calendar, content, reading, now)
 
 

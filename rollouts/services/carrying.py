@@ -12,17 +12,16 @@ from typing import Any
 from django.db import transaction
 
 from ..audit.actor import Actor
-from ..audit.recording import recorded
-from ..models import ApprovalRequest, ChecklistItem, Phase, Rollout, clock
+from ..models import ApprovalRequest, ChecklistItem, Phase, PortfolioRow, Rollout
 from ..rules import digest
-from ..rules.approvals import RequestFacts
+from ..rules.approvals import STANDING, RequestFacts
 from ..rules.checklist import Gate
 from ..rules.durations import short
 from ..rules.exposure import NOBODY
 from ..rules.facts import ItemFacts, RolloutFacts
 from ..rules.percentages import plain_number
 from . import facts as facts_of
-from .locks import Locks
+from .rollout_work import working_on
 
 JOB = Actor.job("migrate")
 
@@ -32,6 +31,7 @@ def carry_over() -> int:
     carried = 0
     for pk in ApprovalRequest.objects.standing().values_list("pk", flat=True):
         carried += _carry(pk)
+    PortfolioRow.objects.filter(rollout__phases__requests__state__in=sorted(STANDING)).mark()
     return carried
 
 
@@ -40,20 +40,19 @@ def _carry(pk: int) -> bool:
     asked = ApprovalRequest.objects.select_related("phase").get(pk=pk)
     if asked.content.get("form") == digest.FORM:
         return False
-    with recorded("approval.carry", by=JOB) as recording:
-        recording.rollout = Rollout.objects.lock(asked.phase.rollout_id)
-        rollout = Rollout.objects.whole().get(pk=asked.phase.rollout_id)
+    with working_on(asked.phase.rollout_id, "approval.carry", by=JOB) as work:
+        rollout = work.rollout
         phase = next((each for each in facts_of.newest_attempts(rollout) if each.pk == asked.phase_id), None)
         if phase is None or not phase.standing_requests:
             return False
-        facts = facts_of.for_rollout(rollout, clock.now(), Locks())
+        facts = work.facts()
         about, request = facts.phase(phase.name).request, phase.standing_requests[0]
         if about is None or digest.of(_in_english(rollout, facts, phase, about)) != request.digest:
             return False
         request.carried = {**request.carried, request.digest: about.stands}
         request.content, request.digest = dict(about.content), about.stands
         request.save()
-        recording.about = phase
+        work.recording.about = phase
     return True
 
 

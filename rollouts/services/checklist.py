@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from ..audit.actor import Actor
-from ..audit.recording import Recording, recorded
-from ..models import ChecklistItem, Rollout, clock
+from ..models import ChecklistItem
 from ..rules.blockers import Blocker
 from ..rules.checklist import Gate, ItemKind
 from ..rules.machine import OVER, PhaseState, Role, state_in_words
 from ..rules.phrases import say
 from ..rules.progress import blockers_of_exit_item
-from . import facts as facts_of
-from .reconcile import NO_LOCKS, reconcile
 from .refusals import in_evidence, refuse_if
+from .rollout_work import Work, working_on
 
 LONGEST_EVIDENCE = 5_000
 PAST = (PhaseState.COMPLETED, PhaseState.SKIPPED, PhaseState.ROLLED_BACK)
@@ -24,8 +22,8 @@ def confirm(item: ChecklistItem, *, by: Actor, evidence: str, channel: str = "")
     Raises ``Refused``; then nothing changed.
     """
     evidence, channel = evidence.strip(), channel.strip()
-    with recorded("item.confirm", by=by) as recording:
-        item = _locked(item, recording)
+    with working_on(item.rollout_id, "item.confirm", by=by) as work:
+        item = _item(item, work)
         blockers = _blockers(item, by)
         if item.is_automatic:
             blockers.append(
@@ -33,7 +31,7 @@ def confirm(item: ChecklistItem, *, by: Actor, evidence: str, channel: str = "")
                     "automatic", say("{item} checks itself from GitLab: it can't be ticked by hand.", item=item.title)
                 )
             )
-        blockers += _too_early(item)
+        blockers += _too_early(item, work)
         if item.confirmed_at is not None:
             blockers.append(
                 Blocker("confirmed", say("{who} has confirmed it already. Undo that first.", who=item.confirmed_by))
@@ -52,19 +50,19 @@ def confirm(item: ChecklistItem, *, by: Actor, evidence: str, channel: str = "")
         refuse_if(blockers)
         item.confirmed_by, item.confirmed_at, item.evidence, item.channel = (
             by.name,
-            clock.now(),
+            work.now,
             evidence,
             channel[:200] if item.kind == ItemKind.ANNOUNCEMENT else "",
         )
         item.save()
-        _look_again(item)
+        work.settle()  # what was approved with the checklist as it stood is asked for again
     return item
 
 
 def unconfirm(item: ChecklistItem, *, by: Actor, reason: str) -> ChecklistItem:
     """Take a confirmation back, with a reason. Raises ``Refused``; then nothing changed."""
-    with recorded("item.unconfirm", by=by, reason=reason.strip()) as recording:
-        item = _locked(item, recording)
+    with working_on(item.rollout_id, "item.unconfirm", by=by, reason=reason.strip()) as work:
+        item = _item(item, work)
         blockers = _blockers(item, by)
         if item.confirmed_at is None:
             blockers.append(Blocker("not_confirmed", say("{item} is not confirmed.", item=item.title)))
@@ -73,28 +71,22 @@ def unconfirm(item: ChecklistItem, *, by: Actor, reason: str) -> ChecklistItem:
         refuse_if(blockers)
         item.confirmed_by, item.confirmed_at, item.evidence, item.channel = "", None, "", ""
         item.save()
-        _look_again(item)
+        work.settle()  # what was approved with the checklist as it stood is asked for again
     return item
 
 
-def _locked(item: ChecklistItem, recording: Recording) -> ChecklistItem:
-    recording.rollout = Rollout.objects.lock(item.rollout_id)
-    item = ChecklistItem.objects.select_related("phase", "rollout").get(pk=item.pk)
-    recording.about = item
-    return item
+def _item(item: ChecklistItem, work: Work) -> ChecklistItem:
+    """The item as it is now, with its phase and rollout."""
+    work.recording.about = current = next(each for each in work.rollout.items.all() if each.pk == item.pk)
+    current.phase = next((phase for phase in work.rollout.phases.all() if phase.pk == current.phase_id), None)
+    return current
 
 
-def _look_again(item: ChecklistItem) -> None:
-    """What was approved with the checklist as it stood is asked for again."""
-    reconcile(Rollout.objects.whole().get(pk=item.rollout_id), clock.now())
-
-
-def _too_early(item: ChecklistItem) -> list[Blocker]:
+def _too_early(item: ChecklistItem, work: Work) -> list[Blocker]:
     """An exit item is confirmed once GitLab was read at what its phase opens, not before anybody could know."""
     if item.gate != Gate.COMPLETE or item.phase is None or item.phase.state in PAST:
         return []
-    facts = facts_of.for_rollout(Rollout.objects.whole().get(pk=item.rollout_id), clock.now(), NO_LOCKS)
-    return blockers_of_exit_item(facts.phase(item.phase.name))
+    return blockers_of_exit_item(work.facts().phase(item.phase.name))
 
 
 def _blockers(item: ChecklistItem, by: Actor) -> list[Blocker]:

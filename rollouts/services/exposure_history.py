@@ -159,6 +159,6 @@ def _clipped(stretches: Iterable[ExposureStretch], since: datetime, until: datet
 
 def _events(rollout: Rollout, limit: int) -> tuple[tuple[AuditEvent, ...], int, int]:
     """The newest events that are told, how many of those there are, and how many events in all."""
-    events = AuditEvent.objects.filter(rollout=rollout)
+    events = AuditEvent.objects.of_rollout(rollout.slug)
     counted = events.order_by().aggregate(told=Count("pk", filter=TOLD), all=Count("pk"))
     return tuple(events.filter(TOLD).newest_first()[:limit]), counted["told"], counted["all"]

@@ -1,4 +1,4 @@
-"""Facts for the rules, out of what is stored: no queries on a rollout loaded with ``Rollout.objects.whole()``."""
+"""Facts for the rules, out of what is stored: no queries on a rollout that ``Rollout.objects.for_rules()`` loaded."""
 
 from __future__ import annotations
 
@@ -89,9 +89,7 @@ def for_rollout(rollout: Rollout, now: datetime, locks: Locks | None = None) -> 
         others_live=tuple(
             other.title
             for other in rollout.flag.rollouts.all()
-            if other.pk != rollout.pk
-            and other.state not in OVER
-            and any(phase.state in LIVE for phase in other.phases.all())
+            if other.pk != rollout.pk and other.state not in OVER and other.is_live
         ),
     )
     asked = {phase.name: asked_of(rollout, facts, phase) for phase in phases if phase.standing_requests}
@@ -132,7 +130,7 @@ def asked_of(rollout: Rollout, facts: RolloutFacts, phase: Phase) -> RequestFact
         stands=stands,
         policy=policy,
         authors=frozenset((*rollout.authors, *request.authors)),
-        given=tuple(_given(approval, request.carried) for approval in request.approvals.all()),
+        given=tuple(_given(approval, request.carried) for approval in request.given),
         changed=tuple(digest.changes(request.content, held) if stands != request.digest else request.changed),
         content=held,
         hand=source.hand_in(request.source, request.way),

@@ -34,7 +34,7 @@ def renew(user: Any, *, by: Actor) -> FeedKey:
     if not accounts.is_own(user, by) and by.kind != AuditEvent.ActorKind.SYSTEM_USER:
         raise Refused([Blocker("role", say("Nobody but {user} makes the feeds of {user}.", user=user.get_username()))])
     with recorded("feeds.renew", by=by) as recording:
-        key = FeedKey.objects.select_for_update().filter(person=user).first()
+        key = FeedKey.objects.locked().filter(person=user).first()
         if key is None:
             key = FeedKey(person=user, generation=0)
         key.generation, key.made_at, key.ended_at = key.generation + 1, clock.now(), None
@@ -48,7 +48,7 @@ def end(user: Any, *, by: Actor) -> None:
     """The addresses open nothing any more. Raises ``Refused``."""
     refuse_if(_role_blockers(user, by))
     with recorded("feeds.end", by=by) as recording:
-        key = FeedKey.objects.select_for_update().filter(person=user, ended_at=None).first()
+        key = FeedKey.objects.locked().filter(person=user, ended_at=None).first()
         if key is None:
             raise Refused([Blocker("no_feeds", say("{user} has no feeds that are open.", user=user.get_username()))])
         key.ended_at = clock.now()

@@ -35,7 +35,7 @@ def unused_names() -> list[str]:
 def retire(instance: GitLabInstance, *, by: Actor, reason: str) -> GitLabInstance:
     """Ask nothing of it any more; what was read stays. Raises ``Refused``; then nothing changed."""
     with recorded("instance.retire", by=by, reason=reason.strip()) as recording:
-        instance = GitLabInstance.objects.select_for_update().get(pk=instance.pk)
+        instance = GitLabInstance.objects.locked().get(pk=instance.pk)
         recording.about = instance
         blockers = _role(by)
         if instance.retired_at:
@@ -61,7 +61,7 @@ def retire(instance: GitLabInstance, *, by: Actor, reason: str) -> GitLabInstanc
 def take_up(instance: GitLabInstance, *, by: Actor, reason: str) -> GitLabInstance:
     """Read it again. Raises ``Refused``; then nothing changed."""
     with recorded("instance.take_up", by=by, reason=reason.strip()) as recording:
-        instance = GitLabInstance.objects.select_for_update().get(pk=instance.pk)
+        instance = GitLabInstance.objects.locked().get(pk=instance.pk)
         recording.about = instance
         blockers = _role(by)
         if not instance.retired_at:
@@ -89,7 +89,7 @@ def _as_bound(known: GitLabInstance) -> GitLabInstance:
     if known.pk and (not url or known.url == url) and not is_back:
         return known
     with recorded("instance.configure", by=Actor.job("settings")) as recording:
-        row = GitLabInstance.objects.select_for_update().filter(name=known.name).first() or known
+        row = GitLabInstance.objects.locked().filter(name=known.name).first() or known
         row.url = url or row.url
         row.retired_at = None if is_back else row.retired_at
         row.save()

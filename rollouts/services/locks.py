@@ -55,6 +55,10 @@ class Locks:
         )
 
 
+#: Where whether something is locked changes nothing.
+NO_LOCKS = Locks()
+
+
 def standing(now: datetime) -> Locks:
     """Every lock that holds now; three queries, and no more rows however many locks are over."""
     holding: list[tuple[int | None, LockFacts]] = []
@@ -185,7 +189,7 @@ def _weekly(inputs: Mapping[str, Any], name: str) -> dict[str, Any]:
 def end(lock: ChangeLock, *, by: Actor, reason: str) -> ChangeLock:
     """Take a lock away, from now on. Who made it may, and an admin. Raises ``Refused``."""
     with recorded("lock.end", by=by, reason=reason.strip()) as recording:
-        lock = ChangeLock.objects.select_for_update().get(pk=lock.pk)
+        lock = ChangeLock.objects.locked().get(pk=lock.pk)
         recording.about = lock
         blockers = (
             []

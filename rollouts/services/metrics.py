@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 
 from ..audit.actor import Actor
-from ..audit.recording import recorded
-from ..models import Rollout, clock
+from ..models import Rollout
 from ..rules.blockers import Blocker
 from ..rules.machine import OVER, Role, state_in_words
 from ..rules.metrics import Bound, Number
 from ..rules.phrases import say
 from .readings import LONGEST_EVIDENCE
 from .refusals import Refused, refuse_if
+from .rollout_work import working_on
 
 #: What JSON, databases and people can all write.
 MOST = 1e15
@@ -21,16 +21,15 @@ MOST = 1e15
 def measure(rollout: Rollout, name: str, value: Number, *, by: Actor, evidence: str = "") -> Rollout:
     """Keep the newest value of a figure; history has those before. Raises ``Refused``; then nothing changed."""
     evidence = evidence.strip()
-    with recorded("metric.measure", by=by, reason=evidence) as recording:
-        Rollout.objects.lock(rollout.pk)
-        rollout = Rollout.objects.get(pk=rollout.pk)
+    with working_on(rollout.pk, "metric.measure", by=by, reason=evidence) as work:
+        recording, rollout = work.recording, work.rollout
         refuse_if(_refusals(rollout, name, value, by, evidence))
         whole = int(value) if float(value).is_integer() else float(value)
-        kept = {"value": whole, "at": clock.now().isoformat(), "by": by.name, "evidence": evidence}
+        kept = {"value": whole, "at": work.now.isoformat(), "by": by.name, "evidence": evidence}
         rollout.measured = {**rollout.measured, name: kept}
         rollout.save()
         bound = Bound(name, **rollout.guard_metrics[name])
-        recording.about = recording.rollout = rollout
+        recording.about = rollout
         recording.notes = {"metric": bound.title, "read": bound.shown(whole)}
     return rollout
 

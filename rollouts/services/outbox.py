@@ -10,7 +10,6 @@ from django.conf import settings
 from django.db import transaction
 
 from ..audit.actor import Actor
-from ..audit.recording import recorded
 from ..models import GitLabActor, GitLabWrite, Phase, Rollout, clock
 from ..rules import gitlab_text
 from ..rules.blockers import Blocker
@@ -20,6 +19,7 @@ from ..rules.phrases import say
 from ..rules.template import IssueTemplate
 from . import facts as facts_of
 from .refusals import refuse_if
+from .rollout_work import Work, working_on
 
 log = logging.getLogger(__name__)
 NOTED_ON = "flag_rollout"
@@ -35,92 +35,85 @@ def writes_flags() -> bool:
 
 
 def owe(
-    rollout: Rollout,
-    phase: Phase,
-    verb: str,
-    before: Exposure,
-    *,
-    by: Actor,
-    now: datetime,
-    words: str,
-    overridden: bool = False,
+    work: Work, phase: Phase, verb: str, before: Exposure, *, by: Actor, words: str, overridden: bool = False
 ) -> None:
-    """What a transition owes to GitLab, inside its change: the flag's gates, and a note on the rollout issue.
+    """What a transition owes to GitLab, inside its work: the flag's gates, and a note on the rollout issue.
 
-    ``rollout`` is as it is after the transition, ``before`` what was expected before it; what was ``overridden`` is not
-    held by a change lock.
+    ``before`` is what was expected before it; what was ``overridden`` is not held by a change lock.
     """
-    if writes_flags():
-        _owe_gates(rollout, phase, before, by=by, now=now, overridden=overridden)
-    if writes_issues() and (link := facts_of.issue_for(rollout, NOTED_ON, phase.name)) is not None:
-        GitLabWrite.objects.create(
-            kind=GitLabWrite.Kind.POST_NOTE,
-            lane=f"issue:{link.pk}",
-            instance=link.project.instance,
-            rollout=rollout,
-            phase=phase,
-            title=say("Note on {issue}: {did}", issue=link.reference, did=PHASE_VERBS[verb].did(phase)),
-            payload={"project": link.project.path, "iid": link.iid, "body": words},
-            asked_by=by.name,
-            asked_at=now,
-            next_attempt_at=now,
+    owed = _gates(work, phase, before, by=by, overridden=overridden) if writes_flags() else []
+    link = facts_of.issue_for(work.rollout, NOTED_ON, phase.name) if writes_issues() else None
+    if link is not None:
+        owed.append(
+            GitLabWrite(
+                kind=GitLabWrite.Kind.POST_NOTE,
+                lane=f"issue:{link.pk}",
+                instance=link.project.instance,
+                rollout=work.rollout,
+                phase=phase,
+                title=say("Note on {issue}: {did}", issue=link.reference, did=PHASE_VERBS[verb].did(phase)),
+                payload={"project": link.project.path, "iid": link.iid, "body": words},
+                asked_by=by.name,
+                asked_at=work.now,
+                next_attempt_at=work.now,
+            )
         )
+    if owed:
+        GitLabWrite.objects.bulk_create(owed)
         transaction.on_commit(ring, robust=True)
 
 
-def _owe_gates(rollout: Rollout, phase: Phase, before: Exposure, *, by: Actor, now: datetime, overridden: bool) -> None:
-    wanted = facts_of.for_rollout(rollout, now).expected
+def _gates(work: Work, phase: Phase, before: Exposure, *, by: Actor, overridden: bool) -> list[GitLabWrite]:
+    wanted, rollout = work.facts().expected, work.rollout
     if wanted.is_exactly(before):
-        return
-    lane = f"flag:{rollout.flag_id}"
-    for older in GitLabWrite.objects.unfinished().filter(lane=lane).select_for_update():
-        # A newer intent says all that the flag shall be; a worker that is at the older one stops before its next call.
-        older.cancel(at=now, words=say("{by} has asked for something newer.", by=by.name))
-        older.save()
-    GitLabWrite.objects.create(
-        kind=GitLabWrite.Kind.SET_GATES,
-        lane=lane,
-        instance=rollout.flag.instance,
-        rollout=rollout,
-        phase=phase,
-        flag=rollout.flag,
-        title=say("Set {flag} to {exposure}", flag=rollout.flag.name, exposure=wanted.words),
-        is_narrowing=not widens(before, wanted),
-        believed=before.as_json(),
-        wanted=wanted.as_json(),
-        payload={"overridden": True} if overridden else {},
-        asked_by=by.name,
-        asked_at=now,
-        next_attempt_at=now,
-    )
-    transaction.on_commit(ring, robust=True)
-
-
-def owe_issues(rollout: Rollout, *, by: Actor, now: datetime) -> list[GitLabWrite]:
-    """An issue for each role that has none, from the template's issue templates, inside the recorded change of a
-    plan.
-    """
-    if not writes_issues():
         return []
+    lane = f"flag:{rollout.flag_id}"
+    for older in GitLabWrite.objects.unfinished().filter(lane=lane).locked():
+        # A newer intent says all that the flag shall be; a worker that is at the older one stops before its next call.
+        older.cancel(at=work.now, words=say("{by} has asked for something newer.", by=by.name))
+        older.save()
+    return [
+        GitLabWrite(
+            kind=GitLabWrite.Kind.SET_GATES,
+            lane=lane,
+            instance=rollout.flag.instance,
+            rollout=rollout,
+            phase=phase,
+            flag=rollout.flag,
+            title=say("Set {flag} to {exposure}", flag=rollout.flag.name, exposure=wanted.words),
+            is_narrowing=not widens(before, wanted),
+            believed=before.as_json(),
+            wanted=wanted.as_json(),
+            payload={"overridden": True} if overridden else {},
+            asked_by=by.name,
+            asked_at=work.now,
+            next_attempt_at=work.now,
+        )
+    ]
+
+
+def owe_issues(work: Work, *, by: Actor) -> None:
+    """An issue for each role that has none, from the template's issue templates, inside the work on a plan."""
+    if not writes_issues():
+        return
+    rollout = work.rollout
     linked = {(link.phase_name, link.role): link.issue for link in rollout.issue_links.all()}
     roles = {role for _, role in linked}
-    owed = set(rollout.writes.unfinished().values_list("lane", flat=True))
-    made = []
+    made, owed = False, set(rollout.writes.unfinished().values_list("lane", flat=True))
     for role, pattern in rollout.template.template.issues.items():
         lane = f"new:{rollout.pk}:{role}"
         project = pattern.project or next((issue.project.path for issue in linked.values()), "")
         project = project or (rollout.flag.project.path if rollout.flag.project else "")
-        if role in roles or lane in owed or not project:
-            continue
-        made.append(_owe_issue(rollout, role, pattern, project, lane, by=by, now=now))
+        if role not in roles and lane not in owed and project:
+            _owe_issue(rollout, role, pattern, project, lane, by=by, now=work.now)
+            made = True
     if made:
         transaction.on_commit(ring, robust=True)
-    return made
 
 
 def _owe_issue(
     rollout: Rollout, role: str, pattern: IssueTemplate, project: str, lane: str, *, by: Actor, now: datetime
-) -> GitLabWrite:
+) -> None:
     words = {
         "title": rollout.title,
         "model": str(rollout.ai_model),
@@ -131,7 +124,7 @@ def _owe_issue(
     described["owners"] = ", ".join(_owners(rollout))
     described["url"] = words["url"] = f"{settings.PORTAL_URL}{rollout.get_absolute_url()}"
     words["owners"] = ", ".join(rollout.owners)
-    return GitLabWrite.objects.create(
+    GitLabWrite.objects.create(
         kind=GitLabWrite.Kind.CREATE_ISSUE,
         lane=lane,
         instance=rollout.flag.instance,
@@ -163,10 +156,9 @@ def _owners(rollout: Rollout) -> list[str]:
 
 def cancel(write: GitLabWrite, *, by: Actor, reason: str) -> GitLabWrite:
     """Take back what has not been done. Raises ``Refused``; then nothing changed."""
-    with recorded("outbox.cancel", by=by, reason=reason.strip()) as recording:
-        recording.rollout = Rollout.objects.lock(write.rollout_id)
-        write = GitLabWrite.objects.select_for_update().get(pk=write.pk)
-        recording.about = write
+    with working_on(write.rollout_id, "outbox.cancel", by=by, reason=reason.strip()) as work:
+        work.recording.about = write = GitLabWrite.objects.locked().get(pk=write.pk)
+        work.recording.rollout = write.rollout
         blockers = _role(by)
         if write.state not in GitLabWrite.UNFINISHED:
             blockers.append(
@@ -182,10 +174,9 @@ def cancel(write: GitLabWrite, *, by: Actor, reason: str) -> GitLabWrite:
 
 def again(write: GitLabWrite, *, by: Actor) -> GitLabWrite:
     """Try once more what was given up. Raises ``Refused``; then nothing changed."""
-    with recorded("outbox.again", by=by) as recording:
-        recording.rollout = Rollout.objects.lock(write.rollout_id)
-        write = GitLabWrite.objects.select_for_update().get(pk=write.pk)
-        recording.about = write
+    with working_on(write.rollout_id, "outbox.again", by=by) as work:
+        work.recording.about = write = GitLabWrite.objects.locked().get(pk=write.pk)
+        work.recording.rollout = write.rollout
         blockers = _role(by)
         if write.state != State.GIVEN_UP:
             blockers.append(Blocker("not_given_up", say("It is {state}.", state=write.get_state_display())))

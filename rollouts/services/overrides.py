@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from ..audit.actor import Actor
-from ..audit.recording import recorded
-from ..models import Override, Phase, Rollout, clock
+from ..models import Override, Phase
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
 from ..rules.phrases import say
 from .refusals import refuse_if
+from .rollout_work import working_on
 
 REVIEWERS = (Role.APPROVER, Role.ADMIN)
 
@@ -33,12 +33,11 @@ def record(phase: Phase, verb: str, passed: list[Blocker], *, by: Actor, reason:
 def review(override: Override, *, by: Actor, verdict: str) -> Override:
     """A second person looks at an override and says what they found. Raises ``Refused``; then nothing changed."""
     verdict = verdict.strip()
-    with recorded("override.review", by=by, reason=verdict) as recording:
-        recording.rollout = Rollout.objects.lock(override.phase.rollout_id)
-        override = Override.objects.select_related("phase__rollout").get(pk=override.pk)
-        recording.about = override
+    with working_on(override.phase.rollout_id, "override.review", by=by, reason=verdict) as work:
+        work.recording.about = override = Override.objects.select_related("phase__rollout").get(pk=override.pk)
+        work.recording.rollout = override.phase.rollout
         refuse_if(blockers_of_review(override, by, verdict=verdict))
-        override.reviewed_by, override.reviewed_at, override.verdict = by.name, clock.now(), verdict
+        override.reviewed_by, override.reviewed_at, override.verdict = by.name, work.now, verdict
         override.save()
     return override
 

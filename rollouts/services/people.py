@@ -26,7 +26,7 @@ def take_role(person: User, role: Role, *, by: Actor) -> None:
 
 def _change(person: User, role: Role, by: Actor, *, gives: bool) -> None:
     with recorded("person.give_role" if gives else "person.take_role", by=by) as recording:
-        person = User.objects.select_for_update().get(pk=person.pk)
+        person = User.objects.select_for_update(no_key=True).get(pk=person.pk)
         before = _roles(person)
         blockers: list[Blocker] = []
         name = person.get_username()

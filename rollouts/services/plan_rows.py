@@ -44,7 +44,7 @@ def flag_of(plan: PlanDocument) -> FeatureFlag:
 
 
 def ai_model_of(plan: PlanDocument) -> AIModel:
-    """The model that the plan describes, found by provider, id and host; made or brought up to date as needed."""
+    """The model that the plan describes, found by provider, id and host, as it shall be: not saved."""
     wanted = plan.model
     if isinstance(wanted, str):
         return _model_by_slug(wanted)
@@ -65,18 +65,27 @@ def ai_model_of(plan: PlanDocument) -> AIModel:
         model.capability = wanted.capability
     if wanted.requests_per_minute is not None:
         model.quota_requests_per_minute = wanted.requests_per_minute
+    return model
+
+
+def keep_ai_model(plan: PlanDocument) -> AIModel:
+    """The same, made or brought up to date where that is needed."""
+    model = ai_model_of(plan)
     model.save()
     return model
 
 
 def baseline_of(slug: str | None) -> AIModel | None:
-    return _model_by_slug(slug) if slug else None
+    if not slug:
+        return None
+    model = _model_by_slug(slug)
+    model.save()
+    return model
 
 
 def _model_by_slug(slug: str) -> AIModel:
     """A model that the portal knows, or one that has only its name yet: plans may come before the catalogue."""
-    model, _ = AIModel.objects.get_or_create(slug=slug, defaults={"name": slug})
-    return model
+    return AIModel.objects.filter(slug=slug).first() or AIModel(slug=slug, name=slug)
 
 
 def _is_taken(slug: str) -> bool:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from django.db import IntegrityError
+
 from ..audit.actor import Actor
-from ..audit.recording import Recording, recorded
 from ..models import (
     FeatureFlag,
     GitLabInstance,
     PlanTemplate,
     Rollout,
-    clock,
 )
 from ..models.change_log import Change
 from ..rules import document
@@ -28,8 +28,8 @@ from ..rules.plan_document import Criteria, FlagPlan, ModelPlan, PhasePlan, Plan
 from . import facts as facts_of
 from . import outbox, plan_rows
 from .instances import all_instances
-from .reconcile import reconcile
 from .refusals import Refused, refuse_if
+from .rollout_work import Work, resting_on, working_on
 from .templates import all_templates
 
 
@@ -63,17 +63,22 @@ def apply(text: str | bytes, *, by: Actor, source: str, dry_run: bool = False) -
     refuse_if(_role_blockers(by))
     plan = parse_plan(text, source=source, templates=all_templates())
     refs = _issue_refs(plan, text, source)
+    known = Rollout.objects.filter(slug=plan.rollout).values_list("pk", flat=True).first()
+    model = plan_rows.ai_model_of(plan)
     applied = Applied(plan.rollout, plan.title, False)
     try:
-        with recorded("plan.apply", by=by) as recording:
-            rollout, created = _apply(plan, refs, recording, by)
-            applied = Applied(
-                rollout.slug, rollout.title, created, [_sentence(c) for c in recording.change_log.changes]
-            )
+        with working_on(known, "plan.apply", by=by, besides=resting_on(model) if model.differs else ()) as work:
+            is_new, recording = _apply(plan, refs, work, by), work.recording
+            changes = [change for each in (recording, *recording.after) for change in each.change_log.changes]
+            applied = Applied(plan.rollout, plan.title, is_new, [_sentence(change) for change in changes])
             if dry_run:
                 raise _OnlyLooking
     except _OnlyLooking:
         pass
+    except IntegrityError:
+        if known is not None or not Rollout.objects.filter(slug=plan.rollout).exists():
+            raise
+        return apply(text, by=by, source=source, dry_run=dry_run)  # somebody has made it meanwhile
     return applied
 
 
@@ -174,16 +179,16 @@ def issue_ref(url: str, instances: list[GitLabInstance]) -> tuple[GitLabInstance
 
 
 def _apply(
-    plan: PlanDocument, refs: Mapping[tuple[str, str], tuple[GitLabInstance, IssueRef]], recording: Recording, by: Actor
-) -> tuple[Rollout, bool]:
-    template_row = PlanTemplate.objects.get(slug=plan.template)
-    found = Rollout.objects.select_for_update().filter(slug=plan.rollout).first()
-    if found is not None:
-        _refuse_if_over(found)
+    plan: PlanDocument, refs: Mapping[tuple[str, str], tuple[GitLabInstance, IssueRef]], work: Work, by: Actor
+) -> bool:
+    """Make the rows what the plan says; whether the rollout is new."""
+    recording, template_row = work.recording, PlanTemplate.objects.get(slug=plan.template)
+    if not work.is_new:
+        _refuse_if_over(work.rollout)
     flag = plan_rows.flag_of(plan)
     values = {
         "title": plan.title,
-        "ai_model": plan_rows.ai_model_of(plan),
+        "ai_model": plan_rows.keep_ai_model(plan),
         "baseline": plan_rows.baseline_of(plan.baseline),
         "flag": flag,
         "template": template_row,
@@ -194,45 +199,40 @@ def _apply(
         "timeline": dict(plan.timeline),
         "mitigation": plan.mitigation,
     }
-    if found is None:
-        values |= {"created_at": clock.now(), "created_by": by.name, "authors": list(by.names)}
-        rollout = Rollout(slug=plan.rollout, **values)
-        rollout.save()
+    is_new, template = work.is_new, template_row.template
+    if is_new:
+        values |= {"created_at": work.now, "created_by": by.name, "authors": list(by.names)}
+        rollout = Rollout.objects.create(slug=plan.rollout, **values)
+        work.pk = rollout.pk
     else:
-        rollout = found
+        rollout = work.rollout
         _refuse_if_started(rollout, flag, template_row)
         for name, value in values.items():
             setattr(rollout, name, value)
         rollout.save()
     recording.about = recording.rollout = rollout
-    template = template_row.template
-    if found is None:
+    if is_new:
         plan_rows.make_items(rollout, template, None)
     for position, pattern in enumerate(template.phases, start=1):
         plan_rows.apply_phase(rollout, template, pattern.name, position, plan.phase(pattern.name))
     plan_rows.link_issues(rollout, refs)
     plan_rows.know_actors(flag.instance, plan)
+    work.load_again()
     if recording.change_log.changes:
-        _add_author(rollout, by)
-    whole, now = Rollout.objects.whole().get(pk=rollout.pk), clock.now()
-    reconcile(whole, now)
-    outbox.owe_issues(whole, by=by, now=now)
-    return rollout, found is None
+        edited(work, by)
+    outbox.owe_issues(work, by=by)
+    return is_new
 
 
-def edited(rollout: Rollout, by: Actor) -> None:
-    """What is asked for was edited by another door than a plan, inside the recorded change of that door.
+def edited(work: Work, by: Actor) -> None:
+    """What is asked for was edited, by a plan or another door, inside its work.
 
     Who edits is an author from then on, and approvals of what was asked for before are void.
     """
-    _add_author(rollout, by)
-    reconcile(Rollout.objects.whole().get(pk=rollout.pk), clock.now())
-
-
-def _add_author(rollout: Rollout, by: Actor) -> None:
+    rollout = work.rollout
     if new := [name for name in by.names if name not in rollout.authors]:
         rollout.authors = [*rollout.authors, *new]
-        rollout.save()
+    work.settle()
 
 
 def _refuse_if_over(rollout: Rollout) -> None:

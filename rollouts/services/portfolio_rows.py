@@ -16,6 +16,7 @@ from functools import partial
 from statistics import median
 from typing import Any
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
 
 from ..models import Phase, PortfolioRow, Rollout, RowWait, clock, waiting
@@ -29,6 +30,7 @@ from ..rules.percentages import plain_number
 from ..rules.phrases import as_text
 from ..rules.track import track_phases
 from . import facts as facts_of
+from . import ramps
 from .locks import Locks, standing
 
 log = logging.getLogger(__name__)
@@ -46,7 +48,7 @@ URGENCY = {kind: rank for rank, kind in enumerate(Health)}
 LATELY = 300
 BATCH = 100
 #: Counted up when what ``content`` holds changes: rows of another layout are worked out anew after an upgrade.
-LAYOUT = 2
+LAYOUT = 3
 
 
 def bring_up_to_date(*, most: int = BATCH, among: Iterable[int] | None = None) -> int:
@@ -63,7 +65,7 @@ def bring_up_to_date(*, most: int = BATCH, among: Iterable[int] | None = None) -
         return 0
     with transaction.atomic():
         # A recorded change that touches one of these waits here, and marks it as due again after us.
-        locked = due.select_for_update(skip_locked=among is None).order_by("pk")
+        locked = due.select_for_update(no_key=True, skip_locked=among is None).order_by("pk")
         rows = {row.rollout_id: row for row in locked[:most]}
         taken = len(rows)
         holding, usual = standing(now), usual_lengths()
@@ -156,7 +158,7 @@ def _work_out(
         "is_live": current is not None and current.state in LIVE,
         **(_standing_at(facts, current) if current and not is_over else {}),
     }
-    row.due_at = None if is_over else min(_edges(facts, current, step, locks, now))
+    row.due_at = None if is_over else min(_edges(facts, current, attempt, step, locks, now))
     return _tokens(step.waits) if row.place == Place.WAITS else []
 
 
@@ -215,14 +217,20 @@ def _waits_since(rollout: Rollout, facts: RolloutFacts, state: health.State, att
 
 
 def _edges(
-    facts: RolloutFacts, phase: PhaseFacts | None, step: NextAction, locks: Locks, now: datetime
+    facts: RolloutFacts, phase: PhaseFacts | None, attempt: Phase | None, step: NextAction, locks: Locks, now: datetime
 ) -> list[datetime]:
-    """When the row may say something else, though nobody does anything."""
+    """When the row may say something else, or a step begin by itself or be held, though nobody does anything."""
     moments = [now + TRUSTED, locks.changes_at, step.until]
     if phase is not None and phase.request is not None:
         moments.append(phase.request.expires_at)
     if phase is not None:
         moments.append(phase.soaked_at)
+    if attempt is not None and attempt.state == PhaseState.ACTIVE and any(each.auto for each in attempt.steps.all()):
+        moments += [each.planned_at for each in attempt.steps.all()]
+        moments += [attempt.stepped_at + ramps.GRACE] if attempt.stepped_at else []
+        moments += (
+            [facts.reading.read_at + timedelta(seconds=settings.FRESHNESS_SECONDS)] if facts.reading.read_at else []
+        )
     if facts.lifetime_ends is not None:
         moments.append(datetime.combine(facts.lifetime_ends + timedelta(days=1), time(), UTC))
     return [moment for moment in moments if moment is not None and moment > now]

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Protocol
 
 from django.db import InterfaceError, OperationalError
 
 from ..audit.actor import Actor
-from ..audit.recording import recorded
-from ..models import Phase, RampStep, Rollout, clock
+from ..models import Phase, RampStep, Rollout
 from ..rules import guards
 from ..rules.blockers import Blocker
 from ..rules.datetimes import day_and_clock
@@ -24,7 +23,9 @@ from ..rules.machine import PhaseState
 from ..rules.phrases import joined, say
 from . import facts as facts_of
 from . import transitions
+from .locks import Locks
 from .refusals import Refused
+from .rollout_work import working_on
 
 log = logging.getLogger(__name__)
 JOB = Actor.ramp()
@@ -34,34 +35,31 @@ PATIENT = frozenset({"soak", "too_early"})
 GRACE = timedelta(minutes=15)
 
 
-@dataclass(slots=True)
-class Advanced:
-    """What one look at the ramps did: short names of rollouts."""
+class Told(Protocol):
+    """Where it is kept what became of ramps: short names of rollouts."""
 
-    advanced: list[str] = field(default_factory=list)
-    held: list[str] = field(default_factory=list)
-
-
-def advance_due() -> Advanced:
-    """Look at each active ramp whose next step begins by itself."""
-    advanced = Advanced()
-    due = Phase.objects.filter(state=PhaseState.ACTIVE, current_step__isnull=False, steps__auto=True).distinct()
-    for rollout_id, name in due.values_list("rollout_id", "name"):
-        try:
-            _look(rollout_id, name, advanced)
-        except (OperationalError, InterfaceError):
-            raise  # no database, no ramps: the next ring looks again
-        except Exception:  # one ramp that can't be looked at holds no other
-            log.exception("the ramp of rollout %s could not be looked at", rollout_id)
-            _say_that_it_broke(rollout_id, name)
-    return advanced
+    advanced: list[str]
+    held: list[str]
 
 
-def _say_that_it_broke(rollout_id: int, name: str) -> None:
+def take_next(rollout: Rollout, now: datetime, locks: Locks, told: Told) -> None:
+    """Take the next step of its active ramp, if that begins by itself, is due, and nothing blocks it.
+
+    ``rollout`` comes from ``Rollout.objects.for_rules()``.
+    """
+    for phase in facts_of.newest_attempts(rollout):
+        if phase.state == PhaseState.ACTIVE and phase.current_step_id is not None:
+            facts = facts_of.for_rollout(rollout, now, locks)
+            if (step := next_by_itself(facts, phase)) is not None:
+                _take(rollout, facts, phase, step, told)
+
+
+def say_that_it_broke(rollout: Rollout) -> None:
     """On the phase's page too, where it can be: nobody reads the log of a step that just does not come."""
     try:
-        phase = Phase.objects.filter(rollout=rollout_id, name=name).latest("attempt")
-        _say(phase, say("The portal itself failed at looking at the ramp: see the log."))
+        for phase in facts_of.newest_attempts(rollout):
+            if phase.state == PhaseState.ACTIVE:
+                _say(phase, say("The portal itself failed at looking at the ramp: see the log."))
     except (OperationalError, InterfaceError):
         raise
     except Exception:
@@ -77,14 +75,8 @@ def next_by_itself(facts: RolloutFacts, phase: Phase) -> RampStep | None:
     return step if step is not None and step.auto else None
 
 
-def _look(rollout_id: int, name: str, advanced: Advanced) -> None:
-    rollout, now = transitions.whole(rollout_id), clock.now()
-    phase = next(p for p in facts_of.newest_attempts(rollout) if p.name == name)
-    facts = facts_of.for_rollout(rollout, now)
-    step = next_by_itself(facts, phase) if phase.state == PhaseState.ACTIVE else None
-    if step is None:
-        return
-    blockers = guards.blockers("advance", facts, name, JOB.person)
+def _take(rollout: Rollout, facts: RolloutFacts, phase: Phase, step: RampStep, told: Told) -> None:
+    now, blockers = facts.now, guards.blockers("advance", facts, phase.name, JOB.person)
     if step.planned_at is not None and now < step.planned_at:
         blockers.append(
             Blocker(
@@ -98,7 +90,7 @@ def _look(rollout_id: int, name: str, advanced: Advanced) -> None:
         except Refused as refused:  # somebody was faster, or something has changed since the look
             blockers = refused.blockers
         else:
-            advanced.advanced.append(rollout.slug)
+            told.advanced.append(rollout.slug)
             return
     if {blocker.code for blocker in blockers} & {"changed_meanwhile", "state", "last_step"}:
         return
@@ -106,7 +98,7 @@ def _look(rollout_id: int, name: str, advanced: Advanced) -> None:
     patient = PATIENT | {"not_confirmed"} if is_new else PATIENT
     in_the_way = [blocker.message for blocker in blockers if blocker.code not in patient]
     if in_the_way:
-        advanced.held.append(rollout.slug)
+        told.held.append(rollout.slug)
     _say(phase, joined(in_the_way))
 
 
@@ -114,14 +106,13 @@ def _say(phase: Phase, words: str) -> None:
     """Keep what holds the step, with one event when that begins, becomes something else, and ends."""
     if _without_figures(phase.held_by) == _without_figures(words):
         return
-    with recorded("ramp.held" if words else "ramp.freed", by=JOB, reason=words) as recording:
-        recording.rollout = Rollout.objects.lock(phase.rollout_id)
-        row = Phase.objects.get(pk=phase.pk)
+    with working_on(phase.rollout_id, "ramp.held" if words else "ramp.freed", by=JOB, reason=words) as work:
+        row = work.phase(phase.name)
         if row.state != PhaseState.ACTIVE or _without_figures(row.held_by) == _without_figures(words):
             return
-        row.held_by, row.held_since = words, (row.held_since or clock.now()) if words else None
+        row.held_by, row.held_since = words, (row.held_since or work.now) if words else None
         row.save()
-        recording.about = row
+        work.recording.about = row
 
 
 def _without_figures(words: str) -> str:

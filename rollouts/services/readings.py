@@ -17,7 +17,7 @@ from ..rules.expected import Presence
 from ..rules.exposure import Exposure
 from ..rules.machine import Role
 from ..rules.phrases import say
-from .reconcile import reconcile
+from . import due
 from .refusals import in_evidence, refuse_if
 
 LONGEST_EVIDENCE = 500
@@ -59,8 +59,9 @@ def enter(flag: FeatureFlag, exposure: Exposure, *, by: Actor, evidence: str) ->
         )  # fmt: skip
         blockers.append(Blocker("gitlab_is_read", message))
     refuse_if(blockers)
+    rollouts = Rollout.objects.on_flags([flag.pk]).get(flag.pk, [])
     with recorded("reading.enter", by=by, reason=evidence) as recording:
-        flag = FeatureFlag.objects.select_for_update().get(pk=flag.pk)
+        flag = FeatureFlag.objects.locked().get(pk=flag.pk)
         reading = FlagReading.objects.create(
             flag=flag,
             read_at=now,
@@ -73,7 +74,6 @@ def enter(flag: FeatureFlag, exposure: Exposure, *, by: Actor, evidence: str) ->
         flag.presence, flag.reading = Presence.SET, reading
         flag.save()
         recording.about = flag
-        for rollout in Rollout.objects.whole().open().filter(flag=flag).select_for_update(of=("self",)):
-            reconcile(rollout, now)
-            recording.rollout = rollout
+        recording.rollout, recording.concerns = (rollouts[0], rollouts[1:]) if rollouts else (None, ())
+    due.settle(rollout__flag=flag)
     return reading

@@ -1,29 +1,30 @@
-"""After every transition and every sync: is the flag where the plan says, and since when?"""
+"""After whatever changed: is the flag where the plan says, and since when; does what was approved still stand?"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 
 from ..audit.actor import Actor
-from ..audit.recording import recorded
+from ..audit.recording import Recording
 from ..models import FlagReading, Phase, ReadingGap, Rollout
 from ..rules import health
 from ..rules.expected import Drift
 from ..rules.exposure_history import unread_within
 from ..rules.facts import RolloutFacts
-from ..rules.machine import PhaseState
+from ..rules.machine import MOVING, PhaseState
 from ..rules.phrases import joined
 from . import approvals, schedules
 from . import facts as facts_of
 from .approvals import Settlement
-from .locks import Locks
+from .locks import NO_LOCKS
 
-JOB = Actor.job("approvals")
-NO_LOCKS = Locks()
-MOVING = (PhaseState.ACTIVE, PhaseState.PAUSED)
+JOB, READER = Actor.job("approvals"), Actor.job("sync")
+#: From and to what is only waiting for GitLab (``rules.health``), while something waits for it.
+WAITING = {Drift.BEHIND, Drift.NONE}
 
 
 @dataclass(slots=True)
@@ -40,11 +41,12 @@ class Findings:
         return bool(self.confirmed or self.unread or self.requests) or self.drift is not None
 
 
-def look(rollout: Rollout, now: datetime) -> Findings:
+def look(rollout: Rollout, now: datetime, *, read: bool = True) -> Findings:
     """Compare what is stored with what follows from the facts. Changes nothing.
 
-    ``rollout`` comes from ``Rollout.objects.whole()``. A phase is confirmed from when GitLab was first read as
-    expected after the step was asked for, and no longer when a reading departs from it.
+    ``rollout`` comes from ``Rollout.objects.for_rules()``. A phase is confirmed from when GitLab was first read as
+    expected after the step was asked for, and no longer when a reading departs from it. ``read`` is whether
+    anything was read since it was looked at last.
     """
     facts = facts_of.for_rollout(rollout, now, NO_LOCKS)  # whether something is locked changes nothing here
     confirmed: list[tuple[Phase, datetime | None]] = []
@@ -57,7 +59,11 @@ def look(rollout: Rollout, now: datetime) -> Findings:
                 confirmed.append((phase, since))
         elif not facts.is_confirmed and phase.confirmed_at is not None:
             confirmed.append((phase, None))
-        elif phase.confirmed_at is not None and (blind := _unread(rollout, facts, phase.confirmed_at)) != phase.unread:
+        elif (
+            read
+            and phase.confirmed_at is not None
+            and (blind := _unread(rollout, facts, phase.confirmed_at)) != phase.unread
+        ):
             unread.append((phase, blind))
     kind = health.judge(facts).drift
     return Findings(
@@ -65,55 +71,69 @@ def look(rollout: Rollout, now: datetime) -> Findings:
     )
 
 
-def reconcile(rollout: Rollout, now: datetime, by: Actor = JOB) -> Findings:
-    """Store what ``look`` finds, and from when to when the rollout lasts, inside the change that is being recorded."""
-    findings = look(rollout, now)
-    for request in findings.requests:
-        approvals.settle(request, findings.facts, by=by)
-    for phase, confirmed_at in findings.confirmed:
-        phase.confirmed_at = confirmed_at
-        phase.save()
-    for phase, blind in findings.unread:
-        phase.unread = blind
-        phase.save()
-    if findings.drift is not None:
-        rollout.drift = findings.drift
-        rollout.drift_since = None if findings.drift is Drift.NONE else _began(rollout, findings.facts, now)
-        rollout.save()
+def settle_reading(rollout: Rollout, findings: Findings, recording: Recording, *, first: bool = False) -> None:
+    """Store what the newest reading says, each finding with an event of its own, ``first`` before that of the recorded
+    change.
+
+    Saves the rollout itself too. That GitLab is behind what was just asked of it is no news: until it is no more, and
+    the step confirmed, it stands with the recorded change that asked.
+    """
+    facts, told = findings.facts, _told(findings.facts)
+    is_news = findings.drift is not None and not ({findings.drift, rollout.drift} == WAITING and _waits(facts))
+    if not is_news:
+        _keep_drift(rollout, findings)
     schedules.keep_extent(rollout)
-    return findings
+    if recording.change_log.changes or not findings.confirmed:
+        rollout.save()
+    for phase, confirmed_at in findings.confirmed:
+        verb = "confirmed" if confirmed_at else "unconfirmed"
+        with recording.finding(f"phase.{verb}", by=READER, about=phase, first=first) as found:
+            phase.confirmed_at, found.notes = confirmed_at, told
+            phase.save()
+            rollout.save()
+    for phase, blind in findings.unread:
+        with recording.finding("phase.unread", by=READER, about=phase, first=first) as found:
+            phase.unread, found.notes = blind, told
+            phase.save()
+    if is_news:
+        verb = "ended" if findings.drift is Drift.NONE else "began"
+        with recording.finding(f"drift.{verb}", by=READER, about=rollout, first=first) as found:
+            _keep_drift(rollout, findings)
+            found.notes = told
+            rollout.save()
+    if findings:
+        schedules.keep_extent(rollout)
+        rollout.save()
 
 
-def reconcile_alone(pk: int, *, by: Actor, now: datetime) -> None:
-    """The same after a sync: a recorded change of its own, named after what was found."""
-    with recorded("rollout.reconcile", by=by) as recording:
-        Rollout.objects.lock(pk)
-        rollout = Rollout.objects.whole().get(pk=pk)
-        findings = reconcile(rollout, now)
-        if not findings:
-            return
-        recording.rollout = recording.about = rollout
-        if findings.requests:
-            settled = findings.requests[0]
-            verb = "regain" if settled.counts_again(findings.facts) else settled.verb
-            recording.about, recording.verb = settled.phase, f"approval.{verb}"
-            recording.reason = joined(settled.about.request.changed) if settled.about.request else ""
-        elif findings.confirmed:
-            recording.about, since = findings.confirmed[0]
-            recording.verb = "phase.confirmed" if since else "phase.unconfirmed"
-        elif findings.unread:
-            (recording.about, _), *_ = findings.unread
-            recording.verb = "phase.unread"
-        else:
-            recording.verb = "drift.ended" if findings.drift is Drift.NONE else "drift.began"
-        recording.notes = {"gitlab": findings.facts.reading.words, "plan": findings.facts.expected.words}
+def settle_request(request: Settlement, facts: RolloutFacts, recording: Recording, *, first: bool = False) -> None:
+    """What was asked for has changed, or stands again, or has expired: an event of its own."""
+    verb = "regain" if request.counts_again(facts) else request.verb
+    with recording.finding(f"approval.{verb}", by=JOB, about=request.phase, first=first) as found:
+        found.reason = joined(approvals.settle(request, facts, by=JOB))
+        found.notes = _told(facts)
 
 
-def _began(rollout: Rollout, facts: RolloutFacts, now: datetime) -> datetime:
+def _told(facts: RolloutFacts) -> dict[str, Any]:
+    return {"gitlab": facts.reading.words, "plan": facts.expected.words}
+
+
+def _keep_drift(rollout: Rollout, findings: Findings) -> None:
+    if findings.drift is None:
+        return
+    rollout.drift = findings.drift
+    rollout.drift_since = None if findings.drift is Drift.NONE else _began(rollout, findings.facts)
+
+
+def _waits(facts: RolloutFacts) -> bool:
+    return any(phase.state == PhaseState.ACTIVE and phase.confirmed_at is None for phase in facts.phases)
+
+
+def _began(rollout: Rollout, facts: RolloutFacts) -> datetime:
     """The later of the last intent and the reading that differs from it."""
     phases = facts_of.newest_attempts(rollout)
     intents = [moment for phase in phases for moment in (phase.stepped_at, phase.ended_at) if moment]
-    return max([facts.reading.since or now, *intents])
+    return max([facts.reading.since or facts.now, *intents])
 
 
 def _unread(rollout: Rollout, facts: RolloutFacts, since: datetime) -> timedelta:

@@ -17,7 +17,7 @@ from .refusals import refuse_if
 def retire(model: AIModel, day: date | None, *, by: Actor) -> AIModel:
     """Set the day, or with None take it back. Raises ``Refused``; then nothing changed."""
     with recorded("model.retire", by=by) as recording:
-        model = AIModel.objects.select_for_update().get(pk=model.pk)
+        model = AIModel.objects.locked().get(pk=model.pk)
         recording.about = model
         blockers = []
         if not by.person.has(Role.ADMIN):

@@ -94,12 +94,8 @@ OVER = Keyset("timeline-over", {"ends_at": datetime, "id": int})
 
 
 def keep_extent(rollout: Rollout) -> None:
-    """Store from when to when it lasts, inside the recorded change that changed what this follows from."""
-    extent = _extent_of(rollout)
-    if (rollout.begins_at, rollout.ends_at, rollout.until, rollout.takes) != astuple(extent):
-        rollout.begins_at, rollout.ends_at = extent.begins_at, extent.ends_at
-        rollout.until, rollout.takes = extent.until, extent.takes
-        rollout.save()
+    """Set from when to when it lasts; whoever changed what this follows from saves it."""
+    rollout.begins_at, rollout.ends_at, rollout.until, rollout.takes = astuple(_extent_of(rollout))
 
 
 def _extent_of(rollout: Rollout) -> Extent:

@@ -58,7 +58,7 @@ def save(document: str | bytes, *, by: Actor, source: str) -> Saved:
             blockers.append(
                 Blocker("role", say("Saving a template takes the role admin; {by} has not got it.", by=by.name))
             )
-        known = PlanTemplate.objects.select_for_update().filter(slug=parsed.slug).first()
+        known = PlanTemplate.objects.locked().filter(slug=parsed.slug).first()
         if known is not None and known.builtin and known.document != written:
             message = say(
                 "{source}: {slug} comes with the portal and follows its releases. Give yours another name.",

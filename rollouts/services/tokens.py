@@ -77,7 +77,7 @@ def issue(user: Any, name: str, by: Actor, expires_at: datetime | None = None) -
 def revoke(token: ApiToken, by: Actor) -> ApiToken:
     """The token opens nothing any more, from now on and for good. Raises ``Refused``; then nothing changed."""
     with recorded("token.revoke", by=by) as recording:
-        token = ApiToken.objects.select_for_update(of=("self",)).select_related("person").get(pk=token.pk)
+        token = ApiToken.objects.locked().select_related("person").get(pk=token.pk)
         blockers = _role_blockers(token.person, by)
         if token.revoked_at is not None:
             blockers.append(Blocker("revoked", say("{token} was revoked already.", token=token)))

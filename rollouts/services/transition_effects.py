@@ -17,31 +17,36 @@ from ..rules.phrases import say
 from . import approvals
 from . import facts as facts_of
 from .refusals import Refused
+from .rollout_work import Work
 
 
 @dataclass(slots=True)
-class TransitionWork:
+class Effect:
     """What a transition works on: the guards have passed."""
 
+    work: Work
     phase: Phase
     facts: RolloutFacts
     by: Actor
     wish: Wish
-    now: datetime
+
+    @property
+    def now(self) -> datetime:
+        return self.work.now
 
 
-def _request(work: TransitionWork) -> Phase:
+def _request(work: Effect) -> Phase:
     approvals.ask(work.phase, work.facts, by=work.by, now=work.now, to=work.wish.to)
     work.phase.request(by=work.by.name, at=work.now)
     return work.phase
 
 
-def _approve(work: TransitionWork) -> Phase:
+def _approve(work: Effect) -> Phase:
     approvals.approve(work.phase, work.facts, by=work.by, now=work.now, note=work.wish.reason)
     return work.phase
 
 
-def _reject(work: TransitionWork) -> Phase:
+def _reject(work: Effect) -> Phase:
     request = approvals.standing(work.phase)
     request.reject(by=work.by.name, at=work.now, reason=work.wish.reason)
     request.save()
@@ -49,7 +54,7 @@ def _reject(work: TransitionWork) -> Phase:
     return work.phase
 
 
-def _withdraw(work: TransitionWork) -> Phase:
+def _withdraw(work: Effect) -> Phase:
     request = approvals.standing(work.phase)
     request.withdraw(by=work.by.name, at=work.now, reason=work.wish.reason)
     request.save()
@@ -57,7 +62,7 @@ def _withdraw(work: TransitionWork) -> Phase:
     return work.phase
 
 
-def _start(work: TransitionWork) -> Phase:
+def _start(work: Effect) -> Phase:
     phase, grant, step = work.phase, approvals.granted(work.phase), _step(work)
     phase.start(grant, at=work.now, step=step)
     _use(grant, work)
@@ -65,7 +70,7 @@ def _start(work: TransitionWork) -> Phase:
     return phase
 
 
-def _advance(work: TransitionWork) -> Phase:
+def _advance(work: Effect) -> Phase:
     phase, grant, step = work.phase, approvals.granted(work.phase), _step(work)
     if step is None:
         raise Refused([Blocker("last_step", say("There is no further step: complete the phase."))])
@@ -76,19 +81,19 @@ def _advance(work: TransitionWork) -> Phase:
     return phase
 
 
-def _begin(step: RampStep | None, work: TransitionWork) -> None:
+def _begin(step: RampStep | None, work: Effect) -> None:
     if step is not None:
         step.began_at = work.now
         step.save()
 
 
-def _use(grant: ApprovalRequest | None, work: TransitionWork) -> None:
+def _use(grant: ApprovalRequest | None, work: Effect) -> None:
     if grant is not None:
         grant.use(by=work.by.name, at=work.now)
         grant.save()
 
 
-def _step(work: TransitionWork) -> RampStep | None:
+def _step(work: Effect) -> RampStep | None:
     if work.phase.audience != Audience.PERCENTAGE:
         return None
     wanted = work.facts.target(work.facts.phase(work.phase.name), work.wish.to)
@@ -96,31 +101,31 @@ def _step(work: TransitionWork) -> RampStep | None:
     return next((step for step in work.phase.steps.all() if step.percentage == percentage), None)
 
 
-def _pause(work: TransitionWork) -> Phase:
+def _pause(work: Effect) -> Phase:
     work.phase.pause(at=work.now, reason=work.wish.reason)
     return work.phase
 
 
-def _resume(work: TransitionWork) -> Phase:
+def _resume(work: Effect) -> Phase:
     work.phase.resume()
     return work.phase
 
 
-def _complete(work: TransitionWork) -> Phase:
+def _complete(work: Effect) -> Phase:
     work.phase.complete(at=work.now)
     _drop(work.phase, work, say("the phase is complete"))
     return work.phase
 
 
-def _skip(work: TransitionWork) -> Phase:
+def _skip(work: Effect) -> Phase:
     work.phase.skip(at=work.now, reason=work.wish.reason)
     return work.phase
 
 
-def _roll_back(work: TransitionWork) -> Phase:
+def _roll_back(work: Effect) -> Phase:
     """The phase and every later one that rests on it; what was asked for on top of it is dropped."""
     why = say("{phase} was rolled back", phase=work.phase.title)
-    for later in facts_of.newest_attempts(work.phase.rollout):
+    for later in facts_of.newest_attempts(work.work.rollout):
         if later.position <= work.phase.position:
             continue
         asked = bool(later.standing_requests)
@@ -137,7 +142,7 @@ def _roll_back(work: TransitionWork) -> Phase:
     return work.phase
 
 
-def _drop(phase: Phase, work: TransitionWork, why: str) -> None:
+def _drop(phase: Phase, work: Effect, why: str) -> None:
     for request in phase.standing_requests:
         request.drop(by=work.by.name, at=work.now, reason=why)
         request.save()
@@ -147,7 +152,7 @@ def _drop(phase: Phase, work: TransitionWork, why: str) -> None:
 _ITEM_PATTERN = ("key", "title", "help", "kind", "role", "gate", "required", "guide", "position")
 
 
-def _retry(work: TransitionWork) -> Phase:
+def _retry(work: Effect) -> Phase:
     """The next attempt: the same plan, a checklist that must be confirmed anew."""
     phase = work.phase
     attempt = Phase.objects.create(
@@ -162,19 +167,20 @@ def _retry(work: TransitionWork) -> Phase:
         groups=phase.groups,
         final_soak=phase.final_soak,
     )
-    for step in phase.steps.all():
-        RampStep.objects.create(phase=attempt, percentage=step.percentage, soak=step.soak, auto=step.auto)
-    for item in phase.rollout.items.all():
-        if item.phase_id == phase.pk:
-            ChecklistItem.objects.create(
-                rollout=phase.rollout,
-                phase=attempt,
-                **{name: getattr(item, name) for name in _ITEM_PATTERN},
-            )
-    return attempt
+    RampStep.objects.bulk_create(
+        RampStep(phase=attempt, percentage=step.percentage, soak=step.soak, auto=step.auto)
+        for step in phase.steps.all()
+    )
+    ChecklistItem.objects.bulk_create(
+        ChecklistItem(rollout=phase.rollout, phase=attempt, **{name: getattr(item, name) for name in _ITEM_PATTERN})
+        for item in work.work.rollout.items.all()
+        if item.phase_id == phase.pk
+    )
+    work.work.load_phases_again()
+    return work.work.phase(phase.name)
 
 
-EFFECTS: dict[str, Callable[[TransitionWork], Phase]] = {
+EFFECTS: dict[str, Callable[[Effect], Phase]] = {
     "request": _request,
     "approve": _approve,
     "reject": _reject,

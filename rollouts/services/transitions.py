@@ -9,20 +9,19 @@ from decimal import Decimal
 from typing import Any
 
 from ..audit.actor import Actor
-from ..audit.recording import recorded
 from ..models import ApprovalRequest, Phase, Rollout, clock
 from ..rules import gitlab_text, guards
 from ..rules.blockers import Blocker
 from ..rules.facts import RolloutFacts
 from ..rules.guards import Wish
-from ..rules.machine import OVER, PHASE_VERBS, ROLLOUT_VERBS, RolloutState, rollout_state, state_in_words
+from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS, state_in_words
 from ..rules.percentages import as_step, plain_number
 from ..rules.phrases import say
-from . import approvals, outbox, overrides
+from . import approvals, outbox, overrides, reconcile
 from . import facts as facts_of
-from .reconcile import JOB, reconcile
 from .refusals import Refused, refuse_if
-from .transition_effects import EFFECTS, TransitionWork
+from .rollout_work import Work, working_on
+from .transition_effects import EFFECTS, Effect
 
 
 def perform(
@@ -46,54 +45,46 @@ def perform(
     Raises ``Refused`` with every blocker; then nothing changed.
     """
     wish = Wish(reason.strip(), to, looked_at, override, confirm)
-    with recorded(f"phase.{verb}", by=by, reason=wish.reason) as recording:
-        Rollout.objects.lock(phase.rollout_id)
-        now = clock.now()
-        rollout = whole(phase.rollout_id)
-        current = next(p for p in facts_of.newest_attempts(rollout) if p.name == phase.name)
-        facts = facts_of.for_rollout(rollout, now)
+    with working_on(phase.rollout_id, f"phase.{verb}", by=by, reason=wish.reason) as work:
+        recording, current = work.recording, work.phase(phase.name)
         _refuse_if_overtaken(current, phase, seen)
         _refuse_another_request(current, request)
-        if _settled_first(rollout, facts, current, verb):
-            rollout = whole(phase.rollout_id)
-            current = next(p for p in facts_of.newest_attempts(rollout) if p.name == phase.name)
-            facts = facts_of.for_rollout(rollout, now)
+        _settle_first(work, current, verb)
+        facts = work.facts(with_locks=verb in guards.HELD_BY_LOCKS)
         passed = guards.blockers(verb, facts, current.name, by.person, replace(wish, override=False))
         refuse_if(guards.blockers(verb, facts, current.name, by.person, wish) if override else passed)
         if override and passed:
-            overrides.record(current, verb, passed, by=by, reason=wish.reason, now=now)
+            overrides.record(current, verb, passed, by=by, reason=wish.reason, now=work.now)
             recording.notes["overridden"] = [blocker.message for blocker in passed]
         recording.notes |= _told(verb, facts, current, wish)
-        result = EFFECTS[verb](TransitionWork(current, facts, by, wish, now))
+        recording.about = result = EFFECTS[verb](Effect(work, current, facts, by, wish))
         current.save()
-        recording.rollout, recording.about = rollout, result
-        _follow(rollout.pk, now)
+        work.follow()
         outbox.owe(
-            whole(rollout.pk),
+            work,
             result,
             verb,
             facts.expected,
             by=by,
-            now=now,
             words=_note(verb, result, by, wish),
             overridden=override and bool(passed),
         )
     return result
 
 
-def _settled_first(rollout: Rollout, facts: RolloutFacts, phase: Phase, verb: str) -> bool:
-    """An answer is to what is asked now: what has changed since is written down before it, in the same recorded change.
+def _settle_first(work: Work, phase: Phase, verb: str) -> None:
+    """An answer is to what is asked now: what has changed since is written down before it, in the same transaction.
 
-    Before everything else only what makes approvals count again: who starts what is approved waits for no job.
+    Before everything else what was read since, and what makes approvals count again: who starts what is approved waits
+    for no job.
     """
-    settlements = [
-        one
-        for one in approvals.to_settle(rollout, facts)
-        if one.phase.pk == phase.pk and one.verb != "expire" and (verb in guards.BY_POLICY or one.counts_again(facts))
-    ]
-    for one in settlements:
-        approvals.settle(one, facts, by=JOB)
-    return bool(settlements)
+    if work.is_marked:
+        work.settle_reading()
+    facts = work.facts()
+    for one in approvals.to_settle(work.rollout, facts):
+        here = one.phase.pk == phase.pk and one.verb != "expire"
+        if here and (verb in guards.BY_POLICY or one.counts_again(facts)):
+            reconcile.settle_request(one, facts, work.recording, first=True)
 
 
 def _note(verb: str, phase: Phase, by: Actor, wish: Wish) -> str:
@@ -145,12 +136,6 @@ def _step(written: str) -> Decimal | None:
         raise Refused([Blocker("no_such_step", str(wrong))]) from None
 
 
-def whole(pk: int) -> Rollout:
-    """The rollout with all that facts need."""
-    rollout: Rollout = Rollout.objects.whole().get(pk=pk)
-    return rollout
-
-
 def _told(verb: str, facts: RolloutFacts, phase: Phase, wish: Wish) -> dict[str, Any]:
     """What the event says besides what changed: the step that it is about."""
     if verb not in ("request", "approve", "reject", "withdraw", "start", "advance"):
@@ -161,14 +146,11 @@ def _told(verb: str, facts: RolloutFacts, phase: Phase, wish: Wish) -> dict[str,
 
 def perform_on_rollout(verb: str, rollout: Rollout, *, by: Actor, reason: str = "", seen: int | None = None) -> Rollout:
     """``abandon`` or ``close`` a rollout; ``seen`` is the version that the person looked at. Raises ``Refused``."""
-    with recorded(f"rollout.{verb}", by=by, reason=reason.strip()) as recording:
-        Rollout.objects.lock(rollout.pk)
-        now = clock.now()
-        rollout = whole(rollout.pk)
-        facts = facts_of.for_rollout(rollout, now)
+    with working_on(rollout.pk, f"rollout.{verb}", by=by, reason=reason.strip()) as work:
+        rollout, now = work.rollout, work.now
         if seen is not None and rollout.version != seen:
             raise Refused([_overtaken(rollout.title, rollout.state, "")])
-        refuse_if(guards.rollout_blockers(verb, facts, by.person, reason=reason))
+        refuse_if(guards.rollout_blockers(verb, work.facts(), by.person, reason=reason))
         if verb == "abandon":
             _withdraw_requests(rollout, by, now)
             rollout.abandoned_at = now
@@ -177,8 +159,8 @@ def perform_on_rollout(verb: str, rollout: Rollout, *, by: Actor, reason: str = 
             rollout.closed_at = now
             rollout.close()
         rollout.save()
-        recording.rollout = recording.about = rollout
-        reconcile(rollout, now)
+        work.recording.about = rollout
+        work.follow()
     return rollout
 
 
@@ -211,7 +193,7 @@ def is_known(verb: str, phase: str) -> bool:
 
 def digest_of(rollout: Rollout, phase: str) -> str:
     """What stands under the request of a phase now, which who decides must have looked at; empty without one."""
-    now = facts_of.for_rollout(whole(rollout.pk), clock.now())
+    now = facts_of.for_rollout(Rollout.objects.for_rules().get(pk=rollout.pk), clock.now())
     return next((each.request.stands for each in now.phases if each.name == phase and each.request), "")
 
 
@@ -245,24 +227,3 @@ def _refuse_another_request(phase: Phase, number: int | None) -> None:
     message = say("Request {number} is {state}: nothing is done to another that may stand in its place. "
                "Look at the page again.", number=str(number), state=state)  # fmt: skip
     raise Refused([Blocker("changed_meanwhile", message, f"#phase-{phase.name}")])
-
-
-_FOLLOW = {
-    RolloutState.DRAFT: "back_to_draft",
-    RolloutState.UNDERWAY: "go_underway",
-    RolloutState.COMPLETED: "finish",
-    RolloutState.ROLLED_BACK: "fall_back",
-}
-
-
-def _follow(pk: int, now: datetime) -> None:
-    """Let the rollout's own state follow from its phases, then look again whether GitLab stands as expected."""
-    rollout = whole(pk)
-    phases = [(phase.state, phase.started_at is not None) for phase in facts_of.newest_attempts(rollout)]
-    state = rollout_state(phases)
-    if rollout.state not in OVER | {state}:
-        if state is RolloutState.COMPLETED:
-            rollout.completed_at = now
-        getattr(rollout, _FOLLOW[state])()
-        rollout.save()
-    reconcile(rollout, now)

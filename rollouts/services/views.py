@@ -37,7 +37,8 @@ def keep(name: str, query: str, *, by: Actor, shared: bool = False) -> SavedView
     if shared and not by.person.has(Role.MANAGER):
         blockers.append(Blocker("role", say("Sharing a view takes the role manager.")))
     with recorded("view.keep", by=by) as recording:
-        get_user_model().objects.select_for_update().get(pk=by.user.pk)  # two at once are one after the other
+        # Two at once are one after the other.
+        get_user_model().objects.select_for_update(no_key=True).get(pk=by.user.pk)
         view = SavedView.objects.filter(person=by.user, name=name).first()
         if view is None and SavedView.objects.filter(person=by.user).count() >= MOST:
             blockers.append(Blocker("too_many", say("You keep {most} views already: remove one first.", most=MOST)))

@@ -74,7 +74,7 @@ def about_to_send(write: GitLabWrite, longest_call: timedelta) -> None:
 
 def _held(write: GitLabWrite) -> GitLabWrite:
     """The row, locked, if it is still this worker's; a cancelled one is until the last call has come back."""
-    row: GitLabWrite = GitLabWrite.objects.lock(write.pk)
+    row: GitLabWrite = GitLabWrite.objects.locked().get(pk=write.pk)
     if row.claimed_by != write.claimed_by or row.claimed_until is None:
         raise Stopped
     return row

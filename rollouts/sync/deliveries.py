@@ -21,11 +21,11 @@ from django.db.models import QuerySet
 from ..audit.actor import Actor
 from ..gitlab import webhooks
 from ..gitlab.webhooks import LARGEST_DELIVERY, NotGenuine, NotUnderstood, WebhookContent
-from ..models import GitLabInstance, GitLabProject, HookDelivery, Rollout, SyncScope, TrackedIssue, clock
+from ..models import GitLabInstance, GitLabProject, HookDelivery, SyncScope, TrackedIssue, clock
 from ..rules.datetimes import is_before, may_be_same
 from ..rules.phrases import say
-from ..services import deliveries
-from . import issues, reading
+from ..services import deliveries, due
+from . import issues
 
 log = logging.getLogger(__name__)
 JOB = Actor.job("webhook")
@@ -87,7 +87,7 @@ def work() -> set[int]:
     hinted: set[int] = set()
     while worked := _work_some():
         hinted |= worked.hinted
-        reading.settle(_rollouts_with(worked.changed), clock.now())
+        due.settle(rollout__issue_links__issue__in=worked.changed)
     return hinted
 
 
@@ -237,11 +237,6 @@ def _hint(projects: Iterable[GitLabProject], now: datetime) -> None:
 
 def _key(row: HookDelivery, of_row: Projects) -> tuple[int, int]:
     return of_row[row.pk].pk, row.content["iid"]
-
-
-def _rollouts_with(changed: set[int]) -> list[int]:
-    rollouts = Rollout.objects.open().filter(issue_links__issue__in=changed) if changed else Rollout.objects.none()
-    return sorted(set(rollouts.values_list("pk", flat=True)))
 
 
 def _content(content: WebhookContent) -> dict[str, Any]:

@@ -213,18 +213,18 @@ def _write_batch(reads: Sequence[Read], read_at: datetime) -> int:
             reading.flag.presence, reading.flag.reading = reading.presence, reading
         rows = [read.flag for read in fresh if read.flag.pk in redefined or read.flag.pk in differing]
         FeatureFlag.objects.bulk_update(rows, ["presence", "reading", *DEFINED])
-        of = _rollouts_of(rows)
+        of = Rollout.objects.on_flags([flag.pk for flag in rows])
         for reading in readings:
             flag, notes = reading.flag, {"read": reading.flag.latest.words}
-            recording.close("flag.read", flag, reading, rollout=of.get(flag.pk), notes=notes)
+            recording.close("flag.read", flag, reading, rollouts=of.get(flag.pk, []), notes=notes)
         for read in reads:
-            recording.close("flag.define", read.flag, rollout=of.get(read.flag.pk))
+            recording.close("flag.define", read.flag, rollouts=of.get(read.flag.pk or 0, []))
     return len(differing)
 
 
 def _look_again(reads: Sequence[Read]) -> None:
     """Take each flag's row as it is now, under its lock: another worker, or a plan, may have been faster."""
-    rows = FeatureFlag.objects.select_for_update(of=("self",)).select_related("reading").order_by("pk")
+    rows = FeatureFlag.objects.locked().select_related("reading")
     by_id = rows.in_bulk([read.flag.pk for read in reads if read.flag.pk])
     new = [read.flag for read in reads if read.flag.pk is None]
     made = {
@@ -234,11 +234,6 @@ def _look_again(reads: Sequence[Read]) -> None:
     for read in reads:
         flag = read.flag
         read.flag = by_id.get(flag.pk) or made.get((flag.name, flag.environment, flag.project_id)) or flag
-
-
-def _rollouts_of(flags: Sequence[FeatureFlag]) -> dict[int, Rollout]:
-    rollouts = Rollout.objects.filter(flag__in=[flag.pk for flag in flags]).order_by("-title")
-    return {rollout.flag_id: rollout for rollout in rollouts}
 
 
 def _differs(read: Read) -> bool:

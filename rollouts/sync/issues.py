@@ -155,10 +155,10 @@ def write_values(
     ``read_at`` is the first reading where there was none.
     """
     with recorded_in_bulk(by=by) as recording:
-        rows = TrackedIssue.objects.select_for_update(of=("self",)).select_related("project__instance")
+        rows = TrackedIssue.objects.locked().select_related("project__instance")
         changed: list[TrackedIssue] = []
         secret: set[int] = set()
-        for issue in rows.filter(pk__in=wanted).order_by("pk"):
+        for issue in rows.filter(pk__in=wanted):
             values = wanted[issue.pk]
             newer = values.get("changed_at")
             if newer and issue.changed_at and is_before(newer, issue.changed_at):
@@ -176,7 +176,7 @@ def write_values(
         of = _rollouts_of(changed)
         for issue in changed:
             which = "confidential_notes" if issue.pk in secret else "notes"
-            recording.close("issue.read", issue, rollout=of.get(issue.pk), **{which: notes.get(issue.pk) or {}})
+            recording.close("issue.read", issue, rollouts=of.get(issue.pk, []), **{which: notes.get(issue.pk) or {}})
     return {issue.pk for issue in changed}
 
 
@@ -200,9 +200,12 @@ def values_of(record: IssueRecord) -> dict[str, Any]:
     }
 
 
-def _rollouts_of(issues: Sequence[TrackedIssue]) -> dict[int, Rollout]:
-    links = RolloutIssue.objects.filter(issue__in=issues).select_related("rollout").order_by("-pk")
-    return {link.issue_id: link.rollout for link in links}
+def _rollouts_of(issues: Sequence[TrackedIssue]) -> dict[int, list[Rollout]]:
+    """All that follow an issue, the newest first."""
+    found: dict[int, dict[int, Rollout]] = {}
+    for link in RolloutIssue.objects.filter(issue__in=issues).select_related("rollout").order_by("-rollout_id"):
+        found.setdefault(link.issue_id, {})[link.rollout_id] = link.rollout
+    return {pk: list(rollouts.values()) for pk, rollouts in found.items()}
 
 
 def _differs(issue: TrackedIssue, values: dict[str, Any]) -> bool:

@@ -19,9 +19,10 @@ from django.db.models import Exists, OuterRef, Q
 
 from ..audit.actor import Actor
 from ..audit.recording import recorded
-from ..models import GitLabProject, GitLabWrite, Rollout, RolloutIssue, TrackedIssue, clock
+from ..models import GitLabProject, GitLabWrite, RolloutIssue, TrackedIssue, clock
 from ..rules.phrases import say
-from ..services.reconcile import reconcile_alone
+from ..services import due
+from ..services.rollout_work import working_on
 from . import claims, writes
 from .claims import Stopped
 from .writes import Later, Never
@@ -91,7 +92,7 @@ def claim() -> GitLabWrite | None:
             GitLabWrite.objects.unfinished()
             .filter(Q(claimed_until=None) | Q(claimed_until__lte=now), next_attempt_at__lte=now)
             .filter(~Exists(blocking))
-            .select_for_update(of=("self",), skip_locked=_can_skip())
+            .select_for_update(of=("self",), no_key=True, skip_locked=_can_skip())
         )
         write = due.first()
         if write is None:
@@ -113,31 +114,32 @@ def _can_skip() -> bool:
 
 def _mine(write: GitLabWrite) -> GitLabWrite | None:
     """The row, locked, if this worker still holds the claim."""
-    row = GitLabWrite.objects.select_for_update(of=("self",)).select_related("rollout", "phase").get(pk=write.pk)
+    row = GitLabWrite.objects.locked().select_related("rollout", "phase").get(pk=write.pk)
     return row if row.claimed_by == write.claimed_by else None
 
 
 def _end(write: GitLabWrite, *, result: dict[str, Any] | None = None, words: str = "") -> None:
     """Done, or given up: noted with one event; an issue that was made is linked in the same transaction."""
-    with recorded("outbox.done" if result is not None else "outbox.given_up", by=JOB, reason=words) as recording:
-        Rollout.objects.lock(write.rollout_id)
+    verb = "outbox.done" if result is not None else "outbox.given_up"
+    with working_on(write.rollout_id, verb, by=JOB, reason=words) as work:
         row = _mine(write)
         if row is None:
             return
-        recording.about, recording.rollout = row, row.rollout
+        work.recording.about, work.recording.rollout = row, row.rollout
         row.claimed_until = None
         if row.state not in GitLabWrite.UNFINISHED:  # cancelled while the last call was on its way
             row.save()
         elif result is not None:
-            row.finish(at=clock.now(), result=result)
+            row.finish(at=work.now, result=result)
             row.save()
             if row.kind == GitLabWrite.Kind.CREATE_ISSUE:
                 _link(row, result)
         else:
-            row.give_up(at=clock.now(), words=words)
+            row.give_up(at=work.now, words=words)
             row.save()
             log.error("given up: %s (%s)", row.title, words)
-    reconcile_alone(write.rollout_id, by=JOB, now=clock.now())
+        work.settle()
+    due.settle(rollout__flag__instance=write.instance_id)
 
 
 def _link(row: GitLabWrite, result: dict[str, Any]) -> None:

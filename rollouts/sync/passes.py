@@ -90,7 +90,7 @@ def begin(instance: GitLabInstance, *, trigger: str) -> SyncRun | None:
     if trigger == "page":
         rate_limits.try_at_once(instance)
     with transaction.atomic():
-        GitLabInstance.objects.select_for_update().get(pk=instance.pk)
+        GitLabInstance.objects.locked().get(pk=instance.pk)
         under_way = SyncRun.objects.filter(instance=instance, outcome=SyncRun.Result.RUNNING, waiting__isnull=False)
         if not instance.is_asked or under_way.exists() or rate_limits.must_wait(instance, clock.now()):
             return None

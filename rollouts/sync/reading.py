@@ -4,33 +4,24 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
-from django.db.models import Exists, OuterRef, Q
 
 from ..audit.actor import Actor
 from ..gitlab import GitLab, GitLabProblem
 from ..models import (
-    ApprovalRequest,
     FeatureFlag,
-    GitLabActor,
     GitLabProject,
     InstanceHealth,
-    Phase,
-    ReadingGap,
-    Rollout,
     SyncScope,
     TrackedIssue,
     clock,
 )
-from ..rules.approvals import STANDING
-from ..services.reconcile import MOVING, look, reconcile_alone
+from ..services import due
 from . import actors, flags, incidents, issues, renames
 from .leases import Lease
 from .outcome import Report
@@ -39,8 +30,6 @@ log = logging.getLogger(__name__)
 JOB = Actor.job("sync")
 #: How often our own token is asked for when it expires.
 TOKEN_EVERY = timedelta(hours=6)
-#: Rollouts that are looked at together.
-CHUNK = 100
 
 
 @dataclass(slots=True)
@@ -52,7 +41,6 @@ class Reading:
     full: bool
     report: Report
     began: datetime
-    issues: set[int] = field(default_factory=set)
     kept: dict[str, Any] = field(default_factory=dict)
     etags: dict[str, str] = field(default_factory=dict)
 
@@ -77,13 +65,12 @@ def read(gitlab: GitLab, lease: Lease, *, full: bool = False) -> Reading:
     else:
         _read_project(reading, scope.project)
     lease.renew()
-    settle(touched(scope, reading), began)
+    settle_all_of(scope)
     report = reading.report
     report.calls = gitlab.calls - calls
     report.seconds = time.monotonic() - started
     reading.kept |= {
         "read_at": began,
-        "settled_at": clock.now(),
         "etags": reading.etags,
         "calls": report.calls,
         "seconds": report.seconds,
@@ -100,9 +87,14 @@ def read_flags(gitlab: GitLab, lease: Lease) -> None:
     reading = Reading(gitlab, lease, False, Report(scope.instance.name), began)
     try:
         flags.sync_instance_flags(gitlab, scope.instance, reading.report, reading.etags)
-        settle(touched(scope, reading), began)
+        settle_all_of(scope)
     finally:
         lease.release(etags=reading.etags)
+
+
+def settle_all_of(scope: SyncScope) -> None:
+    """Look at the rollouts on this GitLab that a reading has marked, whoever's it was: also one that was killed."""
+    due.settle(rollout__flag__instance=scope.instance_id)
 
 
 def finish(reading: Reading) -> bool:
@@ -133,7 +125,6 @@ def _read_project(reading: Reading, project: GitLabProject) -> None:
         known = issues.sync_project_issues(
             gitlab, project, followed, report, since=since, still_mine=reading.lease.renew
         )
-        reading.issues |= known.changed
         reading.kept["cursor"] = known.cursor
         for record in known.records:
             renames.learn_project(project, record.project_id, record.path)
@@ -176,57 +167,3 @@ def _read_token(reading: Reading) -> None:
         token_expires_on=token.expires_at,
         token_read_at=reading.began,
     )
-
-
-def touched(scope: SyncScope, reading: Reading) -> Iterable[int]:
-    """Rollouts that may stand differently after this reading: their flag or issues changed, or they wait for one.
-
-    A flag counts as changed since the last reading that came to its end: what a killed one has written is settled by
-    the next.
-    """
-    rollouts = Rollout.objects.open().filter(flag__instance=scope.instance)
-    of_the_scope = rollouts.filter(flag__project=scope.project)
-    if scope.settled_at is not None and not _knows_more_people(scope):
-        unconfirmed = Phase.objects.filter(rollout=OuterRef("pk"), state__in=sorted(MOVING), confirmed_at=None)
-        waits = ApprovalRequest.objects.filter(phase__rollout=OuterRef("pk"), state__in=sorted(STANDING))
-        changed = Q(flag__reading__read_at__gte=scope.settled_at)
-        soaks = Phase.objects.filter(rollout=OuterRef("pk"), state__in=sorted(MOVING), confirmed_at__isnull=False)
-        gap = ReadingGap.objects.filter(instance=scope.instance, project=scope.project, until__gte=scope.settled_at)
-        after_a_gap = Exists(soaks) & Exists(gap)
-        of_the_scope = of_the_scope.filter(Exists(unconfirmed) | Exists(waits) | after_a_gap | changed)
-    keys = set(of_the_scope.values_list("pk", flat=True))
-    for issue_ids in _chunks(reading.issues):
-        keys.update(rollouts.filter(issue_links__issue__in=issue_ids).values_list("pk", flat=True))
-    return sorted(keys)
-
-
-def _knows_more_people(scope: SyncScope) -> bool:
-    """Whether actors that plans name were resolved since the last reading: what is expected of GitLab changes."""
-    resolved = GitLabActor.objects.filter(instance=scope.instance, asked_at__gte=scope.settled_at).exclude(gitlab_id="")
-    return scope.project is None and resolved.exists()
-
-
-def settle(rollouts: Iterable[int], now: datetime) -> None:
-    """Look at these rollouts; those that stand differently are stored, each in a recorded change of its own.
-
-    One that breaks holds up no other; what broke is raised when all are through, so that they are looked at again.
-    """
-    broken: Exception | None = None
-    for ids in _chunks(rollouts):
-        for rollout in Rollout.objects.whole().filter(pk__in=ids):
-            try:
-                if look(rollout, now):
-                    reconcile_alone(rollout.pk, by=JOB, now=now)
-            except (OperationalError, InterfaceError):
-                raise
-            except Exception as error:
-                log.exception("rollout %s could not be looked at", rollout.slug)
-                broken = broken or error
-    if broken is not None:
-        raise broken
-
-
-def _chunks(ids: Iterable[int]) -> Iterator[list[int]]:
-    ordered = sorted(ids)
-    for start in range(0, len(ordered), CHUNK):
-        yield ordered[start : start + CHUNK]

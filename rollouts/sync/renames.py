@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from django.db.models import Q
+
 from ..audit.actor import Actor
 from ..audit.recording import recorded
 from ..gitlab import GitLab, GitLabProblem
@@ -12,6 +14,7 @@ from ..models import (
     GitLabInstance,
     GitLabProject,
     GitLabWrite,
+    PortfolioRow,
     Rollout,
     RolloutIssue,
     SyncScope,
@@ -19,6 +22,7 @@ from ..models import (
     clock,
 )
 from ..rules.phrases import joined, say
+from ..services import rollout_work
 from .outcome import Problem, Report
 from .phrases import phrase_of
 
@@ -58,8 +62,9 @@ def learn_project(project: GitLabProject, gitlab_id: int | None, path: str) -> N
     if gitlab_id is None or (project.gitlab_id, project.path) == (gitlab_id, path):
         return
     with recorded("project.learn", by=JOB) as recording:
-        others = GitLabProject.objects.select_for_update().filter(instance=project.instance).exclude(pk=project.pk)
-        project = GitLabProject.objects.select_for_update().get(pk=project.pk)
+        concerned = _concerned(project, gitlab_id)
+        others = GitLabProject.objects.locked().filter(instance=project.instance).exclude(pk=project.pk)
+        project = GitLabProject.objects.locked().get(pk=project.pk)
         home = others.filter(path=path).first() or project  # the row that is called as GitLab calls the project now
         if home.gitlab_id not in (None, gitlab_id):
             return  # that path was another project's: its own reading says where that one is
@@ -70,13 +75,25 @@ def learn_project(project: GitLabProject, gitlab_id: int | None, path: str) -> N
             _fold(row, home)
         home.gitlab_id, home.path, home.successor = gitlab_id, path, None
         home.save()
+        PortfolioRow.objects.filter(rollout__in=concerned).mark()
+
+
+def _concerned(project: GitLabProject, gitlab_id: int) -> list[int]:
+    """Rollouts with a flag or an issue in what is, or turns out to be, this project; locked before all else."""
+    rows = GitLabProject.objects.filter(Q(pk=project.pk) | Q(instance=project.instance_id, gitlab_id=gitlab_id))
+    here = Rollout.objects.filter(Q(flag__project__in=rows) | Q(issue_links__issue__project__in=rows))
+    pks = list(here.values_list("pk", flat=True))
+    rollout_work.lock(pks)
+    return pks
 
 
 def _follow(
     issue_id: int, instance: GitLabInstance, path: str, project_id: int | None, iid: int, report: Report
 ) -> None:
     with recorded("issue.follow", by=JOB) as recording:
-        issue = TrackedIssue.objects.select_for_update(of=("self",)).select_related("project").get(pk=issue_id)
+        concerned = list(Rollout.objects.filter(issue_links__issue=issue_id).values_list("pk", flat=True))
+        rollout_work.lock(concerned)
+        issue = TrackedIssue.objects.locked().select_related("project").get(pk=issue_id)
         if issue.successor_id:
             return
         projects = GitLabProject.objects.filter(instance=instance)
@@ -91,6 +108,7 @@ def _follow(
             report.problems.append(Problem(issue.reference, "not_found", phrase_of))
             return
         recording.rollout = _replace(issue, target)
+        PortfolioRow.objects.filter(rollout__in=concerned).mark()
     SyncScope.objects.update_or_create(instance=instance, project=project, defaults={"hinted_at": clock.now()})
 
 
@@ -140,7 +158,7 @@ def _fold(old: GitLabProject, new: GitLabProject) -> None:
 
 def _take_over(flag: FeatureFlag, same: FeatureFlag) -> None:
     """One flag under two paths: its rollouts and what is owed to it go to the row that is read; readings stay."""
-    for rollout in Rollout.objects.select_for_update().filter(flag=flag):
+    for rollout in Rollout.objects.filter(flag=flag):
         rollout.flag = same
         rollout.save()
     for write in GitLabWrite.objects.unfinished().filter(flag=flag):

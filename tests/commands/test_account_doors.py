@@ -16,6 +16,7 @@ from django.db import transaction
 
 from rollouts.audit.actor import Actor
 from rollouts.models import Account, ApiToken, AuditEvent
+from rollouts.models.history import AuditEventQuerySet
 from rollouts.services import tokens
 from tests.models.test_walls import with_approvals
 from tests.portal.test_accounts import browser
@@ -169,7 +170,7 @@ def test_an_account_and_its_event_are_written_together_or_not_at_all(world, monk
     def full(*args, **kwargs):
         raise RuntimeError("the disk is full")
 
-    monkeypatch.setattr(AuditEvent, "save", full)
+    monkeypatch.setattr(AuditEventQuerySet, "bulk_create", full)
     vic = world.people["vic"]
     vic.is_superuser = True
     with pytest.raises(RuntimeError), transaction.atomic():

@@ -245,7 +245,7 @@ def test_a_deed_is_one_event_with_before_and_after(db):
     first, second = AuditEvent.objects.filter(object_type="AIModel").order_by("pk")
     assert (first.before, first.after["name"]) == ({}, "M")
     assert (second.before, second.after, second.reason) == ({"name": "M"}, {"name": "N"}, "renamed")
-    assert second.snapshot["slug"] == "m"
+    assert (first.snapshot["slug"], second.snapshot) == ("m", {})  # of what is known already the changes tell enough
 
 
 def test_a_deed_that_fails_leaves_neither_change_nor_event(db):

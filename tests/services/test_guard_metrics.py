@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.test import Client
 
 from rollouts.models import AuditEvent
-from rollouts.services import plans, ramps, tokens
+from rollouts.services import due, plans, ramps, tokens
 from tests.portal.test_pages import signed_in
 from tests.services.test_ramps import AUTO, go, started
 
@@ -52,7 +52,7 @@ def by_command(name, value, who="mia"):
 
 
 def test_a_worsened_metric_stops_the_automatic_advance_and_says_so(ramp, time_machine):
-    assert ramps.advance_due().advanced == []
+    assert due.work().advanced == []
     held = ramp.phase("everyone").held_by
     assert "latency p95 was not measured since this step stands." in held
     assert "acceptance rate was not measured since this step stands." in held
@@ -62,7 +62,7 @@ def test_a_worsened_metric_stops_the_automatic_advance_and_says_so(ramp, time_ma
         "ok": True, "rollout": "haiku", "metric": "acceptance_rate", "value": 15, "beyond": False,
     }  # fmt: skip
     for _ in range(2):
-        assert ramps.advance_due().advanced == []
+        assert due.work().advanced == []
     assert "latency p95 is 1,310 ms" in ramp.phase("everyone").held_by  # what holds it now, not what did at first
     page = signed_in(ramp, "vic").get("/rollouts/haiku/").content.decode()
     assert "Latency p95 is 1,310 ms, the plan says at most 1,200 ms" in page
@@ -70,7 +70,7 @@ def test_a_worsened_metric_stops_the_automatic_advance_and_says_so(ramp, time_ma
     assert "Tell a value" not in page  # a viewer tells none
     told = by_api(ramp, "latency_p95", 1150.5).json()["guard_metrics"][0]
     assert (told["name"], told["value"], told["beyond"], told["measured_by"]) == ("latency_p95", 1150.5, False, "mia")
-    assert ramps.advance_due().advanced == ["haiku"]
+    assert due.work().advanced == ["haiku"]
     assert ramp.phase("everyone").held_by == ""
     verbs = AuditEvent.objects.order_by("pk").exclude(verb="token.issue").values_list("verb", flat=True)
     assert list(verbs)[-6:] == [
@@ -79,7 +79,7 @@ def test_a_worsened_metric_stops_the_automatic_advance_and_says_so(ramp, time_ma
     # What was measured before the next step says nothing of it.
     ramp.obey()
     go(ramp, time_machine, minutes=16)
-    assert ramps.advance_due().advanced == []
+    assert due.work().advanced == []
     assert "was not measured since" in ramp.phase("everyone").held_by
 
 
@@ -93,7 +93,7 @@ def test_it_worsens_while_the_job_looks(ramp, monkeypatch):
         return perform(*args, **more)
 
     monkeypatch.setattr(ramps.transitions, "perform", worsens_first)
-    assert ramps.advance_due().advanced == []
+    assert due.work().advanced == []
     assert "latency p95 is 9,000 ms" in ramp.phase("everyone").held_by
 
 
@@ -138,7 +138,7 @@ def test_the_soak_is_time_to_measure(world, time_machine):
     started(world, time_machine)
     text = world.document().replace("steps: [1, 10, 20, 100]", AUTO) + METRICS
     plans.apply(text, by=world.actor("mia"), source="plan.yaml")
-    assert ramps.advance_due() == ramps.Advanced()  # nothing is held yet
+    assert due.work() == due.Done()  # nothing is held yet
     time_machine.move_to(world.now() + timedelta(minutes=1))
     by_command("latency_p95", 1500)
-    assert ramps.advance_due().held == ["haiku"]  # what has worsened is said at once
+    assert due.work().held == ["haiku"]  # what has worsened is said at once

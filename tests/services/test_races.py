@@ -92,7 +92,7 @@ def test_passes_at_once_keep_one_reading_and_one_event_of_each_change(transactio
 
 
 def test_the_ramp_advances_once_however_many_jobs_look(transactional_db, gitlab):
-    from rollouts.services import ramps
+    from rollouts.services import due
     from tests.services.test_ramps import AUTO, with_ramp
     from tests.walk import World
 
@@ -108,7 +108,7 @@ def test_the_ramp_advances_once_however_many_jobs_look(transactional_db, gitlab)
         if phase == "company":
             world.confirm(phase)  # its decisions: not before GitLab was read at its exposure
             world.do("complete", phase, "mia")
-    results = at_once(*(ramps.advance_due for _ in range(6)))
+    results = at_once(*(due.work for _ in range(6)))
     assert [result.advanced for result in results].count(["haiku"]) == 1, results
     assert world.phase("everyone").percentage == 10
     assert AuditEvent.objects.filter(verb="phase.advance").count() == 1

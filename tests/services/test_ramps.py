@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from rollouts.models import AuditEvent, RampStep
-from rollouts.services import plans, ramps
+from rollouts.services import due, plans, portfolio_rows, ramps
 from rollouts.services.refusals import Refused
 from tests.walk import FLAG
 
@@ -55,15 +55,15 @@ def go(world, time_machine, **span):
 
 def test_a_step_begins_by_itself_when_its_soak_is_over(world, time_machine):
     started(world, time_machine)
-    assert ramps.advance_due().advanced == []
+    assert due.work().advanced == []
     go(world, time_machine, minutes=16)
-    assert ramps.advance_due().advanced == ["haiku"]
-    assert ramps.advance_due().advanced == []  # the new step is not confirmed yet
+    assert due.work().advanced == ["haiku"]
+    assert due.work().advanced == []  # the new step is not confirmed yet
     phase = world.phase("everyone")
     assert (phase.percentage, phase.held_by) == (10, "")  # waiting for GitLab is no trouble yet
     event = AuditEvent.objects.get(verb="phase.advance")
     go(world, time_machine, minutes=16)
-    ramps.advance_due()
+    due.work()
     assert "GitLab is at 1 % of actors" in world.phase("everyone").held_by
     assert (event.actor_kind, event.actor, event.after["percentage"]) == ("job", "ramp", 10)
 
@@ -71,23 +71,25 @@ def test_a_step_begins_by_itself_when_its_soak_is_over(world, time_machine):
 def test_one_ramp_that_breaks_holds_no_other(world, time_machine, monkeypatch):
     started(world, time_machine)
     go(world, time_machine, minutes=16)
-    looked, look = [], ramps._look
+    looked, look = [], ramps.take_next
 
-    def breaks_once(rollout_id, name, found):
-        looked.append(rollout_id)
+    def breaks_once(rollout, *more):
+        looked.append(rollout)
         if len(looked) == 1:
             raise RuntimeError("a fault of ours")
-        look(rollout_id, name, found)
+        look(rollout, *more)
 
-    monkeypatch.setattr(ramps, "_look", breaks_once)
-    assert ramps.advance_due().advanced == []
-    assert ramps.advance_due().advanced == ["haiku"]
+    monkeypatch.setattr(ramps, "take_next", breaks_once)
+    assert due.work().advanced == []
+    assert "The portal itself failed" in world.phase("everyone").held_by
+    time_machine.move_to(world.now() + portfolio_rows.AGAIN)
+    assert due.work().advanced == ["haiku"]
 
 
 def test_a_step_by_hand_waits_for_a_hand_and_is_said_to_be_due(world, time_machine):
     started(world, time_machine, ramp="steps: [1, 10, 20, 100]")
     go(world, time_machine, minutes=16)
-    assert ramps.advance_due() == ramps.Advanced()
+    assert due.work() == due.Done()
     from rollouts.rules.next_action import next_action
 
     told = next_action(world.facts())
@@ -109,7 +111,7 @@ def test_what_holds_a_step_is_said_once_and_freed_once(world, time_machine, what
 
         lock = once(world)
     for _ in range(3):
-        assert ramps.advance_due().advanced == []
+        assert due.work().advanced == []
     phase = world.phase("everyone")
     words = {
         "drift": "GitLab is at 7 % of actors",
@@ -124,7 +126,7 @@ def test_what_holds_a_step_is_said_once_and_freed_once(world, time_machine, what
         from rollouts.services import locks
 
         locks.end(lock, by=world.actor("mia"), reason="over")
-        assert ramps.advance_due().advanced == ["haiku"]
+        assert due.work().advanced == ["haiku"]
         assert world.phase("everyone").held_by == ""
 
 
@@ -139,14 +141,14 @@ def test_a_step_never_begins_before_its_planned_time_and_an_edited_time_is_what_
 
     schedule(planned)
     go(world, time_machine, hours=1)
-    assert ramps.advance_due() == ramps.Advanced()  # patience is no trouble: nothing is held
+    assert due.work() == due.Done()  # patience is no trouble: nothing is held
     schedule(planned + timedelta(hours=2))
     time_machine.move_to(planned + timedelta(minutes=1))
     world.sync()
-    assert ramps.advance_due().advanced == []  # the old time is no time any more
+    assert due.work().advanced == []  # the old time is no time any more
     time_machine.move_to(planned + timedelta(hours=2, minutes=1))
     world.sync()
-    assert ramps.advance_due().advanced == ["haiku"]
+    assert due.work().advanced == ["haiku"]
 
 
 def test_a_live_ramp_takes_a_new_schedule_but_no_other_steps_or_soaks(world, time_machine):
@@ -164,10 +166,10 @@ def test_a_paused_or_rolled_back_ramp_stands_still(world, time_machine):
     started(world, time_machine)
     go(world, time_machine, minutes=16)
     world.do("pause", "everyone", "mia", reason="looking")
-    assert ramps.advance_due() == ramps.Advanced()
+    assert due.work() == due.Done()
     world.do("resume", "everyone", "mia")
     world.do("roll_back", "everyone", "mia", reason="no")
-    assert ramps.advance_due() == ramps.Advanced()
+    assert due.work() == due.Done()
 
 
 def test_the_ramp_can_be_seen_with_its_times(world, time_machine):

@@ -16,7 +16,7 @@ from rollouts.models import AuditEvent, FeatureFlag, ReadingGap
 from rollouts.rules import guards
 from rollouts.rules.exposure_history import unread_within
 from rollouts.rules.schedule import Certainty, Kind
-from rollouts.services import exposure_history, facts, plans, ramps, readings, schedules
+from rollouts.services import due, exposure_history, facts, plans, readings, schedules
 from rollouts.services.refusals import Refused
 from tests.walk import World
 
@@ -56,7 +56,7 @@ def test_an_outage_does_not_count(world, time_machine):
     assert set(blockers_of(world)) == {"reading_stale", "soak"}
     world.sync()
     assert blockers_of(world) == {"soak": "1 % must stand 20 h 59 min more."}  # and seconds
-    assert ramps.advance_due().advanced == []
+    assert due.work().advanced == []
     phase = world.phase("everyone")
     assert abs(phase.unread - timedelta(days=1)) < timedelta(minutes=1)
     event = AuditEvent.objects.filter(verb="phase.unread").get()
@@ -77,9 +77,9 @@ def test_while_nobody_looks_the_clock_stands(world, time_machine):
     world.let_pass(time_machine, hours=3)
     for _ in range(3):
         time_machine.move_to(world.now() + timedelta(hours=9))
-        told = world.facts()
-        assert told.is_stale
-        assert abs(told.stood(told.phase("everyone")) - 3 * HOUR) < timedelta(minutes=1)
+        facts = world.facts()
+        assert facts.is_stale
+        assert abs(facts.stood(facts.phase("everyone")) - 3 * HOUR) < timedelta(minutes=1)
     assert "read for 3 h" in page(world)
 
 
@@ -104,9 +104,9 @@ def test_a_reading_by_hand_holds_as_long_as_it_is_fresh(world, time_machine):
     for _ in range(2):
         time_machine.move_to(world.now() + timedelta(minutes=10))
         readings.enter(FeatureFlag.objects.get(pk=flag.pk), exposure, by=world.actor("mia"), evidence="looked")
-    told = world.facts()
+    facts = world.facts()
     fresh = timedelta(seconds=django_settings.FRESHNESS_SECONDS)
-    assert abs(told.stood(told.phase("everyone")) - fresh) < timedelta(
+    assert abs(facts.stood(facts.phase("everyone")) - fresh) < timedelta(
         minutes=1
     )  # the first one's; the second's begins
     assert set(blockers_of(world)) == {"soak"}

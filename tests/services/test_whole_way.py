@@ -120,8 +120,9 @@ def test_drift_appears_is_told_and_heals(world):
     world.sync()
     assert world.rollout().drift == "none"
     assert world.phase("everyone").confirmed_at is not None
-    verbs = list(AuditEvent.objects.filter(rollout=rollout).order_by("-pk").values_list("verb", flat=True)[:4])
-    assert verbs == ["phase.confirmed", "flag.read", "phase.unconfirmed", "flag.read"]
+    verbs = list(AuditEvent.objects.filter(rollout=rollout).order_by("-pk").values_list("verb", flat=True)[:6])
+    there, back = ["flag.read", "phase.unconfirmed", "drift.began"], ["flag.read", "phase.confirmed", "drift.ended"]
+    assert verbs[::-1] == there + back
 
 
 def test_roll_back_works_with_gitlab_down_and_takes_the_later_phases_along(world):
@@ -199,11 +200,11 @@ def test_close_waits_until_the_flag_is_gone(world):
     assert refused.value.codes == {"flag_still_set"}
     world.gitlab.state.delete_feature("use_haiku")
     world.sync()  # the code still asks for it, and it is off by default: nobody sees the model any more
-    told = world.facts()
-    assert health.judge(told).health == "drifting"
-    assert next_action(told).words.startswith("Set the flag back to 100 % of actors")
+    facts = world.facts()
+    assert health.judge(facts).health == "drifting"
+    assert next_action(facts).words.startswith("Set the flag back to 100 % of actors")
     world.gitlab.state.remove_flag_definition("use_haiku")
     world.sync(full=True)
-    told = world.facts()
-    assert (health.judge(told).health, next_action(told).words) == ("as_planned", "Close the rollout")
+    facts = world.facts()
+    assert (health.judge(facts).health, next_action(facts).words) == ("as_planned", "Close the rollout")
     assert transitions.perform_on_rollout("close", world.rollout(), by=world.actor("mia")).state == "closed"

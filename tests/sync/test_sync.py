@@ -16,8 +16,7 @@ from rollouts.models import (
     SyncRun,
     TrackedIssue,
 )
-from rollouts.services import plans
-from rollouts.sync import reading
+from rollouts.services import due, plans
 from tests.walk import FLAG, SECRET_TITLE
 
 pytestmark = pytest.mark.django_db
@@ -239,14 +238,14 @@ def test_a_rollout_that_breaks_holds_up_no_other_and_is_looked_at_again(world, m
     plans.apply(world.document(slug="second"), by=world.actor("mia"), source="p")
     world.sync()
     world.gitlab.state.set_feature(FLAG, "25", key="percentage_of_actors")
-    store = reading.reconcile_alone
+    settle_alone = due.settle_alone
 
-    def breaks(pk, **how):
+    def breaks(pk):
         if pk == first:
             raise RuntimeError("a fault of ours")
-        store(pk, **how)
+        settle_alone(pk)
 
-    monkeypatch.setattr(reading, "reconcile_alone", breaks)
+    monkeypatch.setattr(due, "settle_alone", breaks)
     (report,) = world.sync()
     assert "broke off" in report.error
     assert [world.rollout(slug).drift for slug in ("haiku", "second")] == ["none", "ahead"]

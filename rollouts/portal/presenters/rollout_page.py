@@ -120,7 +120,7 @@ def build(rollout: Rollout, viewer: Actor, now: datetime) -> RolloutPage:
         confirmed_since=row.confirmed_at if row else None,
         actorless=facts.reading.exposure is not None and leaves_actorless_code_off(facts.reading.exposure),
         capacity=capacity_table(facts, sharers_of(rollout), history.prediction),
-        history=tuple(AuditEvent.objects.newest_first().filter(rollout=rollout)[:10]),
+        history=tuple(AuditEvent.objects.newest_first().of_rollout(rollout.slug)[:10]),
         earlier_attempts=tuple(p for p in rollout.phases.all() if p.pk not in {n.pk for n in phases.values()}),
         writes=tuple(_writes(rollout)),
         ramp=picture(phases, facts, history.prediction),
