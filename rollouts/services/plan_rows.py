@@ -69,7 +69,9 @@ def ai_model_of(plan: PlanDocument) -> AIModel:
 
 
 def keep_ai_model(plan: PlanDocument) -> AIModel:
-    """The same, made or brought up to date where that is needed."""
+    """The same, made or brought up to date where that is needed, one plan after the other."""
+    if (known := ai_model_of(plan)).differs:
+        AIModel.objects.locked().get(pk=known.pk)
     model = ai_model_of(plan)
     model.save()
     return model

@@ -18,9 +18,6 @@ SEEDS = (
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.xfail(
-    "TESTS_ON_SERVICES" in os.environ, strict=False, reason="foreign keys are checked at the commit: deadlocks"
-)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_at_rest_all_is_as_the_rules_say(transactional_db, gitlab, settings, time_machine, seed):
     from tests.walk import World

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from datetime import timedelta
 
@@ -17,8 +16,6 @@ from tests.drills.portal import wait_until
 from tests.services.test_races import at_once
 from tests.walk import FLAG, ISSUES, World
 
-today = pytest.mark.xfail(strict=False, reason="a change of a rollout is done in pieces that don't know of each other")
-
 
 def beside(work):
     """Do it in a thread of its own, with a connection of its own."""
@@ -28,7 +25,6 @@ def beside(work):
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.xfail("TESTS_ON_SERVICES" in os.environ, strict=False, reason="rows are locked in several orders")
 def test_plans_that_are_applied_at_once_wait_for_each_other_and_end(transactional_db, gitlab):
     world = World.build(gitlab)
     slugs = ("haiku", "opus", "sonnet", "nova")
@@ -47,7 +43,6 @@ def test_plans_that_are_applied_at_once_wait_for_each_other_and_end(transactiona
 
 
 @pytest.mark.django_db(transaction=True)
-@today
 def test_what_an_admin_saves_while_gitlab_is_asked_stays(transactional_db, gitlab):
     from rollouts.audit.recording import recorded
 
@@ -70,7 +65,6 @@ def test_what_an_admin_saves_while_gitlab_is_asked_stays(transactional_db, gitla
 
 
 @pytest.mark.django_db(transaction=True)
-@today
 def test_what_the_outbox_reads_late_is_settled_for_every_rollout(transactional_db, gitlab, settings):
     world = World.build(gitlab)
     world.up_to("company", "active")
@@ -99,7 +93,6 @@ def test_what_the_outbox_reads_late_is_settled_for_every_rollout(transactional_d
 
 
 @pytest.mark.django_db
-@today
 def test_a_reading_is_told_in_the_history_of_the_rollout_that_is_live(world):
     world.up_to("company", "active")
     world.apply(slug="aardvark", title="Aardvark")  # before it by title, on the same flag, a draft
@@ -112,7 +105,6 @@ def test_a_reading_is_told_in_the_history_of_the_rollout_that_is_live(world):
 
 
 @pytest.mark.django_db
-@today
 def test_drift_that_begins_as_a_request_expires_has_an_event_of_its_own(world, time_machine):
     world.up_to("everyone", "requested")
     time_machine.move_to(world.now() + timedelta(days=60))
