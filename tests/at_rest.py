@@ -22,6 +22,7 @@ from rollouts.services.reconcile import look
 OTHER = re.compile(r"(\w+) (\d+): ")
 EDGES = {edge for verb in PHASE_VERBS.values() for edge in verb.moves.items()}
 EDGES |= {edge for moves in BY_ITSELF.values() for edge in moves.items()}
+EDGES |= {("requested", "requested")}  # what is asked for has changed: a new round counts too
 
 
 def faults(gitlab: Simulator) -> list[str]:
