@@ -15,7 +15,8 @@ from django.utils.translation import gettext, gettext_lazy
 from config.chunked import REFUSED
 
 from ..models import accounts, waiting
-from ..services.refusals import Refused
+from ..models.change_log import ChangedMeanwhile
+from ..services.refusals import Refused, overtaken
 from .views import trouble
 
 #: What answers during maintenance too: whoever looks after the portal asks there.
@@ -129,6 +130,8 @@ class RefusalsInWords:
         return page
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if isinstance(exception, ChangedMeanwhile):
+            exception = overtaken()
         if not isinstance(exception, Refused):
             return None
         context = {"words": exception.words, "title": gettext("Refused"), "code": exception.status()}

@@ -26,6 +26,12 @@ class Refused(Exception):
         return 403 if self.codes == {"role"} else otherwise
 
 
+def overtaken() -> Refused:
+    """What was read was written by somebody else since (``ChangedMeanwhile``)."""
+    message = say("Somebody has changed it meanwhile, and nothing was written over that. Look at it again.")
+    return Refused([Blocker("changed_meanwhile", message)])
+
+
 def refuse_if(blockers: Iterable[Blocker]) -> None:
     """Raise ``Refused`` if there is any blocker."""
     found = list(blockers)

@@ -21,12 +21,14 @@ from ..audit.actor import Actor
 from ..audit.recording import Recording, recorded
 from ..models import Phase, Rollout, clock
 from ..models.approvals import RESTS_ON
+from ..models.change_log import ChangedMeanwhile
 from ..rules.approvals import STANDING
 from ..rules.facts import RolloutFacts
 from ..rules.machine import OVER, RolloutState, rollout_state
 from . import facts as facts_of
 from . import reconcile
 from .locks import NO_LOCKS, standing
+from .refusals import overtaken
 
 
 @dataclass
@@ -117,9 +119,12 @@ def working_on(
     ``pk`` is None for a rollout that is yet to be made.
     ``besides`` are other rollouts that what is done may reach, by key: locked with it.
     """
-    with recorded(verb, by=by, reason=reason) as recording:
-        lock([*besides, *([] if pk is None else [pk])])
-        yield Work(recording, pk)
+    try:
+        with recorded(verb, by=by, reason=reason) as recording:
+            lock([*besides, *([] if pk is None else [pk])])
+            yield Work(recording, pk)
+    except ChangedMeanwhile:
+        raise overtaken() from None
 
 
 def resting_on(thing: Model) -> list[int]:

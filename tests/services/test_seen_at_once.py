@@ -9,7 +9,9 @@ import pytest
 from django.db import connections
 from django.test import Client
 
+from rollouts.audit.recording import recorded
 from rollouts.models import AuditEvent, IncidentSource
+from rollouts.models.change_log import ChangedMeanwhile
 from rollouts.services.instances import default_instance
 from rollouts.sync import outbox
 from tests.drills.portal import wait_until
@@ -44,7 +46,6 @@ def test_plans_that_are_applied_at_once_wait_for_each_other_and_end(transactiona
 
 @pytest.mark.django_db(transaction=True)
 def test_what_an_admin_saves_while_gitlab_is_asked_stays(transactional_db, gitlab):
-    from rollouts.audit.recording import recorded
 
     world = World.build(gitlab)
     world.apply()
@@ -114,3 +115,21 @@ def test_drift_that_begins_as_a_request_expires_has_an_event_of_its_own(world, t
     assert world.rollout().drift == "ahead"
     assert AuditEvent.objects.filter(verb="approval.expire").count() == 1
     assert AuditEvent.objects.filter(verb="drift.began").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_somebody_else_has_written_since_is_not_written_over(transactional_db, gitlab):
+    world = World.build(gitlab)
+    world.apply()
+    mine, theirs = world.rollout(), world.rollout()
+    with recorded("rollout.edit", by=world.actor("root")):
+        theirs.mitigation = "theirs"
+        theirs.save()
+    with pytest.raises(ChangedMeanwhile), recorded("rollout.edit", by=world.actor("root")):
+        mine.mitigation = "mine"
+        mine.save()
+    with recorded("rollout.edit", by=world.actor("root")):
+        mine.refresh_from_db()
+        mine.title = "Another title"
+        mine.save()
+    assert (world.rollout().title, world.rollout().mitigation) == ("Another title", "theirs")
