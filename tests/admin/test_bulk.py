@@ -34,7 +34,7 @@ def answer(client, label, action, things, page, **said):
 
 def stood(page):
     """How each row stood when the page showed it."""
-    return dict(re.findall(r'name="(stood-\d+)" value="([^"]*)"', text(page)))
+    return dict(re.findall(r'name="(stood-\d+)"\s+value="([^"]*)"', text(page)))
 
 
 def text(response):

@@ -12,6 +12,7 @@ from django.test import Client
 from rollouts.models import AuditEvent
 from rollouts.rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from tests.admin.test_doors import signed_in
+from tests.markup import flat
 from tests.walk import FLAG
 
 pytestmark = pytest.mark.django_db
@@ -238,10 +239,10 @@ def test_the_docs_load_nothing_from_elsewhere_and_hold_no_inline_script(world):
 
 
 def test_the_docs_tell_every_operation_without_a_script(world, script):
-    page = signed_in(world, "vic").get("/api/v1/docs").content.decode()
+    page = flat(signed_in(world, "vic").get("/api/v1/docs"))
     for path, operations in script("vic").get("/openapi.json").json()["paths"].items():
         for method, told in operations.items():
-            assert f">{method.upper()}</span> <code>{path}</code>" in page
+            assert f">{method.upper()}</span><code>{path}</code>" in page
             assert all(f"<code>{one['name']}</code>" in page for one in told.get("parameters", []))
     call = "curl --header &quot;Authorization: Bearer $TOKEN&quot; --request PUT --header &#x27;Content-Type: application/yaml&#x27;"
     assert f"{call} --data-binary @plan.yaml &#x27;http://testserver/api/v1/rollouts/{{slug}}/plan&#x27;" in page
