@@ -70,7 +70,7 @@ def _mark(group: list[AuditEvent], axis: TimeAxis) -> EventMark:
         count=len(group) if len(group) > 1 else 0,
         look=look,
         href=f"#event-{group[-1].pk}",
-        words=f"{when}: {_cut('; '.join(reversed(sentences)), 300)}",
+        words=f"{when}: {_whole(sentences[::-1], 300)}",
         shown=shown,
         shown_x=number(min(max(x - shown_width / 2, 4.0), max(4.0, WIDTH - shown_width - 4))),
     )
@@ -89,6 +89,16 @@ def _glyph(x: float, look: str) -> str:
         "talk": ((-6, 0), (0, -6), (6, 0), (0, 6)),
     }
     return " ".join(f"{number(x + dx)},{number(EVENTS + dy)}" for dx, dy in shapes[look])
+
+
+def _whole(sentences: Sequence[str], most: int) -> str:
+    """As many sentences as there is room for, none of them cut but a single one that is too long."""
+    shown = _cut(sentences[0], most)
+    for sentence in sentences[1:]:
+        if len(shown) + len(sentence) + 2 > most:
+            return f"{shown}; …"
+        shown = f"{shown}; {sentence}"
+    return shown
 
 
 def _cut(words: str, most: int) -> str:
