@@ -81,19 +81,17 @@ def recorded(
             _write(told, recording.settled)
 
 
-def _write(recorded_in_bulk: Sequence[Recording], settled: Mapping[int, int]) -> None:
+def _write(recordings: Sequence[Recording], settled: Mapping[int, int]) -> None:
     """The events, in their order; and whoever shows or settles rollouts is told which ones to look at."""
-    rows = AuditEvent.objects.bulk_create([_event(each) for each in recorded_in_bulk], batch_size=100)
-    concerned = {
-        rollout.pk: rollout for each in recorded_in_bulk for rollout in (each.rollout, *each.concerns) if rollout
-    }
+    rows = AuditEvent.objects.bulk_create([_event(each) for each in recordings], batch_size=100)
+    concerned = {rollout.pk: rollout for each in recordings for rollout in (each.rollout, *each.concerns) if rollout}
     through = AuditEvent.concerns.through
     through.objects.bulk_create(
         through(auditevent_id=row.pk, rollout_id=rollout.pk)
-        for row, each in zip(rows, recorded_in_bulk, strict=True)
+        for row, each in zip(rows, recordings, strict=True)
         for rollout in each.concerns
     )
-    changes = [change for each in recorded_in_bulk for change in each.change_log.changes]
+    changes = [change for each in recordings for change in each.change_log.changes]
     PortfolioRow.objects.look_again(concerned.values(), changes, clock.now(), settled)
 
 

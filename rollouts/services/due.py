@@ -1,9 +1,9 @@
-"""What falls due: one table of moments (the portfolio's lines), one job.
+"""What falls due: one table of moments (the portfolio's rows), one job.
 
 A rollout is due by a mark, when something was written that it rests on (``models.portfolio_rows``), or by the clock, at
-the moment that its line names: a soak over, a lock that begins or ends, a request that expires, a reading that grows
+the moment that its row names: a soak over, a lock that begins or ends, a request that expires, a reading that grows
 stale. Whoever comes next looks at it, whatever process wrote the mark: it is settled, a step that begins by itself is
-taken, its line is worked out.
+taken, its row is worked out.
 """
 
 from __future__ import annotations

@@ -116,8 +116,8 @@ def working_on(
 ) -> Iterator[Work]:
     """Change one rollout in this block: one transaction, one event for it and one for each thing found by the way.
 
-    ``pk`` is None for a rollout that is yet to be made.
-    ``besides`` are other rollouts that what is done may reach, by key: locked with it.
+    ``pk`` is None for a rollout that is yet to be made. ``besides`` are other rollouts that what is done may reach, by
+    key: locked with it. Raises ``Refused`` where somebody else has changed what is written meanwhile.
     """
     try:
         with recorded(verb, by=by, reason=reason) as recording:
