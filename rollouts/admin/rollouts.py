@@ -8,6 +8,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
+from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
@@ -91,9 +92,17 @@ class IssueLinkForm(forms.ModelForm):
         return cleaned
 
 
+class IssueLinks(BaseInlineFormSet):
+    def add_fields(self, form: Any, index: int | None) -> None:
+        super().add_fields(form, index)
+        if "DELETE" in form.fields:  # in a table nothing else says what the box is for
+            form.fields["DELETE"].widget.attrs["aria-label"] = _("Delete")
+
+
 class IssuesInline(admin.TabularInline):
     model = RolloutIssue
     form = IssueLinkForm
+    formset = IssueLinks
     extra = 0
     fields = ("role", "phase_name", "issue")
     autocomplete_fields = ("issue",)
