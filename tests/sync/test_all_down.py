@@ -41,7 +41,7 @@ def test_the_way_back_is_open_when_all_is_down(transactional_db, gitlab, setting
     current_app.conf.broker_url = broken_broker
     current_app.conf.broker_transport_options = broker.hasty(broken_broker)
     current_app.set_default()
-    current_app.pool.force_close_all()
+    current_app.pool.force_close_all(close_pool=False)
     current_app._pool = None
     gitlab.stop()
     try:
@@ -52,7 +52,7 @@ def test_the_way_back_is_open_when_all_is_down(transactional_db, gitlab, setting
         assert (write.state, write.is_narrowing) == ("waiting", True)
     finally:
         current_app.conf.broker_url, current_app.conf.broker_transport_options = before
-        current_app.pool.force_close_all()
+        current_app.pool.force_close_all(close_pool=False)
         current_app._pool = None
         gitlab.start()
     outbox.work()
