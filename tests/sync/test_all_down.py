@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 
 import pytest
+from celery import current_app
+from kombu import pools
 
 from config import broker
 from rollouts.models import GitLabWrite
@@ -27,9 +29,13 @@ def broken_broker(request):
         yield f"redis://127.0.0.1:{nobody.getsockname()[1]}/0"
 
 
-def test_the_way_back_is_open_when_all_is_down(transactional_db, gitlab, settings, broken_broker):
-    from celery import current_app
+def forget_connections():
+    """To the broker: the next message opens one anew, here and in whatever test comes next."""
+    pools.reset()
+    current_app._pool = current_app.amqp._producer_pool = None
 
+
+def test_the_way_back_is_open_when_all_is_down(transactional_db, gitlab, settings, broken_broker):
     from tests.walk import World
 
     settings.GITLAB_WRITES = "flags"
@@ -41,8 +47,7 @@ def test_the_way_back_is_open_when_all_is_down(transactional_db, gitlab, setting
     current_app.conf.broker_url = broken_broker
     current_app.conf.broker_transport_options = broker.hasty(broken_broker)
     current_app.set_default()
-    current_app.pool.force_close_all(close_pool=False)
-    current_app._pool = None
+    forget_connections()
     gitlab.stop()
     try:
         answer = signed_in(world, "mia").post("/rollouts/haiku/phases/company/roll_back/", {"reason": "wrong answers"})
@@ -52,8 +57,7 @@ def test_the_way_back_is_open_when_all_is_down(transactional_db, gitlab, setting
         assert (write.state, write.is_narrowing) == ("waiting", True)
     finally:
         current_app.conf.broker_url, current_app.conf.broker_transport_options = before
-        current_app.pool.force_close_all(close_pool=False)
-        current_app._pool = None
+        forget_connections()
         gitlab.start()
     outbox.work()
     write.refresh_from_db()
