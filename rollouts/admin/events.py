@@ -17,9 +17,9 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ..audit.lookup import NEWEST_FIRST
 from ..models import AuditEvent, Rollout, verbose_names
 from ..rules.phrases import Phrase, joined, spoken
+from ..services.lists.history import NEWEST_FIRST
 
 PER_PAGE = 30
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:[\d.]+[+-]\d\d:\d\d$")

@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy
 
 from ..audit.actor import Actor
 from ..models import ChecklistItem, Phase, Rollout, RolloutIssue, clock
-from ..portal.presenters import track
+from ..portal.charts import track
 from ..portal.redirects import SeeOther
 from ..rules import gitlab_text, names
 from ..rules.expected import Drift

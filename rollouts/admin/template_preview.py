@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ..models import PlanTemplate, clock
-from ..portal.presenters import track
-from ..portal.presenters.track import Track
+from ..portal.charts import track
+from ..portal.charts.track import Track
 from ..rules.blockers import in_words
 from ..rules.capacity import Capacity
 from ..rules.document import DocumentRefused, Fault

@@ -15,6 +15,7 @@ from ..rules.guards import Wish
 from ..rules.percentages import plain_number
 from ..services import facts as facts_of
 from ..services import locks
+from ..services.lists.asked import Asked
 from . import answers, pages, questions
 from .auth import actor
 from .contract import LIST
@@ -28,11 +29,11 @@ def approvals(request: HttpRequest, asked: Query[questions.PageAsked]) -> dict[s
     """Oldest first. Decide by `POST /rollouts/{slug}/phases/{phase}/approve`, or `reject`, with `looked_at`."""
     by, now = actor(request), clock.now()
     standing = ApprovalRequest.objects.filter(state__in=sorted(STANDING)).select_related("phase")
-    page, following = pages.page(OLDEST_FIRST, standing, asked.cursor, asked.limit)
+    page = pages.read(Asked(asked.query, standing), OLDEST_FIRST, asked.limit)
     holding = locks.standing(now)
-    whole = {r.pk: r for r in Rollout.objects.whole().filter(pk__in=[each.phase.rollout_id for each in page])}
+    whole = {r.pk: r for r in Rollout.objects.whole().filter(pk__in=[each.phase.rollout_id for each in page.rows])}
     items = []
-    for pk, rollout_id, name in ((each.pk, each.phase.rollout_id, each.phase.name) for each in page):
+    for pk, rollout_id, name in ((each.pk, each.phase.rollout_id, each.phase.name) for each in page.rows):
         rollout = whole[rollout_id]
         facts = facts_of.for_rollout(rollout, now, holding)
         about = facts.phase(name).request
@@ -70,4 +71,4 @@ def approvals(request: HttpRequest, asked: Query[questions.PageAsked]) -> dict[s
                 "url": rollout.get_absolute_url(),
             }
         )
-    return {"items": items, "next": following}
+    return {"items": items, "next": page.next or None}

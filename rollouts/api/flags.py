@@ -15,12 +15,13 @@ from ..rules.expected import Presence
 from ..rules.percentages import plain_number
 from ..services import who_is_in
 from ..services.freshness import is_stale
+from ..services.lists.asked import Asked
+from ..services.lists.flags import BY_NAME, FlagFilter
 from . import answers, pages, questions
 from .contract import LIST, LOOK
 from .problems import Problem, error
 
 router = Router(tags=["flags"])
-BY_NAME = Keyset("flags", {"name": str, "pk": int})
 NEWEST_FIRST = Keyset("readings", {"-read_at": datetime, "-pk": int})
 #: So many flags of one name are named where a name is not enough.
 MOST_NAMED = 10
@@ -29,11 +30,7 @@ MOST_NAMED = 10
 @router.get("/flags", response={200: answers.Flags, **LIST}, summary="All flags", exclude_unset=True)
 def flags(request: HttpRequest, asked: Query[questions.FlagsAsked]) -> dict[str, Any]:
     """By name. `presence` says what GitLab knows of a flag; one that it does not list is never simply off."""
-    rows = FeatureFlag.objects.for_list()
-    if asked.q:
-        rows = rows.filter(name__icontains=asked.q)
-    shown, following = pages.page(BY_NAME, rows, asked.cursor, asked.limit)
-    return {"items": [flag_answer(flag) for flag in shown], "next": following}
+    return pages.page(FlagFilter(asked.query), BY_NAME, asked.limit, flag_answer)
 
 
 @router.get("/flags/{name}", response={200: answers.FlagTold, **LOOK}, summary="One flag", exclude_unset=True)
@@ -47,8 +44,8 @@ def flag(request: HttpRequest, name: questions.Name, asked: Query[questions.Whic
 )
 def readings(request: HttpRequest, name: questions.Name, asked: Query[questions.ReadingsAsked]) -> dict[str, Any]:
     """What was read, newest first; a reading is kept when it differs from the one before."""
-    shown, following = pages.page(NEWEST_FIRST, _one(name, asked).readings.all(), asked.cursor, asked.limit)
-    return {"items": [_reading_told(reading) for reading in shown], "next": following}
+    readings = Asked(asked.query, _one(name, asked).readings.all())
+    return pages.page(readings, NEWEST_FIRST, asked.limit, _reading_told)
 
 
 @router.get("/flags/{name}/includes", response={200: answers.Inclusion, **LOOK}, summary="Is this actor in?")

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from ninja import Schema
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 
-from ..audit.source import SOURCES
-from ..rules.health import Health
-from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS, RolloutState
+from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from ..rules.percentages import as_step
-from ..services import choices, items, who_is_in
+from ..services import items, who_is_in
+from ..services.lists.asked import Asked, Filter, Moment, OneOf
+from ..services.lists.flags import FlagFilter
+from ..services.lists.history import HistoryFilter
+from ..services.lists.rollouts import RolloutFilter
 from . import datetimes, pages
-from .problems import Problem, error
 
 Limit = Annotated[int, Field(ge=1, le=pages.MOST, description=f"How many at most, 1 to {pages.MOST}.")]
 Cursor = Annotated[
@@ -28,7 +28,6 @@ Cursor = Annotated[
         "list's is refused.",
     ),
 ]
-EventSource = StrEnum("EventSource", {name.upper(): name for name in SOURCES})  # type: ignore[misc]
 Text = Annotated[str, Field(max_length=200)]
 Name = Annotated[str, Field(max_length=255)]
 VERBS = [*PHASE_VERBS, *ROLLOUT_VERBS]
@@ -58,34 +57,51 @@ Percentage = Annotated[
 ]
 
 
-def refuse_unless_known(name: str, written: str, known: Sequence[str]) -> None:
-    """Of what is asked for, where the data says what there is. Raises ``Problem`` (422) with the choices."""
-    if written and written not in known:
-        words = str(choices.refusal(name, written, known))
-        raise Problem(422, words, errors=[error("query", name, words)], kind="invalid")
-
-
 class PageAsked(Schema):
     limit: Limit = 50
     cursor: Cursor = ""
 
+    @property
+    def query(self) -> dict[str, str]:
+        """As the filters are asked, whatever the door."""
+        asked = self.model_dump(exclude={"limit"}, exclude_none=True)
+        return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in asked.items()}
 
-class RolloutsAsked(PageAsked):
-    state: RolloutState | None = Field(None, description="The rollout's state.")
-    phase: Text = Field("", description="The phase that it stands in: the first neither completed nor skipped.")
-    provider: Text = Field("", description="The AI model's provider, as the plan writes it.")
-    health: Health | None = Field(None, description="The rollout's health.")
-    q: Text = Field("", description="In title, slug, flag or AI model.")
+
+def _asked(filters: type[Asked]) -> Any:
+    """A page of a list, narrowed by what these filters take."""
+    narrowing = {name: each for name, each in filters.base_filters.items() if each.narrows}
+    fields: dict[str, Any] = {
+        name: (_kind(each), Field(None, description=each.extra["help_text"])) for name, each in narrowing.items()
+    }
+    return create_model(filters.__name__, __base__=PageAsked, **fields)
+
+
+def _kind(one: Filter) -> Any:
+    match one:
+        case Moment():
+            return (datetimes.Until if one.lookup_expr == "lt" else datetimes.Since) | None
+        case OneOf() if one.fixed:
+            return Annotated[Text, Field(min_length=1), WithJsonSchema({"type": "string", "enum": one.fixed})] | None
+    return Text | None
+
+
+class RolloutsAsked(_asked(RolloutFilter)):  # type: ignore[misc]
+    pass
+
+
+class FlagsAsked(_asked(FlagFilter)):  # type: ignore[misc]
+    pass
+
+
+class EventsAsked(_asked(HistoryFilter)):  # type: ignore[misc]
+    pass
 
 
 class RolloutAsked(Schema):
     as_of: datetimes.Since | None = Field(
         None, description="As it was then. Not told yet: `/audit?rollout=` says what has happened since."
     )
-
-
-class FlagsAsked(PageAsked):
-    q: Text = Field("", description="In the flag's name.")
 
 
 class WhichFlag(Schema):
@@ -104,16 +120,6 @@ class InclusionAsked(WhichFlag):
         description="As GitLab names it, a type and a number: User:42, or 42. A name from a plan (user:alice) is "
         "looked up. For a project's flag the id as the application passes it.",
     )
-
-
-class EventsAsked(PageAsked):
-    rollout: Text = Field("", description="The rollout's slug.")
-    actor: Text = Field("", description="Who did it: the user name.")
-    verb: Text = Field("", description="A verb (phase.start) or its first part (phase).")
-    source: EventSource | None = Field(None, description="Where it was done.")
-    since: datetimes.Since | None = Field(None, description="A day or a time; without zone UTC.")
-    until: datetimes.Until | None = Field(None, description="A time, or a day, which is then included.")
-    q: Text = Field("", description="In names, people and reasons.")
 
 
 class PlanAsked(Schema):

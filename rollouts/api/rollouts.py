@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import Query, Router, Status
 
@@ -19,9 +18,10 @@ from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS, PhaseState, Role
 from ..rules.metrics import Metric
 from ..rules.percentages import plain_number
 from ..rules.phrases import say
-from ..services import choices, dry_run, items, locks, metrics, plans, transitions
+from ..services import dry_run, items, locks, metrics, plans, transitions
 from ..services import facts as facts_of
 from ..services.items import Item
+from ..services.lists.rollouts import RolloutFilter
 from ..services.refusals import Refused
 from . import answers, bodies, pages, questions
 from .auth import actor
@@ -30,8 +30,6 @@ from .problems import Problem, error, refusals_about
 
 router = Router(tags=["rollouts"])
 AS_MADE = Keyset("rollouts", {"pk": int})
-#: Phase and health are judged, not stored: so many rows are looked through for one page.
-MOST_JUDGED = 200
 #: What follows on a state; an active ramp goes on to its next step first.
 NEXT_VERB = {
     PhaseState.PLANNED: "request",
@@ -45,25 +43,14 @@ NEXT_VERB = {
 
 @router.get("/rollouts", response={200: answers.Rollouts, **LIST}, summary="All rollouts", exclude_unset=True)
 def rollouts(request: HttpRequest, asked: Query[questions.RolloutsAsked]) -> dict[str, Any]:
-    """In the order in which they were made. With `phase` or `health` a page may be short, or even empty, and still have
-    a `next`: go on until `next` is null."""
+    """In the order in which they were made."""
     by, now = actor(request), clock.now()
-    questions.refuse_unless_known("phase", asked.phase, [name for name, _title in choices.phases()])
-    questions.refuse_unless_known("provider", asked.provider, choices.providers())
-    judged = bool(asked.phase or asked.health)
-    most = max(MOST_JUDGED, asked.limit) if judged else asked.limit
-    read, following = pages.page(AS_MADE, _found(asked), asked.cursor, most)
-    items: list[dict[str, Any]] = []
-    last, holding = None, locks.standing(now)
-    for rollout in read:
-        if len(items) == asked.limit:
-            break
-        facts = facts_of.for_rollout(rollout, now, holding)
-        last = rollout
-        if _fits(rollout, facts, asked):
-            items.append(rollout_answer(rollout, facts, by))
-    is_whole = last is None or last.pk == read[-1].pk
-    return {"items": items, "next": following if is_whole else AS_MADE.cursor(last)}
+    found, holding = RolloutFilter(asked.query, by=by), locks.standing(now)
+
+    def tell(rollout: Rollout) -> dict[str, Any]:
+        return rollout_answer(rollout, facts_of.for_rollout(rollout, now, holding), by)
+
+    return pages.page(found, AS_MADE, asked.limit, tell, found.rollouts().whole())
 
 
 @router.get("/rollouts/{slug}", response={200: answers.RolloutTold, **LOOK}, summary="One rollout", exclude_unset=True)
@@ -268,33 +255,6 @@ def _next_verb(phase: PhaseFacts) -> str:
     if phase.state == PhaseState.ACTIVE and opening.ramp and opening.ramp.after(opening.step):
         return "advance"
     return NEXT_VERB.get(PhaseState(phase.state), "")
-
-
-def _found(asked: questions.RolloutsAsked) -> QuerySet[Any]:
-    """By what is stored."""
-    rows = Rollout.objects.whole()
-    if asked.state:
-        rows = rows.filter(state=asked.state)
-    if asked.provider:
-        rows = rows.filter(ai_model__provider=asked.provider)
-    if text := asked.q:
-        rows = rows.filter(
-            Q(title__icontains=text)
-            | Q(slug__icontains=text)
-            | Q(flag__name__icontains=text)
-            | Q(ai_model__name__icontains=text)
-            | Q(ai_model__slug__icontains=text)
-        )
-    return rows
-
-
-def _fits(rollout: Rollout, facts: RolloutFacts, asked: questions.RolloutsAsked) -> bool:
-    """By what is judged."""
-    if asked.phase:
-        current = facts.current
-        if current is None or current.name != asked.phase:
-            return False
-    return asked.health is None or health.judge(facts).health is asked.health
 
 
 def _whole(slug: str) -> Rollout:

@@ -44,8 +44,8 @@ class Keyset:
 
         Raises ``WrongCursor``.
         """
-        read = list(self.after(rows, cursor)[: limit + 1])
-        return read[:limit], self.cursor(read[limit - 1]) if len(read) > limit else ""
+        (read,), following = page_of([(self, rows)], cursor, limit)
+        return read, following
 
     def after(self, rows: QuerySet[Any], cursor: str) -> QuerySet[Any]:
         """All rows in order from after the cursor on. Raises ``WrongCursor``."""
@@ -90,15 +90,26 @@ class Keyset:
             raise WrongCursor(WRONG) from None
 
 
-def owner(keysets: Iterable[Keyset], cursor: str) -> int:
-    """Which of these lists, that follow on each other, the page begins in: the first, or the cursor's.
+def page_of(lists: Iterable[tuple[Keyset, QuerySet[Any]]], cursor: str, limit: int) -> tuple[list[list[Any]], str]:
+    """A page of several lists that follow on each other: what it holds of each, and the cursor of the next page.
 
-    Raises ``WrongCursor``.
+    Raises ``WrongCursor`` where none of the lists has given the cursor.
     """
-    owners = [number for number, keyset in enumerate(keysets) if not cursor or keyset.owns(cursor)]
-    if not owners:
+    found: list[list[Any]] = []
+    left, is_begun, following = limit + 1, not cursor, ""
+    for keyset, rows in lists:
+        begins = not is_begun and keyset.owns(cursor)
+        is_begun = is_begun or begins
+        read = list(keyset.after(rows, cursor if begins else "")[:left]) if is_begun and left else []
+        left -= len(read)
+        if read and not left:  # the one too many only says that there is more
+            read.pop()
+        if read:
+            following = keyset.cursor(read[-1])
+        found.append(read)
+    if not is_begun:
         raise WrongCursor(WRONG)
-    return owners[0]
+    return found, "" if left else following
 
 
 def written(of: str, *values: Any) -> str:

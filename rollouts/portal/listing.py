@@ -17,7 +17,7 @@ from ..models.keyset import Keyset
 from ..models.portfolio_rows import PortfolioRowQuerySet, read_last
 from ..services import portfolio_rows as worked_out
 from ..services.freshness import limit
-from .filters import counted
+from ..services.lists.rollouts import counted
 from .presenters import portfolio as present
 from .presenters.portfolio import FIELDS, ShownRow
 
@@ -101,32 +101,16 @@ def by_turn(selection: PortfolioRowQuerySet, viewer: Actor, sort: str, after: st
         "overdue": selection.filter(place=Place.OVERDUE),
         "over": selection.filter(place=Place.OVER),
     }
-    titles, room = present.group_titles(), PAGE
     keysets = {key: _keyset(f"{key}-{sort}", SORTS[sort]) for key in sections}
-    begins = keyset.owner(keysets.values(), after)
-    found: list[tuple[str, list[StoredRow], str]] = []
-    following = ""
-    for place, (key, section) in enumerate(sections.items()):
-        if place < begins:
-            continue
-        is_begun = bool(after) and place == begins
-        shown = keysets[key].after(section, after if is_begun else "")
-        if room <= 0:
-            if shown.exists():
-                last, lines_of_last, _total = found[-1]
-                following = keysets[last].cursor(lines_of_last[-1])
-                break
-            continue
-        read = list(shown.values(*FIELDS, *SORTS[sort])[: room + 1])
-        if read:
-            total = count(section) if len(read) > room or is_begun else str(len(read))
-            found.append((key, read[:room], total))
-        if len(read) > room:
-            following = keysets[key].cursor(read[room - 1])
-            break
-        room -= len(read)
-    rows = iter(rows_of([row for _, read, _ in found for row in read], now))
-    groups = [Group(key, titles[key], list(islice(rows, len(read))), total) for key, read, total in found]
+    parts = [(keysets[key], section.values(*FIELDS, *SORTS[sort])) for key, section in sections.items()]
+    read, following = keyset.page_of(parts, after, PAGE)
+    shown = [(key, found) for key, found in zip(sections, read, strict=True) if found]
+    rows, titles = iter(rows_of([row for found in read for row in found], now)), present.group_titles()
+    groups = []
+    for place, (key, found) in enumerate(shown):
+        is_cut = (after and not place) or (following and place == len(shown) - 1)
+        total = count(sections[key]) if is_cut else str(len(found))
+        groups.append(Group(key, titles[key], list(islice(rows, len(found))), total))
     return Listing(groups, following)
 
 

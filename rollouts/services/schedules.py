@@ -234,17 +234,9 @@ def page(
     Raises ``WrongCursor``.
     """
     still, over = touching(rollouts, since, until, now, locks)
-    rows: list[dict[str, Any]] = []
-    if keyset.owner((STILL, OVER), after) == 0:
-        rows += STILL.after(still, after)[: limit + 1].values(*_ROLLOUT)
-        after = ""
-    if len(rows) <= limit:
-        rows += OVER.after(over, after)[: limit + 1 - len(rows)].values(*_ROLLOUT)
-    following = ""
-    if len(rows) > limit:
-        last = rows[limit - 1]
-        following = (STILL if last["ends_at"] is None else OVER).cursor(last)
-    return scheduled(rows[:limit], now, locks), following
+    parts = ((STILL, still.values(*_ROLLOUT)), (OVER, over.values(*_ROLLOUT)))
+    (going, ended), following = keyset.page_of(parts, after, limit)
+    return scheduled([*going, *ended], now, locks), following
 
 
 def scheduled(rows: Iterable[Mapping[str, Any]], now: datetime, locks: Sequence[Lock] = ()) -> list[Scheduled]:

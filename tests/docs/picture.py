@@ -24,7 +24,7 @@ ROOMS = {
     "tasks": ("Celery's jobs", 9, 2),
     "sync": ("reads GitLab, pays what is owed to it", 2, 5),
     "services": ("all that a person or a job can do", 2, 5),
-    "audit": ("records, looks up", 0, 4),
+    "audit": ("records each change as an event", 0, 4),
     "calendars": ("a child process", 5, 4),
     "models": ("what is stored", 0, 4),
     "rules": ("pure functions: facts in, answer out", 0, 9),

@@ -14,16 +14,16 @@ from tests.portal.test_pages import words
 pytestmark = pytest.mark.django_db
 CHOICES = {
     "/": {
-        "state": "over, all", "health": "drifting", "show": "yours, drifting", "provider": "anthropic", "phase": "team, company, everyone",
+        "state": "open, over, all, draft", "health": "drifting", "show": "yours, drifting", "provider": "anthropic", "phase": "team, company, everyone",
         "group": "health, phase", "sort": "urgency, since", "view": "list, board",
     },
-    "/portfolio.csv": {"state": "over, all", "health": "drifting", "show": "yours", "provider": "anthropic", "phase": "team"},
+    "/portfolio.csv": {"state": "open, over, all, draft", "health": "drifting", "show": "yours", "provider": "anthropic", "phase": "team"},
     "/flags/": {
         "type": "beta", "group": "group::ai coding", "presence": "unread, set", "instance": "gitlab", "with": "rollout, none, ours",
         "age": "overdue", "issue": "missing", "sort": "rollout, -rollout, name",
     },
     "/models/": {"provider": "anthropic", "host": "Vertex AI", "capability": "code_completion", "show": "live, retiring", "sort": "live"},
-    "/timeline/": {"state": "open, over", "provider": "anthropic", "zoom": "week, month, quarter, year"},
+    "/timeline/": {"state": "open, over, all, draft", "phase": "team, company, everyone", "health": "drifting", "provider": "anthropic", "zoom": "week, month, quarter, year"},
     "/audit/": {"source": "page, admin, api"},
     "/rollouts/new/": {"template": "code_suggestions"},
 }  # fmt: skip
@@ -115,8 +115,9 @@ def test_a_template_that_there_is_not_plans_nothing(mia):
 @pytest.mark.parametrize(
     ("path", "name", "named"),
     [
-        ("/rollouts", "state", "draft"), ("/rollouts", "health", "drifting"), ("/rollouts", "phase", "team, company, everyone"),
-        ("/rollouts", "provider", "anthropic"), ("/audit", "source", "webhook"),
+        ("/rollouts", "state", "open, over, all, draft"), ("/rollouts", "health", "drifting"), ("/rollouts", "phase", "team, company, everyone"),
+        ("/rollouts", "provider", "anthropic"), ("/audit", "source", "webhook"), ("/flags", "presence", "unread, set"), ("/flags", "with", "rollout, none, ours"),
+        ("/flags", "type", "beta"),
     ],
 )  # fmt: skip
 def test_the_api_refuses_the_same(mia, path, name, named):

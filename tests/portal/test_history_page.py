@@ -9,10 +9,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from rollouts.audit import lookup
 from rollouts.audit.recording import recorded
 from rollouts.models import AuditEvent, TrackedIssue, clock
 from rollouts.services import tokens
+from rollouts.services.lists.history import NEWEST_FIRST, HistoryFilter
 from tests.api.scripts import Script
 from tests.portal.test_pages import signed_in, words
 from tests.walk import SECRET_TITLE
@@ -60,12 +60,12 @@ def test_events_are_told_in_the_order_of_their_time_at_every_door(shuffled):
 
 
 def test_every_page_of_history_begins_where_the_one_before_ended(shuffled):
-    page, seen = lookup.find(lookup.Question(), limit=2), []
+    page, seen = HistoryFilter({}).page(NEWEST_FIRST, 2), []
     while True:
-        seen += page.events
+        seen += page.rows
         if not page.next:
             break
-        page = lookup.find(lookup.Question(before=page.next), limit=2)
+        page = HistoryFilter({"after": page.next}).page(NEWEST_FIRST, 2)
     assert seen == list(AuditEvent.objects.newest_first())
 
 

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from rollouts.models import AIModel, Rollout, clock
-from rollouts.portal.presenters.timeline_axis import Zoom, axis_of
+from rollouts.portal.charts.timeline import Zoom, axis_of
 from rollouts.portal.views import timeline
 from rollouts.services import locks, schedules, transitions
 from tests.markup import flat
@@ -101,7 +101,7 @@ def test_what_nobody_meant_is_answered_kindly(world, query):
     if "never" in query:
         assert "«never» is no day that can be named." in page
     if "asleep" in query:
-        assert "There is no state «asleep». There are: open, over, draft" in page
+        assert "There is no state «asleep». There are: open, over, all, draft" in page
 
 
 def test_nothing_yet_and_nothing_that_fits(world):
@@ -110,7 +110,7 @@ def test_nothing_yet_and_nothing_that_fits(world):
     assert "Plan a rollout" in words(signed_in(world, "mia"))
     world.apply()
     assert "No dates yet" in words(client)
-    assert "No rollout fits" in words(client, "?q=codestral")
+    assert "No rollout fits" in words(client, "?q=gemini")
 
 
 def test_long_names_and_long_ramps(world):

@@ -18,7 +18,7 @@ from django.utils.translation import ngettext
 from ...rules.collisions import SameDay, SharedQuota, same_day, shared_quotas
 from ...rules.schedule import Certainty, Schedule
 from ...services.schedules import Scheduled
-from .timeline_axis import Axis, midnight
+from ..charts.timeline import Axis, midnight
 
 #: So many are told; of a crowd, the days that are still to come go first.
 MOST = 40

@@ -20,11 +20,11 @@ from ...rules.machine import OVER
 from ...rules.percentages import plain_number
 from ...services import facts as facts_of
 from ...services import gates
+from ...services.lists.flags import Known
 from ...services.locks import Locks
-from ..flag_filter import Known
+from ..charts.readings import Readings, picture
+from ..charts.track import Track, track
 from . import flags as listed
-from .readings import Readings, picture
-from .track import Track, track
 
 #: So many of the newest readings are drawn; the table has them all.
 MOST_DRAWN = 200

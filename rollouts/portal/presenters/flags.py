@@ -17,7 +17,7 @@ from ...rules.lifetime import NEVER_ON_BY_DEFAULT, Lifetime, lifetime
 from ...rules.machine import OVER, RolloutState
 from ...rules.phrases import spoken
 from ...services.freshness import is_stale
-from ..flag_filter import Known, without_rollout_issue
+from ...services.lists.flags import WITHOUT_ISSUE, Known
 
 #: Of each kind of unlinked work so many are named; the rest is a number.
 MOST_NAMED = 5
@@ -190,7 +190,7 @@ def unlinked(known: Known) -> Unlinked:
     """Flags without a rollout issue, flags of ours without a plan, rollouts whose flag GitLab does not know, and
     closed issues of rollouts that go on. Six queries; no title of an issue, for some are confidential.
     """
-    without_issue = FeatureFlag.objects.filter(without_rollout_issue()).count()
+    without_issue = FeatureFlag.objects.filter(WITHOUT_ISSUE).count()
     without_plan = FeatureFlag.objects.filter(known.without_a_plan()).count()
     missing = Rollout.objects.open().filter(flag__presence=Presence.UNKNOWN.value).select_related("flag")
     links = RolloutIssue.objects.filter(issue__state="closed", issue__found=True, rollout__state__in=GOING_ON)

@@ -11,6 +11,7 @@ from django.db.models import OuterRef, Subquery
 from ...audit.actor import Actor
 from ...models import ApprovalRequest, Phase, Rollout
 from ...models.keyset import Keyset
+from ...models.rollouts import RolloutQuerySet
 from ...rules import guards
 from ...rules.approvals import STANDING, RequestFacts
 from ...rules.blockers import Blocker, in_words
@@ -22,8 +23,8 @@ from ...rules.phrases import say
 from ...services import facts as facts_of
 from ...services.items import IssueShown, issue_shown
 from ...services.locks import Locks
+from ..charts.track import Track, track
 from .buttons import Action, action_of
-from .track import Track, track
 
 FEEDBACK = "internal_feedback"
 #: Rollouts on one page.
@@ -74,10 +75,10 @@ class Decided:
     at: datetime | None
 
 
-def waiting(cursor: str) -> tuple[list[Rollout], str]:
-    """One page of rollouts with standing requests, by title, and the cursor of the next. Raises ``WrongCursor``."""
+def waiting() -> RolloutQuerySet:
+    """Rollouts with standing requests."""
     standing = ApprovalRequest.objects.filter(state__in=sorted(STANDING)).values("phase__rollout_id")
-    return BY_TITLE.page(Rollout.objects.whole().filter(pk__in=standing), cursor, PAGE)
+    return Rollout.objects.whole().filter(pk__in=standing)
 
 
 def cards(

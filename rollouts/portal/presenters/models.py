@@ -23,7 +23,7 @@ from ...rules.retirement import Retirement, retirement
 from ...services import facts as facts_of
 from ...services.freshness import is_stale
 from ...services.locks import Locks
-from .track import Track, track
+from ..charts.track import Track, track
 
 R = RolloutState
 #: Rollouts after which the new model has taken over.

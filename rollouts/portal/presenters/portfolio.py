@@ -21,7 +21,7 @@ from ...rules.health import Health
 from ...rules.machine import PhaseState, state_in_words
 from ...rules.phrases import from_text, joined, say
 from ...rules.track import PhaseLook, TrackPhase
-from .track import Track, drawn
+from ..charts.track import Track, drawn
 
 Place = PortfolioRow.Place
 TAGS = {

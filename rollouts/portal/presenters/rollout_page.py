@@ -18,17 +18,17 @@ from ...services import gates
 from ...services.exposure_history import history_of
 from ...services.items import IssueShown, issue_shown
 from ...services.shared_quota import sharers_of
+from ..charts.exposure import ExposureChart, chart
+from ..charts.ramp import RampPicture, picture
+from ..charts.track import Track, track
 from .buttons import Action, actions_of, roll_backs, rollout_actions
 from .capacity import CapacityTable
 from .capacity import table as capacity_table
 from .checklist import ChecklistSection, sections
 from .checks import Check, before
-from .exposure_chart import ExposureChart, chart
 from .exposure_tables import Tables, tables
 from .people import PastRequest, asked_of
-from .ramp import RampPicture, picture
 from .stations import RequestShown, Station, station_of
-from .track import Track, track
 
 
 @dataclass(frozen=True, slots=True)

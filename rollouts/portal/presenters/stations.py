@@ -18,8 +18,8 @@ from ...rules.facts import PhaseFacts, RolloutFacts
 from ...rules.machine import PhaseState, state_in_words
 from ...rules.phrases import spoken
 from ...services.exposure_history import ExposureHistory
+from ..charts.track import StepTick, step_ticks
 from .datetimes import day_and_clock
-from .track import StepTick, step_ticks
 
 
 @dataclass(frozen=True, slots=True)

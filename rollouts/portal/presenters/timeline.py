@@ -18,8 +18,9 @@ from ...rules.machine import RolloutState
 from ...rules.phrases import say, spoken
 from ...rules.schedule import Certainty, Kind, Moment, Schedule, Span, SpanLook
 from ...services.schedules import Lock, Scheduled
+from ..charts.scale import percent
+from ..charts.timeline import Axis
 from .collisions import Collision
-from .timeline_axis import Axis, percent
 
 #: A label needs so much of the width, in per cent for each character, at the least width of the picture.
 PER_CHARACTER, BETWEEN = 0.95, 4.5
@@ -146,9 +147,9 @@ def _bars(schedule: Schedule, axis: Axis, is_off: bool) -> Iterable[Bar]:
     shown = [span for span in schedule.spans if span.ends_at >= axis.since and span.starts_at < axis.until]
     labelled = _labelled(shown, axis)
     for span in shown:
-        left, right = axis.share(span.starts_at), axis.share(span.ends_at)
+        left, width = axis.share.stretch(span.starts_at, span.ends_at, NARROWEST)
         label = str(span.phase.title) if any(span is each for each in labelled) else ""
-        yield Bar(percent(left), percent(max(right - left, NARROWEST)), _look(span, is_off), label)
+        yield Bar(percent(left), percent(width), _look(span, is_off), label)
 
 
 def _labelled(spans: list[Span], axis: Axis) -> list[Span]:
@@ -232,7 +233,7 @@ def _day(day: date, language: str | None) -> str:
 def bands(locks: Iterable[Lock], axis: Axis) -> list[Band]:
     found = []
     for lock in locks:
-        left, right = axis.share(lock.window.starts_at), axis.share(lock.window.ends_at)
+        left, width = axis.share.stretch(lock.window.starts_at, lock.window.ends_at, 0.2)
         words = f"{lock.title}, {at(lock.window.starts_at)} – {at(lock.window.ends_at)}"
-        found.append(Band(percent(left), percent(max(right - left, 0.2)), lock.title, words))
+        found.append(Band(percent(left), percent(width), lock.title, words))
     return found

@@ -11,10 +11,10 @@ from ...models import FlagReading, clock
 from ...rules.expected import FlagReading as Latest
 from ...rules.expected import Presence
 from ...rules.exposure import Exposure
+from ..charts.readings import picture
+from ..charts.track import Part, Track
 from ..presenters.flags import Age
 from ..presenters.models import QuotaUse
-from ..presenters.readings import picture
-from ..presenters.track import Part, Track
 
 LOOKS = ("", "go", "wait", "stop")
 

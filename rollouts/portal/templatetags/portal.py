@@ -17,8 +17,8 @@ from ...models import AuditEvent, clock
 from ...rules.blockers import in_words
 from ...rules.phrases import say
 from ...rules.phrases import spoken as in_readers_language
+from ..charts.track import Part, Track
 from ..presenters import history
-from ..presenters.track import Part, Track
 
 register = template.Library()
 
@@ -171,14 +171,3 @@ def initials(name: str) -> str:
 def in_force(context: dict[str, Any], names: str) -> int:
     """How many of these filters, their names with blanks between, the page's address asks for."""
     return sum(bool(context["request"].GET.get(name)) for name in names.split())
-
-
-@register.simple_tag(takes_context=True)
-def with_query(context: dict[str, Any], **changes: Any) -> str:
-    """The page's address with some of its query changed; an empty value takes a key out."""
-    query = context["request"].GET.copy()
-    for key, value in changes.items():
-        query.pop(key, None)
-        if value not in ("", None):
-            query[key] = value
-    return f"?{query.urlencode()}"

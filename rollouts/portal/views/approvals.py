@@ -14,8 +14,9 @@ from ...models import ApprovalRequest, Override, clock
 from ...rules.machine import PHASE_VERBS
 from ...rules.phrases import say, spoken
 from ...services import locks, transitions
+from ...services.lists.asked import Asked
 from ...services.refusals import Refused
-from ..asking import PageQuery
+from .. import lists
 from ..presenters import inbox as present
 from ..redirects import SeeOther
 
@@ -28,9 +29,9 @@ def inbox(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, refused: Refused | None = None, what: str = "") -> HttpResponse:
-    viewer, now, address = Actor.of(request.user), clock.now(), PageQuery(request)
-    rollouts, following = address.cursor(present.waiting)
-    mine, asked, others = present.cards(viewer, rollouts, now, locks.standing(now))
+    viewer, now, address = Actor.of(request.user), clock.now(), Asked(request.GET, present.waiting())
+    page = address.page(present.BY_TITLE, present.PAGE)
+    mine, asked, others = present.cards(viewer, page.rows, now, locks.standing(now))
     status = refused.status() if refused else 200
     context = {
         "groups": [
@@ -39,15 +40,15 @@ def _page(request: HttpRequest, refused: Refused | None = None, what: str = "") 
             (gettext("Waits for others"), others),
         ],
         "mine": mine,
-        "next": following,
-        "is_part": bool(following or address.text("after")),
+        "next": page.next,
+        "is_part": bool(page.next or request.GET.get("after")),
         "decided": present.decided_by(viewer),
         "reviews": Override.objects.filter(reviewed_at=None).select_related("phase__rollout").order_by("due_at"),
         "now": now,
         "refused": [blocker.message for blocker in refused.blockers] if refused else [],
         "refused_what": what,
     }
-    return address.answer("portal/approvals.html", context, status)
+    return lists.answer(request, "portal/approvals.html", context, address, status)
 
 
 @require_POST

@@ -14,18 +14,18 @@ from django.views.decorators.http import require_POST, require_safe
 
 from ...audit.actor import Actor
 from ...models import FeatureFlag, clock
+from ...models.flags import PRESENCES
 from ...rules.exposure import Exposure
 from ...rules.phrases import spoken
 from ...services import locks, readings
+from ...services.lists.asked import Asked
+from ...services.lists.flags import FlagFilter
 from ...services.refusals import Refused
 from ...services.who_is_in import LONGEST, judge
-from .. import live
-from ..asking import PageQuery
-from ..flag_filter import FlagFilter, Known, presences
+from .. import lists, live
 from ..presenters import flag_page, who_is_in
 from ..presenters import flags as present
 from ..redirects import SeeOther
-from ..sorting import Column, column
 
 PER_PAGE = 50
 READINGS_PER_PAGE = 25
@@ -35,30 +35,23 @@ LARGEST_LIST = 400_000
 
 @require_safe
 def flags(request: HttpRequest) -> HttpResponse:
-    now, known, asked = clock.now(), Known.read(), PageQuery(request)
-    chosen = FlagFilter.read(asked, known)
-    page = asked.page(asked.rows(chosen.flags(known, now)), PER_PAGE)
+    now, asked = clock.now(), FlagFilter(request.GET)
+    page = asked.numbered(PER_PAGE, asked.in_order())
+    headings = {
+        "name": _("Flag"),
+        "read": _("In GitLab"),
+        "group": _("Definition"),
+        "age": _("Age against its type’s lifetime"),
+        "rollout": _("Rollout"),
+    }
     context = {
         "page": page,
-        "rows": [present.row(flag, known, now) for flag in page],
-        "filter": chosen,
-        "known": known,
-        "presences": presences(),
-        "columns": _columns(request, chosen.sort),
-        "unlinked": present.unlinked(known),
+        "rows": [present.row(flag, asked.known, now) for flag in page],
+        "presences": PRESENCES,
+        "columns": lists.columns(request, asked, headings),
+        "unlinked": present.unlinked(asked.known),
     }
-    return asked.answer("portal/flags.html", context)
-
-
-def _columns(request: HttpRequest, sort: str) -> list[Column]:
-    query = request.GET
-    return [
-        column(_("Flag"), query, "name", sort),
-        column(_("In GitLab"), query, "read", sort),
-        column(_("Definition"), query, "group", sort),
-        column(_("Age against its type’s lifetime"), query, "age", sort),
-        column(_("Rollout"), query, "rollout", sort),
-    ]
+    return lists.answer(request, "portal/flags.html", context, asked)
 
 
 @require_safe
@@ -119,20 +112,20 @@ def enter_reading(request: HttpRequest, pk: int) -> HttpResponse:
         wrong = _("%(what)s. Write a number from 0 to 100.") % {"what": spoken(str(error))}
         return _page(request, flag, refused=[wrong], status=422)
     except Refused as refused:
-        why = [blocker.message for blocker in refused.blockers]
-        return _page(request, flag, refused=why, status=refused.status(422))
+        words = [blocker.message for blocker in refused.blockers]
+        return _page(request, flag, refused=words, status=refused.status(422))
     messages.success(request, _("The reading was kept. It goes stale like any other."))
     return SeeOther(reverse("portal:flag", args=[pk]))
 
 
 def _page(request: HttpRequest, flag: FeatureFlag, *, status: int = 200, **more: Any) -> HttpResponse:
-    now, asked = clock.now(), PageQuery(request)
+    now, asked = clock.now(), Asked(request.GET, flag.readings.all())
     context = {
         "flag": flag,
         "latest": flag.as_listed,
         "shown": flag_page.build(flag, now, locks.standing(now)),
-        "page": asked.page(flag.readings.all(), READINGS_PER_PAGE),
+        "page": asked.numbered(READINGS_PER_PAGE),
         "most": who_is_in.MOST,
         **more,
     }
-    return asked.answer("portal/flag.html", context, status)
+    return lists.answer(request, "portal/flag.html", context, asked, status)

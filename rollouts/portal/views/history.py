@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import date
 
 from django.http import HttpRequest, HttpResponse
@@ -11,35 +10,22 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from ...audit.actor import Actor
-from ...audit.lookup import EventPage, Question, find
 from ...audit.source import SOURCES
 from ...models import AuditEvent, Rollout
-from ...rules.datetimes import asked_since, asked_until
-from ..asking import PageQuery
+from ...services.lists.history import NEWEST_FIRST, HistoryFilter
+from .. import lists
 from ..presenters import history as present
 
 #: So many rollouts, the newest, are offered while one types; any other can be written.
 MOST_ROLLOUTS = 200
-FIELDS = ("rollout", "actor", "verb", "source", "since", "until", "q")
+PER_PAGE = 50
 
 
 @require_safe
 def audit(request: HttpRequest) -> HttpResponse:
     """Filters in the address, keyset pages; days are of the reader's zone. A time that is none: 422, and which."""
-    reader, zone = PageQuery(request), timezone.get_current_timezone()
-    asked = {name: reader.text(name) for name in FIELDS}
-    question = Question(
-        rollout=asked["rollout"],
-        actor=asked["actor"],
-        verb=asked["verb"],
-        source=reader.filter("source", SOURCES),
-        since=reader.read("since", lambda text: asked_since(text, zone)),
-        until=reader.read("until", lambda text: asked_until(text, zone)),
-        text=asked["q"],
-    )
-    page = EventPage([], "")
-    if not reader.fits_nothing:
-        page = reader.cursor(lambda before: find(replace(question, before=before)), "before")
+    history_filter = HistoryFilter(request.GET, zone=timezone.get_current_timezone())
+    asked, page = history_filter.asked, history_filter.page(NEWEST_FIRST, PER_PAGE, cursor="before")
     sees = Actor.of(request.user).sees_confidential
     rows = [
         (
@@ -48,17 +34,15 @@ def audit(request: HttpRequest) -> HttpResponse:
             _pretty(event.shown("after")),
             _pretty(event.confidential) if sees else "",
         )
-        for event in page.events
+        for event in page.rows
     ]
     context = {
-        "asked": asked,
         "rows": rows,
         "next": page.next,
-        "is_filtered": any(asked.values()),
         "days": {name: asked[name] and not _is_day(asked[name]) for name in ("since", "until")},
         **_choices(asked),
     }
-    return reader.answer("portal/audit.html", context)
+    return lists.answer(request, "portal/audit.html", context, history_filter)
 
 
 def _choices(asked: dict[str, str]) -> dict[str, object]:

@@ -10,10 +10,10 @@ from django.views.decorators.http import require_safe
 
 from ...models import AIModel, Rollout, clock
 from ...services import locks
-from ..asking import PageQuery
-from ..model_filter import Choices, ModelFilter
+from ...services.lists.asked import Asked
+from ...services.lists.models import ModelFilter
+from .. import lists
 from ..presenters import models as present
-from ..sorting import Column, column
 
 PER_PAGE = 50
 PARTS_PER_PAGE = 25
@@ -21,40 +21,34 @@ PARTS_PER_PAGE = 25
 
 @require_safe
 def models(request: HttpRequest) -> HttpResponse:
-    now, asked, choices = clock.now(), PageQuery(request), Choices.read()
-    chosen = ModelFilter.read(asked, choices)
-    page = asked.page(asked.rows(chosen.models(now.date())), PER_PAGE)
+    asked = ModelFilter(request.GET, AIModel.objects.all())
+    page = asked.numbered(PER_PAGE, asked.in_order())
+    headings = {
+        "name": _("AI model"),
+        "provider": _("Provider, host, capability"),
+        "live": _("Live now for"),
+        "quota": _("Quota and its use"),
+        "retires": _("Replaced, retires"),
+    }
     context = {
         "page": page,
-        "rows": present.rows(list(page), now),
-        "filter": chosen,
-        "choices": choices,
-        "columns": _columns(request, chosen.sort),
+        "rows": present.rows(list(page), clock.now()),
+        "columns": lists.columns(request, asked, headings),
     }
-    return asked.answer("portal/models.html", context)
-
-
-def _columns(request: HttpRequest, sort: str) -> list[Column]:
-    query = request.GET
-    return [
-        column(_("AI model"), query, "name", sort),
-        column(_("Provider, host, capability"), query, "provider", sort),
-        column(_("Live now for"), query, "live", sort),
-        column(_("Quota and its use"), query, "quota", sort),
-        column(_("Replaced, retires"), query, "retires", sort),
-    ]
+    return lists.answer(request, "portal/models.html", context, asked)
 
 
 @require_safe
 def model(request: HttpRequest, slug: str) -> HttpResponse:
     found = get_object_or_404(AIModel, slug=slug)
-    now, asked = clock.now(), PageQuery(request)
+    now = clock.now()
     took_part = Rollout.objects.whole().filter(Q(ai_model=found) | Q(baseline=found)).order_by("-created_at", "pk")
-    page = asked.page(took_part, PARTS_PER_PAGE)
+    asked = Asked(request.GET, took_part)
+    page = asked.numbered(PARTS_PER_PAGE)
     context = {
         "model": found,
         "row": present.rows([found], now)[0],
         "page": page,
         "parts": present.took_part(found, page, now, locks.standing(now)),
     }
-    return asked.answer("portal/model.html", context)
+    return lists.answer(request, "portal/model.html", context, asked)

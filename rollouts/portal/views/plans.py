@@ -19,14 +19,13 @@ from ...rules.document import LIMIT, DocumentRefused, Fault
 from ...rules.machine import Role
 from ...rules.phrases import say, spoken
 from ...rules.plan_document import FlagPlan, PlanDocument, dump_plan
-from ...services import facts, plans, prospects, schedules
+from ...services import choices, facts, plans, prospects, schedules
 from ...services.refusals import Refused
 from ...services.templates import all_templates
-from ..asking import PageQuery
+from ..charts.ramp import picture
 from ..forms import PlanForm
 from ..presenters import prospect
 from ..presenters.buttons import roll_backs
-from ..presenters.ramp import picture
 from ..redirects import SeeOther
 
 #: The template that a new rollout takes unless another is chosen.
@@ -67,10 +66,9 @@ def new_rollout(request: HttpRequest) -> HttpResponse:
     if not by.person.has(Role.MANAGER):
         return _refuse(request, gettext("Planning a rollout takes the role manager."))
     text = request.POST.get("document", "")
-    asked = PageQuery(request)
-    form, example = _form(request, asked), _example(request, by)
-    if request.method != "POST" or asked.wrong:
-        return _new(request, form, example, [], 422 if asked.wrong else 200, asked.wrong)
+    (form, wrong), example = _form(request), _example(request, by)
+    if request.method != "POST" or wrong:
+        return _new(request, form, example, [], 422 if wrong else 200, wrong)
     by_form = "by_form" in request.POST
     if by_form:
         if not form.is_valid():
@@ -93,19 +91,21 @@ def check_plan(request: HttpRequest) -> HttpResponse:
     """What is known of all that is named so far, and what the plan would mean. It changes nothing."""
     if not Actor.of(request.user).person.has(Role.MANAGER):
         return _refuse(request, gettext("Planning a rollout takes the role manager."))
-    form = _form(request, PageQuery(request))
+    form, _wrong = _form(request)
     return render(request, "components/prospect.html", {"prospect": _prospect(form, request), "form": form})
 
 
-def _form(request: HttpRequest, asked: PageQuery) -> PlanForm:
-    """The form of the chosen template, or that of the rollout that is copied, with what was written in it."""
+def _form(request: HttpRequest) -> tuple[PlanForm, list[str]]:
+    """The form of the chosen template, or that of the rollout that is copied, with what was written in it; and, where
+    there is no such template, that."""
     templates, copied = all_templates(), _copied(request)
     usual = BUILTIN if BUILTIN in templates else next(iter(templates))
     if copied and copied.template in templates:
         usual = copied.template
-    template = templates[asked.choice("template", templates, usual)]
+    chosen = (request.POST if request.method == "POST" else request.GET).get("template") or usual
+    wrong = [] if chosen in templates else [spoken(choices.refusal("template", chosen, list(templates)))]
     written = (request.POST,) if "by_form" in request.POST else ()
-    return PlanForm(template, *written, copied=copied)
+    return PlanForm(templates[usual if wrong else chosen], *written, copied=copied), wrong
 
 
 def _copied(request: HttpRequest) -> PlanDocument | None:

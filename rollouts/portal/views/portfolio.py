@@ -19,12 +19,13 @@ from ...audit.actor import Actor
 from ...models import clock
 from ...rules.health import Health
 from ...rules.machine import Role
+from ...rules.phrases import spoken
 from ...rules.spreadsheet import as_cell
 from ...services import choices, portfolio_rows, views
+from ...services.lists.asked import Shown
+from ...services.lists.rollouts import RolloutFilter, owners
 from ...services.refusals import Refused
-from .. import listing
-from ..asking import PageQuery
-from ..filters import STATES, PortfolioFilter, owners
+from .. import listing, lists
 from ..presenters import first_start
 from ..presenters.portfolio import ShownRow
 from ..redirects import SeeOther
@@ -45,28 +46,34 @@ SORTS = {
     "owner": gettext_lazy("owner"),
     "provider": gettext_lazy("provider"),
 }
+STATES = [("", gettext_lazy("Open")), ("over", gettext_lazy("Finished")), ("all", gettext_lazy("All"))]
 COLUMNS = (
     "rollout", "title", "model", "baseline", "provider", "flag", "state", "phase", "standing", "health", "expected",
     "read", "read_at", "next", "detail", "waits_for", "since", "days_in_phase", "usual", "owners", "url",
 )  # fmt: skip
 
 
+class PortfolioFilter(RolloutFilter):
+    group = Shown(GROUPS)
+    sort = Shown(SORTS, usual="urgency")
+    view = Shown(("list", "board"), usual="list")
+    usual_state = "open"
+
+
 @require_safe
 def portfolio(request: HttpRequest) -> HttpResponse:
-    viewer, now, asked = Actor.of(request.user), clock.now(), PageQuery(request)
+    viewer, now = Actor.of(request.user), clock.now()
+    asked = PortfolioFilter(request.GET, by=viewer)
     summary = listing.summary(viewer, now)
     if summary.pop("due"):
         portfolio_rows.for_a_page()
         summary = listing.summary(viewer, now)
-    chosen, fitting = PortfolioFilter.read(asked)
-    group, sort = asked.choice("group", GROUPS, ""), asked.choice("sort", SORTS, "urgency")
-    is_board = asked.choice("view", ("list", "board"), "list") == "board"
+    group, sort, is_board = asked["group"], asked["sort"], asked["view"] == "board"
     known_phases = choices.phases()
     context: dict[str, Any] = {
-        "filter": chosen,
         "states": STATES,
         "providers": choices.providers(),
-        "owners": owners(viewer, asked.text("owner", 150)),
+        "owners": owners(viewer, asked["owner"]),
         "phases": known_phases,
         "healths": [(kind.value, kind.words) for kind in Health if kind is not Health.OVER],
         "summary": summary,
@@ -81,28 +88,28 @@ def portfolio(request: HttpRequest) -> HttpResponse:
         "query": request.META.get("QUERY_STRING", ""),
     }
     if is_board:
-        context["groups"] = listing.board(fitting, known_phases, now)
+        context["groups"] = listing.board(asked.rows, known_phases, now)
     else:
         if group:
-            page = asked.cursor(lambda after: listing.by_field(fitting, group, sort, after, now))
+            page = asked.paged(lambda after: listing.by_field(asked.rows, group, sort, after, now))
         else:
-            page = asked.cursor(lambda after: listing.by_turn(fitting, viewer, sort, after, now))
-        context |= {"listing": page, "groups": page.groups, "is_further": bool(asked.text("after"))}
+            page = asked.paged(lambda after: listing.by_turn(asked.rows, viewer, sort, after, now))
+        context |= {"listing": page, "groups": page.groups, "is_further": bool(request.GET.get("after"))}
         if not any((page.groups, context["is_filtered"], context["is_further"])) and viewer.person.has(Role.MANAGER):
             context["first_start"] = first_start.checks(viewer)
-    return asked.answer("portal/portfolio.html", context)
+    return lists.answer(request, "portal/portfolio.html", context, asked)
 
 
 @require_safe
 def export(request: HttpRequest) -> HttpResponseBase:
     """The same selection as a file, all of its rows; headings and words are English, times are UTC."""
-    now, asked = clock.now(), PageQuery(request)
+    now, asked = clock.now(), PortfolioFilter(request.GET, by=Actor.of(request.user))
     while portfolio_rows.for_a_page():
         pass
-    _chosen, fitting = PortfolioFilter.read(asked)
-    if asked.wrong:
-        return render(request, "400.html", {"words": " ".join(asked.wrong), "code": 422}, status=422)
-    answer = StreamingHttpResponse(_written(listing.everything(fitting, now), now, request), content_type="text/csv")
+    if asked.faults:
+        words = " ".join(spoken(fault) for fault in asked.faults.values())
+        return render(request, "400.html", {"words": words, "code": 422}, status=422)
+    answer = StreamingHttpResponse(_written(listing.everything(asked.rows, now), now, request), content_type="text/csv")
     answer["Content-Disposition"] = f'attachment; filename="rollouts-{now:%Y-%m-%d}.csv"'
     return answer
 

@@ -16,9 +16,9 @@ from ...rules.locks import Window
 from ...rules.machine import PhaseState, state_in_words
 from ...rules.phrases import spoken
 from ...services.exposure_history import ExposureHistory
-from .chart_axis import TimeAxis, number
-from .chart_lanes import LETTER, RIGHT
-from .datetimes import with_zone
+from ..presenters.datetimes import with_zone
+from .lanes import LETTER, RIGHT
+from .scale import Scale, number
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Band:
     anchor: str = "middle"
 
 
-def named_bands(stretches: Iterable[ExposureStretch], axis: TimeAxis) -> Iterable[Band]:
+def named_bands(stretches: Iterable[ExposureStretch], axis: Scale) -> Iterable[Band]:
     """When GitLab let somebody in by name or group: how many people that is, it does not tell."""
     last: ExposureStretch | None = None
     for stretch in [*stretches, None]:
@@ -57,7 +57,7 @@ def _by_name(exposure: Exposure | None) -> Exposure | None:
     return Exposure(groups=exposure.groups, actors=exposure.actors)
 
 
-def gap_bands(history: ExposureHistory, axis: TimeAxis) -> Iterable[Band]:
+def gap_bands(history: ExposureHistory, axis: Scale) -> Iterable[Band]:
     """Where nothing is drawn, as nothing was read; or as there are older readings than are looked at."""
     gaps: list[tuple[Piece, datetime]] = []
     for piece in history.pieces:
@@ -77,7 +77,7 @@ def gap_bands(history: ExposureHistory, axis: TimeAxis) -> Iterable[Band]:
             yield _band(axis, piece.start, end, _fits(_("not read")), words)
 
 
-def lock_band(window: Window, axis: TimeAxis, history: ExposureHistory) -> Band:
+def lock_band(window: Window, axis: Scale, history: ExposureHistory) -> Band:
     words = _("Change lock «%(title)s» from %(start)s to %(end)s") % {
         "title": window.title,
         "start": with_zone(window.starts_at),
@@ -87,7 +87,7 @@ def lock_band(window: Window, axis: TimeAxis, history: ExposureHistory) -> Band:
     return _band(axis, start, end, _fits(_("change lock"), _("lock")), words)
 
 
-def phase_bands(history: ExposureHistory, axis: TimeAxis) -> tuple[Band, ...]:
+def phase_bands(history: ExposureHistory, axis: Scale) -> tuple[Band, ...]:
     """Each attempt as a band; where its name does not fit in, it stands beside it if there is room before the next."""
     bands = [(str(phase), _phase(phase, axis, history)) for phase in history.phases] + _phases_to_come(history, axis)
     bands.sort(key=lambda each: float(each[1].x))
@@ -101,7 +101,7 @@ def phase_bands(history: ExposureHistory, axis: TimeAxis) -> tuple[Band, ...]:
     return tuple(placed)
 
 
-def _phases_to_come(history: ExposureHistory, axis: TimeAxis) -> list[tuple[str, Band]]:
+def _phases_to_come(history: ExposureHistory, axis: Scale) -> list[tuple[str, Band]]:
     """Phases that have not begun, from when each may begin at the earliest to when the next may."""
     begun = {phase.name for phase in history.phases if phase.state not in (PhaseState.PLANNED, PhaseState.ROLLED_BACK)}
     starts: dict[str, datetime] = {}
@@ -123,7 +123,7 @@ def _phases_to_come(history: ExposureHistory, axis: TimeAxis) -> list[tuple[str,
     return bands
 
 
-def _phase(phase: Phase, axis: TimeAxis, history: ExposureHistory) -> Band:
+def _phase(phase: Phase, axis: Scale, history: ExposureHistory) -> Band:
     assert phase.started_at
     end = phase.completed_at if phase.state == PhaseState.COMPLETED else phase.ended_at or history.known_until
     looks = {PhaseState.COMPLETED: "done", PhaseState.ROLLED_BACK: "back"}
@@ -138,9 +138,9 @@ def _phase(phase: Phase, axis: TimeAxis, history: ExposureHistory) -> Band:
 
 
 def _band(
-    axis: TimeAxis, start: datetime, end: datetime, label: Callable[[float], str], words: str, look: str = ""
+    axis: Scale, start: datetime, end: datetime, label: Callable[[float], str], words: str, look: str = ""
 ) -> Band:
-    x, width = axis.x(start), max(axis.x(end) - axis.x(start), 2.0)
+    x, width = axis.stretch(start, end, 2.0)
     return Band(number(x), number(width), label(width), words, look, number(x + width / 2))
 
 

@@ -19,14 +19,17 @@ from ...rules.exposure_history import ExposureStretch, Piece
 from ...rules.percentages import NOTHING
 from ...rules.phrases import spoken
 from ...services.exposure_history import ExposureHistory
-from .chart_axis import Label, TimeAxis, number
-from .chart_bands import Band, gap_bands, lock_band, named_bands, phase_bands
-from .chart_lanes import BASE, EVENTS, HEIGHT, LEFT, LETTER, NAMED, PHASES, PHASES_END, RIGHT, TICKS, TOP, WIDTH
-from .chart_marks import EventMark, marks_of
-from .datetimes import with_zone
+from ..presenters.datetimes import with_zone
+from .axis import Label, labels
+from .bands import Band, gap_bands, lock_band, named_bands, phase_bands
+from .lanes import BASE, EVENTS, HEIGHT, LEFT, LETTER, NAMED, PHASES, PHASES_END, RIGHT, TICKS, TOP, WIDTH
+from .marks import EventMark, marks_of
+from .scale import Scale, number
 
 #: The word for now takes at most so much.
 NOW = 40.0
+#: Of shares, 0 to 1.
+Y = Scale(0, 1, BASE, TOP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ class ExposureChart:
 
 def chart(history: ExposureHistory) -> ExposureChart:
     """The exposure history of a rollout as coordinates."""
-    axis = TimeAxis(history.since, history.until, LEFT, RIGHT)
+    axis = Scale(history.since, history.until, LEFT, RIGHT)
     runs = _runs(history.read)
     drifts = exposure_history.episodes(history.pieces)
     words = _("Exposure from %(since)s to %(until)s: planned and read. The tables below say the same.") % {
@@ -78,8 +81,8 @@ def chart(history: ExposureHistory) -> ExposureChart:
     }
     return ExposureChart(
         words=words,
-        levels=tuple((number(_y(Decimal(share) / 100)), f"{share} %") for share in (0, 25, 50, 75, 100)),
-        labels=axis.labels(10),
+        levels=tuple((Y.at(share / 100), f"{share} %") for share in (0, 25, 50, 75, 100)),
+        labels=labels(axis, 10),
         planned=_steps(history.planned, axis),
         coming=_coming(history, axis),
         read=" ".join(_steps(run, axis) for run in runs),
@@ -95,10 +98,6 @@ def chart(history: ExposureHistory) -> ExposureChart:
     )
 
 
-def _y(reach: Decimal) -> float:
-    return BASE - float(reach) * (BASE - TOP)
-
-
 def _runs(stretches: Iterable[ExposureStretch]) -> list[list[ExposureStretch]]:
     """Stretches that follow one another without a gap; of a flag that GitLab does not know there is nothing to draw."""
     runs: list[list[ExposureStretch]] = []
@@ -112,14 +111,14 @@ def _runs(stretches: Iterable[ExposureStretch]) -> list[list[ExposureStretch]]:
     return runs
 
 
-def _steps(stretches: Sequence[ExposureStretch], axis: TimeAxis) -> str:
+def _steps(stretches: Sequence[ExposureStretch], axis: Scale) -> str:
     """A line of steps. What changes within one unit of the picture is drawn once, from its least to its most."""
     if not stretches:
         return ""
-    drawn = [f"M{axis.at(stretches[0].start)} {number(_y(stretches[0].reach))}"]
-    column, ends = round(axis.x(stretches[0].start)), [stretches[0].reach]
+    drawn = [f"M{axis.at(stretches[0].start)} {Y.at(stretches[0].reach)}"]
+    column, ends = round(axis(stretches[0].start)), [stretches[0].reach]
     for stretch in stretches[1:]:
-        here = round(axis.x(stretch.start))
+        here = round(axis(stretch.start))
         if here == column:
             ends.append(stretch.reach)
             continue
@@ -133,35 +132,35 @@ def _steps(stretches: Sequence[ExposureStretch], axis: TimeAxis) -> str:
 def _column(ends: list[Decimal]) -> list[str]:
     """From the level before to the one after, by way of the extremes in between."""
     way = [ends[0], min(ends), max(ends), ends[-1]]
-    return [f"V{number(_y(reach))}" for before, reach in pairwise(way) if reach != before]
+    return [f"V{Y.at(reach)}" for before, reach in pairwise(way) if reach != before]
 
 
-def _area(run: Sequence[ExposureStretch], axis: TimeAxis) -> str:
+def _area(run: Sequence[ExposureStretch], axis: Scale) -> str:
     return f"{_steps(run, axis)}V{number(BASE)}H{axis.at(run[0].start)}Z"
 
 
-def _coming(history: ExposureHistory, axis: TimeAxis) -> str:
+def _coming(history: ExposureHistory, axis: Scale) -> str:
     """From what is expected now on to what is predicted."""
     if not history.prediction.coming:
         return ""
     level = history.planned[-1].reach if history.planned else NOTHING
-    drawn = [f"M{axis.at(history.known_until)} {number(_y(level))}"]
+    drawn = [f"M{axis.at(history.known_until)} {Y.at(level)}"]
     for each in history.prediction.coming:
         if each.reach is not None and each.reach > level:
             level = each.reach
-            drawn.append(f"H{axis.at(each.at)}V{number(_y(level))}")
+            drawn.append(f"H{axis.at(each.at)}V{Y.at(level)}")
     end = history.prediction.complete_at or history.prediction.coming[-1].at
     return "".join([*drawn, f"H{axis.at(end)}"])
 
 
-def _rectangles(pieces: Sequence[Piece], axis: TimeAxis) -> str:
+def _rectangles(pieces: Sequence[Piece], axis: Scale) -> str:
     """Between expected and read; where only names differ, the lane of names. Pieces in one unit are drawn once."""
     drawn: dict[int, tuple[float, float, float, float]] = {}
     for piece in pieces:
-        x, end = axis.x(piece.start), max(axis.x(piece.end), axis.x(piece.start) + 1)
+        x, end = axis(piece.start), max(axis(piece.end), axis(piece.start) + 1)
         expected = piece.planned.least_reach
         read = piece.read.least_reach if piece.read else NOTHING
-        high, low = _y(max(expected, read)), _y(min(expected, read))
+        high, low = Y(max(expected, read)), Y(min(expected, read))
         if high == low:
             high, low = NAMED - 3, NAMED + 9
         key = round(x)
@@ -176,14 +175,14 @@ def _rectangles(pieces: Sequence[Piece], axis: TimeAxis) -> str:
     )
 
 
-def _drift_label(episode: tuple[Piece, ...], axis: TimeAxis, history: ExposureHistory) -> tuple[str, str, str]:
+def _drift_label(episode: tuple[Piece, ...], axis: Scale, history: ExposureHistory) -> tuple[str, str, str]:
     """Above the drift, in the picture, and not across the line that says now."""
     lasted = in_words(episode[-1].end - episode[0].start, units=1)
     words = _("drift %(span)s") % {"span": spoken(lasted)}
     half = len(words) * LETTER / 2
-    middle = (axis.x(episode[0].start) + axis.x(episode[-1].end)) / 2
-    end = axis.x(history.known_until)
+    middle = (axis(episode[0].start) + axis(episode[-1].end)) / 2
+    end = axis(history.known_until)
     x = end - half - 4 if middle <= end < middle + half + 4 else middle
     x = min(max(x, LEFT + half), RIGHT - half)
     reach = max(max(p.planned.least_reach, p.read.least_reach if p.read else NOTHING) for p in episode)
-    return number(x), number(_y(reach) - 5), words
+    return number(x), number(Y(reach) - 5), words

@@ -15,9 +15,12 @@ from ...rules.machine import PhaseState
 from ...rules.percentages import NOTHING
 from ...rules.phrases import say, spoken
 from ...rules.prediction import Prediction
-from .datetimes import day_and_clock
+from ..presenters.datetimes import day_and_clock
+from .axis import Label, ends
+from .scale import Scale
 
 WIDTH, HEIGHT, LEFT, BOTTOM = 640.0, 150.0, 48.0, 24.0
+Y = Scale(0, 100, HEIGHT - BOTTOM, 10.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +37,12 @@ class RampRow:
 
 @dataclass(frozen=True, slots=True)
 class RampPicture:
-    """``points`` of the curve in the picture's units, ticks as (x, words), and the same as rows."""
+    """``points`` of the curve in the picture's units, and the same as rows."""
 
     points: str
-    ticks: tuple[tuple[float, str], ...]
-    levels: tuple[tuple[float, int], ...]
-    now_x: float
+    ticks: tuple[Label, ...]
+    levels: tuple[tuple[str, int], ...]
+    now_x: str
     rows: tuple[RampRow, ...]
     words: str
     width: float = WIDTH
@@ -56,26 +59,18 @@ def picture(phases: Mapping[str, Phase], facts: RolloutFacts, prediction: Predic
     if not rows:
         return None
     first, last = rows[0].at, rows[-1].at + max(rows[-1].soak, timedelta(minutes=15))
-    span = max((last - first).total_seconds(), 1.0)
-
-    def x(moment: datetime) -> float:
-        share = (moment - first).total_seconds() / span
-        return round(LEFT + share * (WIDTH - LEFT - 10), 1)
-
-    def y(percentage: float) -> float:
-        return round(10 + (1 - percentage / 100) * (HEIGHT - BOTTOM - 10), 1)
-
-    points, level = [f"{x(first)},{y(0)}"], 0.0
+    x = Scale(first, last, LEFT, WIDTH - 10)
+    points, level = [f"{x.at(first)},{Y.at(0)}"], NOTHING
     for row in rows:
-        before, level = level, float(row.percentage)
-        points += [f"{x(row.at)},{y(before)}", f"{x(row.at)},{y(level)}"]
-    points.append(f"{x(last)},{y(level)}")
+        before, level = level, row.percentage
+        points += [f"{x.at(row.at)},{Y.at(before)}", f"{x.at(row.at)},{Y.at(level)}"]
+    points.append(f"{x.at(last)},{Y.at(level)}")
     words = _(", then ").join(f"{spoken(say('{n} %', n=row.percentage))} {day_and_clock(row.at)}" for row in rows)
     return RampPicture(
         points=" ".join(points),
-        ticks=((x(first), day_and_clock(first)), (x(last), day_and_clock(last))),
-        levels=tuple((y(percentage), percentage) for percentage in (0, 50, 100)),
-        now_x=min(max(x(facts.now), LEFT), WIDTH - 10),
+        ticks=ends(x),
+        levels=tuple((Y.at(percentage), percentage) for percentage in (0, 50, 100)),
+        now_x=x.at(facts.now),
         rows=tuple(rows),
         words=_("Expected: %(steps)s.") % {"steps": words},
     )

@@ -13,12 +13,15 @@ from ...rules.expected import FlagReading as Latest
 from ...rules.expected import Presence
 from ...rules.exposure import Exposure
 from ...rules.phrases import spoken
-from .datetimes import day_and_clock
+from ..presenters.datetimes import day_and_clock
+from .axis import Label, ends
+from .scale import Scale, number
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760.0, 208.0, 46.0, 14.0, 14.0, 40.0
 #: The strip under the picture, for named people and groups: their number GitLab does not tell.
 STRIP = 10.0
 LEVELS = (0, 25, 50, 75, 100)
+Y = Scale(0, 100, HEIGHT - BOTTOM, TOP)
 KNOWN = {Presence.UNSET_OFF: Exposure(), Presence.UNSET_ON: Exposure(boolean=True)}
 
 
@@ -41,8 +44,8 @@ class Readings:
     stretches: tuple[ReadingStretch, ...]
     gaps: tuple[ReadingStretch, ...]
     besides: tuple[ReadingStretch, ...]
-    levels: tuple[tuple[float, int], ...]
-    ticks: tuple[tuple[float, str, str], ...]
+    levels: tuple[tuple[str, int], ...]
+    ticks: tuple[Label, ...]
     words: str
     width: float = WIDTH
     height: float = HEIGHT
@@ -63,27 +66,20 @@ def picture(readings: Sequence[FlagReading], latest: Latest, now: datetime, *, s
     oldest_first = list(reversed(readings))
     known_until = latest.read_at if stale else now
     first = oldest_first[0].read_at
-    span = max((now - first).total_seconds(), 60.0)
-
-    def x(moment: datetime) -> float:
-        share = min(max((moment - first).total_seconds() / span, 0.0), 1.0)
-        return round(LEFT + share * (WIDTH - LEFT - RIGHT), 1)
-
-    ends = [reading.read_at for reading in oldest_first[1:]] + [known_until]
-    stretches = [_stretch(one, x(one.read_at), x(end)) for one, end in zip(oldest_first, ends, strict=True)]
+    x = Scale(first, max(now, first + timedelta(minutes=1)), LEFT, WIDTH - RIGHT)
+    until = [reading.read_at for reading in oldest_first[1:]] + [known_until]
+    stretches = [_stretch(one, end, x) for one, end in zip(oldest_first, until, strict=True)]
     gaps = [one for one in stretches if one.y is None]
     if stale:
-        begin = x(known_until)
-        gaps.append(
-            ReadingStretch(begin, max(round(x(now) - begin, 1), 2.0), None, False, _("not read since: not known"))
-        )
+        place, width = x.stretch(known_until, now, 2.0)
+        gaps.append(ReadingStretch(place, width, None, False, _("not read since: not known")))
     return Readings(
         paths=tuple(_paths(stretches)),
         stretches=tuple(stretches),
         gaps=tuple(gaps),
         besides=tuple(one for one in stretches if one.besides),
-        levels=tuple((_y(level), level) for level in LEVELS),
-        ticks=_ticks(first, now, x),
+        levels=tuple((Y.at(level), level) for level in LEVELS),
+        ticks=ends(x, middle=True),
         words=_("Share of actors that is surely in, from %(first)s to %(last)s. Now: %(now)s.")
         % {
             "first": day_and_clock(first),
@@ -93,17 +89,17 @@ def picture(readings: Sequence[FlagReading], latest: Latest, now: datetime, *, s
     )
 
 
-def _stretch(reading: FlagReading, start: float, end: float) -> ReadingStretch:
+def _stretch(reading: FlagReading, end: datetime, x: Scale) -> ReadingStretch:
     presence = Presence(reading.presence)
     exposure = reading.exposure if presence is Presence.SET else KNOWN.get(presence)
     words = exposure.words if presence is Presence.SET and exposure else presence.words
-    width = max(round(end - start, 1), 1.0)
+    place, width = x.stretch(reading.read_at, end, 1.0)
     message = f"{spoken(words)}, {day_and_clock(reading.read_at)}"
     if exposure is None:
-        return ReadingStretch(start, width, None, False, message)
+        return ReadingStretch(place, width, None, False, message)
     besides = not exposure.is_everyone and bool(exposure.groups or exposure.named_actors)
     share = 1.0 if exposure.percentage_of_time >= 100 else float(exposure.least_reach)
-    return ReadingStretch(start, width, _y(share * 100), besides, message)
+    return ReadingStretch(place, width, Y(share * 100), besides, message)
 
 
 def _paths(stretches: Sequence[ReadingStretch]) -> list[str]:
@@ -116,20 +112,6 @@ def _paths(stretches: Sequence[ReadingStretch]) -> list[str]:
             continue
         if not is_open:
             lines.append([])
-        lines[-1] += [f"{one.x},{one.y}", f"{round(one.x + one.width, 1)},{one.y}"]
+        lines[-1] += [f"{number(one.x)},{number(one.y)}", f"{number(one.x + one.width)},{number(one.y)}"]
         is_open = True
     return [" ".join(line) for line in lines]
-
-
-def _ticks(first: datetime, now: datetime, x: object) -> tuple[tuple[float, str, str], ...]:
-    """Begin and now, and the middle where there is room for a day between."""
-    assert callable(x)
-    ticks = [(x(first), day_and_clock(first), "start"), (x(now), day_and_clock(now), "end")]
-    if now - first > timedelta(days=2):
-        middle = first + (now - first) / 2
-        ticks.insert(1, (x(middle), day_and_clock(middle), "middle"))
-    return tuple(ticks)
-
-
-def _y(percentage: float) -> float:
-    return round(TOP + (1 - percentage / 100) * (HEIGHT - TOP - BOTTOM), 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta, tzinfo
 
-from .zones import edge
+from ...rules.zones import edge
 
 _DAY = timedelta(days=1)
 #: Hours between labels while the axis is short.
@@ -14,7 +14,7 @@ _DAYS = (1, 2, 7, 14)
 _MONTHS = (1, 2, 3, 6, 12, 24, 60, 120)
 
 
-def ticks(since: datetime, until: datetime, tz: tzinfo, most: int) -> tuple[tuple[datetime, bool], ...]:
+def ticks(since: datetime, until: datetime, tz: tzinfo, most: float) -> tuple[tuple[datetime, bool], ...]:
     """At most so many moments (aware, UTC) within [since, until], and whether each is within a day."""
     if until <= since or most < 1:
         return ()
@@ -33,8 +33,8 @@ def ticks(since: datetime, until: datetime, tz: tzinfo, most: int) -> tuple[tupl
 def _fitting(
     locals_: list[datetime], since: datetime, until: datetime, tz: tzinfo
 ) -> tuple[tuple[datetime, bool], ...]:
-    edges = {edge(local, tz, latest=False): local.time() != time() for local in locals_}
-    return tuple((moment, within) for moment, within in sorted(edges.items()) if since <= moment <= until)
+    found = {edge(local, tz, latest=False): local.time() != time() for local in locals_}
+    return tuple((moment, within) for moment, within in sorted(found.items()) if since <= moment <= until)
 
 
 def _hours(since: datetime, until: datetime, tz: tzinfo, step: int) -> list[datetime]:

@@ -10,10 +10,10 @@ from django.utils.translation import ngettext
 
 from ...models import AuditEvent
 from ...rules.phrases import spoken
-from . import history
-from .chart_axis import TimeAxis, number
-from .chart_lanes import EVENTS, WIDTH
-from .datetimes import with_zone
+from ..presenters import history
+from ..presenters.datetimes import with_zone
+from .lanes import EVENTS, WIDTH
+from .scale import Scale, number
 
 #: A letter of the words above a mark takes about so much.
 BOLD = 7.6
@@ -40,19 +40,19 @@ class EventMark:
     shown_x: str
 
 
-def marks_of(events: Sequence[AuditEvent], axis: TimeAxis, since: datetime) -> tuple[EventMark, ...]:
+def marks_of(events: Sequence[AuditEvent], axis: Scale, since: datetime) -> tuple[EventMark, ...]:
     """Events as marks, oldest first; those too near to each other as one that says how many."""
     groups: list[list[AuditEvent]] = []
     for event in sorted((event for event in events if event.at >= since), key=lambda event: (event.at, event.pk)):
-        if groups and axis.x(event.at) - axis.x(groups[-1][0].at) < MARK:
+        if groups and axis(event.at) - axis(groups[-1][0].at) < MARK:
             groups[-1].append(event)
         else:
             groups.append([event])
     return tuple(_mark(group, axis) for group in groups)
 
 
-def _mark(group: list[AuditEvent], axis: TimeAxis) -> EventMark:
-    x = (axis.x(group[0].at) + axis.x(group[-1].at)) / 2
+def _mark(group: list[AuditEvent], axis: Scale) -> EventMark:
+    x = (axis(group[0].at) + axis(group[-1].at)) / 2
     sentences = [f"{spoken(history.who(event))} {spoken(history.sentence(event))}" for event in group]
     looks = {_look(event) for event in group}
     look = next((each for each in ("back", "on") if each in looks), "talk")
@@ -82,7 +82,7 @@ def _look(event: AuditEvent) -> str:
 
 
 def _glyph(x: float, look: str) -> str:
-    """A triangle up for what went on, down for what went back, a diamond for what was said."""
+    """A triangle up for what went on, down for what went back, a diamond for what was sentences."""
     shapes = {
         "on": ((-7, 6), (0, -7), (7, 6)),
         "back": ((-7, -6), (0, 7), (7, -6)),

@@ -17,6 +17,8 @@ from django.utils.translation import gettext_lazy
 from ...rules.datetimes import FIRST, LAST, asked_day
 from ...rules.phrases import say
 from ...rules.zones import edge
+from .scale import Scale, percent
+from .ticks import ticks
 
 DAY, WEEK = timedelta(days=1), timedelta(weeks=1)
 
@@ -38,6 +40,8 @@ NAMES = {
 LENGTHS = {Zoom.WEEK: WEEK, Zoom.MONTH: 5 * WEEK, Zoom.QUARTER: 13 * WEEK}
 #: So long before this week a window begins that names no day.
 LOOKS_BACK = {Zoom.WEEK: 0 * WEEK, Zoom.MONTH: WEEK, Zoom.QUARTER: 3 * WEEK}
+#: A week has room for its days, a quarter for its 13 weeks.
+MOST_TICKS = 13.5
 BEFORE, AFTER = (FIRST + 366 * DAY).date(), (LAST - 366 * DAY).date()
 
 
@@ -67,8 +71,9 @@ class Axis:
         return midnight(self.last, self.zone)
 
     @cached_property
-    def length(self) -> timedelta:
-        return self.until - self.since
+    def share(self) -> Scale:
+        """Where a moment is, in per cent of the width."""
+        return Scale(self.since, self.until, 0.0, 100.0)
 
     @property
     def earlier(self) -> date:
@@ -78,15 +83,11 @@ class Axis:
     def later(self) -> date:
         return min(AFTER, self.last)
 
-    def share(self, moment: datetime) -> float:
-        """Where a moment is, in per cent of the width; what is outside is at the edge."""
-        return min(100.0, max(0.0, (moment - self.since) / self.length * 100))
-
     def x(self, moment: datetime) -> str:
         return percent(self.share(moment))
 
     def shows(self, moment: datetime) -> bool:
-        return self.since <= moment < self.until
+        return self.share.shows(moment)
 
     @property
     def words(self) -> str:
@@ -96,34 +97,29 @@ class Axis:
 
     def ticks(self) -> list[Tick]:
         """Each day of a week, each Monday of a month or quarter, each first of a year's months."""
-        if self.zoom is Zoom.WEEK:
-            return [self._tick(day, _("D j M")) for day in self._days()]
-        if self.zoom is Zoom.YEAR:
-            return [self._tick(day, "M Y" if day.month == 1 else "M") for day in self._days() if day.day == 1]
-        return [self._tick(day, _("j M")) for day in self._days() if day.weekday() == 0]
+        found = ticks(self.since, self.until, self.zone, MOST_TICKS)
+        shown = [moment for moment, _within in found if self.shows(moment)]
+        return [Tick(self.x(moment), self._words(moment.astimezone(self.zone).date())) for moment in shown]
 
-    def _tick(self, day: date, form: str) -> Tick:
-        return Tick(self.x(midnight(day, self.zone)), date_format(day, form))
+    def _words(self, day: date) -> str:
+        if self.zoom is Zoom.YEAR:
+            return date_format(day, "M Y" if day.month == 1 else "M")
+        return date_format(day, _("D j M") if self.zoom is Zoom.WEEK else _("j M"))
 
     def weekends(self) -> list[tuple[str, str]]:
         """Places and widths of Saturdays with their Sundays, where days can be told apart."""
         if self.zoom in (Zoom.QUARTER, Zoom.YEAR):
             return []
-        spans = []
+        found = []
         for day in self._days():
             if day.weekday() == 5 or (day.weekday() == 6 and day == self.first):
                 begins, ends = day, day + (7 - day.weekday()) * DAY
-                left = self.share(midnight(begins, self.zone))
-                spans.append((percent(left), percent(self.share(midnight(ends, self.zone)) - left)))
-        return spans
+                left, width = self.share.stretch(midnight(begins, self.zone), midnight(ends, self.zone))
+                found.append((percent(left), percent(width)))
+        return found
 
     def _days(self) -> list[date]:
         return [self.first + number * DAY for number in range((self.last - self.first).days)]
-
-
-def percent(share: float) -> str:
-    """As SVG takes it, whatever the reader's language."""
-    return f"{share:.2f}%"
 
 
 def midnight(day: date, zone: tzinfo) -> datetime:
