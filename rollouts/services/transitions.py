@@ -197,13 +197,6 @@ def digest_of(rollout: Rollout, phase: str) -> str:
     return next((each.request.stands for each in now.phases if each.name == phase and each.request), "")
 
 
-def url_of(blocker: Blocker, rollout: Rollout) -> str:
-    """The address that clears a blocker: a place on the rollout's page, or a page of its own."""
-    if blocker.where.startswith("/"):
-        return blocker.where
-    return f"{rollout.get_absolute_url()}{blocker.where}"
-
-
 def _refuse_if_overtaken(current: Phase, phase: Phase, seen: int | None) -> None:
     if current.pk != phase.pk or (seen is not None and current.version != seen):
         raise Refused([_overtaken(current.title, current.state, f"#phase-{current.name}")])
