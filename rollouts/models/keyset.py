@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 from operator import attrgetter, or_
 from typing import Any
 
+from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
 from ..rules.datetimes import in_bounds
@@ -97,19 +99,43 @@ def page_of(lists: Iterable[tuple[Keyset, QuerySet[Any]]], cursor: str, limit: i
     """
     found: list[list[Any]] = []
     left, is_begun, following = limit + 1, not cursor, ""
-    for keyset, rows in lists:
-        begins = not is_begun and keyset.owns(cursor)
-        is_begun = is_begun or begins
-        read = list(keyset.after(rows, cursor if begins else "")[:left]) if is_begun and left else []
-        left -= len(read)
-        if read and not left:  # the one too many only says that there is more
-            read.pop()
-        if read:
-            following = keyset.cursor(read[-1])
-        found.append(read)
+    with snapshot():
+        for keyset, rows in lists:
+            begins = not is_begun and keyset.owns(cursor)
+            is_begun = is_begun or begins
+            read = list(keyset.after(rows, cursor if begins else "")[:left]) if is_begun and left else []
+            left -= len(read)
+            if read and not left:  # the one too many only says that there is more
+                read.pop()
+            if read:
+                following = keyset.cursor(read[-1])
+            found.append(read)
     if not is_begun:
         raise WrongCursor(WRONG)
     return found, "" if left else following
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """Whatever is read in this block stands as at one moment: what moves from one list to another is in just one.
+
+    For reading only. Inside of a transaction it adds nothing.
+    """
+    if connection.in_atomic_block:
+        yield
+        return
+    if connection.vendor != "sqlite":
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield
+        return
+    database: Any = connection
+    usual, database.transaction_mode = database.transaction_mode, "DEFERRED"  # takes no lock from who writes
+    try:
+        with transaction.atomic():
+            yield
+    finally:
+        database.transaction_mode = usual
 
 
 def written(of: str, *values: Any) -> str:

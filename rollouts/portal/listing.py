@@ -136,7 +136,10 @@ def board(selection: PortfolioRowQuerySet, phases: Sequence[tuple[str, str]], no
     """A column for each phase with what stands in it, then what is finished in all phases."""
     columns = [(name, title, selection.filter(phase=name)) for name, title in phases]
     columns.append(("", str(present.group_titles()["over"]), selection.filter(phase="")))
-    sections = [(key, title, column, _first(column, SORTS["urgency"], COLUMN + 1)) for key, title, column in columns]
+    with keyset.snapshot():
+        sections = [
+            (key, title, column, _first(column, SORTS["urgency"], COLUMN + 1)) for key, title, column in columns
+        ]
     rows = iter(rows_of([row for *_, read in sections for row in read[:COLUMN]], now))
     return [
         Group(

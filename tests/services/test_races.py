@@ -5,7 +5,8 @@ import threading
 import pytest
 from django.db import connection, connections
 
-from rollouts.models import AuditEvent, SavedView
+from rollouts.models import AuditEvent, PortfolioRow, SavedView
+from rollouts.models.keyset import Keyset, page_of
 from rollouts.services import views
 from rollouts.services.refusals import Refused
 
@@ -75,6 +76,24 @@ def test_a_new_rollout_is_on_the_portfolio_of_all_who_look_at_once(transactional
         world.apply(slug=slug, flag=f"use_{slug}")
         for answer in at_once(*(lambda browser=browser: browser.get("/") for browser in browsers)):
             assert f'id="rollout-{slug}"' in answer.content.decode()
+
+
+def test_what_moves_between_two_lists_of_a_page_is_in_one_of_them(gitlab):
+    from tests.walk import World
+
+    world = World.build(gitlab)
+    world.apply()
+    runs, waits = (PortfolioRow.objects.filter(place=place) for place in ("runs", "waits"))
+    assert waits.count() == 1
+
+    def lists():
+        yield Keyset("runs", {"pk": int}), runs
+        at_once(lambda: PortfolioRow.objects.update(place="runs"))  # after the one was read, before the other
+        yield Keyset("waits", {"pk": int}), waits
+
+    (running, waiting), _following = page_of(lists(), "", 50)
+    assert [len(running), len(waiting)] == [0, 1]
+    assert [runs.count(), waits.count()] == [1, 0]
 
 
 def test_passes_at_once_keep_one_reading_and_one_event_of_each_change(transactional_db, gitlab):
