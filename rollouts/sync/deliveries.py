@@ -152,7 +152,7 @@ def _work_batch(waiting: QuerySet[HookDelivery]) -> Worked:
 
 
 Projects = dict[int, GitLabProject]
-Known = dict[tuple[int, int], TrackedIssue]
+Tracked = dict[tuple[int, int], TrackedIssue]
 
 
 def _projects_of(rows: Sequence[HookDelivery]) -> Projects:
@@ -169,7 +169,7 @@ def _projects_of(rows: Sequence[HookDelivery]) -> Projects:
     return {pk: project for pk, project in found.items() if project is not None}
 
 
-def _issues_of(rows: Sequence[HookDelivery], of_row: Projects) -> Known:
+def _issues_of(rows: Sequence[HookDelivery], of_row: Projects) -> Tracked:
     """The followed issues that the deliveries are about, by project and number."""
     wanted = {_key(row, of_row) for row in rows if row.pk in of_row and row.content["iid"]}
     issues = TrackedIssue.objects.filter(
@@ -181,7 +181,7 @@ def _issues_of(rows: Sequence[HookDelivery], of_row: Projects) -> Known:
 
 
 def _newest(
-    rows: Sequence[HookDelivery], of_row: Projects, known: Known
+    rows: Sequence[HookDelivery], of_row: Projects, known: Tracked
 ) -> tuple[dict[int, dict[str, Any]], dict[int, dict[str, Any]], set[GitLabProject]]:
     """The newest values for each issue, who is said to have changed it, and the projects that have a tie."""
     newest: dict[int, dict[str, Any]] = {}
@@ -213,7 +213,7 @@ def _newest(
     return values, notes, set(ties.values())
 
 
-def _hints(row: HookDelivery, of_row: Projects, known: Known) -> bool:
+def _hints(row: HookDelivery, of_row: Projects, known: Tracked) -> bool:
     if not row.content["iid"]:
         return bool(row.content["needs_reading"])
     issue = known.get(_key(row, of_row))

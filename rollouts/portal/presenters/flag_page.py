@@ -20,7 +20,7 @@ from ...rules.machine import OVER
 from ...rules.percentages import plain_number
 from ...services import facts as facts_of
 from ...services import gates
-from ...services.lists.flags import Known
+from ...services.lists.flags import AllFlags
 from ...services.locks import Locks
 from ..charts.readings import Readings, picture
 from ..charts.track import Track, track
@@ -80,7 +80,7 @@ class FlagPage:
 
 def build(flag: FeatureFlag, now: datetime, holding: Locks) -> FlagPage:
     """``flag`` comes from ``FeatureFlag.objects.for_list()``. The number of queries is constant."""
-    row = listed.row(flag, Known.read(), now)
+    row = listed.row(flag, AllFlags.read(), now)
     drawn = list(flag.readings.all()[: MOST_DRAWN + 1])
     return FlagPage(
         flag=flag,

@@ -17,7 +17,7 @@ from ...rules.lifetime import NEVER_ON_BY_DEFAULT, Lifetime, lifetime
 from ...rules.machine import OVER, RolloutState
 from ...rules.phrases import spoken
 from ...services.freshness import is_stale
-from ...services.lists.flags import WITHOUT_ISSUE, Known
+from ...services.lists.flags import WITHOUT_ISSUE, AllFlags
 
 #: Of each kind of unlinked work so many are named; the rest is a number.
 MOST_NAMED = 5
@@ -114,7 +114,7 @@ class Unlinked:
         return " · ".join(words % {"n": n} for n, words in counted if n)
 
 
-def row(flag: FeatureFlag, known: Known, now: datetime) -> FlagRow:
+def row(flag: FeatureFlag, known: AllFlags, now: datetime) -> FlagRow:
     """``flag`` comes from ``FeatureFlag.objects.for_list()``: no queries."""
     latest = flag.as_listed
     return FlagRow(
@@ -186,7 +186,7 @@ def warnings(flag: FeatureFlag, exposure: Exposure | None) -> Iterable[str]:
         yield _("On by default, which GitLab does not allow for flags of type %(type)s.") % {"type": flag.type}
 
 
-def unlinked(known: Known) -> Unlinked:
+def unlinked(known: AllFlags) -> Unlinked:
     """Flags without a rollout issue, flags of ours without a plan, rollouts whose flag GitLab does not know, and
     closed issues of rollouts that go on. Six queries; no title of an issue, for some are confidential.
     """

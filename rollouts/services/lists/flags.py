@@ -21,7 +21,7 @@ BY_NAME = Keyset("flags", {"name": str, "pk": int})
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class AllFlags:
     """What all flags together say: the choices of the filters, and whose flags the portal's rollouts are."""
 
     types: list[str]
@@ -31,7 +31,7 @@ class Known:
     our_groups: dict[int, set[str]] = field(default_factory=dict)
 
     @classmethod
-    def read(cls) -> Known:
+    def read(cls) -> AllFlags:
         """Two queries."""
         said = ("instance__name", "type", "group", "milestone")
         rows = list(FeatureFlag.objects.order_by().values_list(*said).distinct())
@@ -102,8 +102,8 @@ class FlagFilter(Sorted):
         super().__init__(query, FeatureFlag.objects.for_list(), **kwargs)
 
     @cached_property
-    def known(self) -> Known:
-        return Known.read()
+    def known(self) -> AllFlags:
+        return AllFlags.read()
 
     def search(self, flags: FeatureFlagQuerySet, name: str, text: str) -> FeatureFlagQuerySet:
         return flags.filter(in_any(("name", "description"), text))
