@@ -8,7 +8,7 @@ from django.contrib.admin import ChoicesFieldListFilter, SimpleListFilter
 from django.contrib.auth.models import User
 from django.test import Client, RequestFactory
 
-from tests.portal.test_pages import words
+from tests.portal.pages import words
 
 pytestmark = pytest.mark.django_db
 

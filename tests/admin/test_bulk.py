@@ -1,7 +1,5 @@
 """Bulk actions: the page that asks says what happens to each row, each row goes through its service, refusals in words."""
 
-import re
-
 import pytest
 from django.contrib.auth.models import User
 
@@ -16,6 +14,7 @@ from rollouts.models import (
     SyncScope,
 )
 from rollouts.services import tokens
+from tests.admin.pages import answer, text
 
 pytestmark = pytest.mark.django_db
 
@@ -25,20 +24,6 @@ def act(client, label, action, things, **said):
     chosen = {"action": action, "_selected_action": [thing.pk for thing in things]}
     page = client.post(f"/admin/{label}/", chosen)
     return answer(client, label, action, things, page, **said) if said else page
-
-
-def answer(client, label, action, things, page, **said):
-    chosen = {"action": action, "_selected_action": [thing.pk for thing in things], "confirmed": "yes"}
-    return client.post(f"/admin/{label}/", {**chosen, **stood(page), **said}, follow=True)
-
-
-def stood(page):
-    """How each row stood when the page showed it."""
-    return dict(re.findall(r'name="(stood-\d+)"\s+value="([^"]*)"', text(page)))
-
-
-def text(response):
-    return response.content.decode()
 
 
 def test_the_question_says_what_happens_to_each_and_changes_nothing(world, client_of):

@@ -13,7 +13,8 @@ from rollouts.models import (
     PlanTemplate,
     TrackedIssue,
 )
-from tests.admin.test_doors import form_of, signed_in
+from tests.admin.pages import form_of
+from tests.portal.pages import signed_in
 
 pytestmark = pytest.mark.django_db
 

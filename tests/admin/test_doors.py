@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
-from django.test import Client
 from django.utils import timezone
 
 from rollouts.audit.recording import recorded
@@ -21,6 +20,8 @@ from rollouts.models import (
 )
 from rollouts.services import calendars, feed_keys, locks, tokens
 from rollouts.services.instances import default_instance
+from tests.admin.pages import form_of
+from tests.portal.pages import signed_in
 
 pytestmark = pytest.mark.django_db
 CALENDAR = b"""BEGIN:VCALENDAR
@@ -47,12 +48,6 @@ RECORDS = [
     "gitlabwrite", "apitoken", "feedkey",
 ]  # fmt: skip
 NEVER_DELETED = [*RECORDS, "rollout", "phase", "checklistitem"]
-
-
-def signed_in(world, name):
-    client = Client()
-    client.force_login(world.people[name])
-    return client
 
 
 @pytest.fixture
@@ -165,23 +160,6 @@ def test_not_even_admins_edit_records(walked):
         for path in ("add/", f"{first(f'rollouts/{name}').pk}/change/"):
             assert client.post(f"/admin/rollouts/{name}/{path}", said).status_code == 403, (name, path)
         assert fingerprint() == before, name
-
-
-def form_of(client, path):
-    """The values with which a change page would be posted back as it is."""
-    response = client.get(path)
-    values = dict(_values(response.context["adminform"].form))
-    for inline in response.context["inline_admin_formsets"]:
-        for part in [inline.formset.management_form, *inline.formset.forms]:
-            values |= dict(_values(part))
-    return values
-
-
-def _values(form):
-    for bound in form:
-        value = bound.value()
-        if value is not None and value is not False:
-            yield bound.html_name, value
 
 
 def test_a_state_in_the_form_changes_no_state(walked):

@@ -14,7 +14,7 @@ from rollouts.sync.runs import KEPT_FOR
 from tests import pseudo
 from tests.browser.pages import admin_pages
 from tests.markup import flat
-from tests.portal.test_pages import signed_in
+from tests.portal.pages import signed_in
 
 pytestmark = pytest.mark.django_db
 GERMAN = {"HTTP_ACCEPT_LANGUAGE": "de"}

@@ -11,8 +11,8 @@ from django.test import Client
 
 from rollouts.models import AuditEvent
 from rollouts.rules.machine import PHASE_VERBS, ROLLOUT_VERBS
-from tests.admin.test_doors import signed_in
 from tests.markup import flat
+from tests.portal.pages import signed_in
 from tests.walk import FLAG
 
 pytestmark = pytest.mark.django_db

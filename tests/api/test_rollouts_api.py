@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from rollouts.models import AuditEvent, Rollout
 from rollouts.rules.document import LIMIT
 from rollouts.services import transitions
-from tests.portal.test_pages import signed_in
+from tests.portal.pages import signed_in
 from tests.walk import FLAG, SECRET_TITLE
 
 pytestmark = pytest.mark.django_db

@@ -21,8 +21,8 @@ from rollouts.models import ApiToken, AuditEvent
 from rollouts.models.change_log import Unaudited
 from rollouts.services import tokens
 from rollouts.services.refusals import Refused
-from tests.admin.test_doors import signed_in
 from tests.api.scripts import Script
+from tests.portal.pages import signed_in
 
 pytestmark = pytest.mark.django_db
 

@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from rollouts.services import transitions
-from tests.portal.test_timeline import planned
+from tests.portal.schedules import planned
 from tests.walk import World
 
 pytestmark = pytest.mark.browser

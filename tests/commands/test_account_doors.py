@@ -18,8 +18,8 @@ from rollouts.audit.actor import Actor
 from rollouts.models import Account, ApiToken, AuditEvent
 from rollouts.models.history import AuditEventQuerySet
 from rollouts.services import tokens
-from tests.models.test_triggers import with_approvals
-from tests.portal.test_accounts import browser
+from tests.models.approvals import with_approvals
+from tests.portal.pages import browser
 
 pytestmark = pytest.mark.django_db
 TERMINAL = Actor.system_user().name

@@ -4,28 +4,14 @@ from __future__ import annotations
 
 import getpass
 import json
-from io import StringIO
 
 import pytest
-from django.core.management import call_command
-from django.core.management.base import CommandError
 
 from rollouts.models import AIModel, AuditEvent, FeatureFlag, Rollout
+from tests.commands.running import run
 from tests.walk import SECRET_TITLE
 
 pytestmark = pytest.mark.django_db
-
-
-def run(*arguments):
-    """Output, errors and exit of a command."""
-    out, err = StringIO(), StringIO()
-    try:
-        call_command(*arguments, stdout=out, stderr=err)
-    except SystemExit as stop:
-        return out.getvalue(), err.getvalue(), stop.code
-    except CommandError as error:
-        return out.getvalue(), str(error), error.returncode
-    return out.getvalue(), err.getvalue(), 0
 
 
 def written(tmp_path, text, name="plan.yaml"):

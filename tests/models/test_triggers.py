@@ -1,6 +1,5 @@
 """What the database and the models refuse, whichever door is tried."""
 
-from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -16,6 +15,7 @@ from rollouts.models.change_log import AuditedModel, Unaudited
 from rollouts.models.guarded import StateIsProtected
 from rollouts.models.history import HistoryIsAppendOnly
 from rollouts.services import feed_keys, tokens, views
+from tests.models.approvals import with_approvals
 
 pytestmark = pytest.mark.django_db
 BY = Actor.system_user()
@@ -112,28 +112,6 @@ def test_refreshing_keeps_the_state_protected(world):
 def test_the_database_itself_refuses(world, table, change):
     with_approvals(world)
     refuses(IntegrityError, lambda: raw(f"UPDATE {table} SET {change}"))
-
-
-def with_approvals(world):
-    """A request, an approval and an override are there; the phases are as planned."""
-    world.gitlab.state.set_feature("use_haiku", "false")
-    world.up_to("team", "planned")
-    world.do("request", "team", "mia")
-    world.do("approve", "team", "alice")
-    with recorded("x", by=BY):
-        models.Override.objects.create(
-            phase=world.phase("team"), verb="start", by="root", at=world.now(), reason="x", due_at=world.now()
-        )
-        models.ChangeLock.objects.create(
-            title="x", starts_at=world.now(), ends_at=world.now() + timedelta(1), created_by="x", created_at=world.now()
-        )
-        models.LockCalendar.objects.create(name="x")
-        instance = world.rollout().flag.instance
-        models.IncidentSource.objects.create(instance=instance, path="a/b")
-        models.GitLabWrite.objects.create(
-            kind="post_note", lane="x", instance=instance, rollout=world.rollout(), title="x", asked_by="x",
-            asked_at=world.now(), next_attempt_at=world.now() + timedelta(1),
-        )  # fmt: skip
 
 
 def test_only_one_attempt_of_a_phase_is_open(world):

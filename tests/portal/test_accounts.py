@@ -12,21 +12,10 @@ from rollouts.models import Account, ApiToken, AuditEvent, FeedKey
 from rollouts.services import feed_keys, tokens
 from rollouts.services.refusals import Refused
 from tests.api.scripts import Script
+from tests.portal.pages import browser, sign_in
 
 pytestmark = pytest.mark.django_db
 OWN = "a password of my own"
-
-
-def browser(name, password):
-    """Somebody at a browser of their own, who has signed in."""
-    client = Client()
-    response = sign_in(client, name, password)
-    assert response.status_code == 302, response.content.decode()
-    return client
-
-
-def sign_in(client, name, password):
-    return client.post("/accounts/login/", {"username": name, "password": password})
 
 
 def set_password(client, person, password="from the admin 1"):

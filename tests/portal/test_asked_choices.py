@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from rollouts.models import Rollout
-from tests.portal.test_pages import words
+from tests.portal.pages import words
 
 pytestmark = pytest.mark.django_db
 CHOICES = {

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from rollouts.models import AIModel, AuditEvent, ChangeLock, clock
 from rollouts.rules.datetimes import asked_day, asked_since, asked_until
-from tests.commands.test_commands import run
+from tests.commands.running import run
 from tests.markup import flat
 
 pytestmark = pytest.mark.django_db

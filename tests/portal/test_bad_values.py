@@ -9,7 +9,8 @@ from django.test import Client
 
 from rollouts.models import AuditEvent, Phase, Rollout
 from rollouts.services import tokens
-from tests.commands.test_commands import run
+from tests.commands.running import run
+from tests.portal.pages import signed_in
 
 pytestmark = pytest.mark.django_db
 BAD = [
@@ -35,12 +36,6 @@ def stands():
         return list(phases), list(Rollout.objects.values_list("state", "version")), AuditEvent.objects.count()
 
     return do
-
-
-def signed_in(world, name):
-    client = Client()
-    client.force_login(world.people[name])
-    return client
 
 
 def text_of(answer):

@@ -17,6 +17,7 @@ from rollouts.models import ApiToken, HookDelivery, PortfolioRow, waiting
 from rollouts.portal import health, middleware
 from rollouts.services import portfolio_rows, tokens
 from tests.addresses import every_address
+from tests.portal.pages import signed_in
 from tests.walk import World
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.embedded]
@@ -50,12 +51,6 @@ def token(world):
     return text
 
 
-def signed_in(world, name):
-    client = Client(raise_request_exception=False)
-    client.force_login(world.people[name])
-    return client
-
-
 def says_busy(answer):
     return (
         answer.status_code == 503
@@ -78,7 +73,7 @@ def test_signing_in_is_refused_in_words_and_works_afterwards(world, settings):
 
 
 def test_what_would_change_something_is_refused_and_changes_nothing(world, token):
-    mia, bearer = signed_in(world, "mia"), {"Authorization": f"Bearer {token}"}
+    mia, bearer = signed_in(world, "mia", raise_request_exception=False), {"Authorization": f"Bearer {token}"}
     with locked():
         assert says_busy(mia.post("/rollouts/haiku/phases/team/pause/", {"reason": "latency"}))
         answer = Client(raise_request_exception=False).post(
@@ -102,7 +97,7 @@ def test_reading_by_token_waits_for_nobody_and_its_use_is_noted_later(world, tok
 
 
 def test_no_page_waits_for_who_writes(world):
-    root = signed_in(world, "root")
+    root = signed_in(world, "root", raise_request_exception=False)
     root.get("/")
     PortfolioRow.objects.update(due_at=timezone.now() - timedelta(minutes=1))
     with locked():
@@ -163,6 +158,6 @@ def test_a_request_waits_once_and_not_for_each_write():
 def test_the_usual_wait_is_back_after_a_request(world):
     before = waiting._waits(connection.connection)
     assert before >= 20
-    signed_in(world, "mia").get("/")
+    signed_in(world, "mia", raise_request_exception=False).get("/")
     connection.ensure_connection()
     assert waiting._waits(connection.connection) == before

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from io import StringIO
-from itertools import islice
 
 import pytest
 from django.core.management import call_command
@@ -14,16 +13,14 @@ from django.utils import timezone
 
 from rollouts import tasks
 from rollouts.models import AuditEvent
-from rollouts.services import tokens
 from tests.addresses import every_address
-from tests.portal.test_pages import signed_in
+from tests.portal.crawling import MOST_OF_ONE_ROUTE, crawl, readers, told_by
 from tests.walk import SECRET_TITLE
 
 pytestmark = pytest.mark.django_db
 #: Title, people and labels of the confidential issue: each word stands nowhere else.
 SECRETS = (SECRET_TITLE, "secretassignee", "secret-label")
 SECRET_WORDS = ("secretly", "secretassignee", "secret-label")
-MOST_OF_ONE_ROUTE = 40
 
 
 @pytest.fixture
@@ -47,31 +44,6 @@ def told(world, settings):
     )
     assert answer.status_code < 300
     return world
-
-
-def readers(world, name):
-    """The same person with a browser and with a token."""
-    _, token = tokens.issue(world.people[name], "crawl", world.actor(name))
-    return signed_in(world, name), Client(headers={"Authorization": f"Bearer {token}"})
-
-
-def told_by(answer):
-    """What stands in an answer, streamed or not."""
-    body = b"".join(islice(answer, 200)) if answer.streaming else answer.content
-    return body.decode(errors="replace")
-
-
-def crawl(world, name):
-    """What the person is told at every address there is: address to words, where it is told at all."""
-    browser, program = readers(world, name)
-    found = {}
-    for route, addresses in every_address(world).items():
-        client = program if route.startswith("api/") else browser
-        for address in addresses[:MOST_OF_ONE_ROUTE]:
-            answer = client.get(address)
-            assert answer.status_code < 500, address
-            found[address] = answer.status_code, told_by(answer)
-    return found
 
 
 def test_a_viewer_is_told_of_it_at_no_address(told):

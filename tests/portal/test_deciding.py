@@ -9,8 +9,8 @@ from django.test import Client
 
 from rollouts.models import Approval, ApprovalRequest, AuditEvent
 from rollouts.services import tokens
-from tests.admin.test_bulk import answer, text
-from tests.portal.test_pages import signed_in
+from tests.admin.pages import answer, text
+from tests.portal.pages import signed_in
 
 pytestmark = pytest.mark.django_db
 VERBS = ("approve", "reject", "withdraw")

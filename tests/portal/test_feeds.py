@@ -14,18 +14,13 @@ from icalendar import Calendar
 from rollouts.models import AuditEvent, ChangeLock, FeedKey, clock
 from rollouts.portal import feeds
 from rollouts.services import feed_keys, locks
+from tests.portal.pages import signed_in
 from tests.walk import SECRET_TITLE
 
 pytestmark = pytest.mark.django_db
 ATOM = "{http://www.w3.org/2005/Atom}"
 ALL = ["rollouts.ics", "people/mia.ics", "teams/group::ai coding.ics", "rollouts/haiku.ics", "events.atom"]
 ALL += ["rollouts/haiku.atom"]
-
-
-def signed_in(world, name):
-    client = Client()
-    client.force_login(world.people[name])
-    return client
 
 
 def key_of(world, name="vic"):

@@ -18,15 +18,10 @@ from rollouts.rules.exposure import Exposure, enters_at
 from rollouts.rules.percentages import plain_number
 from rollouts.services import imports, readings
 from tests.markup import flat
+from tests.portal.pages import signed_in
 from tests.walk import FLAG, SECRET_TITLE
 
 pytestmark = pytest.mark.django_db
-
-
-def signed_in(world, name="vic", **how):
-    client = Client(**how)
-    client.force_login(world.people[name])
-    return client
 
 
 def words(response):

@@ -14,7 +14,7 @@ from rollouts.models import AuditEvent, TrackedIssue, clock
 from rollouts.services import tokens
 from rollouts.services.lists.history import NEWEST_FIRST, HistoryFilter
 from tests.api.scripts import Script
-from tests.portal.test_pages import signed_in, words
+from tests.portal.pages import signed_in, words
 from tests.walk import SECRET_TITLE
 
 pytestmark = pytest.mark.django_db

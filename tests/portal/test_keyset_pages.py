@@ -18,7 +18,7 @@ from rollouts.models.keyset import LONGEST, Keyset, WrongCursor, written
 from rollouts.portal import listing
 from rollouts.services import transitions
 from tests.markup import flat
-from tests.portal.test_pages import words
+from tests.portal.pages import words
 
 pytestmark = pytest.mark.django_db
 NAMES = [f"r{number}" for number in range(6)]

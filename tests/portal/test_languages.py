@@ -11,12 +11,9 @@ from rollouts.models import AuditEvent, GitLabInstance, GitLabWrite
 from rollouts.rules.phrases import say, spoken, unpacked
 from rollouts.services import locks, outbox
 from rollouts.sync.passes import sync_instance
+from tests.portal.pages import words
 
 GERMAN = {"HTTP_ACCEPT_LANGUAGE": "de-AT,de;q=0.9,en;q=0.5"}
-
-
-def words(response):
-    return " ".join(response.content.decode().split())
 
 
 @pytest.fixture

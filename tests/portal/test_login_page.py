@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.utils.html import strip_tags
 
-from tests.portal.test_pages import signed_in, words
+from tests.portal.pages import signed_in, words
 
 pytestmark = pytest.mark.django_db
 

@@ -6,22 +6,16 @@ from datetime import date, timedelta
 
 import pytest
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from rollouts.models import AIModel
 from rollouts.rules.catalogue import CatalogueModel, FeatureSetting
 from rollouts.services import imports
 from tests.markup import flat
+from tests.portal.pages import signed_in
 from tests.walk import FLAG, SECRET_TITLE
 
 pytestmark = pytest.mark.django_db
-
-
-def signed_in(world, name="vic"):
-    client = Client()
-    client.force_login(world.people[name])
-    return client
 
 
 def words(response):

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from rollouts.models import AIModel, AuditEvent, FeatureFlag, Rollout
 from rollouts.services import locks
-from tests.portal.test_pages import signed_in, words
+from tests.portal.pages import signed_in, words
 from tests.walk import FLAG, SECRET_TITLE
 
 pytestmark = pytest.mark.django_db

@@ -12,20 +12,11 @@ from rollouts.audit import recording
 from rollouts.models import AuditEvent, ChecklistItem, Rollout
 from rollouts.portal.presenters import history
 from rollouts.rules.machine import PHASE_VERBS, ROLLOUT_VERBS
+from tests.portal.pages import signed_in, words
 from tests.walk import FLAG, SECRET_TITLE
 
 pytestmark = pytest.mark.django_db
 PAGES = ["/", "/rollouts/haiku/", "/rollouts/haiku/plan/", "/models/", "/flags/", "/sync/", "/audit/"]
-
-
-def signed_in(world, name):
-    client = Client()
-    client.force_login(world.people[name])
-    return client
-
-
-def words(response):
-    return " ".join(response.content.decode().split())
 
 
 @pytest.mark.parametrize("path", [*PAGES, "/rollouts/new/", "/admin/"])

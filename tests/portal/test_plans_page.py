@@ -5,7 +5,7 @@ import pytest
 from rollouts.audit.actor import Actor
 from rollouts.audit.recording import recorded
 from rollouts.models import AuditEvent, PlanTemplate, Rollout
-from tests.portal.test_pages import signed_in, words
+from tests.portal.pages import signed_in, words
 
 pytestmark = pytest.mark.django_db
 OTHER = """

@@ -8,25 +8,15 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
-from django.test import Client
 from django.utils import timezone
 
 from rollouts.models import AuditEvent, PortfolioRow, SavedView
 from rollouts.services import facts, locks, portfolio_rows
 from tests.markup import flat
+from tests.portal.pages import signed_in, words
 from tests.walk import FLAG, SECRET_TITLE
 
 pytestmark = pytest.mark.django_db
-
-
-def signed_in(world, name):
-    client = Client()
-    client.force_login(world.people[name])
-    return client
-
-
-def words(response):
-    return " ".join(response.content.decode().split())
 
 
 def groups(response):

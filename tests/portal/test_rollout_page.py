@@ -13,7 +13,7 @@ from rollouts.audit.recording import recorded
 from rollouts.models import AuditEvent, ChecklistItem, FlagReading, ReadingGap
 from rollouts.services import locks, transitions
 from tests.markup import flat
-from tests.portal.test_pages import signed_in
+from tests.portal.pages import signed_in
 from tests.walk import FLAG, SECRET_TITLE
 
 pytestmark = pytest.mark.django_db

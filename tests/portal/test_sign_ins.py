@@ -11,7 +11,7 @@ from django.test import Client, RequestFactory
 
 from rollouts.models import AuditEvent
 from rollouts.portal import devices, lockout, signing_in
-from tests.portal.test_accounts import browser, sign_in
+from tests.portal.pages import browser, sign_in
 
 pytestmark = pytest.mark.django_db
 ACCOUNT = "account."

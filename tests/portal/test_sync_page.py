@@ -10,14 +10,9 @@ from rollouts.models import HookDelivery
 from rollouts.services import tokens
 from rollouts.services.instances import default_instance
 from rollouts.sync import passes
+from tests.portal.pages import signed_in
 
 pytestmark = pytest.mark.django_db
-
-
-def signed_in(world, name="vic"):
-    client = Client()
-    client.force_login(world.people[name])
-    return client
 
 
 def words(client):

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -18,14 +17,10 @@ from rollouts.portal.charts.timeline import Zoom, axis_of
 from rollouts.portal.views import timeline
 from rollouts.services import locks, schedules, transitions
 from tests.markup import flat
+from tests.portal.pages import signed_in
+from tests.portal.schedules import planned
 
 pytestmark = pytest.mark.django_db
-
-
-def signed_in(world, name="vic"):
-    client = Client()
-    client.force_login(world.people[name])
-    return client
 
 
 def words(client, query=""):
@@ -36,11 +31,6 @@ def words(client, query=""):
 
 def titles(client, query=""):
     return re.findall(r'class="tname"><a href="[^"]*">([^<]*)', words(client, query))
-
-
-def planned(at, *steps):
-    """Steps with the time that the plan wants the second at."""
-    return f"{list(steps or (1, 25, 100))}, schedule: [{{step: 25, at: {at:%Y-%m-%dT%H:%MZ}}}]"
 
 
 def test_what_was_what_is_and_what_is_to_come(world):

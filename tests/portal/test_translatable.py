@@ -19,7 +19,7 @@ from rollouts.services import locks
 from rollouts.sync import calendars, outbox
 from tests import pseudo
 from tests.addresses import every_address
-from tests.portal.test_pages import signed_in
+from tests.portal.pages import signed_in
 from tests.translations import ROOT
 
 pytestmark = pytest.mark.django_db

@@ -6,7 +6,7 @@ from django.test import Client
 from rollouts.models import Account
 from rollouts.services import demo_accounts
 from tests.api.scripts import Script
-from tests.portal.test_pages import signed_in, words
+from tests.portal.pages import signed_in, words
 
 pytestmark = pytest.mark.django_db
 

@@ -10,16 +10,12 @@ from django.contrib.auth.models import Group
 from rollouts.audit.recording import recorded
 from rollouts.models import ApprovalRequest, AuditEvent, PlanTemplate
 from rollouts.services import checklist
-from rollouts.services.refusals import Refused
-from tests.portal.test_pages import signed_in
+from tests.portal.pages import signed_in
+from tests.services.change_locks import once
+from tests.services.refusing import refused
+from tests.services.templates import own_template
 
 pytestmark = pytest.mark.django_db
-
-
-def refused(call, *arguments, **more):
-    with pytest.raises(Refused) as found:
-        call(*arguments, **more)
-    return found.value
 
 
 def test_the_company_needs_two_different_approvers(world):
@@ -128,23 +124,6 @@ def test_passing_over_planned_steps_needs_a_second_approver(world):
     world.do("approve", "everyone", "sam")
     assert refused(world.do, "advance", "everyone", "mia", to=100).codes == {"approval_missing"}
     assert world.do("advance", "everyone", "mia", to=10).percentage == 10
-
-
-def own_template(world, approvals):
-    """A template of the house's own, with another policy for the first phase."""
-    builtin = PlanTemplate.objects.get(slug="code_suggestions")
-    text = builtin.document.replace("template: code_suggestions", "template: ours").replace(
-        "approvals: {needed: 1, roles: [approver], lives: 14d}", f"approvals: {approvals}", 1
-    )
-    with recorded("test", by=world.actor("root")):
-        PlanTemplate.objects.create(slug="ours", title="Ours", document=text)
-    text = world.document().replace("flag: {name", "template: ours\nflag: {name")
-    from rollouts.services import plans
-
-    plans.apply(text, by=world.actor("mia"), source="plan.yaml")
-    world.sync()
-    world.confirm()
-    world.confirm("team")
 
 
 def test_a_policy_may_name_a_group_instead_of_a_role(world):
@@ -308,8 +287,6 @@ def test_an_overdue_review_stands_on_the_portfolio(world, time_machine):
     world.plan["soak"] = "15m"
     world.up_to("team", "active")
     world.plan["soak"] = "0"
-    from tests.services.test_change_locks import once
-
     world.do("roll_back", "team", "mia", reason="again")
     world.do("retry", "team", "mia")
     world.confirm("team")

@@ -14,8 +14,9 @@ from django.db import IntegrityError, models, transaction
 from rollouts.models import AIModel, ApprovalRequest, AuditEvent, ChecklistItem, PlanTemplate, RampStep
 from rollouts.services import checklist, plans
 from rollouts.services.refusals import Refused
-from tests.portal.test_pages import signed_in
-from tests.services.test_approvals import own_template, refused
+from tests.portal.pages import signed_in
+from tests.services.refusing import refused
+from tests.services.templates import own_template
 
 pytestmark = pytest.mark.django_db
 

@@ -30,7 +30,7 @@ from rollouts.rules.exposure import widens
 from rollouts.services import checklist, plans, tokens, transitions
 from rollouts.services.refusals import Refused
 from tests.addresses import every_address
-from tests.portal.test_pages import signed_in
+from tests.portal.pages import signed_in
 
 pytestmark = pytest.mark.django_db
 ROLES = ("viewer", "manager", "approver", "admin")

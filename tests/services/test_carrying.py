@@ -12,7 +12,7 @@ from rollouts.audit import triggers
 from rollouts.models import Approval, ApprovalRequest, AuditEvent
 from rollouts.rules.phrases import Phrase
 from rollouts.services import plans
-from tests.services.test_approvals import refused
+from tests.services.refusing import refused
 
 pytestmark = pytest.mark.django_db
 MORE = """criteria: {roll_back: ["p95 above 900 ms"]}

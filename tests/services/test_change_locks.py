@@ -13,30 +13,12 @@ from rollouts.audit.recording import recorded
 from rollouts.models import AuditEvent, ChangeLock, IncidentSource, LockCalendar
 from rollouts.services import calendars as kept_calendars
 from rollouts.services import locks
-from rollouts.services.refusals import Refused
 from rollouts.sync import calendars
-from tests.portal.test_pages import signed_in
+from tests.portal.pages import signed_in
+from tests.services.change_locks import ics, once
+from tests.services.refusing import refused
 
 pytestmark = pytest.mark.django_db
-
-
-def ics(*events):
-    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//acme//freezes//EN"]
-    for number, event in enumerate(events):
-        lines += ["BEGIN:VEVENT", f"UID:{number}@acme", "DTSTAMP:20261101T000000Z", *event, "END:VEVENT"]
-    return "\r\n".join([*lines, "END:VCALENDAR", ""]).encode()
-
-
-def once(world, hours_from=-1, hours_to=1, by="mia", **more):
-    now = world.now().replace(tzinfo=None)
-    said = {"title": "code freeze", "kind": "once", "zone": "UTC", "starts": now + timedelta(hours=hours_from)}
-    return locks.add({**said, "ends": now + timedelta(hours=hours_to), **more}, by=world.actor(by))
-
-
-def refused(call, *arguments, **more):
-    with pytest.raises(Refused) as found:
-        call(*arguments, **more)
-    return found.value
 
 
 def test_under_a_lock_nothing_starts_or_advances_and_rolling_back_does(world):

@@ -19,6 +19,7 @@ from rollouts.rules.percentages import as_step, plain_number, share_of
 from rollouts.services import facts as facts_of
 from rollouts.services import plans, tokens
 from rollouts.services.refusals import Refused
+from tests.portal.pages import signed_in
 
 STEPS = [0.1, 2.5, 29.001, 100]
 
@@ -29,12 +30,6 @@ def small(world):
     world.plan["steps"] = STEPS
     world.up_to("everyone", "active")
     return world
-
-
-def signed_in(world, name="mia", **how):
-    client = Client(**how)
-    client.force_login(world.people[name])
-    return client
 
 
 def _set(world):
@@ -69,12 +64,12 @@ def test_a_plan_with_decimals_comes_out_as_it_went_in(small):
 @pytest.mark.django_db
 def test_pages_say_decimals_as_each_language_writes_them(small):
     for path in ("/", "/rollouts/haiku/", "/timeline/", "/flags/"):
-        english = signed_in(small).get(path).content.decode()
-        german = signed_in(small, HTTP_ACCEPT_LANGUAGE="de").get(path).content.decode()
+        english = signed_in(small, "mia").get(path).content.decode()
+        german = signed_in(small, "mia", HTTP_ACCEPT_LANGUAGE="de").get(path).content.decode()
         assert ("0.1 %" in english, "0,1 %" in english) == (True, False), path
         assert ("0,1 %" in german, "0.1 %" in german) == (True, False), path
     for path in ("/rollouts/haiku/", "/rollouts/haiku/phases/everyone/advance/?to=29.001"):
-        assert "29,001 %" in signed_in(small, HTTP_ACCEPT_LANGUAGE="de").get(path).content.decode()
+        assert "29,001 %" in signed_in(small, "mia", HTTP_ACCEPT_LANGUAGE="de").get(path).content.decode()
 
 
 @pytest.mark.django_db
@@ -96,11 +91,11 @@ def test_every_door_takes_a_step_with_decimals(small):
     small.obey()
     assert small.facts().is_confirmed
     assert small.phase("everyone").percentage == as_step("2.5")
-    answer = signed_in(small).post("/rollouts/haiku/phases/everyone/request/", {"to": "29.001"})
+    answer = signed_in(small, "mia").post("/rollouts/haiku/phases/everyone/request/", {"to": "29.001"})
     assert answer.status_code == 303
     assert small.facts().phase("everyone").request.target.percentage == as_step("29.001")
     for method in ("get", "post"):
-        answer = getattr(signed_in(small), method)("/rollouts/haiku/phases/everyone/advance/", {"to": "29.0001"})
+        answer = getattr(signed_in(small, "mia"), method)("/rollouts/haiku/phases/everyone/advance/", {"to": "29.0001"})
         assert (answer.status_code, b"no percentage from 0.001" in answer.content) == (409, True)
 
 
@@ -136,7 +131,7 @@ def test_what_needs_exactly_the_quota_is_no_blocker(world):
     facts = facts_of.for_rollout(world.rollout(), world.now())
     assert facts.capacity == Capacity(2940, 42000)
     assert [blocker.code for blocker in blockers(facts.capacity, share_of(as_step(7)), "7 %")] == []
-    page = signed_in(world).get("/rollouts/haiku/").content.decode()
+    page = signed_in(world, "mia").get("/rollouts/haiku/").content.decode()
     assert "2,940" in page
     assert "needs 2,940" not in page
 

@@ -14,7 +14,7 @@ from rollouts.models import Approval, ApprovalRequest, AuditEvent, Phase, Rollou
 from rollouts.rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from rollouts.services import dry_run, tokens, transitions
 from rollouts.services.refusals import Refused
-from tests.portal.test_pages import signed_in
+from tests.portal.pages import signed_in
 
 pytestmark = pytest.mark.django_db
 PHASES = ("team", "company", "everyone")

@@ -12,8 +12,8 @@ from django.test import Client
 
 from rollouts.models import AuditEvent
 from rollouts.services import due, plans, ramps, tokens
-from tests.portal.test_pages import signed_in
-from tests.services.test_ramps import AUTO, go, started
+from tests.portal.pages import signed_in
+from tests.services.ramps import AUTO, go, started
 
 pytestmark = pytest.mark.django_db
 METRICS = """

@@ -16,9 +16,10 @@ from rollouts.audit.recording import recorded
 from rollouts.models import AuditEvent, ChangeLock, LockCalendar, LockPeriod
 from rollouts.services import calendars, locks, schedules
 from rollouts.sync import calendars as reading
-from tests.portal.test_confidential import crawl
-from tests.portal.test_pages import signed_in
-from tests.services.test_change_locks import ics, once, refused
+from tests.portal.crawling import crawl
+from tests.portal.pages import signed_in
+from tests.services.change_locks import ics, once
+from tests.services.refusing import refused
 
 pytestmark = pytest.mark.django_db
 URL = "https://calendar.example.com/private-canary1/basic.ics?token=canary2"

@@ -10,8 +10,9 @@ from django.test import Client
 
 from rollouts.models import ApprovalRequest, AuditEvent, PlanTemplate
 from rollouts.services import tokens
-from tests.portal.test_pages import signed_in
-from tests.services.test_approvals import own_template, refused
+from tests.portal.pages import signed_in
+from tests.services.refusing import refused
+from tests.services.templates import own_template
 
 pytestmark = pytest.mark.django_db
 STRICT = "{needed: 1, roles: [approver], lives: 14d}"

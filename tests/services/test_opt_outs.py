@@ -8,6 +8,8 @@ from rollouts.models import GitLabWrite
 from rollouts.rules.document import DocumentRefused
 from rollouts.services.gates import commands_to
 from rollouts.sync import outbox
+from tests.admin.pages import form_of
+from tests.portal.pages import signed_in
 
 pytestmark = pytest.mark.django_db
 ACTORS = 'actors: ["user:ann", "group:acme/code"]'
@@ -85,9 +87,6 @@ def test_a_projects_flag_takes_no_opt_outs(opted):
 
 
 def test_neither_does_the_admins_form(opted):
-    from tests.admin.test_changes import form_of
-    from tests.portal.test_pages import signed_in
-
     text = opted.document().replace("flag: {name: use_haiku}", "flag: {name: use_haiku, project: acme/app}")
     opted.apply_text(text.replace("{groups: [acme_team_members]}", '{actors: ["user:ann"]}'))
     root, path = signed_in(opted, "root"), f"/admin/rollouts/phase/{opted.phase('team').pk}/change/"

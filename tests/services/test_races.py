@@ -1,37 +1,17 @@
 """Two people press the same button at once: one wins, the other is told so, history has one event."""
 
-import threading
-
 import pytest
-from django.db import connection, connections
+from django.db import connection
 
 from rollouts.models import AuditEvent, PortfolioRow, SavedView
 from rollouts.models.keyset import Keyset, page_of
 from rollouts.services import views
 from rollouts.services.refusals import Refused
+from tests.portal.pages import signed_in
+from tests.services.ramps import AUTO, with_ramp
+from tests.services.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def at_once(*recorded_in_bulk):
-    """Run all of them at the same moment, each with a connection of its own; their results or refusals."""
-    barrier, results = threading.Barrier(len(recorded_in_bulk)), [None] * len(recorded_in_bulk)
-
-    def run(position, do):
-        barrier.wait(10)
-        try:
-            results[position] = do()
-        except Exception as error:
-            results[position] = error
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=(position, do)) for position, do in enumerate(recorded_in_bulk)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return results
 
 
 @pytest.mark.parametrize(
@@ -67,7 +47,6 @@ def test_two_advances_take_one_step(transactional_db, gitlab):
 
 
 def test_a_new_rollout_is_on_the_portfolio_of_all_who_look_at_once(transactional_db, gitlab):
-    from tests.portal.test_pages import signed_in
     from tests.walk import World
 
     world = World.build(gitlab)
@@ -112,7 +91,6 @@ def test_passes_at_once_keep_one_reading_and_one_event_of_each_change(transactio
 
 def test_the_ramp_advances_once_however_many_jobs_look(transactional_db, gitlab):
     from rollouts.services import due
-    from tests.services.test_ramps import AUTO, with_ramp
     from tests.walk import World
 
     world = World.build(gitlab)

@@ -9,48 +9,12 @@ import pytest
 from rollouts.models import AuditEvent, RampStep
 from rollouts.services import due, plans, portfolio_rows, ramps
 from rollouts.services.refusals import Refused
+from tests.portal.pages import signed_in
+from tests.services.change_locks import once
+from tests.services.ramps import AUTO, go, started
 from tests.walk import FLAG
 
 pytestmark = pytest.mark.django_db
-AUTO = "auto: true, steps: [1, 10, 20, 100]"
-
-
-def with_ramp(world, ramp=AUTO, soak="15m"):
-    """A plan whose ramp is written so, its phase active at 1 % and confirmed."""
-    world.plan |= {"soak": soak, "steps": "[1, 10, 20, 100]"}
-    plain = "steps: [1, 10, 20, 100]"
-    text = world.document()
-    assert plain in text
-    plans.apply(text.replace(plain, ramp), by=world.actor("mia"), source="plan.yaml")
-    world.sync()
-    world.confirm()
-    world.plan["soak"] = soak
-    return world
-
-
-def started(world, time_machine, **more):
-    """At 1 %, the earlier phases done: their soaks pass by."""
-    with_ramp(world, **more)
-    for phase in ("team", "company"):
-        world.confirm(phase)
-        world.do("request", phase, "mia")
-        world.approve(phase)
-        world.sync()
-        world.do("start", phase, "mia")
-        world.obey()
-        go(world, time_machine, minutes=16)
-        world.confirm(phase)
-        world.do("complete", phase, "mia")
-    world.confirm("everyone")
-    world.do("request", "everyone", "mia")
-    world.approve("everyone")
-    world.do("start", "everyone", "mia")
-    world.obey()
-    return world
-
-
-def go(world, time_machine, **span):
-    world.let_pass(time_machine, **span)
 
 
 def test_a_step_begins_by_itself_when_its_soak_is_over(world, time_machine):
@@ -107,8 +71,6 @@ def test_what_holds_a_step_is_said_once_and_freed_once(world, time_machine, what
     elif what == "stale":
         time_machine.move_to(world.now() + timedelta(minutes=6))
     elif what == "lock":
-        from tests.services.test_change_locks import once
-
         lock = once(world)
     for _ in range(3):
         assert due.work().advanced == []
@@ -173,8 +135,6 @@ def test_a_paused_or_rolled_back_ramp_stands_still(world, time_machine):
 
 
 def test_the_ramp_can_be_seen_with_its_times(world, time_machine):
-    from tests.portal.test_pages import signed_in
-
     started(world, time_machine)
     page = signed_in(world, "vic").get("/rollouts/haiku/").content.decode()
     assert "The ramp as planned" in page

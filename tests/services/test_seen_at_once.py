@@ -15,7 +15,7 @@ from rollouts.models.change_log import ChangedMeanwhile
 from rollouts.services.instances import default_instance
 from rollouts.sync import outbox
 from tests.drills.portal import wait_until
-from tests.services.test_races import at_once
+from tests.services.threads import at_once
 from tests.walk import FLAG, ISSUES, World
 
 

@@ -11,7 +11,7 @@ from kombu import pools
 from config import broker
 from rollouts.models import GitLabWrite
 from rollouts.sync import outbox
-from tests.portal.test_pages import signed_in
+from tests.portal.pages import signed_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
