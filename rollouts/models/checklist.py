@@ -9,13 +9,12 @@ from django.utils.translation import gettext_lazy as _
 from ..rules.checklist import AUTOMATIC, GATE_WORDS, KIND_WORDS, Gate
 from .change_log import AuditedModel
 from .phases import Phase
-from .rollouts import Rollout
 
 
 class ChecklistItem(AuditedModel):
     """One prerequisite, with a kind that knows how to check itself. Automatic kinds can't be ticked by hand."""
 
-    rollout = models.ForeignKey(Rollout, on_delete=models.PROTECT, related_name="items")
+    rollout = models.ForeignKey("rollouts.Rollout", on_delete=models.PROTECT, related_name="items")
     phase = models.ForeignKey(
         Phase,
         on_delete=models.PROTECT,

@@ -22,7 +22,6 @@ from .change_log import AuditedModel
 from .guarded import GuardedModel, GuardedQuerySet, StateIsProtected
 from .percentages import PercentageField
 from .phrase_fields import PhraseTextField
-from .rollouts import Rollout
 
 S = PhaseState
 STATES = [(state.value, state_in_words(state)) for state in S]
@@ -56,7 +55,7 @@ class Phase(GuardedModel):
     #: The request that is open or granted, if any; there on phases of ``Rollout.objects.whole()``.
     standing_requests: list[Any]
 
-    rollout = models.ForeignKey(Rollout, on_delete=models.PROTECT, related_name="phases")
+    rollout = models.ForeignKey("rollouts.Rollout", on_delete=models.PROTECT, related_name="phases")
     name = models.CharField(max_length=50, help_text=_("As the template names it: team, company, everyone."))
     title = models.CharField(max_length=100)
     position = models.PositiveSmallIntegerField()

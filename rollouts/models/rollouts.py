@@ -17,11 +17,14 @@ from django_fsm import FSMField, transition
 from ..rules.approvals import STANDING
 from ..rules.expected import Drift
 from ..rules.machine import LIVE, RolloutState, state_in_words
+from .approvals import Approval, ApprovalRequest, Override
 from .catalogue import AIModel, PlanTemplate
 from .change_log import AuditedModel
+from .checklist import ChecklistItem
 from .flags import FeatureFlag
 from .gitlab import TrackedIssue
 from .guarded import GuardedModel, GuardedQuerySet
+from .phases import Phase, RampStep
 
 R = RolloutState
 SLUG = RegexValidator(r"^[a-z0-9]+(?:[-_][a-z0-9]+)*$", _("Lower-case letters, digits, single - and _ between them."))
@@ -34,14 +37,10 @@ DRIFTS = [(kind.value, kind.words) for kind in Drift]
 class RolloutQuerySet(GuardedQuerySet):
     def whole(self) -> RolloutQuerySet:
         """Rollouts with all that rules and pages need; the number of queries does not grow with the rows."""
-        from .approvals import Override
-
         return self.for_rules().prefetch_related(Prefetch("phases__overrides", Override.objects.order_by("-at")))
 
     def for_rules(self) -> RolloutQuerySet:
         """Rollouts with all that facts and health need."""
-        from .phases import Phase
-
         alive = Phase.objects.filter(rollout=OuterRef("pk"), state__in=sorted(LIVE))
         return self.select_related(
             "ai_model", "baseline", "template", "flag__instance", "flag__project", "flag__reading"
@@ -55,10 +54,6 @@ class RolloutQuerySet(GuardedQuerySet):
     @staticmethod
     def phases_and_items() -> tuple[Prefetch, ...]:
         """With ``standing_requests`` on each phase, and ``given`` on each of those: the approvals."""
-        from .approvals import Approval, ApprovalRequest
-        from .checklist import ChecklistItem
-        from .phases import Phase, RampStep
-
         newest = Phase.objects.order_by("position", "attempt").select_related("current_step", "grant")
         given = Approval.objects.select_related("person").prefetch_related("person__groups").order_by("at", "pk")
         standing = ApprovalRequest.objects.filter(state__in=sorted(STANDING))
