@@ -30,7 +30,7 @@ from . import events, page_help
 from .asked import AskedInWords
 from .bulk import Bulk
 from .fields import SpanField, bounded
-from .readonly import in_lines  # noqa: F401 - read-only fields speak the reader's language from here on
+from .readonly import InWords
 
 
 def is_admin(request: HttpRequest) -> bool:
@@ -148,9 +148,11 @@ class AuditedAdmin(AskedInWords):
         return {**super().get_actions(request), **allowed}
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
-        """A page is named after its object, not after what may be done to it."""
+        """A page is named after its object, not after what may be done to it; what it only shows is said."""
         if (obj := context.get("original")) is not None:
             context |= {"title": spoken(str(obj)), "subtitle": None}
+        context["adminform"] = InWords(context["adminform"])
+        context["inline_admin_formsets"] = [InWords(inline) for inline in context["inline_admin_formsets"]]
         return super().render_change_form(request, context, *args, **kwargs)
 
     def _still_needed(self, request: HttpRequest, error: Any) -> HttpResponse:

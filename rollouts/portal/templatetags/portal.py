@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -21,6 +22,17 @@ from ..charts.track import Part, Track
 from ..presenters import history
 
 register = template.Library()
+#: Django's sheets that ``django.css`` brings on the lowest layer, and styles within a page, which our policy refuses.
+_BROUGHT_BELOW = re.compile(
+    r'<link rel="stylesheet" href="[^"]*admin/css/(?:changelists|dashboard|forms)(?:\.\w+)?\.css">|<style>.*?</style>',
+    re.S,
+)
+
+
+@register.filter(is_safe=True)
+def brought_below(links: str) -> str:
+    """What a page of Django's admin links, without the sheets that would lie over the portal's own."""
+    return _BROUGHT_BELOW.sub("", links)
 
 
 @register.simple_tag
