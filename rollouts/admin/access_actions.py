@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from ..audit.actor import Actor
 from ..rules.machine import Role
-from ..services import feed_keys, people, tokens
+from ..services import accounts, feed_keys, tokens
 from .bulk import Bulk
 
 
@@ -23,12 +23,12 @@ class RoleForm(forms.Form):
 
 
 def _give_role(person: Any, by: Actor, inputs: dict[str, Any]) -> str:
-    people.give_role(person, Role(inputs["role"]), by=by)
+    accounts.give_role(person, Role(inputs["role"]), by=by)
     return _("%(person)s is %(role)s.") % {"person": person, "role": inputs["role"]}
 
 
 def _take_role(person: Any, by: Actor, inputs: dict[str, Any]) -> str:
-    people.take_role(person, Role(inputs["role"]), by=by)
+    accounts.take_role(person, Role(inputs["role"]), by=by)
     return _("%(person)s is no longer %(role)s; their API tokens and feed addresses are ended.") % {
         "person": person,
         "role": inputs["role"],

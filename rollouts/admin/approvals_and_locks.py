@@ -13,10 +13,11 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from ..audit.actor import Actor
-from ..models import Approval, IncidentSource, Phase
+from ..models import Approval, IncidentSource, Phase, clock
 from ..rules import names, ways
 from ..rules.approvals import STANDING
 from ..rules.machine import PHASE_VERBS, Role
@@ -24,7 +25,6 @@ from ..rules.phrases import joined
 from . import actions, codes
 from .base import AuditedAdmin, LookOnly, RecordsOnly
 from .fields import LinesField
-from .filters import ReviewFilter
 from .history import pretty
 
 #: What the verbs of phases are called.
@@ -81,6 +81,27 @@ class ApprovalRequestAdmin(RecordsOnly):
     @admin.display(description=_("rollout"))
     def rollout(self, request: Any) -> str:
         return str(request.phase.rollout)
+
+
+class ReviewFilter(admin.SimpleListFilter):
+    """Reviews that overrides owe."""
+
+    title, parameter_name = gettext_lazy("review"), "review"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [
+            ("overdue", gettext_lazy("overdue")),
+            ("open", gettext_lazy("owed")),
+            ("closed", gettext_lazy("closed")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        match self.value():
+            case "overdue":
+                return queryset.filter(reviewed_at=None, due_at__lt=clock.now())
+            case "open" | "closed":
+                return queryset.filter(reviewed_at__isnull=self.value() == "open")
+        return queryset
 
 
 class OverrideAdmin(RecordsOnly):

@@ -11,7 +11,7 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from ..audit.actor import Actor
@@ -22,7 +22,6 @@ from ..rules.phrases import spoken
 from ..services import instances
 from . import codes, gitlab_actions
 from .base import AuditedAdmin, LookOnly, RecordsOnly
-from .filters import PlanFilter
 
 
 class GitLabInstanceForm(forms.ModelForm):
@@ -148,6 +147,20 @@ class ReadingsInline(LookOnly, admin.TabularInline):
     @admin.display(description=_("who sees it"))
     def who_sees_it(self, reading: FlagReading) -> str:
         return reading.exposure.words
+
+
+class PlanFilter(admin.SimpleListFilter):
+    """Flags with and without a rollout."""
+
+    title, parameter_name = gettext_lazy("plan"), "plan"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("with", gettext_lazy("with a rollout")), ("without", gettext_lazy("without a rollout"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() in ("with", "without"):
+            return queryset.filter(rollouts__isnull=self.value() == "without").distinct()
+        return queryset
 
 
 class FeatureFlagAdmin(AuditedAdmin):

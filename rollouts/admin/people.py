@@ -18,17 +18,16 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.text import format_lazy
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from ..audit.actor import Actor
 from ..audit.recording import Recording
-from ..rules.machine import Role
+from ..rules.machine import ROLE_WORDS, Role
 from ..rules.phrases import spoken
 from ..rules.user_names import user_name
 from . import access_actions
 from .base import ForeignAdmin, LookOnly
-from .filters import RoleFilter
 
 ROLES_HELP = _(
     "viewer reads; manager plans, ticks, requests, starts and rolls back; approver approves or rejects; "
@@ -69,6 +68,18 @@ class PersonPasswordForm(AdminPasswordChangeForm):
         SetUnusablePasswordMixin.usable_password_help_text,
         _("If disabled, the current password for this user will be lost."),
     )
+
+
+class RoleFilter(admin.SimpleListFilter):
+    title, parameter_name = gettext_lazy("role"), "role"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [*((role.value, ROLE_WORDS[role.value]) for role in Role), ("none", gettext_lazy("without a role"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == "none":
+            return queryset.filter(groups=None, is_superuser=False)
+        return queryset.filter(groups__name=self.value()) if self.value() else queryset
 
 
 class PersonAdmin(ForeignAdmin, UserAdmin):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ from typing import Annotated, Any
 from ninja import Schema
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 
+from ..rules.datetimes import asked_since, asked_until
 from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from ..rules.percentages import as_step
 from ..services import items, who_is_in
@@ -16,7 +18,27 @@ from ..services.lists.asked import Asked, Filter, Moment, OneOf
 from ..services.lists.flags import FlagFilter
 from ..services.lists.history import HistoryFilter
 from ..services.lists.rollouts import RolloutFilter
-from . import datetimes, pages
+from . import pages
+
+
+def _read_by(read: Callable[[str], datetime]) -> Callable[[Any], datetime]:
+    def asked(text: Any) -> datetime:
+        try:
+            return read(str(text))
+        except ValueError as wrong:
+            raise ValueError(f"{wrong} (In an address a + is written %2B.)") from None
+
+    return asked
+
+
+_TOLD = WithJsonSchema(
+    {
+        "anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}],
+        "examples": ["2026-11-01", "2026-11-01T14:00Z"],
+    }
+)
+Since = Annotated[datetime, BeforeValidator(_read_by(asked_since)), _TOLD]
+Until = Annotated[datetime, BeforeValidator(_read_by(asked_until)), _TOLD]
 
 Limit = Annotated[int, Field(ge=1, le=pages.MOST, description=f"How many at most, 1 to {pages.MOST}.")]
 Cursor = Annotated[
@@ -80,7 +102,7 @@ def _asked(filters: type[Asked]) -> Any:
 def _kind(one: Filter) -> Any:
     match one:
         case Moment():
-            return (datetimes.Until if one.lookup_expr == "lt" else datetimes.Since) | None
+            return (Until if one.lookup_expr == "lt" else Since) | None
         case OneOf() if one.fixed:
             return Annotated[Text, Field(min_length=1), WithJsonSchema({"type": "string", "enum": one.fixed})] | None
     return Text | None
@@ -99,7 +121,7 @@ class EventsAsked(_asked(HistoryFilter)):  # type: ignore[misc]
 
 
 class RolloutAsked(Schema):
-    as_of: datetimes.Since | None = Field(
+    as_of: Since | None = Field(
         None, description="As it was then. Not told yet: `/audit?rollout=` says what has happened since."
     )
 

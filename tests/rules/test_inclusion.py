@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rollouts.rules import unleash
+from rollouts.rules.capacity import Sender, use
 from rollouts.rules.exposure import Exposure, enters_at
 from rollouts.rules.inclusion import Gate, in_instance, in_project, wanted_actor
 from rollouts.rules.lifetime import lifetime, overdue_milestones
-from rollouts.rules.quota import Sender, use
 from rollouts.rules.retirement import retirement
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

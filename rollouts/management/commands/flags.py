@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rollouts.audit.source import coming_from
-from rollouts.management.files import content, yaml_files
-from rollouts.management.importing import ImportCommand
+from rollouts.management.importing import ImportCommand, content, yaml_files
 from rollouts.rules.definitions import FlagDefinition, parse_definition
 from rollouts.rules.document import DocumentRefused, Fault
 from rollouts.services.imports import Imported, import_flags

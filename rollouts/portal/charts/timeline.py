@@ -17,8 +17,8 @@ from django.utils.translation import gettext_lazy
 from ...rules.datetimes import FIRST, LAST, asked_day
 from ...rules.phrases import say
 from ...rules.zones import edge
+from .axis import ticks
 from .scale import Scale, percent
-from .ticks import ticks
 
 DAY, WEEK = timedelta(days=1), timedelta(weeks=1)
 

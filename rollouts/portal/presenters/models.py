@@ -15,10 +15,10 @@ from django.utils.translation import ngettext
 
 from ...models import AIModel, Rollout
 from ...rules import health
+from ...rules.capacity import Sender, Use, use
 from ...rules.machine import LIVE, RolloutState
 from ...rules.percentages import NOTHING
 from ...rules.phrases import spoken
-from ...rules.quota import Sender, Use, use
 from ...rules.retirement import Retirement, retirement
 from ...services import facts as facts_of
 from ...services.freshness import is_stale
