@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 
 from celery import current_app
@@ -12,12 +11,12 @@ from django.contrib.auth.decorators import login_not_required
 from django.contrib.staticfiles.storage import ManifestFilesMixin, staticfiles_storage
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError
 
-from ..models import GitLabInstance, SyncRun, waiting
+from ..models import GitLabInstance, SyncRun, clock, waiting
+from ..services.freshness import limit
 
 #: Seconds in which a write is possible, or the portal is not ready.
 WORTH_WAITING = 1.0
@@ -84,9 +83,9 @@ def _freshness() -> str:
     try:
         if not GitLabInstance.objects.followed().exclude(url="").exists():
             return "ok"
-        limit = timezone.now() - timedelta(seconds=settings.FRESHNESS_SECONDS)
-        read = SyncRun.objects.filter(outcome__in=(SyncRun.Result.OK, SyncRun.Result.PARTIAL), finished_at__gte=limit)
-        return "ok" if read.exists() else f"no GitLab was read within {settings.FRESHNESS_SECONDS} s"
+        read = SyncRun.objects.filter(outcome__in=(SyncRun.Result.OK, SyncRun.Result.PARTIAL))
+        is_fresh = read.filter(finished_at__gte=clock.now() - limit()).exists()
+        return "ok" if is_fresh else f"no GitLab was read within {limit().total_seconds():.0f} s"
     except DatabaseError:
         return "the database does not answer"
 

@@ -29,11 +29,10 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """GitLab was first read so ``at`` this moment; None: GitLab does not know the flag. By hand counts for a while."""
+    """GitLab was first read so ``at`` this moment; None: GitLab does not know the flag."""
 
     at: datetime
     exposure: Exposure | None
-    by_hand: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,24 +82,14 @@ def planned(moves: Iterable[Move], since: datetime, until: datetime) -> tuple[Ex
     return _stretches(steps, since, until)
 
 
-def read(
-    reads: Iterable[Read], gaps: Iterable[Span], until: datetime, freshness: timedelta
-) -> tuple[ExposureStretch, ...]:
-    """What GitLab was read at, until it was read last; with nothing where it was not read.
-
-    A reading by hand in such a time holds as long as the portal relies on one.
-    """
-    in_order = sorted(reads, key=lambda each: each.at)
-    by_hand = [(each.at, each.at + freshness) for each in in_order if each.by_hand]
-    last = max([until, *(each.at for each in in_order), *(end for _, end in by_hand)])
-    unread = [*gaps, (until, last)]
-    blind = [left for gap in unread for left in without(gap, by_hand)]
-    stretches: list[ExposureStretch] = []
-    for each, after in pairwise([*in_order, None]):
-        assert each is not None
-        end = after.at if after else last
-        stretches += [ExposureStretch(start, stop, each.exposure) for start, stop in without((each.at, end), blind)]
-    return tuple(stretches)
+def read(reads: Iterable[Read], unread: Sequence[Span], until: datetime) -> tuple[ExposureStretch, ...]:
+    """What GitLab was read at, with nothing where it was ``unread``."""
+    ends = [*sorted(reads, key=lambda each: each.at), Read(until, None)]
+    return tuple(
+        ExposureStretch(start, stop, each.exposure)
+        for each, after in pairwise(ends)
+        for start, stop in without((each.at, min(after.at, until)), unread)
+    )
 
 
 def compared(plan: Sequence[ExposureStretch], readings: Sequence[ExposureStretch]) -> tuple[Piece, ...]:
@@ -179,13 +168,14 @@ def without(span: Span, cuts: Iterable[Span]) -> list[Span]:
     return left
 
 
-def unread_within(since: datetime, until: datetime, gaps: Iterable[Span], held: Iterable[Span]) -> timedelta:
-    """How long of a time GitLab was not read: its gaps, without what readings by hand held meanwhile."""
-    if until <= since:
-        return timedelta(0)
+def holes(span: Span, gaps: Iterable[Span], held: Iterable[Span]) -> list[Span]:
+    """What was not read of a time, in order: its gaps, without what readings by hand held meanwhile."""
     known = list(held)
-    blind = [part for gap in gaps for part in without(gap, known)]
-    return until - since - sum((end - start for start, end in without((since, until), blind)), timedelta(0))
+    return without(span, without(span, [part for gap in gaps for part in without(gap, known)]))
+
+
+def length(spans: Iterable[Span]) -> timedelta:
+    return sum((end - start for start, end in spans), timedelta(0))
 
 
 def _as_reading(exposure: Exposure | None) -> FlagReading:

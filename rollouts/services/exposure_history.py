@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, Q
 
-from ..models import AuditEvent, FlagReading, Phase, ReadingGap, Rollout
+from ..models import AuditEvent, FlagReading, Phase, Rollout
 from ..rules import exposure_history
 from ..rules.expected import Presence
 from ..rules.exposure import EVERYONE, NOBODY, Exposure
@@ -22,8 +22,8 @@ from ..rules.prediction import Prediction
 from . import facts as facts_of
 from . import freshness, schedules
 
-#: So many readings, moves and gaps are looked at, the newest, and so many locks drawn.
-READINGS, MOVES, GAPS, LOCKS = 500, 300, 200, 60
+#: So many readings and moves are looked at, the newest, and so many locks drawn.
+READINGS, MOVES, LOCKS = 500, 300, 60
 MOVING = ("phase.start", "phase.advance", "phase.roll_back")
 #: A rollout that has not begun is shown from so long ago.
 BEFORE = timedelta(days=1)
@@ -80,8 +80,9 @@ def history_of(rollout: Rollout, now: datetime, *, events: int = 60) -> Exposure
     room = max((until - since) * 0.03, timedelta(minutes=10))
     since, until = since - room, until + room
     planned = exposure_history.planned(_moves(rollout), since, known_until)
-    readings, counted = _readings(rollout, since, known_until)
-    read = _clipped(_read(rollout, readings, since, known_until), since, known_until)
+    readings, by_hand, counted = _readings(rollout, since, known_until)
+    unread = freshness.unread(rollout.flag, by_hand, since, known_until)
+    read = _clipped(exposure_history.read(readings, unread, known_until), since, known_until)
     shown, told_all, everything = _events(rollout, events)
     return ExposureHistory(
         since=since,
@@ -118,35 +119,19 @@ def _moves(rollout: Rollout) -> list[Move]:
     return moves[::-1]
 
 
-def _readings(rollout: Rollout, since: datetime, until: datetime) -> tuple[list[Read], int]:
-    """The newest readings, the one that held before included, and how many there are since."""
+def _readings(rollout: Rollout, since: datetime, until: datetime) -> tuple[list[Read], list[datetime], int]:
+    """The newest readings, the one that held before included; when one was by hand; how many there are since."""
     rows = FlagReading.objects.filter(flag=rollout.flag_id, read_at__lte=until).order_by("-read_at", "-pk")
-    kept = rows.values_list("read_at", "presence", "gates", "source")[:READINGS]
-    reads = [
-        Read(at, _exposure(presence, gates), source == FlagReading.Source.BY_HAND)
-        for at, presence, gates, source in kept
-    ]
-    return reads, rows.filter(read_at__gte=since).count()
+    kept = list(rows.values_list("read_at", "presence", "gates", "source")[:READINGS])
+    reads = [Read(at, _exposure(presence, gates)) for at, presence, gates, _source in kept]
+    by_hand = [at for at, *_, source in kept if source == FlagReading.Source.BY_HAND]
+    return reads, by_hand, rows.filter(read_at__gte=since).count()
 
 
 def _exposure(presence: str, gates: dict[str, object]) -> Exposure | None:
     if presence == Presence.SET:
         return Exposure.from_json(gates)
     return {Presence.UNSET_OFF: NOBODY, Presence.UNSET_ON: EVERYONE}.get(Presence(presence))
-
-
-def _read(rollout: Rollout, reads: list[Read], since: datetime, known_until: datetime) -> tuple[ExposureStretch, ...]:
-    """What was read, with a gap where nothing was: up to the last reading, if that is too long ago to count."""
-    flag = rollout.flag
-    last = flag.scope_read_at
-    end = since if last is None else last if freshness.is_stale(last, known_until) else known_until
-    gaps = ReadingGap.objects.filter(instance=flag.instance_id, project=flag.project_id, until__gt=since)
-    return exposure_history.read(
-        reads,
-        [(start or since, until) for start, until in gaps.values_list("since", "until")[:GAPS]],
-        min(end, known_until),
-        freshness.limit(),
-    )
 
 
 def _clipped(stretches: Iterable[ExposureStretch], since: datetime, until: datetime) -> tuple[ExposureStretch, ...]:

@@ -1,13 +1,18 @@
-"""Whether what was read is fresh, by the portal's own limit."""
+"""Whether what was read is fresh, by the portal's own limit, and where nobody knew: the holes of reading."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from ..models import clock
+from ..models import FeatureFlag, ReadingGap, clock
 from ..rules import freshness
+from ..rules.exposure_history import Span, holes
+
+#: So many gaps are looked at, the newest.
+GAPS = 200
 
 
 def limit() -> timedelta:
@@ -18,3 +23,14 @@ def limit() -> timedelta:
 def is_stale(read_at: datetime | None, now: datetime | None = None) -> bool:
     """Older than the limit, or never read: the portal does not know."""
     return freshness.is_stale(read_at, now or clock.now(), limit())
+
+
+def unread(flag: FeatureFlag, by_hand: Iterable[datetime], since: datetime, until: datetime) -> list[Span]:
+    """When, between the two, nobody knew where a flag stood, in order: it was not read for longer than a reading
+    counts, and none of the readings ``by_hand`` held then. One query.
+    """
+    rows = ReadingGap.objects.filter(instance=flag.instance_id, project=flag.project_id, until__gt=since)
+    gaps = [(start or since, end) for start, end in rows.order_by("-until").values_list("since", "until")[:GAPS]]
+    if is_stale(flag.scope_read_at, until):
+        gaps.append((flag.scope_read_at or since, until))
+    return holes((since, until), gaps, [(at, at + limit()) for at in by_hand])

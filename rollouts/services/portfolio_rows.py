@@ -16,7 +16,6 @@ from functools import partial
 from statistics import median
 from typing import Any
 
-from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
 
 from ..models import Phase, PortfolioRow, Rollout, RowWait, clock, waiting
@@ -30,7 +29,7 @@ from ..rules.percentages import plain_number
 from ..rules.phrases import as_text
 from ..rules.track import track_phases
 from . import facts as facts_of
-from . import ramps
+from . import freshness, ramps
 from .locks import Locks, standing
 
 log = logging.getLogger(__name__)
@@ -228,9 +227,7 @@ def _edges(
     if attempt is not None and attempt.state == PhaseState.ACTIVE and any(each.auto for each in attempt.steps.all()):
         moments += [each.planned_at for each in attempt.steps.all()]
         moments += [attempt.stepped_at + ramps.GRACE] if attempt.stepped_at else []
-        moments += (
-            [facts.reading.read_at + timedelta(seconds=settings.FRESHNESS_SECONDS)] if facts.reading.read_at else []
-        )
+        moments += [facts.reading.read_at + freshness.limit()] if facts.reading.read_at else []
     if facts.lifetime_ends is not None:
         moments.append(datetime.combine(facts.lifetime_ends + timedelta(days=1), time(), UTC))
     return [moment for moment in moments if moment is not None and moment > now]

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.conf import settings
-
 from ..audit.actor import Actor
 from ..audit.recording import recorded
 from ..models import FeatureFlag, FlagReading, Outcome, Rollout, clock
@@ -17,7 +15,7 @@ from ..rules.expected import Presence
 from ..rules.exposure import Exposure
 from ..rules.machine import Role
 from ..rules.phrases import say
-from . import due
+from . import due, freshness
 from .refusals import in_evidence, refuse_if
 
 LONGEST_EVIDENCE = 500
@@ -28,8 +26,7 @@ def _gitlab_says_so_itself(flag: FeatureFlag, now: datetime) -> timedelta | None
     scope = flag.project or flag.instance
     if scope.flags_outcome != Outcome.OK or scope.flags_read_at is None or flag.presence == Presence.UNREAD:
         return None
-    age = now - scope.flags_read_at
-    return age if age < timedelta(seconds=settings.FRESHNESS_SECONDS) else None
+    return None if freshness.is_stale(scope.flags_read_at, now) else now - scope.flags_read_at
 
 
 def enter(flag: FeatureFlag, exposure: Exposure, *, by: Actor, evidence: str) -> FlagReading:

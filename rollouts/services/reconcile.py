@@ -6,18 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.conf import settings
-
 from ..audit.actor import Actor
 from ..audit.recording import Recording
-from ..models import FlagReading, Phase, ReadingGap, Rollout
+from ..models import FlagReading, Phase, Rollout
 from ..rules import health
 from ..rules.expected import Drift
-from ..rules.exposure_history import unread_within
+from ..rules.exposure_history import length
 from ..rules.facts import RolloutFacts
 from ..rules.machine import MOVING, PhaseState
 from ..rules.phrases import joined
-from . import approvals, schedules
+from . import approvals, freshness, schedules
 from . import facts as facts_of
 from .approvals import Settlement
 from .locks import NO_LOCKS
@@ -141,14 +139,9 @@ def _unread(rollout: Rollout, facts: RolloutFacts, since: datetime) -> timedelta
     flag, read_at = rollout.flag, facts.reading.read_at
     if read_at is None:
         return timedelta(0)
-    freshness = timedelta(seconds=settings.FRESHNESS_SECONDS)
-    rows = ReadingGap.objects.filter(instance=flag.instance_id, project=flag.project_id, until__gt=since)
-    gaps = [(start or since, until) for start, until in rows.values_list("since", "until")]
-    by_hand = FlagReading.objects.filter(flag=flag, source=FlagReading.Source.BY_HAND, read_at__gt=since - freshness)
-    held = [(at, at + freshness) for at in by_hand.values_list("read_at", flat=True)]
-    if held:  # GitLab itself was read up to then, and since then only by people
-        gaps.append((flag.scope_read_at or since, read_at))
-    return unread_within(since, read_at, gaps, held)
+    by_hand = FlagReading.objects.filter(flag=flag, source=FlagReading.Source.BY_HAND)
+    held = by_hand.filter(read_at__gt=since - freshness.limit()).values_list("read_at", flat=True)
+    return length(freshness.unread(flag, held, since, read_at))
 
 
 def _confirmed_since(facts: RolloutFacts, stepped_at: datetime | None) -> datetime | None:

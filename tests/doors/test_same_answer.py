@@ -170,6 +170,35 @@ def test_what_is_stale_is_stale_at_every_door(world, doors, time_machine, read):
     assert told == {read in ("never", "long ago")}
 
 
+def test_where_reading_has_a_hole_is_one_answer(world, doors, time_machine):
+    """The flag's page drew a line through a night in which nobody knew; flag, rollout and soak tell the same."""
+    world.up_to("everyone", "active")
+    start, vic = world.now(), doors("vic")
+
+    def holes_told():
+        flag = vic.page(f"/flags/{world.rollout().flag.pk}/").context["shown"].readings
+        rollout = [band.words for band in vic.page(HERE).context["page"].chart.gaps][1:]  # before the first reading
+        flag_gaps = [gap.words for gap in flag.gaps]
+        assert len(flag.paths) == len(flag_gaps) + (flag_gaps[-1:] != ["not read since: not known"])
+        return rollout, flag_gaps
+
+    time_machine.move_to(start + timedelta(hours=2))
+    world.sync()
+    world.gitlab.fail(status=403, path="/features")
+    time_machine.move_to(start + timedelta(hours=3))
+    world.sync()
+    readings.enter(world.rollout().flag, world.rollout().flag.latest.exposure, by=world.actor("mia"), evidence="seen")
+    time_machine.move_to(start + timedelta(hours=4))
+    rollout, flag = holes_told()
+    assert (len(rollout), flag[:-1], flag[-1]) == (2, rollout[:-1], "not read since: not known")
+    world.gitlab.heal()
+    world.sync()
+    rollout, flag = holes_told()
+    assert (len(rollout), flag) == (2, rollout)
+    unread = world.phase("everyone").unread
+    assert abs(unread - timedelta(hours=3, minutes=55)) < timedelta(minutes=1)
+
+
 # A refusal and its status
 
 

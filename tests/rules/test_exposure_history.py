@@ -38,7 +38,7 @@ gaps = some.lists(
 
 @given(readings, gaps, hours.map(at))
 def test_what_was_not_read_is_in_no_stretch(reads, unread, until):
-    found = exposure_history.read(reads, unread, until, FRESH)
+    found = exposure_history.read(reads, unread, until)
     assert all(one.end <= two.start for one, two in pairwise(found))
     for stretch in found:
         assert stretch.start < stretch.end <= until
@@ -49,7 +49,7 @@ def test_what_was_not_read_is_in_no_stretch(reads, unread, until):
 @given(readings, gaps, some.lists(some.tuples(hours, some.integers(0, 100)), max_size=8))
 def test_plan_and_readings_side_by_side_leave_no_moment_out_and_invent_none(reads, unread, steps):
     plan = exposure_history.planned([Move(at(hour), 0, share(percentage)) for hour, percentage in steps], NOON, END)
-    read = exposure_history.read(reads, unread, END, FRESH)
+    read = exposure_history.read(reads, unread, END)
     pieces = exposure_history.compared(plan, read)
     assert (pieces[0].start, pieces[-1].end) == (NOON, END)
     assert all(one.end == two.start for one, two in pairwise(pieces))
@@ -88,15 +88,17 @@ def test_the_plan_only_falls_when_somebody_rolls_back(told):
 
 
 def test_a_night_without_readings_is_a_gap_and_a_reading_by_hand_holds_in_it_for_a_while():
-    reads = [Read(at(0), share(10)), Read(at(6), share(25), by_hand=True), Read(at(12), share(25))]
-    found = exposure_history.read(reads, [(at(4), at(10))], at(14), FRESH)
+    reads = [Read(at(0), share(10)), Read(at(6), share(25)), Read(at(12), share(25))]
+    unread = exposure_history.holes((at(0), at(14)), [(at(4), at(10))], [(at(6), at(6) + FRESH)])
+    found = exposure_history.read(reads, unread, at(14))
     assert found == (
         ExposureStretch(at(0), at(4), share(10)),
         ExposureStretch(at(6), at(6) + FRESH, share(25)),
         ExposureStretch(at(10), at(12), share(25)),
         ExposureStretch(at(12), at(14), share(25)),
     )
-    only_by_hand = exposure_history.read([Read(at(6), share(25), by_hand=True)], [], at(0), FRESH)
+    never_else = exposure_history.holes((at(6), at(9)), [(at(0), at(9))], [(at(6), at(6) + FRESH)])
+    only_by_hand = exposure_history.read([Read(at(6), share(25))], never_else, at(9))
     assert only_by_hand == (ExposureStretch(at(6), at(6) + FRESH, share(25)),)
 
 
@@ -105,7 +107,7 @@ def test_behind_is_waiting_until_gitlab_has_followed_once_and_drift_afterwards()
     reads = [Read(at(0), NOBODY), Read(at(2), share(25)), Read(at(5), share(10)), Read(at(7), share(50))]
     told = [
         (piece.start, piece.kind, piece.waits)
-        for piece in exposure_history.compared(plan, exposure_history.read(reads, [], at(9), FRESH))
+        for piece in exposure_history.compared(plan, exposure_history.read(reads, [], at(9)))
     ]
     assert told == [
         (at(0), Drift.NONE, False),
@@ -115,9 +117,7 @@ def test_behind_is_waiting_until_gitlab_has_followed_once_and_drift_afterwards()
         (at(7), Drift.AHEAD, False),
         (at(9), Drift.NONE, False),
     ]
-    (episode,) = exposure_history.episodes(
-        exposure_history.compared(plan, exposure_history.read(reads, [], at(9), FRESH))
-    )
+    (episode,) = exposure_history.episodes(exposure_history.compared(plan, exposure_history.read(reads, [], at(9))))
     assert (episode[0].start, episode[-1].end) == (at(5), at(9))
 
 

@@ -14,7 +14,8 @@ from hypothesis.extra.django import TestCase
 from gitlab_simulator import Simulator
 from rollouts.models import AuditEvent, FeatureFlag, ReadingGap
 from rollouts.rules import guards
-from rollouts.rules.exposure_history import unread_within
+from rollouts.rules.exposure_history import holes
+from rollouts.rules.exposure_history import length as length_of
 from rollouts.rules.schedule import Certainty, Kind
 from rollouts.services import due, exposure_history, facts, plans, readings, schedules
 from rollouts.services.refusals import Refused
@@ -204,13 +205,13 @@ def test_what_was_read_and_what_was_not_are_all_there_is(length, gaps, held):
     minute = timedelta(minutes=1)
     blind = {at for start, size in gaps for at in range(start, start + size)}
     blind -= {at for start, size in held for at in range(start, start + size)}
-    told = unread_within(
-        START,
-        START + length * minute,
+    unread = holes(
+        (START, START + length * minute),
         [(START + start * minute, START + (start + size) * minute) for start, size in gaps],
         [(START + start * minute, START + (start + size) * minute) for start, size in held],
     )
-    assert told == len([at for at in range(length) if at in blind]) * minute
+    assert unread == sorted(unread)
+    assert length_of(unread) == len([at for at in range(length) if at in blind]) * minute
 
 
 @pytest.mark.django_db

@@ -12,8 +12,9 @@ from ...models import FlagReading
 from ...rules.expected import FlagReading as Latest
 from ...rules.expected import Presence
 from ...rules.exposure import Exposure
+from ...rules.exposure_history import Span, without
 from ...rules.phrases import spoken
-from ..presenters.datetimes import day_and_clock
+from ..presenters.datetimes import day_and_clock, with_zone
 from .axis import Label, ends
 from .scale import Scale, number
 
@@ -57,26 +58,29 @@ class Readings:
     strip: float = STRIP
 
 
-def picture(readings: Sequence[FlagReading], latest: Latest, now: datetime, *, stale: bool) -> Readings | None:
-    """``readings`` newest first. The last one stands until it was last confirmed; from there on, if that is too long
-    ago, nobody knows. None where nothing was read yet.
+def picture(
+    readings: Sequence[FlagReading], latest: Latest, unread: Sequence[Span], now: datetime, *, stale: bool
+) -> Readings | None:
+    """``readings`` newest first; each stands until the next, but where it was ``unread``, which nobody knows. None where
+    nothing was read yet.
     """
     if not readings or latest.read_at is None:
         return None
     oldest_first = list(reversed(readings))
-    known_until = latest.read_at if stale else now
     first = oldest_first[0].read_at
     x = Scale(first, max(now, first + timedelta(minutes=1)), LEFT, WIDTH - RIGHT)
-    until = [reading.read_at for reading in oldest_first[1:]] + [known_until]
-    stretches = [_stretch(one, end, x) for one, end in zip(oldest_first, until, strict=True)]
-    gaps = [one for one in stretches if one.y is None]
-    if stale:
-        place, width = x.stretch(known_until, now, 2.0)
-        gaps.append(ReadingStretch(place, width, None, False, _("not read since: not known")))
+    until = [reading.read_at for reading in oldest_first[1:]] + [now]
+    drawn = {
+        start: _stretch(one, start, stop, x)
+        for one, end in zip(oldest_first, until, strict=True)
+        for start, stop in without((one.read_at, end), unread)
+    }
+    drawn |= {start: _gap(start, end, now, x) for start, end in unread}
+    stretches = [drawn[start] for start in sorted(drawn)]
     return Readings(
         paths=tuple(_paths(stretches)),
         stretches=tuple(stretches),
-        gaps=tuple(gaps),
+        gaps=tuple(one for one in stretches if one.y is None),
         besides=tuple(one for one in stretches if one.besides),
         levels=tuple((Y.at(level), level) for level in LEVELS),
         ticks=ends(x, middle=True),
@@ -89,11 +93,17 @@ def picture(readings: Sequence[FlagReading], latest: Latest, now: datetime, *, s
     )
 
 
-def _stretch(reading: FlagReading, end: datetime, x: Scale) -> ReadingStretch:
+def _gap(start: datetime, end: datetime, now: datetime, x: Scale) -> ReadingStretch:
+    place, width = x.stretch(start, end, 2.0)
+    words = _("Not read from %(start)s to %(end)s") % {"start": with_zone(start), "end": with_zone(end)}
+    return ReadingStretch(place, width, None, False, words if end < now else _("not read since: not known"))
+
+
+def _stretch(reading: FlagReading, start: datetime, end: datetime, x: Scale) -> ReadingStretch:
     presence = Presence(reading.presence)
     exposure = reading.exposure if presence is Presence.SET else KNOWN.get(presence)
     words = exposure.words if presence is Presence.SET and exposure else presence.words
-    place, width = x.stretch(reading.read_at, end, 1.0)
+    place, width = x.stretch(start, end, 1.0)
     message = f"{spoken(words)}, {day_and_clock(reading.read_at)}"
     if exposure is None:
         return ReadingStretch(place, width, None, False, message)

@@ -19,7 +19,7 @@ from ...rules.issue_url import parse_issue_url
 from ...rules.machine import OVER
 from ...rules.percentages import plain_number
 from ...services import facts as facts_of
-from ...services import gates
+from ...services import freshness, gates
 from ...services.lists.flags import AllFlags
 from ...services.locks import Locks
 from ..charts.readings import Readings, picture
@@ -81,13 +81,16 @@ class FlagPage:
 def build(flag: FeatureFlag, now: datetime, holding: Locks) -> FlagPage:
     """``flag`` comes from ``FeatureFlag.objects.for_list()``. The number of queries is constant."""
     row = listed.row(flag, AllFlags.read(), now)
-    drawn = list(flag.readings.all()[: MOST_DRAWN + 1])
+    readings = list(flag.readings.all()[: MOST_DRAWN + 1])
+    drawn = readings[:MOST_DRAWN]
+    by_hand = [one.read_at for one in drawn if one.source == FlagReading.Source.BY_HAND]
+    unread = freshness.unread(flag, by_hand, drawn[-1].read_at, now) if drawn else []
     return FlagPage(
         flag=flag,
         row=row,
         gates=tuple(_gates(flag)),
-        readings=picture(drawn[:MOST_DRAWN], flag.as_listed, now, stale=row.is_stale),
-        drawn_all=len(drawn) <= MOST_DRAWN,
+        readings=picture(drawn, flag.as_listed, unread, now, stale=row.is_stale),
+        drawn_all=len(readings) <= MOST_DRAWN,
         links=tuple(_links(flag)),
         carried=tuple(_carried(one, now, holding) for one in Rollout.objects.whole().filter(flag=flag)),
         get_chat="" if flag.project else f"/chatops gitlab run feature get {flag.name}",

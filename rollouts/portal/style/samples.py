@@ -127,6 +127,6 @@ def _readings(now: datetime) -> list[tuple[str, dict[str, Any]]]:
     ]
     latest = Latest(Presence.SET, readings[0].exposure, readings[0].read_at, now - timedelta(days=1))
     return [
-        (words, {"chart": picture(readings, latest, now, stale=stale)})
-        for words, stale in (("fresh", False), ("stale", True))
+        (words, {"chart": picture(readings, latest, unread, now, stale=bool(unread))})
+        for words, unread in (("fresh", ()), ("stale", [(now - timedelta(days=1), now)]))
     ]
