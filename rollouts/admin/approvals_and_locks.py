@@ -21,6 +21,7 @@ from ..models import Approval, IncidentSource, Phase, clock
 from ..rules import names, ways
 from ..rules.approvals import STANDING
 from ..rules.machine import PHASE_VERBS, Role
+from ..rules.offers import ABOUT_A_REQUEST
 from ..rules.phrases import joined
 from . import actions, codes
 from .base import AuditedAdmin, LookOnly, RecordsOnly
@@ -63,7 +64,7 @@ class ApprovalRequestAdmin(RecordsOnly):
         if asked is not None and asked.state in STANDING:
             of_phases: Any = self.admin_site.get_model_admin(Phase)
             buttons = of_phases.buttons(asked.phase, Actor.of(request.user))
-            more = {"buttons": [one for one in buttons if one.verb.name in ("approve", "reject", "withdraw")]}
+            more = {"buttons": [one for one in buttons if one.offer.verb in ABOUT_A_REQUEST]}
         return super().change_view(request, object_id, form_url, {**more, **(extra_context or {})})
 
     @admin.display(description=_("came"))

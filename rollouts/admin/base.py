@@ -12,7 +12,7 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
 from django.db import models
 from django.db.models import ProtectedError, RestrictedError
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -22,6 +22,7 @@ from ..audit.recording import Recording, recorded
 from ..models import Rollout, verbose_names
 from ..models.change_log import AuditedModel
 from ..models.keyset import WrongCursor
+from ..portal.redirects import SeeOther
 from ..rules.machine import Role
 from ..rules.phrases import spoken
 from ..services import plans, rollout_work
@@ -160,7 +161,7 @@ class AuditedAdmin(AskedInWords):
         needs = ", ".join(sorted({str(thing)[:80] for thing in list(error.args[1])[:5]}))
         words = _("Nothing was deleted: %(needs)s still needs it.") % {"needs": needs}
         self.message_user(request, words, messages.ERROR)
-        return HttpResponseRedirect("../" if request.path.endswith("/delete/") else request.get_full_path())
+        return SeeOther("../" if request.path.endswith("/delete/") else request.get_full_path())
 
     def lock(self, object_id: str) -> None:
         """Nothing moves under an edit: the rollout is locked first, as transitions do, then the object itself."""

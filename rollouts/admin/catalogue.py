@@ -10,7 +10,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from django.shortcuts import get_object_or_404, render
 from django.urls import path
 from django.utils.translation import gettext as _
@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy
 
 from ..audit.actor import Actor
 from ..models import AIModel, PlanTemplate
+from ..portal.downloads import download
 from ..rules.document import DocumentRefused
 from ..rules.model_sheet import dump_csv, dump_yaml
 from ..rules.phrases import spoken
@@ -72,10 +73,10 @@ class AIModelAdmin(ImportExportAdmin):
         ]
         return [*ways, *super().get_urls()]
 
-    def as_csv(self, request: HttpRequest) -> HttpResponse:
+    def as_csv(self, request: HttpRequest) -> HttpResponseBase:
         return download("ai_models.csv", dump_csv(imports.export_models()), "text/csv")
 
-    def as_yaml(self, request: HttpRequest) -> HttpResponse:
+    def as_yaml(self, request: HttpRequest) -> HttpResponseBase:
         return download("ai_models.yaml", dump_yaml(imports.export_models()), "application/yaml")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -134,11 +135,11 @@ class PlanTemplateAdmin(ImportExportAdmin):
         ]
         return [*ways, *super().get_urls()]
 
-    def as_yaml(self, request: HttpRequest, pk: int) -> HttpResponse:
+    def as_yaml(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         template = get_object_or_404(PlanTemplate, pk=pk)
         return download(f"{template.slug}.yaml", template.document, "application/yaml")
 
-    def as_zip(self, request: HttpRequest) -> HttpResponse:
+    def as_zip(self, request: HttpRequest) -> HttpResponseBase:
         """One file for each template, as the import takes them."""
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -223,9 +224,3 @@ class PlanTemplateAdmin(ImportExportAdmin):
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Deleted one at a time: the built-in ones would be among the chosen."""
         return {name: action for name, action in super().get_actions(request).items() if name != "delete_selected"}
-
-
-def download(name: str, content: str | bytes, kind: str) -> HttpResponse:
-    text = "; charset=utf-8" if isinstance(content, str) else ""
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return HttpResponse(content, content_type=f"{kind}{text}", headers=headers)

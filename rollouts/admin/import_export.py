@@ -12,13 +12,15 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ..audit.actor import Actor
+from ..portal import refusals
+from ..portal.redirects import SeeOther
 from ..rules.catalogue import LIMIT, parse_models, parse_unit_primitives
 from ..rules.document import DocumentRefused, Fault
 from ..rules.model_sheet import parse_csv, parse_yaml
@@ -79,7 +81,7 @@ class ImportExportAdmin(AuditedAdmin):
             raise PermissionDenied
         files, faults = _files(request) if request.method == "POST" else ([], [])
         found: list[TakenLines] | None = None
-        refused: list[str] = []
+        refused: Refused | None = None
         imported, status = Imported(), 200
         if request.method == "POST" and not files and not faults:
             faults = [Fault(_("Nothing to import"), 0, _("Choose a file, or paste its text."))]
@@ -90,13 +92,13 @@ class ImportExportAdmin(AuditedAdmin):
                     with transaction.atomic():
                         imported = self.take(files, by)
                     self.message_user(request, _told(imported), messages.SUCCESS)
-                    return HttpResponseRedirect(reverse(f"admin:{self._name}_changelist"))
+                    return SeeOther(reverse(f"admin:{self._name}_changelist"))
                 imported = imports.looked_at(lambda: self.take(files, by))
                 found = [_lines(taken) for taken in imported.changes]
             except DocumentRefused as wrong:
                 faults, status = list(wrong.faults), 422
             except Refused as no:
-                refused, status = [blocker.message for blocker in no.blockers], 409
+                refused, status = no, no.status
         elif faults:
             status = 422
         context = {
@@ -106,7 +108,7 @@ class ImportExportAdmin(AuditedAdmin):
             "import_words": self.import_words,
             "files": files,
             "faults": faults,
-            "refused": refused,
+            **refusals.told(refused),
             "found": found,
             "imported": imported,
         }

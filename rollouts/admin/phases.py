@@ -19,7 +19,7 @@ from ..rules.blockers import in_words
 from ..rules.checklist import ABOUT_AN_ISSUE
 from ..rules.expected import Audience
 from ..rules.exposure import OPT_OUT
-from ..rules.machine import OVER, PhaseState, state_in_words
+from ..rules.machine import PhaseState, state_in_words
 from ..rules.phrases import say, sentence
 from ..rules.plan import no_opt_out, no_part
 from ..rules.template_schema import rising_steps
@@ -32,7 +32,7 @@ PAST = (PhaseState.COMPLETED, PhaseState.SKIPPED, PhaseState.ROLLED_BACK)
 
 
 def is_planned(phase: Phase) -> bool:
-    return bool(phase.state == PhaseState.PLANNED and phase.rollout.state not in OVER)
+    return bool(phase.state == PhaseState.PLANNED and not phase.rollout.is_over)
 
 
 class PhaseForm(forms.ModelForm):
@@ -199,7 +199,7 @@ class ChecklistItemForm(forms.ModelForm):
         if self.instance.pk:
             return cleaned
         rollout, phase = cleaned.get("rollout"), cleaned.get("phase")
-        if rollout and rollout.state in OVER:
+        if rollout and rollout.is_over:
             raise ValidationError({"rollout": say("The rollout is {state}.", state=state_in_words(rollout.state))})
         if rollout and phase and phase.rollout_id != rollout.pk:
             raise ValidationError({"phase": _("This phase belongs to another rollout.")})
@@ -253,6 +253,6 @@ class ChecklistItemAdmin(AuditedAdmin):
         return super().get_queryset(request).select_related("rollout", "phase")
 
     def has_change_permission(self, request: HttpRequest, obj: ChecklistItem | None = None) -> bool:
-        if obj and (obj.rollout.state in OVER or (obj.phase and obj.phase.state in PAST)):
+        if obj and (obj.rollout.is_over or (obj.phase and obj.phase.state in PAST)):
             return False
         return super().has_change_permission(request, obj)

@@ -25,7 +25,6 @@ from ..portal.charts import track
 from ..portal.redirects import SeeOther
 from ..rules import gitlab_text, names
 from ..rules.expected import Drift
-from ..rules.machine import OVER
 from ..rules.phrases import say, sentence
 from ..services import facts, items
 from ..services.refusals import Refused
@@ -115,7 +114,7 @@ class IssuesInline(admin.TabularInline):
         return may_look(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return is_admin(request) and not (obj and obj.state in OVER)
+        return is_admin(request) and not (obj and obj.is_over)
 
     has_add_permission = has_delete_permission = has_change_permission
 
@@ -194,7 +193,7 @@ class RolloutAdmin(RolloutTransitions):
         return date_format(localtime(rollout.created_at), "j M Y")
 
     def has_change_permission(self, request: HttpRequest, obj: Rollout | None = None) -> bool:
-        return super().has_change_permission(request, obj) and not (obj and obj.state in OVER)
+        return super().has_change_permission(request, obj) and not (obj and obj.is_over)
 
     # Phases, ramps and checklist on the rollout's page
 

@@ -10,7 +10,7 @@ from django.contrib.admin import AdminSite
 from django.contrib.admin.apps import AdminConfig
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import resolve, reverse, reverse_lazy
 from django.utils.decorators import method_decorator
 from django.utils.http import urlencode
@@ -71,7 +71,9 @@ class PortalAdminSite(AdminSite):
         @wraps(inner)
         def entrance(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if request.user.is_authenticated and not self.has_permission(request):
-                return render(request, "403.html", {"words": NO_ENTRY}, status=403)
+                from ..portal import refusals
+
+                return refusals.in_words(request, NO_ENTRY, 403)
             answer: HttpResponse = inner(request, *args, **kwargs)
             return answer
 

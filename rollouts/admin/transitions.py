@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,38 +13,27 @@ from django.urls import path, reverse
 
 from ..audit.actor import Actor
 from ..models import Phase, Rollout, clock
+from ..portal import refusals
 from ..portal.redirects import SeeOther
-from ..rules import guards
-from ..rules.approvals import RequestFacts
-from ..rules.blockers import OVERRIDABLE, Blocker
+from ..rules import offers
+from ..rules.blockers import Blocker
 from ..rules.facts import RolloutFacts
-from ..rules.machine import LEADS_ON, PHASE_VERBS, ROLLOUT_VERBS, Role, Verb
+from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS, Verb
+from ..rules.offers import Offer
 from ..rules.phrases import say, spoken
 from ..services import facts, transitions
 from ..services.refusals import Refused
 from .base import AuditedAdmin
 
-#: These name the request that they are about.
-ABOUT_A_REQUEST = ("approve", "reject", "withdraw")
-
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """One transition that fits the state, and what stands in its way for this person."""
+    """An offer with the address that it is sent to; ``blockers`` with the address that clears each."""
 
-    verb: Verb
+    offer: Offer
     url: str
     blockers: tuple[tuple[str, str], ...]
-    may_override: bool
-    looked_at: str
-    request: int | None
     confirm: str
-    version: int
-
-    @property
-    def leads_on(self) -> bool:
-        """What brings the rollout on is the one that stands out."""
-        return self.verb.name in LEADS_ON
 
     @property
     def name(self) -> str:
@@ -86,39 +76,23 @@ class TransitionsAdmin(AuditedAdmin):
 
     def refused(self, request: HttpRequest, title: str, obj: Any, refused: Refused) -> HttpResponse:
         """409 with every blocker, 403 if only the role is lacking."""
-        rollout = obj if isinstance(obj, Rollout) else obj.rollout
         context = {
             **self.admin_site.each_context(request),
+            **refusals.told(refused, obj if isinstance(obj, Rollout) else obj.rollout),
             "title": title,
             "back": reverse(f"admin:{self._name}_change", args=[obj.pk]),
-            "blockers": _told(refused.blockers, rollout),
             "object": obj,
             "opts": self.opts,
         }
-        return render(request, "admin/refused.html", context, status=refused.status())
+        return render(request, "admin/refused.html", context, status=refused.status)
 
-    def button(
-        self,
-        verb: Verb,
-        obj: Any,
-        rollout: Rollout,
-        blockers: list[Blocker],
-        by: Actor,
-        asked: RequestFacts | None = None,
-    ) -> Button:
-        return Button(
-            looked_at=asked.stands if asked else "",
-            request=asked.pk if asked and verb.name in ABOUT_A_REQUEST else None,
-            confirm=rollout.slug,
-            version=obj.version,
-            verb=verb,
-            url=reverse(f"admin:{self._name}_transition", args=[obj.pk, verb.name]),
-            blockers=_told(blockers, rollout),
-            may_override=bool(blockers)
-            and verb.overridable
-            and by.person.has(Role.ADMIN)
-            and all(blocker.code in OVERRIDABLE for blocker in blockers),
-        )
+    def buttons_for(self, pk: int, rollout: Rollout, offered: Iterable[Offer]) -> list[Button]:
+        """``pk`` is of what the offers are for."""
+        name = f"admin:{self._name}_transition"
+        return [
+            Button(one, reverse(name, args=[pk, one.verb]), _told(one.blockers, rollout), rollout.slug)
+            for one in offered
+        ]
 
     def buttons(self, obj: Any, by: Actor) -> list[Button]:
         raise NotImplementedError
@@ -139,12 +113,7 @@ class PhaseTransitions(TransitionsAdmin):
 
     def buttons_of(self, obj: Phase, rollout: Rollout, facts: RolloutFacts, by: Actor) -> list[Button]:
         """Of a phase's newest attempt, for who has the facts already."""
-        asked = facts.phase(obj.name).request
-        blockers = transitions.blockers_for(facts, by)[obj.name]
-        return [
-            self.button(PHASE_VERBS[name], obj, rollout, phase_blockers, by, asked)
-            for name, phase_blockers in blockers.items()
-        ]
+        return self.buttons_for(obj.pk, rollout, offers.of_phase(facts, facts.phase(obj.name), by.person))
 
     def perform(self, verb: str, obj: Phase, request: HttpRequest) -> Phase:
         return transitions.perform(verb, obj, by=Actor.of(request.user), **transitions.said_in(request.POST))
@@ -155,12 +124,8 @@ class RolloutTransitions(TransitionsAdmin):
 
     def buttons(self, obj: Rollout, by: Actor) -> list[Button]:
         rollout = Rollout.objects.whole().get(pk=obj.pk)
-        told = facts.for_rollout(rollout, clock.now())
-        return [
-            self.button(verb, obj, rollout, guards.rollout_blockers(verb.name, told, by.person, reason="-"), by)
-            for verb in ROLLOUT_VERBS.values()
-            if rollout.state in verb.sources
-        ]
+        about = facts.for_rollout(rollout, clock.now())
+        return self.buttons_for(obj.pk, rollout, offers.of_rollout(about, by.person))
 
     def perform(self, verb: str, obj: Rollout, request: HttpRequest) -> Rollout:
         inputs = transitions.said_in(request.POST)
@@ -169,7 +134,7 @@ class RolloutTransitions(TransitionsAdmin):
         )
 
 
-def _told(blockers: list[Blocker], rollout: Rollout) -> tuple[tuple[str, str], ...]:
+def _told(blockers: Iterable[Blocker], rollout: Rollout) -> tuple[tuple[str, str], ...]:
     """Each blocker in words, with the address that clears it where there is one."""
 
     return tuple(

@@ -94,7 +94,7 @@ def of_refusal(request: HttpRequest, refused: RefusedAbout) -> HttpResponse:
     page = refused.rollout.get_absolute_url() if refused.rollout else ""
     blockers = [blocker.as_json(page) for blocker in refused.refused.blockers]
     return answer(
-        refused.refused.status(), str(refused.refused), kind="refused", blockers=blockers, digest=refused.digest
+        refused.refused.status, str(refused.refused), kind="refused", blockers=blockers, digest=refused.digest
     )
 
 

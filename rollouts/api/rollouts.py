@@ -10,19 +10,16 @@ from ninja import Query, Router, Status
 from ..audit.actor import Actor
 from ..models import Phase, Rollout, clock
 from ..models.keyset import Keyset
-from ..rules import document, health
-from ..rules.blockers import Blocker
+from ..rules import document, health, offers
 from ..rules.document import DocumentRefused
 from ..rules.facts import PhaseFacts, RolloutFacts
-from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS, PhaseState, Role
+from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from ..rules.metrics import Metric
 from ..rules.percentages import plain_number
-from ..rules.phrases import say
 from ..services import dry_run, items, locks, metrics, plans, transitions
 from ..services import facts as facts_of
 from ..services.items import Item
 from ..services.lists.rollouts import RolloutFilter
-from ..services.refusals import Refused
 from . import answers, bodies, pages, questions
 from .auth import actor
 from .contract import ITEM_BODY, LIST, LOOK, MEASURED_BODY, PLAN_BODY, TRANSITION, TRANSITION_BODY, WRITE
@@ -30,15 +27,6 @@ from .problems import Problem, error, refusals_about
 
 router = Router(tags=["rollouts"])
 AS_MADE = Keyset("rollouts", {"pk": int})
-#: What follows on a state; an active ramp goes on to its next step first.
-NEXT_VERB = {
-    PhaseState.PLANNED: "request",
-    PhaseState.REQUESTED: "approve",
-    PhaseState.APPROVED: "start",
-    PhaseState.ACTIVE: "complete",
-    PhaseState.PAUSED: "resume",
-    PhaseState.ROLLED_BACK: "retry",
-}
 
 
 @router.get("/rollouts", response={200: answers.Rollouts, **LIST}, summary="All rollouts", exclude_unset=True)
@@ -74,8 +62,7 @@ def put_plan(
     """The plan document as YAML, or in JSON. The same plan again changes nothing. Takes the role manager."""
     by = actor(request)
     with refusals_about(Rollout.objects.filter(slug=slug).first()):
-        if not by.person.has(Role.MANAGER):  # before the document is read, so that it is told first
-            raise Refused([Blocker("role", say("Planning takes the role manager; {by} has not got it.", by=by.name))])
+        plans.refuse_others(by)  # before the document is read, so that it is told first
         text = bodies.plan(request)
         _refuse_another(text, slug)
         applied = plans.apply(text, by=by, source="plan", dry_run=asked.dry_run)
@@ -183,7 +170,6 @@ def item(request: HttpRequest, slug: questions.Name, key: questions.Name, verb: 
 
 def rollout_answer(rollout: Rollout, facts: RolloutFacts, by: Actor) -> dict[str, Any]:
     """A rollout as the API tells it to this caller (``answers.RolloutTold``): no queries on one loaded whole."""
-    in_the_way = transitions.blockers_for(facts, by)
     rows = {phase.name: phase for phase in facts_of.newest_attempts(rollout)}
     read = facts.reading.exposure
     state = health.judge(facts)
@@ -201,7 +187,7 @@ def rollout_answer(rollout: Rollout, facts: RolloutFacts, by: Actor) -> dict[str
         },
         "model": rollout.ai_model.slug,
         "baseline": rollout.baseline.slug if rollout.baseline else None,
-        "phases": [_phase_told(phase, rows[phase.name], rollout, facts, in_the_way) for phase in facts.phases],
+        "phases": [_phase_told(phase, rows[phase.name], rollout, facts, by) for phase in facts.phases],
         "guard_metrics": [_metric_told(metric) for metric in facts.metrics],
         "url": rollout.get_absolute_url(),
     }
@@ -220,14 +206,9 @@ def _metric_told(metric: Metric) -> dict[str, Any]:
     }
 
 
-def _phase_told(
-    phase: PhaseFacts,
-    row: Phase,
-    rollout: Rollout,
-    facts: RolloutFacts,
-    in_the_way: dict[str, dict[str, list[Blocker]]],
-) -> dict[str, Any]:
-    verb = _next_verb(phase)
+def _phase_told(phase: PhaseFacts, row: Phase, rollout: Rollout, facts: RolloutFacts, by: Actor) -> dict[str, Any]:
+    verb = offers.following(facts, phase)
+    in_the_way = offers.of_verb(verb, facts, phase, by.person).blockers if verb else ()
     gating = [
         item
         for item in facts.items
@@ -240,21 +221,10 @@ def _phase_told(
         "version": row.version,
         "optional": phase.optional,
         "checklist": {"done": sum(item.verdict.satisfied for item in gating), "required": len(gating)},
-        "blockers": [
-            {"verb": verb, **blocker.as_json(rollout.get_absolute_url())}
-            for blocker in in_the_way[phase.name].get(verb, ())
-        ],
+        "blockers": [{"verb": verb, **blocker.as_json(rollout.get_absolute_url())} for blocker in in_the_way],
         "step": None if phase.opening.step is None else plain_number(phase.opening.step),
         "steps": [plain_number(step.percentage) for step in phase.opening.ramp.steps] if phase.opening.ramp else [],
     }
-
-
-def _next_verb(phase: PhaseFacts) -> str:
-    """What leads on from here; nothing where a phase is settled."""
-    opening = phase.opening
-    if phase.state == PhaseState.ACTIVE and opening.ramp and opening.ramp.after(opening.step):
-        return "advance"
-    return NEXT_VERB.get(PhaseState(phase.state), "")
 
 
 def _whole(slug: str) -> Rollout:

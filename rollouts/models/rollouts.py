@@ -16,7 +16,7 @@ from django_fsm import FSMField, transition
 
 from ..rules.approvals import STANDING
 from ..rules.expected import Drift
-from ..rules.machine import LIVE, RolloutState, state_in_words
+from ..rules.machine import LIVE, OVER, RolloutState, state_in_words
 from .approvals import Approval, ApprovalRequest, Override
 from .catalogue import AIModel, PlanTemplate
 from .change_log import AuditedModel
@@ -100,7 +100,7 @@ class RolloutQuerySet(GuardedQuerySet):
 
     def open(self) -> RolloutQuerySet:
         """Everything that still concerns somebody: not closed, not abandoned."""
-        return self.exclude(state__in=(R.CLOSED, R.ABANDONED))
+        return self.exclude(state__in=OVER)
 
 
 class Rollout(GuardedModel):
@@ -199,6 +199,11 @@ class Rollout(GuardedModel):
 
     def get_absolute_url(self) -> str:
         return reverse("portal:rollout", args=[self.slug])
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing more will happen to it."""
+        return self.state in OVER
 
     # What follows from the phases (rules.machine.rollout_state), and the two ends of its own.
 

@@ -10,13 +10,14 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext_lazy
 
 from config.chunked import REFUSED
 
 from ..models import accounts, waiting
 from ..models.change_log import ChangedMeanwhile
 from ..services.refusals import Refused, overtaken
+from . import refusals
 from .views import trouble
 
 #: What answers during maintenance too: whoever looks after the portal asks there.
@@ -48,10 +49,7 @@ class RefuseBodies:
         status = request.META.get(REFUSED)
         if status is None:
             return self.get_response(request)
-        words = BODIES[status]
-        if request.path.startswith(trouble.PROGRAMS):
-            return HttpResponse(f"{words}\n", status=status, content_type="text/plain; charset=utf-8")
-        return render(request, "400.html", {"words": words, "code": status}, status=status)
+        return refusals.in_words(request, BODIES[status], status)
 
 
 class RefuseNul:
@@ -62,12 +60,12 @@ class RefuseNul:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if NUL in request.path or any(NUL in text for _, texts in request.GET.lists() for text in texts):
-            return render(request, "400.html", {"words": WORDS}, status=400)
+            return refusals.in_words(request, WORDS)
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
         if request.method == "POST" and any(NUL in str(text) for _, texts in request.POST.lists() for text in texts):
-            return render(request, "400.html", {"words": WORDS}, status=400)
+            return refusals.in_words(request, WORDS)
         return None
 
 
@@ -122,7 +120,7 @@ class RefusalsInWords:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if response.status_code != 405 or response.content or request.path.startswith(trouble.PROGRAMS):
+        if response.status_code != 405 or response.content or request.path.startswith(refusals.PROGRAMS):
             return response
         context = {"method": request.method, "allowed": response["Allow"]}
         page = render(request, "405.html", context, status=405)
@@ -132,7 +130,4 @@ class RefusalsInWords:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if isinstance(exception, ChangedMeanwhile):
             exception = overtaken()
-        if not isinstance(exception, Refused):
-            return None
-        context = {"words": exception.words, "title": gettext("Refused"), "code": exception.status()}
-        return render(request, "403.html", context, status=exception.status())
+        return refusals.page(request, exception) if isinstance(exception, Refused) else None

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from .health import healthz, readyz
-from .views.trouble import PROGRAMS
+from .refusals import PROGRAMS
 
 CHECKS: dict[str, Callable[[HttpRequest], HttpResponse]] = {"/healthz": healthz, "/readyz": readyz}
 

@@ -44,6 +44,23 @@ OVERRIDABLE = frozenset(
         "locks_unknown",
     }
 )
+#: Blockers of what was written, which no time or person clears: it has to be written anew.
+WRITTEN = frozenset(
+    {
+        "title_missing",
+        "name_missing",
+        "name_long",
+        "name",
+        "time",
+        "zone",
+        "instance",
+        "calendar",
+        "host",
+        "query",
+        "expired",
+        "not_written",
+    }
+)
 
 
 UNITS = ((later("{n} d"), 86_400), (later("{n} h"), 3_600), (later("{n} min"), 60), (later("{n} s"), 1))

@@ -13,7 +13,7 @@ from .capacity import Capacity
 from .checklist import Gate, ItemKind, Verdict
 from .expected import Drift, FlagReading, Opening, Presence, drift, expected_exposure
 from .exposure import Exposure
-from .machine import SETTLED, PhaseState, RolloutState
+from .machine import OVER, SETTLED, PhaseState, RolloutState
 from .metrics import Metric
 
 
@@ -52,6 +52,7 @@ class PhaseFacts:
     unresolved: tuple[str, ...] = ()
     policy: PhasePolicy = USUAL
     request: RequestFacts | None = None
+    version: int = 0
 
     @property
     def where(self) -> str:
@@ -107,6 +108,12 @@ class RolloutFacts:
     locks_unread: tuple[str, ...] = ()
     lifetime_ends: date | None = None
     metrics: tuple[Metric, ...] = ()
+    version: int = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing more will happen to it."""
+        return self.state in OVER
 
     @property
     def is_overdue(self) -> bool:

@@ -15,7 +15,6 @@ from .expected import Presence
 from .facts import PhaseFacts, RolloutFacts
 from .machine import (
     LIVE,
-    OVER,
     PHASE_VERBS,
     ROLE_WORDS,
     ROLLOUT_VERBS,
@@ -67,8 +66,8 @@ def blockers(
     if phase.state not in rule.sources:
         return [*found, _wrong_state(rule, phase.title, phase.state)]
     found += _reason(rule, wish.reason)
-    if facts.state in OVER and verb != "roll_back":
-        found.append(Blocker("rollout_over", say("The rollout is {state}.", state=state_in_words(facts.state))))
+    if facts.is_over and verb != "roll_back":
+        found.append(is_over(facts.state))
     found += GUARDS.get(verb, _no_more)(facts, phase, person, wish)
     return _overridden(rule, facts, found, person, wish) if wish.override else found
 
@@ -104,6 +103,11 @@ def rollout_blockers(verb: str, facts: RolloutFacts, person: Person, *, reason: 
             )
         )
     return blockers
+
+
+def is_over(state: str) -> Blocker:
+    """Nothing more is done to such a rollout."""
+    return Blocker("rollout_over", say("The rollout is {state}.", state=state_in_words(state)))
 
 
 def role_blockers(rule: Verb, person: Person) -> list[Blocker]:

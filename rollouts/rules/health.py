@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from .expected import Drift, drift_in_words
 from .facts import RolloutFacts
-from .machine import OVER, PhaseState, state_in_words
+from .machine import PhaseState, state_in_words
 from .phrases import say
 
 
@@ -55,7 +55,7 @@ def judge(facts: RolloutFacts) -> State:
     """
     kind = facts.drift
     sentence = drift_in_words(kind, facts.expected, facts.reading)
-    if facts.state in OVER:
+    if facts.is_over:
         return State(Health.OVER, Drift.NONE, say("The rollout is {state}.", state=state_in_words(facts.state)))
     waits = any(phase.state == PhaseState.ACTIVE and phase.confirmed_at is None for phase in facts.phases)
     if kind is Drift.BEHIND and waits:

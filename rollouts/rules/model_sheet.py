@@ -19,7 +19,7 @@ from .catalogue import LIMIT, MOST_NODES, Day
 from .document import Document, DocumentRefused, Fault, Path, clean, read
 from .phrases import say
 from .schema import Written, checked, fit, nearest, text, words
-from .spreadsheet import as_cell, from_cell
+from .spreadsheet import from_cell, lines
 
 TOP = "ai_models"
 COLUMNS = (
@@ -167,18 +167,13 @@ def dump_yaml(models: Iterable[Mapping[str, Any]]) -> str:
 
 
 def dump_csv(models: Iterable[Mapping[str, Any]]) -> str:
-    """As a spreadsheet opens it: a text that it would take for a formula begins with an apostrophe."""
-    out = io.StringIO()
-    rows = csv.writer(out, lineterminator="\r\n")
-    rows.writerow(COLUMNS)
-    for model in models:
-        rows.writerow([_as_cell(model[name]) for name in COLUMNS])
-    return out.getvalue()
+    """As a spreadsheet opens it."""
+    return "".join(lines([COLUMNS, *([_as_text(model[name]) for name in COLUMNS] for model in models)]))
 
 
 def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
-def _as_cell(value: Any) -> str:
-    return as_cell("; ".join(value) if isinstance(value, list) else _plain(value))
+def _as_text(value: Any) -> Any:
+    return "; ".join(value) if isinstance(value, list) else _plain(value)

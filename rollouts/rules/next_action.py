@@ -11,7 +11,7 @@ from .approvals import RequestFacts
 from .checklist import Gate
 from .expected import Drift, Presence, difference_in_words
 from .facts import PhaseFacts, RolloutFacts
-from .machine import OVER, PhaseState, Role, state_in_words
+from .machine import PhaseState, Role, state_in_words
 from .people import ANYBODY, Person
 from .phrases import any_of, say, say_n
 
@@ -78,7 +78,7 @@ class NextAction:
 
 def next_action(facts: RolloutFacts) -> NextAction:
     """The one thing that brings the rollout on, or why nothing does for now."""
-    if facts.state in OVER:
+    if facts.is_over:
         return NextAction(say("Nothing"), None, say("The rollout is {state}.", state=state_in_words(facts.state)))
     kind = facts.drift
     phase = facts.current

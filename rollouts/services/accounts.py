@@ -16,7 +16,7 @@ from ..models.tokens import Ended
 from ..rules.blockers import Blocker
 from ..rules.machine import ROLE_WORDS, Role
 from ..rules.phrases import say
-from .refusals import refuse_if
+from .refusals import refuse_if, role_missing
 
 HUMANS = (AuditEvent.ActorKind.PERSON, AuditEvent.ActorKind.SYSTEM_USER)
 
@@ -110,12 +110,8 @@ def _change(person: User, role: Role, by: Actor, *, gives: bool) -> None:
     with recorded("person.give_role" if gives else "person.take_role", by=by) as recording:
         person = User.objects.select_for_update(no_key=True).get(pk=person.pk)
         before = _roles(person)
-        blockers: list[Blocker] = []
+        blockers = role_missing(by, Role.ADMIN, say("Giving and taking roles"))
         name = person.get_username()
-        if not by.person.has(Role.ADMIN):
-            blockers.append(
-                Blocker("role", say("Giving and taking roles takes the role admin; {by} has not got it.", by=by.name))
-            )
         if gives and role in before:
             blockers.append(Blocker("has_role", say("{name} is {role} already.", name=name, role=ROLE_WORDS[role])))
         if not gives and role not in before:

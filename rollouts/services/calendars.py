@@ -18,8 +18,7 @@ from ..rules.machine import Role
 from ..rules.origins import server_address
 from ..rules.phrases import say
 from ..rules.zones import zone
-from .locks import role_missing
-from .refusals import refuse_if
+from .refusals import refuse_if, role_missing
 
 #: For how long calendars are worked out, back and ahead.
 BEHIND, AHEAD = timedelta(days=8), timedelta(days=731)

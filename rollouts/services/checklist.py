@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from ..audit.actor import Actor
-from ..models import ChecklistItem
+from ..models import ChecklistItem, Phase
+from ..rules import guards
 from ..rules.blockers import Blocker
 from ..rules.checklist import Gate, ItemKind
-from ..rules.machine import OVER, PhaseState, Role, state_in_words
+from ..rules.facts import RolloutFacts
+from ..rules.machine import PhaseState, Role, state_in_words
 from ..rules.phrases import say
 from ..rules.progress import blockers_of_exit_item
-from .refusals import in_evidence, refuse_if
+from .refusals import in_evidence, refuse_if, role_missing
 from .rollout_work import Work, working_on
 
 LONGEST_EVIDENCE = 5_000
@@ -24,27 +26,10 @@ def confirm(item: ChecklistItem, *, by: Actor, evidence: str, channel: str = "")
     evidence, channel = evidence.strip(), channel.strip()
     with working_on(item.rollout_id, "item.confirm", by=by) as work:
         item = _item(item, work)
-        blockers = _blockers(item, by)
-        if item.is_automatic:
-            blockers.append(
-                Blocker(
-                    "automatic", say("{item} checks itself from GitLab: it can't be ticked by hand.", item=item.title)
-                )
-            )
-        blockers += _too_early(item, work)
-        if item.confirmed_at is not None:
-            blockers.append(
-                Blocker("confirmed", say("{who} has confirmed it already. Undo that first.", who=item.confirmed_by))
-            )
+        blockers = in_the_way("confirm", item, item.phase, work.facts(), by)
         if not evidence:
             blockers.append(Blocker("evidence_missing", say("Evidence is missing: give a link or a note.")))
-        if len(evidence) > LONGEST_EVIDENCE:
-            blockers.append(
-                Blocker(
-                    "evidence_long", say("Evidence is limited to {most} characters: link to it.", most=LONGEST_EVIDENCE)
-                )
-            )
-        blockers += in_evidence(f"{evidence} {channel}")
+        blockers += in_evidence(evidence, LONGEST_EVIDENCE, channel)
         if item.kind == ItemKind.ANNOUNCEMENT and not channel:
             blockers.append(Blocker("channel_missing", say("Say in which channel it was announced.")))
         refuse_if(blockers)
@@ -63,9 +48,7 @@ def unconfirm(item: ChecklistItem, *, by: Actor, reason: str) -> ChecklistItem:
     """Take a confirmation back, with a reason. Raises ``Refused``; then nothing changed."""
     with working_on(item.rollout_id, "item.unconfirm", by=by, reason=reason.strip()) as work:
         item = _item(item, work)
-        blockers = _blockers(item, by)
-        if item.confirmed_at is None:
-            blockers.append(Blocker("not_confirmed", say("{item} is not confirmed.", item=item.title)))
+        blockers = in_the_way("unconfirm", item, item.phase, work.facts(), by)
         if not reason.strip():
             blockers.append(Blocker("reason_missing", say("Taking a confirmation back needs a reason.")))
         refuse_if(blockers)
@@ -82,26 +65,25 @@ def _item(item: ChecklistItem, work: Work) -> ChecklistItem:
     return current
 
 
-def _too_early(item: ChecklistItem, work: Work) -> list[Blocker]:
-    """An exit item is confirmed once GitLab was read at what its phase opens, not before anybody could know."""
-    if item.gate != Gate.COMPLETE or item.phase is None or item.phase.state in PAST:
-        return []
-    return blockers_of_exit_item(work.facts().phase(item.phase.name))
-
-
-def _blockers(item: ChecklistItem, by: Actor) -> list[Blocker]:
-    blockers = []
-    if not by.person.has(Role.MANAGER):
-        blockers.append(Blocker("role", say("Confirming takes the role manager; {by} has not got it.", by=by.name)))
-    if item.rollout.state in OVER:
-        blockers.append(
-            Blocker("rollout_over", say("The rollout is {state}.", state=state_in_words(item.rollout.state)))
-        )
-    if item.phase is not None and item.phase.state in PAST:
-        state = state_in_words(item.phase.state)
-        blockers.append(
-            Blocker(
-                "phase_past", say("{phase} is {state}: its checklist is history.", phase=item.phase.title, state=state)
-            )
-        )
+def in_the_way(verb: str, item: ChecklistItem, phase: Phase | None, facts: RolloutFacts, by: Actor) -> list[Blocker]:
+    """Why this person may not ``confirm`` or ``unconfirm`` the item of this attempt now, whatever they write."""
+    blockers = role_missing(by, Role.MANAGER, say("Confirming"))
+    ended = [guards.is_over(facts.state)] if facts.is_over else []
+    if phase is not None and phase.state in PAST:
+        state = state_in_words(phase.state)
+        message = say("{phase} is {state}: its checklist is history.", phase=phase.title, state=state)
+        ended.append(Blocker("phase_past", message))
+    blockers += ended
+    if verb == "unconfirm":
+        if item.confirmed_at is None:
+            blockers.append(Blocker("not_confirmed", say("{item} is not confirmed.", item=item.title)))
+        return blockers
+    if item.is_automatic:
+        message = say("{item} checks itself from GitLab: it can't be ticked by hand.", item=item.title)
+        blockers.append(Blocker("automatic", message))
+    elif item.confirmed_at is not None:
+        message = say("{who} has confirmed it already. Undo that first.", who=item.confirmed_by)
+        blockers.append(Blocker("confirmed", message))
+    elif item.gate == Gate.COMPLETE and phase is not None and not ended:
+        blockers += blockers_of_exit_item(facts.phase(phase.name))
     return blockers

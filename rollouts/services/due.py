@@ -17,7 +17,6 @@ from django.db import InterfaceError, OperationalError
 
 from ..models import PortfolioRow, Rollout, clock
 from ..models.portfolio_rows import up_to
-from ..rules.machine import OVER
 from . import portfolio_rows, ramps
 from .locks import standing
 from .reconcile import READER, look
@@ -92,7 +91,7 @@ def settle_alone(pk: int) -> None:
 def _settle(marks: Mapping[int, int]) -> set[int]:
     """Look at these rollouts, each up to its mark; those that can't be looked at."""
     now, broken = clock.now(), set()
-    for rollout in Rollout.objects.for_rules().filter(pk__in=marks).exclude(state__in=OVER):
+    for rollout in Rollout.objects.for_rules().filter(pk__in=marks).open():
         try:
             if look(rollout, now):
                 settle_alone(rollout.pk)

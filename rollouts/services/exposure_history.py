@@ -17,7 +17,6 @@ from ..rules.expected import Presence
 from ..rules.exposure import EVERYONE, NOBODY, Exposure
 from ..rules.exposure_history import ExposureStretch, Move, Piece, Read
 from ..rules.locks import Window, following
-from ..rules.machine import OVER
 from ..rules.prediction import Prediction
 from . import facts as facts_of
 from . import freshness, schedules
@@ -68,7 +67,7 @@ class ExposureHistory:
 
 def history_of(rollout: Rollout, now: datetime, *, events: int = 60) -> ExposureHistory:
     """``rollout`` comes from ``Rollout.objects.whole()``; eight queries. ``events``: how many are told, the newest."""
-    is_over = rollout.state in OVER
+    is_over = rollout.is_over
     known_until = min(now, (rollout.closed_at or rollout.abandoned_at or now) if is_over else now)
     phases = tuple(phase for phase in rollout.phases.all() if phase.started_at)
     since = min((phase.started_at for phase in phases if phase.started_at), default=known_until - BEFORE)

@@ -17,7 +17,7 @@ from ..rules.capacity import Capacity
 from ..rules.checklist import Confirmation, Gate, IssueFacts, ItemKind
 from ..rules.expected import Audience, Opening
 from ..rules.facts import ItemFacts, PhaseFacts, RolloutFacts
-from ..rules.machine import LIVE, OVER, SETTLED, Role, RolloutState
+from ..rules.machine import LIVE, SETTLED, Role, RolloutState
 from ..rules.metrics import Metric
 from ..rules.ramp import Ramp, Step
 from . import content, freshness
@@ -60,6 +60,7 @@ def for_rollout(rollout: Rollout, now: datetime, locks: Locks | None = None) -> 
     facts = RolloutFacts(
         slug=rollout.slug,
         state=rollout.state,
+        version=rollout.version,
         phases=tuple(
             PhaseFacts(
                 name=phase.name,
@@ -72,6 +73,7 @@ def for_rollout(rollout: Rollout, now: datetime, locks: Locks | None = None) -> 
                 unread=phase.unread,
                 unresolved=tuple(name for name in phase.actors if not _gitlab_id(rollout, name)),
                 policy=phase.policy,
+                version=phase.version,
             )
             for phase in phases
         ),
@@ -89,7 +91,7 @@ def for_rollout(rollout: Rollout, now: datetime, locks: Locks | None = None) -> 
         others_live=tuple(
             other.title
             for other in rollout.flag.rollouts.all()
-            if other.pk != rollout.pk and other.state not in OVER and other.is_live
+            if other.pk != rollout.pk and not other.is_over and other.is_live
         ),
     )
     asked = {phase.name: asked_of(rollout, facts, phase) for phase in phases if phase.standing_requests}

@@ -20,7 +20,7 @@ from ..rules.machine import Role
 from ..rules.model_sheet import COLUMNS, SheetModel
 from ..rules.phrases import say
 from .instances import default_instance
-from .refusals import refuse_if
+from .refusals import refuse_if, role_missing
 
 DEFINED = (
     "type",
@@ -72,7 +72,7 @@ class Imported:
 
 def import_flags(definitions: Iterable[FlagDefinition], *, by: Actor) -> Imported:
     """Take definitions over into the flags of the default instance; readings are left alone. Raises ``Refused``."""
-    refuse_if(_role_blockers(by))
+    refuse_if(role_missing(by, Role.ADMIN, say("Importing")))
     instance = default_instance()
     known = {flag.name: flag for flag in FeatureFlag.objects.filter(instance=instance, project=None)}
     imported = Imported()
@@ -88,7 +88,7 @@ def import_models(models: Iterable[CatalogueModel], features: Iterable[FeatureSe
 
     Without features, what uses a model is left as it was; quota and capability are the portal's own and stay.
     """
-    refuse_if(_role_blockers(by))
+    refuse_if(role_missing(by, Role.ADMIN, say("Importing")))
     known = {model.catalogue_identifier: model for model in AIModel.objects.exclude(catalogue_identifier="")}
     default_for, selectable_for = defaultdict(list), defaultdict(list)
     features = list(features)
@@ -120,7 +120,7 @@ def import_models(models: Iterable[CatalogueModel], features: Iterable[FeatureSe
 
 def import_sheet(models: Iterable[SheetModel], *, by: Actor) -> Imported:
     """Take a sheet over into AI models, by slug: what it says of each, and nothing else. Raises ``Refused``."""
-    refuse_if(_role_blockers(by))
+    refuse_if(role_missing(by, Role.ADMIN, say("Importing")))
     rows = list(models)
     known = {model.slug: model for model in AIModel.objects.filter(slug__in=[row.slug for row in rows])}
     named = dict(AIModel.objects.exclude(catalogue_identifier="").values_list("catalogue_identifier", "slug"))
@@ -196,9 +196,3 @@ def _take_over(
         thing.save()
         recording.about = thing
     return is_new, tuple((name, before[name], value) for name, value in values.items() if before[name] != value)
-
-
-def _role_blockers(by: Actor) -> list[Blocker]:
-    if by.person.has(Role.ADMIN):
-        return []
-    return [Blocker("role", say("Importing takes the role admin; {by} has not got it.", by=by.name))]

@@ -9,7 +9,7 @@ from ..rules.bindings import DEFAULT
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
 from ..rules.phrases import joined, say
-from .refusals import refuse_if
+from .refusals import refuse_if, role_missing
 
 #: So many rollouts are named that still need an instance.
 MOST_NAMED = 5
@@ -37,7 +37,7 @@ def retire(instance: GitLabInstance, *, by: Actor, reason: str) -> GitLabInstanc
     with recorded("instance.retire", by=by, reason=reason.strip()) as recording:
         instance = GitLabInstance.objects.locked().get(pk=instance.pk)
         recording.about = instance
-        blockers = _role(by)
+        blockers = role_missing(by, Role.ADMIN, say("Retiring an instance"))
         if instance.retired_at:
             blockers.append(Blocker("same", say("{name} is retired already.", name=instance.name)))
         if instance.name == DEFAULT and bindings.url_of(DEFAULT):
@@ -63,19 +63,13 @@ def take_up(instance: GitLabInstance, *, by: Actor, reason: str) -> GitLabInstan
     with recorded("instance.take_up", by=by, reason=reason.strip()) as recording:
         instance = GitLabInstance.objects.locked().get(pk=instance.pk)
         recording.about = instance
-        blockers = _role(by)
+        blockers = role_missing(by, Role.ADMIN, say("Taking up an instance"))
         if not instance.retired_at:
             blockers.append(Blocker("same", say("{name} is not retired.", name=instance.name)))
         refuse_if(blockers)
         instance.retired_at = None
         instance.save()
     return _as_bound(instance)
-
-
-def _role(by: Actor) -> list[Blocker]:
-    if by.person.has(Role.ADMIN):
-        return []
-    return [Blocker("role", say("The instances take the role admin; {by} has not got it.", by=by.name))]
 
 
 def _as_bound(known: GitLabInstance) -> GitLabInstance:

@@ -1,4 +1,4 @@
-"""A checklist item and an issue as one person may see them, and what that person can do to it: for every door."""
+"""A checklist item as one person may see it, and what that person can do to it: for every door."""
 
 from __future__ import annotations
 
@@ -7,40 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ..audit.actor import Actor
-from ..models import ChecklistItem, Phase, Rollout, TrackedIssue
-from ..rules.checklist import Gate
+from ..models import ChecklistItem, Phase, Rollout
 from ..rules.facts import ItemFacts, RolloutFacts
-from ..rules.machine import OVER, PHASE_VERBS
-from ..rules.phrases import say
-from ..rules.progress import blockers_of_exit_item
 from . import checklist
 from . import facts as facts_of
-from .freshness import is_stale
+from .issues import IssueShown, issue_shown
 
 VERBS = ("confirm", "unconfirm")
-STATES = {"opened": say("open"), "closed": say("closed")}
-
-
-@dataclass(frozen=True, slots=True)
-class IssueShown:
-    """A tracked issue as far as this viewer may see it: without the role no title, no people, no notes.
-
-    ``is_stale``: GitLab was not asked for it for longer than a reading counts as fresh.
-    """
-
-    url: str
-    label: str
-    title: str
-    state: str
-    is_open: bool
-    is_confidential: bool
-    tasks_done: int
-    tasks: int
-    assignees: tuple[str, ...]
-    notes: int | None
-    changed_at: datetime | None
-    read_at: datetime | None
-    is_stale: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,25 +45,6 @@ class Item:
     row: ChecklistItem
 
 
-def issue_shown(issue: TrackedIssue, viewer: Actor, facts: RolloutFacts) -> IssueShown:
-    sees = viewer.sees_confidential or not issue.confidential
-    return IssueShown(
-        url=issue.url,
-        label=f"#{issue.iid}",
-        title=issue.title_for(sees_confidential=viewer.sees_confidential) if issue.read_at else "",
-        state=STATES.get(issue.state, issue.state) if issue.found else "",
-        is_open=issue.state == "opened",
-        is_confidential=issue.confidential and issue.read_at is not None,
-        tasks_done=issue.task_done if sees else 0,
-        tasks=issue.task_count if sees else 0,
-        assignees=tuple(issue.assignees) if sees else (),
-        notes=issue.notes_count if sees and issue.found else None,
-        changed_at=issue.changed_at if sees else None,
-        read_at=issue.read_at,
-        is_stale=is_stale(issue.read_at, facts.now),
-    )
-
-
 def of(rollout: Rollout, facts: RolloutFacts, viewer: Actor) -> tuple[Item, ...]:
     """Every item of the newest attempts, in the order of the facts. No queries on a rollout loaded whole."""
     phases = {phase.name: phase for phase in facts_of.newest_attempts(rollout)}
@@ -106,10 +60,7 @@ def _item(
     item: ItemFacts, row: ChecklistItem, rollout: Rollout, phase: Phase | None, viewer: Actor, facts: RolloutFacts
 ) -> Item:
     issue = facts_of.issue_for(rollout, row.role, item.phase or "") if row.role else None
-    is_open = rollout.state not in OVER and (phase is None or phase.state not in checklist.PAST)
-    may = is_open and not row.is_automatic and viewer.person.has(PHASE_VERBS["request"].role)
-    early = is_open and not row.is_automatic and row.gate == Gate.COMPLETE and item.phase is not None
-    too_early = blockers_of_exit_item(facts.phase(item.phase)) if early and item.phase else []
+    ways = {verb: checklist.in_the_way(verb, row, phase, facts, viewer) for verb in VERBS}
     return Item(
         key=item.key,
         phase=item.phase or "",
@@ -119,17 +70,17 @@ def _item(
         ok=item.verdict.satisfied,
         required=item.required,
         words=item.verdict.words,
-        issue=issue_shown(issue, viewer, facts) if issue else None,
+        issue=issue_shown(issue, viewer, facts.now) if issue else None,
         confirmed_by=row.confirmed_by,
         confirmed_at=row.confirmed_at,
         channel=row.channel,
         pk=row.pk,
         kind=row.kind,
-        may_confirm=may and row.confirmed_at is None and not too_early,
-        may_undo=may and row.confirmed_at is not None,
+        may_confirm=not ways["confirm"],
+        may_undo=not ways["unconfirm"],
         guide=row.guide,
         row=row,
-        waits=too_early[0].message if too_early and row.confirmed_at is None else "",
+        waits=next((each.message for each in ways["confirm"] if each.code == "too_early"), ""),
     )
 
 

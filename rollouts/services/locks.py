@@ -19,11 +19,11 @@ from ..rules.blockers import Blocker, in_words
 from ..rules.datetimes import FIRST, LAST
 from ..rules.facts import LockFacts
 from ..rules.locks import Weekly, Window
-from ..rules.machine import ROLE_WORDS, Role
+from ..rules.machine import Role
 from ..rules.phrases import later, say, sentence
 from ..rules.zones import to_utc, zone
 from . import freshness
-from .refusals import refuse_if
+from .refusals import refuse_if, role_missing
 
 #: The longest lock that is entered by hand.
 LONGEST = timedelta(days=400)
@@ -191,14 +191,7 @@ def end(lock: ChangeLock, *, by: Actor, reason: str) -> ChangeLock:
     with recorded("lock.end", by=by, reason=reason.strip()) as recording:
         lock = ChangeLock.objects.locked().get(pk=lock.pk)
         recording.about = lock
-        blockers = (
-            []
-            if lock.created_by == by.name
-            else role_missing(by, Role.ADMIN, say("Ending somebody else's change lock"))
-        )
-        blockers += role_missing(by, Role.MANAGER, say("Ending a change lock"))
-        if lock.ended_at is not None:
-            blockers.append(Blocker("ended", say("{who} has ended it already.", who=lock.ended_by)))
+        blockers = blockers_of_end(lock, by)
         if not reason.strip():
             blockers.append(Blocker("reason_missing", say("Ending a change lock needs a reason.")))
         refuse_if(blockers)
@@ -207,12 +200,12 @@ def end(lock: ChangeLock, *, by: Actor, reason: str) -> ChangeLock:
     return lock
 
 
-def role_missing(by: Actor, role: Role, what: str) -> list[Blocker]:
-    if by.person.has(role):
-        return []
-    return [
-        Blocker(
-            "role",
-            say("{what} takes the role {role}; {by} has not got it.", what=what, role=ROLE_WORDS[role], by=by.name),
-        )
-    ]
+def blockers_of_end(lock: ChangeLock, by: Actor) -> list[Blocker]:
+    """Why this person can't end it now: who made it may, and an admin."""
+    blockers = []
+    if lock.created_by != by.name:
+        blockers += role_missing(by, Role.ADMIN, say("Ending somebody else's change lock"))
+    blockers += role_missing(by, Role.MANAGER, say("Ending a change lock"))
+    if lock.ended_at is not None:
+        blockers.append(Blocker("ended", say("{who} has ended it already.", who=lock.ended_by)))
+    return blockers

@@ -6,12 +6,13 @@ import math
 
 from ..audit.actor import Actor
 from ..models import Rollout
+from ..rules import guards
 from ..rules.blockers import Blocker
-from ..rules.machine import OVER, Role, state_in_words
+from ..rules.machine import Role
 from ..rules.metrics import Bound, Number
 from ..rules.phrases import say
 from .readings import LONGEST_EVIDENCE
-from .refusals import Refused, refuse_if
+from .refusals import Refused, in_evidence, refuse_if, role_missing
 from .rollout_work import working_on
 
 #: What JSON, databases and people can all write.
@@ -44,20 +45,14 @@ def read(written: str) -> Number:
 
 
 def _refusals(rollout: Rollout, name: str, value: Number, by: Actor, evidence: str) -> list[Blocker]:
-    blockers = []
-    if not by.person.has(Role.MANAGER):
-        blockers.append(
-            Blocker("role", say("Telling a value takes the role manager; {by} has not got it.", by=by.name))
-        )
+    blockers = role_missing(by, Role.MANAGER, say("Telling a value"))
     if name not in rollout.guard_metrics:
         there = ", ".join(rollout.guard_metrics) or say("none")
         message = say("The plan bounds no {name}. There are: {names}.", name=name[:60], names=there)
         blockers.append(Blocker("no_such_metric", message, "#metrics"))
     if not math.isfinite(value) or abs(value) > MOST:
         blockers.append(Blocker("no_number", say("The value must be a number that one can write down.")))
-    if len(evidence) > LONGEST_EVIDENCE:
-        message = say("Evidence is limited to {most} characters: link to it.", most=LONGEST_EVIDENCE)
-        blockers.append(Blocker("evidence_long", message))
-    if rollout.state in OVER:
-        blockers.append(Blocker("rollout_over", say("The rollout is {state}.", state=state_in_words(rollout.state))))
+    blockers += in_evidence(evidence, LONGEST_EVIDENCE)
+    if rollout.is_over:
+        blockers.append(guards.is_over(rollout.state))
     return blockers

@@ -18,7 +18,7 @@ from ..rules.machine import PHASE_VERBS, Role
 from ..rules.phrases import say
 from ..rules.template import IssueTemplate
 from . import facts as facts_of
-from .refusals import refuse_if
+from .refusals import refuse_if, role_missing
 from .rollout_work import Work, working_on
 
 log = logging.getLogger(__name__)
@@ -159,7 +159,7 @@ def cancel(write: GitLabWrite, *, by: Actor, reason: str) -> GitLabWrite:
     with working_on(write.rollout_id, "outbox.cancel", by=by, reason=reason.strip()) as work:
         work.recording.about = write = GitLabWrite.objects.locked().get(pk=write.pk)
         work.recording.rollout = write.rollout
-        blockers = _role(by)
+        blockers = role_missing(by, Role.MANAGER, say("The outbox"))
         if write.state not in GitLabWrite.UNFINISHED:
             blockers.append(
                 Blocker("ended", say("It is {state}: there is nothing to cancel.", state=write.get_state_display()))
@@ -177,7 +177,7 @@ def again(write: GitLabWrite, *, by: Actor) -> GitLabWrite:
     with working_on(write.rollout_id, "outbox.again", by=by) as work:
         work.recording.about = write = GitLabWrite.objects.locked().get(pk=write.pk)
         work.recording.rollout = write.rollout
-        blockers = _role(by)
+        blockers = role_missing(by, Role.MANAGER, say("The outbox"))
         if write.state != State.GIVEN_UP:
             blockers.append(Blocker("not_given_up", say("It is {state}.", state=write.get_state_display())))
         elif GitLabWrite.objects.filter(lane=write.lane, pk__gt=write.pk).exists():
@@ -195,9 +195,3 @@ def ring() -> None:
         current_app.send_task("rollouts.tasks.work_outbox", retry=False, ignore_result=True, expires=60)
     except Exception as error:
         log.warning("the broker does not answer (%s): the outbox is worked at the next beat", type(error).__name__)
-
-
-def _role(by: Actor) -> list[Blocker]:
-    if by.person.has(Role.MANAGER):
-        return []
-    return [Blocker("role", say("The outbox takes the role manager; {by} has not got it.", by=by.name))]

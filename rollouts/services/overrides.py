@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from ..audit.actor import Actor
-from ..models import Override, Phase
+from ..models import Override, Phase, Rollout
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
 from ..rules.phrases import say
@@ -40,6 +40,12 @@ def review(override: Override, *, by: Actor, verdict: str) -> Override:
         override.reviewed_by, override.reviewed_at, override.verdict = by.name, work.now, verdict
         override.save()
     return override
+
+
+def reviewable(rollout: Rollout, by: Actor) -> set[int]:
+    """Overrides, by key, whose review this person may close. ``rollout`` is loaded whole."""
+    made = (one for phase in rollout.phases.all() for one in phase.overrides.all() if one.reviewed_at is None)
+    return {one.pk for one in made if not blockers_of_review(one, by)}
 
 
 def blockers_of_review(override: Override, by: Actor, *, verdict: str = "-") -> list[Blocker]:

@@ -20,7 +20,7 @@ from ..rules.blockers import Blocker
 from ..rules.document import DocumentRefused
 from ..rules.expected import Audience
 from ..rules.issue_url import IssueRef, parse_issue_url
-from ..rules.machine import OVER, PhaseState, Role, state_in_words
+from ..rules.machine import PhaseState, Role, state_in_words
 from ..rules.metrics import Bound
 from ..rules.phrases import say
 from ..rules.plan import parse_plan
@@ -28,7 +28,7 @@ from ..rules.plan_document import Criteria, FlagPlan, ModelPlan, PhasePlan, Plan
 from . import facts as facts_of
 from . import outbox, plan_rows
 from .instances import all_instances
-from .refusals import Refused, refuse_if
+from .refusals import Refused, refuse_if, role_missing
 from .rollout_work import Work, resting_on, working_on
 from .templates import all_templates
 
@@ -60,7 +60,7 @@ def apply(text: str | bytes, *, by: Actor, source: str, dry_run: bool = False) -
     Raises ``DocumentRefused`` (with lines) or ``Refused`` (a phase that has started would change); then nothing
     changed.
     """
-    refuse_if(_role_blockers(by))
+    refuse_others(by)
     plan = parse_plan(text, source=source, templates=all_templates())
     refs = _issue_refs(plan, text, source)
     known = Rollout.objects.filter(slug=plan.rollout).values_list("pk", flat=True).first()
@@ -132,10 +132,9 @@ def document_of(rollout: Rollout) -> PlanDocument:
     )
 
 
-def _role_blockers(by: Actor) -> list[Blocker]:
-    if by.person.has(Role.MANAGER):
-        return []
-    return [Blocker("role", say("Planning takes the role manager; {by} has not got it.", by=by.name))]
+def refuse_others(by: Actor) -> None:
+    """Who plans is a manager. Raises ``Refused``."""
+    refuse_if(role_missing(by, Role.MANAGER, say("Planning")))
 
 
 def _issue_refs(
@@ -236,7 +235,7 @@ def edited(work: Work, by: Actor) -> None:
 
 
 def _refuse_if_over(rollout: Rollout) -> None:
-    if rollout.state in OVER:
+    if rollout.is_over:
         message = say(
             "{slug} is {state}: it can't be planned anew. Choose another slug for a new rollout.",
             slug=rollout.slug,

@@ -23,7 +23,7 @@ from ..rules import health
 from ..rules.expected import Drift, difference_in_words
 from ..rules.facts import PhaseFacts, RolloutFacts
 from ..rules.health import Health
-from ..rules.machine import LIVE, OVER, PhaseState
+from ..rules.machine import LIVE, PhaseState
 from ..rules.next_action import NextAction, Waits, next_action
 from ..rules.percentages import plain_number
 from ..rules.phrases import as_text
@@ -114,7 +114,7 @@ def _work_out(
     facts = replace(facts_of.for_rollout(rollout, now, locks), freshness=ALWAYS)
     state, current, step = health.judge(facts), facts.current, next_action(facts)
     attempt = next((p for p in facts_of.newest_attempts(rollout) if current and p.name == current.name), None)
-    is_over = rollout.state in OVER
+    is_over = rollout.is_over
     row.place = (
         Place.OVER if is_over else Place.OVERDUE if facts.is_overdue else Place.WAITS if step.waits else Place.RUNS
     )

@@ -16,7 +16,7 @@ from ..rules.exposure import Exposure
 from ..rules.machine import Role
 from ..rules.phrases import say
 from . import due, freshness
-from .refusals import in_evidence, refuse_if
+from .refusals import in_evidence, refuse_if, role_missing
 
 LONGEST_EVIDENCE = 500
 
@@ -32,22 +32,12 @@ def _gitlab_says_so_itself(flag: FeatureFlag, now: datetime) -> timedelta | None
 def enter(flag: FeatureFlag, exposure: Exposure, *, by: Actor, evidence: str) -> FlagReading:
     """Keep what a person read in GitLab; each rollout on the flag is looked at anew. Raises ``Refused``."""
     evidence = evidence.strip()
-    blockers = []
-    if not by.person.has(Role.MANAGER):
-        blockers.append(
-            Blocker("role", say("Entering a reading takes the role manager; {by} has not got it.", by=by.name))
-        )
+    blockers = role_missing(by, Role.MANAGER, say("Entering a reading"))
     if not evidence:
         blockers.append(
             Blocker("evidence_missing", say("Evidence is missing: give a link or a note of where you read it."))
         )
-    if len(evidence) > LONGEST_EVIDENCE:
-        blockers.append(
-            Blocker(
-                "evidence_long", say("Evidence is limited to {most} characters: link to it.", most=LONGEST_EVIDENCE)
-            )
-        )
-    blockers += in_evidence(evidence)
+    blockers += in_evidence(evidence, LONGEST_EVIDENCE)
     now = clock.now()
     if since := _gitlab_says_so_itself(flag, now):
         message = say(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..rules.blockers import Blocker
+from ..audit.actor import Actor
+from ..rules.blockers import WRITTEN, Blocker
+from ..rules.machine import ROLE_WORDS, Role
 from ..rules.names import without_userinfo
 from ..rules.phrases import joined, say
 
@@ -21,9 +23,10 @@ class Refused(Exception):
     def codes(self) -> set[str]:
         return {blocker.code for blocker in self.blockers}
 
-    def status(self, otherwise: int = 409) -> int:
-        """As HTTP says it: 403 where only the role is lacking; 409, or 422 where what was written is at fault."""
-        return 403 if self.codes == {"role"} else otherwise
+    @property
+    def status(self) -> int:
+        """In HTTP: 403 where only the role is lacking, 422 where only what was written is at fault, else 409."""
+        return 403 if self.codes == {"role"} else 422 if self.codes <= WRITTEN else 409
 
 
 def overtaken() -> Refused:
@@ -39,9 +42,22 @@ def refuse_if(blockers: Iterable[Blocker]) -> None:
         raise Refused(found)
 
 
-def in_evidence(evidence: str) -> list[Blocker]:
-    """What everybody reads later holds nobody's password: why such evidence is refused."""
-    if without_userinfo(evidence) == evidence:
+def role_missing(by: Actor, role: Role, what: str) -> list[Blocker]:
+    """The one blocker that says which role ``what`` takes, or none."""
+    if by.person.has(role):
         return []
-    message = say("An address in the evidence holds a user name or password. Leave out what stands before the @.")
-    return [Blocker("evidence_secret", message)]
+    message = say("{what} takes the role {role}; {by} has not got it.", what=what, role=ROLE_WORDS[role], by=by.name)
+    return [Blocker("role", message)]
+
+
+def in_evidence(evidence: str, most: int, besides: str = "") -> list[Blocker]:
+    """Why such evidence is refused: it is limited, and what everybody reads later holds nobody's password."""
+    blockers = []
+    if len(evidence) > most:
+        message = say("Evidence is limited to {most} characters: link to it.", most=most)
+        blockers.append(Blocker("evidence_long", message))
+    read = f"{evidence} {besides}"
+    if without_userinfo(read) != read:
+        message = say("An address in the evidence holds a user name or password. Leave out what stands before the @.")
+        blockers.append(Blocker("evidence_secret", message))
+    return blockers

@@ -11,7 +11,7 @@ from ..rules.blockers import Blocker
 from ..rules.datetimes import day_in_words
 from ..rules.machine import Role
 from ..rules.phrases import say
-from .refusals import refuse_if
+from .refusals import refuse_if, role_missing
 
 
 def retire(model: AIModel, day: date | None, *, by: Actor) -> AIModel:
@@ -19,11 +19,7 @@ def retire(model: AIModel, day: date | None, *, by: Actor) -> AIModel:
     with recorded("model.retire", by=by) as recording:
         model = AIModel.objects.locked().get(pk=model.pk)
         recording.about = model
-        blockers = []
-        if not by.person.has(Role.ADMIN):
-            blockers.append(
-                Blocker("role", say("Retiring an AI model takes the role admin; {by} has not got it.", by=by.name))
-            )
+        blockers = role_missing(by, Role.ADMIN, say("Retiring an AI model"))
         if model.deprecated_on == day:
             message = say("{model} has no day of retirement.", model=model)
             if day:

@@ -12,7 +12,7 @@ from ..rules.blockers import Blocker
 from ..rules.machine import Role
 from ..rules.phrases import say
 from ..rules.template import Template, parse_template
-from .refusals import refuse_if
+from .refusals import refuse_if, role_missing
 
 FOLDER = Path(__file__).parent.parent / "plan_templates"
 
@@ -53,11 +53,7 @@ def save(document: str | bytes, *, by: Actor, source: str) -> Saved:
     written = document.decode("utf-8") if isinstance(document, bytes) else document
     written = written.removeprefix("\ufeff").replace("\r\n", "\n")
     with recorded("template.save", by=by) as recording:
-        blockers = []
-        if not by.person.has(Role.ADMIN):
-            blockers.append(
-                Blocker("role", say("Saving a template takes the role admin; {by} has not got it.", by=by.name))
-            )
+        blockers = role_missing(by, Role.ADMIN, say("Saving a template"))
         known = PlanTemplate.objects.locked().filter(slug=parsed.slug).first()
         if known is not None and known.builtin and known.document != written:
             message = say(

@@ -174,18 +174,6 @@ def _withdraw_requests(rollout: Rollout, by: Actor, now: datetime) -> None:
             phase.save()
 
 
-def blockers_for(facts: RolloutFacts, by: Actor) -> dict[str, dict[str, list[Blocker]]]:
-    """For each phase, each verb that fits its state, with what stands in its way: what pages and answers show."""
-    return {
-        phase.name: {
-            verb.name: guards.blockers(verb.name, facts, phase.name, by.person, Wish.of_who_looks(phase))
-            for verb in PHASE_VERBS.values()
-            if phase.state in verb.sources
-        }
-        for phase in facts.phases
-    }
-
-
 def is_known(verb: str, phase: str) -> bool:
     """Whether there is such a verb: of the rollout for the phase name ``rollout``, of a phase otherwise."""
     return verb in (ROLLOUT_VERBS if phase == "rollout" else PHASE_VERBS)

@@ -13,7 +13,7 @@ from ..models import SavedView, clock
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
 from ..rules.phrases import say
-from .refusals import refuse_if
+from .refusals import refuse_if, role_missing
 
 #: So many views one person may keep: more is no choice any more.
 MOST = 30
@@ -34,8 +34,8 @@ def keep(name: str, query: str, *, by: Actor, shared: bool = False) -> SavedView
         blockers.append(Blocker("name", say("Give the view a name of 1 to 60 characters.")))
     if len(query) > 1000:
         blockers.append(Blocker("query", say("This view is too long to be kept: take a filter away.")))
-    if shared and not by.person.has(Role.MANAGER):
-        blockers.append(Blocker("role", say("Sharing a view takes the role manager.")))
+    if shared:
+        blockers += role_missing(by, Role.MANAGER, say("Sharing a view"))
     with recorded("view.keep", by=by) as recording:
         # Two at once are one after the other.
         get_user_model().objects.select_for_update(no_key=True).get(pk=by.user.pk)

@@ -7,7 +7,7 @@ from ..models import GitLabInstance, GitLabProject, clock
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
 from ..rules.phrases import say
-from ..services.refusals import Refused, refuse_if
+from ..services.refusals import Refused, refuse_if, role_missing
 from . import leases, passes, rate_limits
 
 
@@ -28,13 +28,14 @@ def whole(instance: GitLabInstance, *, by: Actor) -> None:
         raise Refused([Blocker("under_way", say("A pass is under way already."))])
 
 
+def refuse_others(by: Actor) -> None:
+    """Who asks for it is a manager. Raises ``Refused``."""
+    refuse_if(role_missing(by, Role.MANAGER, say("Reading GitLab at once")))
+
+
 def blockers(instance: GitLabInstance, by: Actor) -> list[Blocker]:
     """Why this GitLab can't be asked now."""
-    found = []
-    if not by.person.has(Role.MANAGER):
-        found.append(
-            Blocker("role", say("Reading GitLab at once takes the role manager; {by} has not got it.", by=by.name))
-        )
+    found = role_missing(by, Role.MANAGER, say("Reading GitLab at once"))
     if unasked := instance.why_not_asked:
         found.append(Blocker("not_connected", unasked))
     elif wait := rate_limits.must_wait(instance, clock.now()):

@@ -199,6 +199,61 @@ def test_where_reading_has_a_hole_is_one_answer(world, doors, time_machine):
     assert abs(unread - timedelta(hours=3, minutes=55)) < timedelta(minutes=1)
 
 
+# What may be done
+
+
+def offered_at_every_door(one, pk):
+    """What page, admin and API offer, with words and blockers; the admin's own page of a phase says the same."""
+    page = one.page(HERE).context["page"]
+    offered = [*page.actions, *page.roll_backs, *page.rollout_actions]
+    admin = one.page(f"/admin/rollouts/rollout/{pk}/change/").context
+    if admin and "sections" in admin:
+        buttons = [*admin["buttons"], *(button for part in admin["sections"] for button in part.buttons)]
+        assert {button.offer for button in buttons} >= set(offered)
+        for part in admin["sections"][1:]:
+            mine = one.page(f"/admin/rollouts/phase/{part.phase.pk}/change/").context["buttons"]
+            assert mine == list(part.buttons)
+            is_current = page.facts.current and part.phase.name == page.facts.current.name
+            here = {button.offer for button in mine if is_current or button.offer.verb == "roll_back"}
+            assert here == {offer for offer in offered if offer.phase == part.phase.name}
+    by_verb = {(offer.phase, offer.verb): [blocker.message for blocker in offer.blockers] for offer in offered}
+    for phase in one.api("/rollouts/haiku")["phases"]:
+        told = {}
+        for blocker in phase["blockers"]:
+            told.setdefault((phase["name"], blocker["verb"]), []).append(blocker["message"])
+        assert len(told) < 2
+        assert all(by_verb[key] == messages for key, messages in told.items() if key in by_verb)
+        if page.next.phase == phase["name"]:
+            assert {verb for _phase, verb in told} <= {page.next.verb}
+    return {offer.verb: offer for offer in offered}
+
+
+def test_what_may_be_done_is_one_answer_at_every_door(world, doors):
+    """The admin offered what the page knew to make no sense, paused without a reason, and called a step by no number."""
+    world.plan["soak"] = "2d"
+    world.apply()
+    world.sync()
+    pk, mia, root, vic = world.rollout().pk, doors("mia"), doors("root"), doors("vic")
+    assert offered_at_every_door(vic, pk) == {}
+    assert set(offered_at_every_door(mia, pk)) == {"request", "skip", "abandon"}
+    world.confirm()
+    world.up_to("team", "requested")
+    assert set(offered_at_every_door(doors("alice"), pk)) == {"approve", "reject"}
+    assert set(offered_at_every_door(mia, pk)) == {"withdraw", "abandon"}
+    world.up_to("everyone", "active")
+    told = offered_at_every_door(mia, pk)
+    assert set(told) == {"advance", "pause", "roll_back"}
+    assert told["pause"].needs_reason
+    assert told["advance"].label.startswith("Advance to ")
+    assert told["advance"].blockers
+    assert not told["advance"].may_override
+    assert offered_at_every_door(root, pk)["advance"].may_override
+    mia.press(f"{HERE}phases/everyone/pause/", reason="lunch")
+    assert set(offered_at_every_door(mia, pk)) == {"resume", "roll_back"}
+    mia.press(f"{HERE}phases/everyone/roll_back/", reason="slow")
+    assert set(offered_at_every_door(mia, pk)) == {"retry", "roll_back"}
+
+
 # A refusal and its status
 
 

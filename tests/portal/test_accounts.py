@@ -63,7 +63,7 @@ def test_the_owner_sets_their_own_signs_in_anew_and_counts_again(world):
     set_password(browser("root", "rollout"), world.people["alice"])
     alice = browser("alice", "from the admin 1")
     assert change_own(alice, "from the admin 1", "from the admin 1").status_code == 422, "it is not their own"
-    assert change_own(alice, "from the admin 1").status_code == 302
+    assert change_own(alice, "from the admin 1").status_code == 303
     assert alice.get("/").status_code == 200
     assert "account_touched" in codes(world, "alice"), "this session began with root's password"
     browser("alice", OWN)
@@ -226,7 +226,7 @@ def test_a_new_person_sets_their_own_password_first(world):
 def test_viewers_change_their_own_password_and_stay_signed_in(world):
     vic = browser("vic", "rollout")
     assert change_own(vic, "wrong").status_code == 422
-    assert change_own(vic, "rollout").status_code == 302
+    assert change_own(vic, "rollout").status_code == 303
     assert vic.get("/").status_code == 200
     event = AuditEvent.objects.get(verb="account.password")
     assert (event.actor, event.after["password"]) == ("vic", "changed")

@@ -61,8 +61,9 @@ class Readings:
 def picture(
     readings: Sequence[FlagReading], latest: Latest, unread: Sequence[Span], now: datetime, *, stale: bool
 ) -> Readings | None:
-    """``readings`` newest first; each stands until the next, but where it was ``unread``, which nobody knows. None where
-    nothing was read yet.
+    """``readings`` newest first; each stands until the next, but where it was ``unread``: there nobody knows.
+
+    None where nothing was read yet.
     """
     if not readings or latest.read_at is None:
         return None

@@ -16,7 +16,6 @@ from ...rules.expected import Drift, Presence
 from ...rules.exposure import OPT_OUT, Exposure
 from ...rules.facts import RolloutFacts
 from ...rules.issue_url import parse_issue_url
-from ...rules.machine import OVER
 from ...rules.percentages import plain_number
 from ...services import facts as facts_of
 from ...services import freshness, gates
@@ -101,7 +100,7 @@ def build(flag: FeatureFlag, now: datetime, holding: Locks) -> FlagPage:
 def _carried(rollout: Rollout, now: datetime, holding: Locks) -> Carried:
     facts = facts_of.for_rollout(rollout, now, holding)
     state = health.judge(facts)
-    is_over = rollout.state in OVER
+    is_over = rollout.is_over
     commands = () if is_over or state.drift is Drift.NONE else gates.commands_to(rollout, facts, facts.expected)
     return Carried(rollout, facts, track(facts, state.drift), state, state.drift, commands)
 

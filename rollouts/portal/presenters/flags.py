@@ -14,7 +14,7 @@ from ...models import FeatureFlag, Rollout, RolloutIssue
 from ...rules.expected import Drift, Presence
 from ...rules.exposure import Exposure, leaves_actorless_code_off
 from ...rules.lifetime import NEVER_ON_BY_DEFAULT, Lifetime, lifetime
-from ...rules.machine import OVER, RolloutState
+from ...rules.machine import RolloutState
 from ...rules.phrases import spoken
 from ...services.freshness import is_stale
 from ...services.lists.flags import WITHOUT_ISSUE, AllFlags
@@ -166,9 +166,9 @@ def _age_words(lived: Lifetime) -> str:
 
 
 def carriers(flag: FeatureFlag) -> Iterable[Carrier]:
-    for rollout in sorted(flag.rollouts.all(), key=lambda one: (one.state in OVER, one.title)):
+    for rollout in sorted(flag.rollouts.all(), key=lambda one: (one.is_over, one.title)):
         drift = Drift(rollout.drift)
-        message = spoken(drift.words) if drift is not Drift.NONE and rollout.state not in OVER else ""
+        message = spoken(drift.words) if drift is not Drift.NONE and not rollout.is_over else ""
         yield Carrier(rollout.title, rollout.get_absolute_url(), message)
 
 

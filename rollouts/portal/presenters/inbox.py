@@ -12,19 +12,19 @@ from ...audit.actor import Actor
 from ...models import ApprovalRequest, Phase, Rollout
 from ...models.keyset import Keyset
 from ...models.rollouts import RolloutQuerySet
-from ...rules import guards
+from ...rules import guards, offers
 from ...rules.approvals import STANDING, RequestFacts
 from ...rules.blockers import Blocker, in_words
 from ...rules.expected import Drift
 from ...rules.facts import PhaseFacts, RolloutFacts
 from ...rules.guards import Wish
 from ...rules.machine import state_in_words
+from ...rules.offers import ABOUT_A_REQUEST, Offer
 from ...rules.phrases import say
 from ...services import facts as facts_of
-from ...services.items import IssueShown, issue_shown
+from ...services.issues import IssueShown, issue_shown
 from ...services.locks import Locks
 from ..charts.track import Track, track
-from .buttons import Action, action_of
 
 FEEDBACK = "internal_feedback"
 #: Rollouts on one page.
@@ -58,7 +58,7 @@ class Card:
     requests_per_minute: str
     blockers: tuple[tuple[str, str], ...]
     why_not_me: tuple[Blocker, ...]
-    actions: tuple[Action, ...]
+    actions: tuple[Offer, ...]
     feedback: IssueShown | None
     last_time: Before | None
     approvals: tuple[tuple[str, datetime, bool, str], ...]
@@ -89,16 +89,16 @@ def cards(
     asked: list[Card] = []
     others: list[Card] = []
     asked_in = [
-        (rollout, facts, row, facts.phase(row.name))
+        (rollout, facts, phase)
         for rollout in rollouts
         for facts in (facts_of.for_rollout(rollout, now, locks),)
-        for row in facts_of.newest_attempts(rollout)
-        if facts.phase(row.name).request is not None
+        for phase in facts.phases
+        if phase.request is not None
     ]
     earlier = _earlier(phase.request.pk for *_, phase in asked_in if phase.request)
-    for rollout, facts, row, phase in asked_in:
+    for rollout, facts, phase in asked_in:
         assert phase.request is not None
-        card = _card(rollout, facts, phase, row, viewer, earlier.get(phase.request.pk))
+        card = _card(rollout, facts, phase, viewer, earlier.get(phase.request.pk))
         if phase.request.requested_by == viewer.name:
             asked.append(card)
         elif not card.why_not_me and not phase.request.is_granted(now):
@@ -123,9 +123,7 @@ def decided_by(viewer: Actor, limit: int = 20) -> list[Decided]:
     ]
 
 
-def _card(
-    rollout: Rollout, facts: RolloutFacts, phase: PhaseFacts, row: Phase, viewer: Actor, earlier: Phase | None
-) -> Card:
+def _card(rollout: Rollout, facts: RolloutFacts, phase: PhaseFacts, viewer: Actor, earlier: Phase | None) -> Card:
     request = phase.request
     assert request is not None
     wanted = request.target
@@ -151,12 +149,8 @@ def _card(
         requests_per_minute=_load(needed, facts),
         blockers=tuple((b.message, b.url(rollout.get_absolute_url())) for b in in_the_way),
         why_not_me=tuple(guards.blockers("approve", facts, phase.name, viewer.person, Wish.of_who_looks(phase))),
-        actions=tuple(
-            action_of(each, facts, phase, row.version, viewer)
-            for each in ("approve", "reject", "withdraw")
-            if guards.may(each, facts, phase, viewer.person)
-        ),
-        feedback=issue_shown(feedback, viewer, facts) if feedback else None,
+        actions=tuple(each for each in offers.of_phase(facts, phase, viewer.person) if each.verb in ABOUT_A_REQUEST),
+        feedback=issue_shown(feedback, viewer, facts.now) if feedback else None,
         last_time=_last_time(earlier) if earlier else None,
         approvals=tuple((one.by, one.at, request.counts(one), one.came) for one in request.given),
         phase_name=phase.name,

@@ -7,21 +7,20 @@ from datetime import datetime
 
 from ...audit.actor import Actor
 from ...models import AuditEvent, GitLabWrite, Phase, Rollout
-from ...rules import commands, health
+from ...rules import commands, health, offers
 from ...rules.expected import Drift
 from ...rules.exposure import leaves_actorless_code_off
 from ...rules.facts import RolloutFacts
-from ...rules.machine import OVER
 from ...rules.next_action import NextAction, next_action
+from ...rules.offers import Offer
 from ...services import facts as facts_of
 from ...services import gates
 from ...services.exposure_history import history_of
-from ...services.items import IssueShown, issue_shown
+from ...services.issues import IssueShown, issue_shown
 from ...services.shared_quota import sharers_of
 from ..charts.exposure import ExposureChart, chart
 from ..charts.ramp import RampPicture, picture
 from ..charts.track import Track, track
-from .buttons import Action, actions_of, roll_backs, rollout_actions
 from .capacity import CapacityTable
 from .capacity import table as capacity_table
 from .checklist import ChecklistSection, sections
@@ -41,9 +40,9 @@ class RolloutPage:
     next: NextAction
     track: Track
     stations: tuple[Station, ...]
-    actions: tuple[Action, ...]
-    roll_backs: tuple[Action, ...]
-    rollout_actions: tuple[Action, ...]
+    actions: tuple[Offer, ...]
+    roll_backs: tuple[Offer, ...]
+    rollout_actions: tuple[Offer, ...]
     before_title: str
     checks: tuple[Check, ...]
     sections: tuple[ChecklistSection, ...]
@@ -94,7 +93,7 @@ def build(rollout: Rollout, viewer: Actor, now: datetime) -> RolloutPage:
     state = health.judge(facts)
     current = facts.current
     row = phases[current.name] if current else None
-    is_over = rollout.state in OVER
+    is_over = rollout.is_over
     before_title, checks = before(facts, current, rollout, history) if current and not is_over else ("", ())
     parts = sections(rollout, facts, phases, viewer)
     required = [item for item in facts.items if item.required]
@@ -106,9 +105,9 @@ def build(rollout: Rollout, viewer: Actor, now: datetime) -> RolloutPage:
         next=coming,
         track=track(facts, state.drift),
         stations=tuple(station_of(phases[phase.name], phase, facts, history) for phase in facts.phases),
-        actions=actions_of(facts, current, row, viewer, coming.verb) if current and row else (),
-        roll_backs=roll_backs(rollout, facts, viewer),
-        rollout_actions=rollout_actions(facts, rollout, viewer),
+        actions=offers.ways_on(facts, current, viewer.person) if current else (),
+        roll_backs=offers.ways_back(facts, viewer.person),
+        rollout_actions=offers.of_rollout(facts, viewer.person),
         before_title=before_title,
         checks=checks,
         sections=parts,
@@ -138,7 +137,7 @@ def _feedback(
     """The issues that gather feedback and that no item of the checklist shows, each once."""
     shown = {item.issue.url for part in parts for item in part.items if item.issue}
     issues = {link.issue_id: link.issue for link in rollout.issue_links.all() if link.role.endswith("feedback")}
-    return tuple(issue_shown(issue, viewer, facts) for issue in issues.values() if issue.url not in shown)
+    return tuple(issue_shown(issue, viewer, facts.now) for issue in issues.values() if issue.url not in shown)
 
 
 def _writes(rollout: Rollout) -> list[GitLabWrite]:

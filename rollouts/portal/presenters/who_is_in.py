@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterable, Sequence
 
 from django.utils.translation import gettext as _
 
 from ...rules.phrases import spoken
-from ...rules.spreadsheet import as_cell
+from ...rules.spreadsheet import lines
 from ...services.who_is_in import Judged
 
 MOST = 1_000
@@ -38,12 +36,10 @@ def counted(judgeds: Sequence[Judged]) -> str:
     return ", ".join(f"{number} {spoken(words)}" for words, number in numbers.items())
 
 
+HEADINGS = ("asked", "actor", "in", "enters", "now at", "why")
+
+
 def as_csv(judgeds: Iterable[Judged]) -> str:
     """The answers for a spreadsheet; nothing in it is taken for a formula."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(["asked", "actor", "in", "enters", "now at", "why"])
-    for one in judgeds:
-        cells = (one.asked, one.actor, one.verdict, one.enters, one.now, one.wrong or one.why)
-        writer.writerow(as_cell(spoken(cell)) for cell in cells)
-    return text.getvalue()
+    rows = ((one.asked, one.actor, one.verdict, one.enters, one.now, one.wrong or one.why) for one in judgeds)
+    return "".join(lines([HEADINGS, *(map(spoken, row) for row in rows)]))

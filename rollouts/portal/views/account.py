@@ -11,7 +11,7 @@ from django.contrib.auth import update_session_auth_hash, views
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.cache import never_cache
@@ -21,10 +21,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from ...audit.actor import Actor
 from ...audit.recording import recorded
 from ...models import ApiToken, FeedKey, accounts, clock
-from ...rules.phrases import spoken
 from ...services import demo_accounts, tokens
 from ...services.refusals import Refused
-from .. import lockout
+from .. import lockout, refusals
 from ..redirects import SeeOther
 
 MOST_DAYS = 3_650
@@ -101,19 +100,15 @@ def make_token(request: HttpRequest) -> HttpResponse:
     try:
         token, text = tokens.issue(request.user, form.cleaned_data["name"], Actor.of(request.user), expires_at)
     except Refused as refused:
-        form.add_error("name", " ".join(spoken(blocker.message) for blocker in refused.blockers))
-        return _page(request, form, status=422)
+        return _page(request, form, **refusals.told(refused), status=refused.status)
     return _page(request, TokenForm(), made=token, text=text, status=201)
 
 
 @require_POST
 def revoke_token(request: HttpRequest, pk: int) -> HttpResponse:
     token = get_object_or_404(ApiToken, pk=pk, person_id=request.user.pk)
-    try:
-        tokens.revoke(token, Actor.of(request.user))
-        messages.success(request, gettext("The token opens nothing any more."))
-    except Refused as refused:
-        messages.error(request, spoken(str(refused)))
+    tokens.revoke(token, Actor.of(request.user))
+    messages.success(request, gettext("The token opens nothing any more."))
     return SeeOther(f"{reverse('portal:account')}#tokens")
 
 
@@ -132,7 +127,7 @@ def password(request: HttpRequest) -> HttpResponse:
             form.save()
         update_session_auth_hash(request, request.user)  # type: ignore[arg-type]
         messages.success(request, gettext("Your password is changed. Other browsers are signed out."))
-        return redirect("portal:portfolio" if must else "portal:account")
+        return SeeOther(reverse("portal:portfolio" if must else "portal:account"))
     status = 422 if form.is_bound else 200
     return render(request, "portal/password.html", {"form": form, "must": must}, status=status)
 

@@ -10,17 +10,16 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
 from ...audit.actor import Actor
-from ...models import ApprovalRequest, Override, clock
+from ...models import ApprovalRequest, Override, Rollout, clock
 from ...rules.machine import PHASE_VERBS
+from ...rules.offers import ABOUT_A_REQUEST
 from ...rules.phrases import say, spoken
 from ...services import locks, transitions
 from ...services.lists.asked import Asked
 from ...services.refusals import Refused
-from .. import lists
+from .. import lists, refusals
 from ..presenters import inbox as present
 from ..redirects import SeeOther
-
-VERBS = ("approve", "reject", "withdraw")
 
 
 @require_safe
@@ -28,11 +27,13 @@ def inbox(request: HttpRequest) -> HttpResponse:
     return _page(request)
 
 
-def _page(request: HttpRequest, refused: Refused | None = None, what: str = "") -> HttpResponse:
+def _page(
+    request: HttpRequest, refused: Refused | None = None, rollout: Rollout | None = None, what: str = ""
+) -> HttpResponse:
     viewer, now, address = Actor.of(request.user), clock.now(), Asked(request.GET, present.waiting())
     page = address.page(present.BY_TITLE, present.PAGE)
     mine, asked, others = present.cards(viewer, page.rows, now, locks.standing(now))
-    status = refused.status() if refused else 200
+    status = refused.status if refused else 200
     context = {
         "groups": [
             (gettext("Waits for you"), mine),
@@ -45,8 +46,7 @@ def _page(request: HttpRequest, refused: Refused | None = None, what: str = "") 
         "decided": present.decided_by(viewer),
         "reviews": Override.objects.filter(reviewed_at=None).select_related("phase__rollout").order_by("due_at"),
         "now": now,
-        "refused": [blocker.message for blocker in refused.blockers] if refused else [],
-        "refused_what": what,
+        **refusals.told(refused, rollout, what),
     }
     return lists.answer(request, "portal/approvals.html", context, address, status)
 
@@ -55,13 +55,14 @@ def _page(request: HttpRequest, refused: Refused | None = None, what: str = "") 
 def decide(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
     """Approve, reject or withdraw this very request from the inbox; the same service as everywhere."""
     asked: ApprovalRequest = get_object_or_404(ApprovalRequest.objects.select_related("phase__rollout"), pk=pk)
-    if verb not in VERBS:
+    if verb not in ABOUT_A_REQUEST:
         raise Http404(f"There is no {verb} of a request.")
     what = say("{phase} of {rollout}", phase=asked.phase, rollout=asked.phase.rollout)
     try:
         inputs = {**transitions.said_in(request.POST), "request": pk}
         transitions.perform(verb, asked.phase, by=Actor.of(request.user), **inputs)
     except Refused as refused:
-        return _page(request, refused, say("{verb}: {what}", verb=PHASE_VERBS[verb].label, what=what))
+        title = say("{verb}: {what}", verb=PHASE_VERBS[verb].label, what=what)
+        return _page(request, refused, asked.phase.rollout, title)
     messages.success(request, spoken(say("You {did}.", did=PHASE_VERBS[verb].did(what))))
     return SeeOther(reverse("portal:approvals"))

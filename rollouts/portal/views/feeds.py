@@ -25,6 +25,7 @@ from ...audit.actor import Actor
 from ...models import FeedKey, Rollout, clock
 from ...services import feed_keys
 from ...services.refusals import Refused
+from ..downloads import as_file
 from ..feeds import absolute, calendar, calendar_of_one, events
 from ..redirects import SeeOther
 
@@ -93,8 +94,7 @@ def _feed(make: Callable[..., Feed]) -> Callable[..., HttpResponseBase]:
         answer["ETag"] = etag
         if stamp:
             answer["Last-Modified"] = http_date(stamp)
-        response = get_conditional_response(request, etag, stamp, answer) or answer
-        response["Content-Disposition"] = f'inline; filename="{feed.name}"'
+        response = as_file(get_conditional_response(request, etag, stamp, answer) or answer, feed.name, shown=True)
         response["X-Robots-Tag"] = "noindex"
         patch_cache_control(response, private=True, max_age=300)
         return response

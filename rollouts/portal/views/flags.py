@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import RequestDataTooBig
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from ...audit.actor import Actor
 from ...models import FeatureFlag, clock
 from ...models.flags import PRESENCES
+from ...rules.blockers import Blocker
 from ...rules.exposure import Exposure
 from ...rules.phrases import spoken
 from ...services import locks, readings
@@ -22,7 +23,8 @@ from ...services.lists.asked import Asked
 from ...services.lists.flags import FlagFilter
 from ...services.refusals import Refused
 from ...services.who_is_in import LONGEST, judge
-from .. import lists, live
+from .. import lists, live, refusals
+from ..downloads import download
 from ..presenters import flag_page, who_is_in
 from ..presenters import flags as present
 from ..redirects import SeeOther
@@ -67,7 +69,7 @@ def flag(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-def who(request: HttpRequest, pk: int) -> HttpResponse:
+def who(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Who of a list is in, as a table or as CSV. Changes nothing; by POST because the list is long."""
     flag = get_object_or_404(FeatureFlag.objects.for_list(), pk=pk)
     try:
@@ -85,15 +87,13 @@ def who(request: HttpRequest, pk: int) -> HttpResponse:
         return _page(request, flag, list_wrong=message, status=422)
     answers = judge(flag, asked)
     if request.POST.get("as") == "csv":
-        response = HttpResponse(who_is_in.as_csv(answers), content_type="text/csv; charset=utf-8")
-        response["Content-Disposition"] = f'attachment; filename="who-is-in-{flag.name}.csv"'
-        return response
+        return download(f"who-is-in-{flag.name}.csv", who_is_in.as_csv(answers), "text/csv")
     return _page(request, flag, list_asked="\n".join(asked), answers=answers, counted=who_is_in.counted(answers))
 
 
 @require_POST
 def enter_reading(request: HttpRequest, pk: int) -> HttpResponse:
-    """A reading by hand, with evidence. Refused: the same page with 422 (403 if only the role is lacking)."""
+    """A reading by hand, with evidence. Refused: the same page says why, and nothing changed."""
     flag = get_object_or_404(FeatureFlag.objects.for_list(), pk=pk)
     inputs = {
         name: request.POST.get(name, "").strip()[:5_000] for name in ("percentage", "groups", "actors", "evidence")
@@ -110,15 +110,16 @@ def enter_reading(request: HttpRequest, pk: int) -> HttpResponse:
         readings.enter(flag, exposure, by=Actor.of(request.user), evidence=inputs["evidence"])
     except ValueError as error:
         wrong = _("%(what)s. Write a number from 0 to 100.") % {"what": spoken(str(error))}
-        return _page(request, flag, refused=[wrong], status=422)
+        return _page(request, flag, Refused([Blocker("not_written", wrong)]))
     except Refused as refused:
-        words = [blocker.message for blocker in refused.blockers]
-        return _page(request, flag, refused=words, status=refused.status(422))
+        return _page(request, flag, refused)
     messages.success(request, _("The reading was kept. It goes stale like any other."))
     return SeeOther(reverse("portal:flag", args=[pk]))
 
 
-def _page(request: HttpRequest, flag: FeatureFlag, *, status: int = 200, **more: Any) -> HttpResponse:
+def _page(
+    request: HttpRequest, flag: FeatureFlag, refused: Refused | None = None, *, status: int = 200, **more: Any
+) -> HttpResponse:
     now, asked = clock.now(), Asked(request.GET, flag.readings.all())
     context = {
         "flag": flag,
@@ -126,6 +127,7 @@ def _page(request: HttpRequest, flag: FeatureFlag, *, status: int = 200, **more:
         "shown": flag_page.build(flag, now, locks.standing(now)),
         "page": asked.numbered(READINGS_PER_PAGE),
         "most": who_is_in.MOST,
+        **refusals.told(refused),
         **more,
     }
-    return lists.answer(request, "portal/flag.html", context, asked, status)
+    return lists.answer(request, "portal/flag.html", context, asked, refused.status if refused else status)

@@ -25,6 +25,7 @@ from ...rules.phrases import say, spoken
 from ...rules.zones import zone_names
 from ...services import calendars, locks
 from ...services.refusals import Refused
+from .. import refusals
 from ..redirects import SeeOther
 
 
@@ -103,7 +104,7 @@ def locks_page(request: HttpRequest) -> HttpResponse:
     try:
         lock = locks.add(form.cleaned_data, by=by)
     except Refused as refused:
-        return _page(request, form, refused, status=refused.status(422))
+        return _page(request, form, refused)
     messages.success(request, spoken(say("The change lock “{lock}” is entered.", lock=lock.title)))
     return SeeOther(reverse("portal:locks"))
 
@@ -115,7 +116,7 @@ def end_lock(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         locks.end(lock, by=Actor.of(request.user), reason=request.POST.get("reason", ""))
     except Refused as refused:
-        return _page(request, LockForm(), refused, status=refused.status())
+        return _page(request, LockForm(), refused)
     messages.success(request, spoken(say("The change lock “{lock}” is ended.", lock=lock.title)))
     return SeeOther(reverse("portal:locks"))
 
@@ -132,7 +133,7 @@ def calendar(request: HttpRequest) -> HttpResponse:
         else:
             calendars.add_calendar(name, url, by=by, **how)
     except Refused as refused:
-        return _page(request, LockForm(), refused, status=refused.status(422))
+        return _page(request, LockForm(), refused)
     messages.success(request, spoken(say("The calendar {name} is in.", name=name or getattr(file, "name", ""))))
     return SeeOther(reverse("portal:locks"))
 
@@ -144,7 +145,7 @@ def remove_calendar(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         calendars.remove_calendar(lock_calendar, by=Actor.of(request.user), reason=request.POST.get("reason", ""))
     except Refused as refused:
-        return _page(request, LockForm(), refused, status=refused.status(422))
+        return _page(request, LockForm(), refused)
     messages.success(request, spoken(say("The calendar {found} is removed.", found=lock_calendar.name)))
     return SeeOther(reverse("portal:locks"))
 
@@ -153,12 +154,12 @@ def _page(request: HttpRequest, form: LockForm, refused: Refused | None = None, 
     now, by = clock.now(), Actor.of(request.user)
     standing = locks.standing(now)
     rows = [
-        {"lock": lock, "may_end": by.person.has(Role.ADMIN) or lock.created_by == by.name}
+        {"lock": lock, "may_end": not locks.blockers_of_end(lock, by)}
         for lock in ChangeLock.objects.select_related("instance").touching(now, LAST)
     ]
     context = {
         "form": form,
-        "refused": refused.blockers if refused else [],
+        **refusals.told(refused),
         "holding": [lock for _, lock in standing.holding],
         "unread": [words for _, words in standing.unread],
         "coming": locks.coming(now),
@@ -171,4 +172,4 @@ def _page(request: HttpRequest, form: LockForm, refused: Refused | None = None, 
         "zones": zone_names(),
         "is_admin": by.person.has(Role.ADMIN),
     }
-    return render(request, "portal/locks.html", context, status=status)
+    return render(request, "portal/locks.html", context, status=refused.status if refused else status)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext
@@ -15,17 +15,17 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from ...audit.actor import Actor
 from ...models import PlanTemplate, Rollout, clock
+from ...rules import offers
 from ...rules.document import LIMIT, DocumentRefused, Fault
-from ...rules.machine import Role
 from ...rules.phrases import say, spoken
 from ...rules.plan_document import FlagPlan, PlanDocument, dump_plan
 from ...services import choices, facts, plans, prospects, schedules
 from ...services.refusals import Refused
 from ...services.templates import all_templates
 from ..charts.ramp import picture
+from ..downloads import download
 from ..forms import PlanForm
 from ..presenters import prospect
-from ..presenters.buttons import roll_backs
 from ..redirects import SeeOther
 
 #: The template that a new rollout takes unless another is chosen.
@@ -63,8 +63,7 @@ phases:
 def new_rollout(request: HttpRequest) -> HttpResponse:
     """A form, or a plan document: both end in the same service. Refused: 422 with line and cure, nothing changed."""
     by = Actor.of(request.user)
-    if not by.person.has(Role.MANAGER):
-        return _refuse(request, gettext("Planning a rollout takes the role manager."))
+    plans.refuse_others(by)
     text = request.POST.get("document", "")
     (form, wrong), example = _form(request), _example(request, by)
     if request.method != "POST" or wrong:
@@ -89,8 +88,7 @@ def new_rollout(request: HttpRequest) -> HttpResponse:
 @require_POST
 def check_plan(request: HttpRequest) -> HttpResponse:
     """What is known of all that is named so far, and what the plan would mean. It changes nothing."""
-    if not Actor.of(request.user).person.has(Role.MANAGER):
-        return _refuse(request, gettext("Planning a rollout takes the role manager."))
+    plans.refuse_others(Actor.of(request.user))
     form, _wrong = _form(request)
     return render(request, "components/prospect.html", {"prospect": _prospect(form, request), "form": form})
 
@@ -145,19 +143,16 @@ def _of_text(text: str, lines: tuple[prospect.ProspectLine, ...], form: PlanForm
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def plan(request: HttpRequest, slug: str) -> HttpResponse:
+def plan(request: HttpRequest, slug: str) -> HttpResponseBase:
     """The plan of a rollout as a document; managers edit it, look at what would change, and apply."""
     rollout = get_object_or_404(Rollout.objects.whole(), slug=slug)
     by = Actor.of(request.user)
     text = plans.export(rollout)
     if request.method != "POST":
         if request.GET.get("format") == "yaml":
-            answer = HttpResponse(text, content_type="application/yaml; charset=utf-8")
-            answer["Content-Disposition"] = f'attachment; filename="{slug}.yaml"'
-            return answer
+            return download(f"{slug}.yaml", text, "application/yaml")
         return _plan(request, rollout, text)
-    if not by.person.has(Role.MANAGER):
-        return _refuse(request, gettext("Changing a plan takes the role manager."))
+    plans.refuse_others(by)
     written = request.POST.get("document", "")
     dry_run = "look" in request.POST
     faults, applied, status = _apply(written, by, dry_run=dry_run, only=slug)
@@ -186,7 +181,7 @@ def _plan(
         "text": text,
         "faults": faults,
         "looked": looked,
-        "roll_backs": roll_backs(rollout, told, by),
+        "roll_backs": offers.ways_back(told, by.person),
         "ramp": picture(phases, told, schedules.coming(rollout, now)),
     }
     return render(request, "portal/plan.html", context, status=status)
@@ -204,7 +199,7 @@ def _apply(text: str, by: Actor, *, dry_run: bool, only: str = "") -> tuple[list
     except DocumentRefused as refused:
         return list(refused.faults), None, 422
     except Refused as refused:
-        return [Fault("plan", 0, blocker.message) for blocker in refused.blockers], None, refused.status()
+        return [Fault("plan", 0, blocker.message) for blocker in refused.blockers], None, refused.status
 
 
 def _new(
@@ -221,7 +216,3 @@ def _new(
         "not_understood": wrong,
     }
     return render(request, "portal/new_rollout.html", context, status=status)
-
-
-def _refuse(request: HttpRequest, words: str) -> HttpResponse:
-    return render(request, "403.html", {"words": words}, status=403)

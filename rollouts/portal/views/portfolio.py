@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -20,12 +19,12 @@ from ...models import clock
 from ...rules.health import Health
 from ...rules.machine import Role
 from ...rules.phrases import spoken
-from ...rules.spreadsheet import as_cell
+from ...rules.spreadsheet import lines
 from ...services import choices, portfolio_rows, views
 from ...services.lists.asked import Shown
 from ...services.lists.rollouts import RolloutFilter, owners
-from ...services.refusals import Refused
-from .. import listing, lists
+from .. import listing, lists, refusals
+from ..downloads import download
 from ..presenters import first_start
 from ..presenters.portfolio import ShownRow
 from ..redirects import SeeOther
@@ -107,31 +106,20 @@ def export(request: HttpRequest) -> HttpResponseBase:
     while portfolio_rows.for_a_page():
         pass
     if asked.faults:
-        words = " ".join(spoken(fault) for fault in asked.faults.values())
-        return render(request, "400.html", {"words": words, "code": 422}, status=422)
-    answer = StreamingHttpResponse(_written(listing.everything(asked.rows, now), now, request), content_type="text/csv")
-    answer["Content-Disposition"] = f'attachment; filename="rollouts-{now:%Y-%m-%d}.csv"'
-    return answer
+        return refusals.in_words(request, " ".join(spoken(fault) for fault in asked.faults.values()), 422)
+    cells = _cells(listing.everything(asked.rows, now), now, request)
+    return download(f"rollouts-{now:%Y-%m-%d}.csv", lines(cells), "text/csv")
 
 
-class _Echo:
-    """What csv writes, handed on at once."""
-
-    def write(self, value: str) -> str:
-        return value
-
-
-def _written(rows: Iterator[ShownRow], now: datetime, request: HttpRequest) -> Iterator[str]:
-    writer = csv.writer(_Echo())
-    yield writer.writerow(COLUMNS)
+def _cells(rows: Iterator[ShownRow], now: datetime, request: HttpRequest) -> Iterator[Sequence[object]]:
+    yield COLUMNS
     for one in rows:
-        values = (
+        yield (
             one.slug, one.title, one.model, one.baseline, one.provider, one.flag, one.state, one.phase,
             "; ".join([one.where, *one.details]), one.health, one.expected, one.read, _utc(one.read_at), one.next_words,
             one.next_detail, one.who, _utc(one.since), f"{(now - one.since).total_seconds() / 86_400:.1f}", one.usual,
             ", ".join(one.owners), request.build_absolute_uri(one.url),
         )  # fmt: skip
-        yield writer.writerow(map(as_cell, values))
 
 
 def _utc(moment: datetime | None) -> str:
@@ -140,12 +128,8 @@ def _utc(moment: datetime | None) -> str:
 
 @require_POST
 def keep_view(request: HttpRequest) -> HttpResponse:
-    by, query = Actor.of(request.user), request.POST.get("query", "")
-    try:
-        view = views.keep(request.POST.get("name", ""), query, by=by, shared=request.POST.get("shared") == "yes")
-    except Refused as refused:
-        messages.error(request, str(refused))
-        return SeeOther(f"{reverse('portal:portfolio')}?{query.removeprefix('?')[:2000]}")
+    by, name, query = (Actor.of(request.user), *(request.POST.get(name, "") for name in ("name", "query")))
+    view = views.keep(name, query, by=by, shared=request.POST.get("shared") == "yes")
     messages.success(request, _("You kept the view %(name)s.") % {"name": view.name})
     return SeeOther(f"{reverse('portal:portfolio')}?{view.query}")
 

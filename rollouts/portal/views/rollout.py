@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -13,12 +11,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from ...audit.actor import Actor
 from ...models import ChecklistItem, Override, Phase, Rollout, clock
-from ...rules.blockers import Blocker
+from ...rules import offers
 from ...rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from ...rules.phrases import later, say, spoken
 from ...services import dry_run, facts, items, metrics, overrides, transitions
 from ...services.refusals import Refused
-from ..presenters import buttons, rollout_page
+from .. import refusals
+from ..presenters import rollout_page
 from ..redirects import SeeOther
 
 
@@ -32,17 +31,12 @@ def _page(request: HttpRequest, slug: str, refused: Refused | None = None, what:
     context = {
         "page": page,
         "rollout": whole,
-        "refused": _linked(refused.blockers if refused else (), whole),
-        "refused_what": what,
+        **refusals.told(refused, whole, what),
         "overdue": page.facts.is_overdue,
         "now": now,
-        "may_review": any(viewer.person.has(role) for role in overrides.REVIEWERS),
+        "may_review": overrides.reviewable(whole, viewer),
     }
-    return render(request, "portal/rollout.html", context, status=refused.status() if refused else 200)
-
-
-def _linked(blockers: Iterable[Blocker], whole: Rollout) -> list[tuple[str, str]]:
-    return [(blocker.message, blocker.url(whole.get_absolute_url())) for blocker in blockers]
+    return render(request, "portal/rollout.html", context, status=refused.status if refused else 200)
 
 
 @require_safe
@@ -80,8 +74,8 @@ def _try_row(request: HttpRequest, phase: Phase, verb: str) -> HttpResponse:
         what = say("{verb}: {what}", verb=PHASE_VERBS[verb].label, what=phase.title)
         return _page(request, phase.rollout.slug, refused, what)
     about = facts.for_rollout(whole, clock.now())
-    action = buttons.action_of(verb, about, about.phase(phase.name), phase.version, viewer)
-    roll_backs = buttons.roll_backs(whole, about, viewer) if verb != "roll_back" else ()
+    action = offers.of_verb(verb, about, about.phase(phase.name), viewer.person)
+    roll_backs = offers.ways_back(about, viewer.person) if verb != "roll_back" else ()
     return _told(request, whole, result, action=action, roll_backs=roll_backs)
 
 
@@ -93,12 +87,12 @@ def _rehearse_on_rollout(request: HttpRequest, whole: Rollout, verb: str) -> Htt
         return _page(request, whole.slug, refused, ROLLOUT_VERBS[verb].label)
     told = dry_run.of_rollout(verb, whole, by=viewer, reason=reason)
     about = facts.for_rollout(whole, clock.now())
-    actions = {action.verb: action for action in buttons.rollout_actions(about, whole, viewer)}
-    return _told(request, whole, told, action=actions.get(verb), roll_backs=buttons.roll_backs(whole, about, viewer))
+    actions = {action.verb: action for action in offers.of_rollout(about, viewer.person)}
+    return _told(request, whole, told, action=actions.get(verb), roll_backs=offers.ways_back(about, viewer.person))
 
 
 def _told(request: HttpRequest, whole: Rollout, result: dry_run.DryRun, **more: object) -> HttpResponse:
-    blockers = _linked(result.blockers, whole)
+    blockers = [(blocker.message, blocker.url(whole.get_absolute_url())) for blocker in result.blockers]
     return render(request, "portal/dry_run.html", {"rollout": whole, "told": result, "blockers": blockers, **more})
 
 

@@ -7,7 +7,6 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.translation import gettext
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 from kombu.exceptions import OperationalError
@@ -15,9 +14,8 @@ from kombu.exceptions import OperationalError
 from ... import tasks
 from ...audit.actor import Actor
 from ...models import GitLabInstance, GitLabWrite, SyncRun
-from ...rules.machine import Role
 from ...services.instances import all_instances
-from ...sync import passes, status
+from ...sync import passes, read_now, status
 from ..presenters import sync_page
 from ..redirects import SeeOther
 
@@ -43,10 +41,7 @@ def sync(request: HttpRequest) -> HttpResponse:
 @require_POST
 def sync_now(request: HttpRequest) -> HttpResponse:
     """Ring for a pass of each instance; the pages show its result when it is through."""
-    if not Actor.of(request.user).person.has(Role.MANAGER):
-        return render(
-            request, "403.html", {"words": _(gettext("Reading GitLab at once takes the role manager."))}, status=403
-        )
+    read_now.refuse_others(Actor.of(request.user))
     try:
         for instance in all_instances():
             if instance.is_asked:
@@ -54,5 +49,5 @@ def sync_now(request: HttpRequest) -> HttpResponse:
                 tasks.ring_readers(instance)
         messages.success(request, _("GitLab is being read: this page follows."))
     except (OperationalError, OSError):
-        messages.error(request, _(gettext("The broker does not answer, so nothing could be asked of the workers.")))
+        messages.error(request, _("The broker does not answer, so nothing could be asked of the workers."))
     return SeeOther(reverse("portal:sync"))

@@ -7,7 +7,6 @@ import sys
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.template import TemplateDoesNotExist
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
@@ -15,14 +14,13 @@ from django.views.decorators.csrf import requires_csrf_token
 
 from ...audit import source
 from ...models import waiting
+from .. import refusals
 
 #: For when not even the page can be made: a file of the look is missing.
 PLAIN = "Something broke on our side. What you asked for was not done. The failure is in the log by {}.\n"
 RETRY_AFTER_SECONDS = 120
 BUSY = "The portal's database is busy or does not answer. Nothing was changed. Try again in a moment.\n"
 BUSY_SECONDS = 5
-#: Where programs ask, which want no page.
-PROGRAMS = ("/api/", "/hooks/", "/metrics")
 
 
 @requires_csrf_token
@@ -48,16 +46,15 @@ def not_understood(request: HttpRequest, exception: Exception) -> HttpResponse:
     if waiting.is_busy(exception):
         return busy(request)
     if not isinstance(exception, RequestDataTooBig):
-        return render(request, "400.html", status=400)
-    words = _("What was sent is larger than the portal reads. Send less of it at once.")
-    return render(request, "400.html", {"words": words, "code": 413}, status=413)
+        return refusals.in_words(request)
+    return refusals.in_words(request, _("What was sent is larger than the portal reads. Send less of it at once."), 413)
 
 
 def busy(request: HttpRequest) -> HttpResponse:
     """503: another process holds the database, or it is away."""
     headers = {"Retry-After": str(BUSY_SECONDS), "Cache-Control": "no-store"}
     try:
-        if not request.path.startswith(PROGRAMS):
+        if not request.path.startswith(refusals.PROGRAMS):
             page = render_to_string("trouble/busy.html", {"request_id": source.current().request_id})
             return HttpResponse(page, status=503, headers=headers)
     except (TemplateDoesNotExist, ValueError):
