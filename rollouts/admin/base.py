@@ -39,7 +39,7 @@ def is_admin(request: HttpRequest) -> bool:
 
 
 def may_look(request: HttpRequest) -> bool:
-    return bool(Actor.of(request.user).roles - {Role.VIEWER})
+    return Actor.of(request.user).may_open_admin
 
 
 class AuditedAdmin(AskedInWords):

@@ -15,11 +15,10 @@ from django.utils.translation import gettext, gettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from ..audit.actor import Actor
-from ..models import FeatureFlag, FlagReading, GitLabInstance, GitLabProject, TrackedIssue, bindings
-from ..portal.presenters.history import ISSUE_STATES
+from ..models import FeatureFlag, FlagReading, GitLabInstance, GitLabProject, TrackedIssue, bindings, clock
 from ..rules import names
 from ..rules.phrases import spoken
-from ..services import instances
+from ..services import instances, issues
 from . import codes, gitlab_actions
 from .base import AuditedAdmin, LookOnly, RecordsOnly
 
@@ -223,42 +222,61 @@ class FlagReadingAdmin(RecordsOnly):
         return reading.exposure.words
 
 
+def _of_issue(name: str, title: Any, **display: Any) -> Any:
+    """A column or field that says of an issue what ``services.issues`` shows this reader."""
+
+    @admin.display(description=title, **display)
+    def value(page: Any, issue: Any) -> Any:
+        told = getattr(issue.shown, name)
+        return spoken(told) if isinstance(told, str) else ", ".join(told) if isinstance(told, tuple) else told
+
+    return value
+
+
 class TrackedIssueAdmin(AuditedAdmin):
     """Follow an issue by adding project and number; all else comes from GitLab."""
 
     bulk = gitlab_actions.READ
 
     may_change = False
-    list_display = ("told", "title_seen", "stands", "confidential", "tasks", "notes_count", "found", "changed_at")
-    list_filter = (codes.choice("state", ISSUE_STATES), "confidential", "found", "project__instance")
-    stands = codes.column("state", ISSUE_STATES, _("state"))
+    list_display = ("told", "title_seen", "stands", "is_confidential", "tasks", "notes", "found", "changed")
+    list_filter = (codes.choice("state", issues.STATES), "confidential", "found", "project__instance")
     list_select_related = ("project__instance",)
     search_fields = ("iid", "project__path")
     search_help_text = _("Number or project.")
     autocomplete_fields = ("project",)
-    public = (
-        "address", "stands", "confidential", "opened_at", "changed_at", "closed_at", "found", "first_read_at",
+    readonly_fields = (
+        "address", "stands", "is_confidential", "opened_at", "changed", "closed_at", "found", "first_read_at",
+        "title_seen", "labels_seen", "people", "author_seen", "tasks", "notes",
     )  # fmt: skip
-    from_the_issue = ("title_seen", "labels", "assignees", "author", "task_count", "task_done", "notes_count")
+    title_seen = _of_issue("title", _("title"))
+    stands = _of_issue("state", _("state"), ordering="state")
+    is_confidential = _of_issue("is_confidential", _("confidential"), ordering="confidential", boolean=True)
+    changed = _of_issue("changed_at", _("changed at"), ordering="changed_at")
+    notes = _of_issue("notes", _("notes count"), ordering="notes_count")
+    labels_seen = _of_issue("labels", _("labels"))
+    people = _of_issue("assignees", _("assignees"))
+    author_seen = _of_issue("author", _("author"))
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        issue: Any = super().get_object(request, object_id, from_field)
+        if issue is not None:
+            issue.shown = issues.issue_shown(issue, Actor.of(request.user), clock.now())
+        return issue
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        changelist, viewer, now = super().get_changelist_instance(request), Actor.of(request.user), clock.now()
+        for issue in changelist.result_list:
+            issue.shown = issues.issue_shown(issue, viewer, now)
+        return changelist
 
     def get_fields(self, request: HttpRequest, obj: TrackedIssue | None = None) -> tuple[str, ...]:
-        if obj is None:
-            return ("project", "iid")
-        secret = obj.confidential and not Actor.of(request.user).sees_confidential
-        return ("project", "iid", *self.public, *(() if secret else self.from_the_issue))
-
-    def get_readonly_fields(self, request: HttpRequest, obj: TrackedIssue | None = None) -> tuple[str, ...]:
-        return (*self.public, *self.from_the_issue)
-
-    @admin.display(description=_("title"))
-    def title_seen(self, issue: TrackedIssue) -> str:
-        """Whoever enters the admin may see it; the rule is asked all the same."""
-        return issue.title_for(sees_confidential=self._sees)
+        return ("project", "iid", *(self.readonly_fields if obj else ()))
 
     @admin.display(description=_("tasks"))
-    def tasks(self, issue: TrackedIssue) -> str:
-        message = gettext("%(done)s of %(all)s") % {"done": issue.task_done, "all": issue.task_count}
-        return message if issue.task_count else "–"
+    def tasks(self, issue: Any) -> str:
+        message = gettext("%(done)s of %(all)s") % {"done": issue.shown.tasks_done, "all": issue.shown.tasks}
+        return message if issue.shown.tasks else "–"
 
     @admin.display(description=_("issue"))
     def told(self, issue: TrackedIssue) -> str:
@@ -267,5 +285,3 @@ class TrackedIssueAdmin(AuditedAdmin):
     @admin.display(description=_("address"))
     def address(self, issue: TrackedIssue) -> SafeString:
         return format_html('<a href="{0}" rel="noreferrer">{0}</a>', issue.url)
-
-    _sees = True  # has_view_permission lets nobody in who does not see confidential issues

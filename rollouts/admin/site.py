@@ -59,10 +59,9 @@ class PortalAdminSite(AdminSite):
 
     def has_permission(self, request: HttpRequest) -> bool:
         """By role, not by ``is_staff``: whoever has one besides viewer."""
-        from ..models import roles
-        from ..rules.machine import Role
+        from ..audit.actor import Actor
 
-        return bool(roles.of(request.user) - {Role.VIEWER})
+        return Actor.of(request.user).may_open_admin
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         """Viewers are told why they stay outside; who is not signed in is sent to sign in."""

@@ -69,5 +69,9 @@ class Actor:
         )
 
     @property
+    def may_open_admin(self) -> bool:
+        return bool(self.roles - {Role.VIEWER})
+
+    @property
     def sees_confidential(self) -> bool:
         return bool(self.roles & roles.SEE_CONFIDENTIAL)

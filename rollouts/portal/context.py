@@ -32,7 +32,7 @@ def chrome(request: HttpRequest) -> dict[str, Any]:
         "role_names": sorted(actor.roles),
         "sees_confidential": actor.sees_confidential,
         "may_manage": may_manage,
-        "may_open_admin": bool(actor.roles - {Role.VIEWER}),
+        "may_open_admin": actor.may_open_admin,
         "freshness": freshness.freshness(instances, now),
         "unknown": freshness.unknown(instances, now, may_cure=may_manage),
         "token_warnings": token_warnings() if actor.person.has(Role.ADMIN) else [],

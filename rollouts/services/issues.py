@@ -29,6 +29,8 @@ class IssueShown:
     tasks_done: int
     tasks: int
     assignees: tuple[str, ...]
+    author: str
+    labels: tuple[str, ...]
     notes: int | None
     changed_at: datetime | None
     read_at: datetime | None
@@ -47,6 +49,8 @@ def issue_shown(issue: TrackedIssue, viewer: Actor, now: datetime) -> IssueShown
         tasks_done=issue.task_done if sees else 0,
         tasks=issue.task_count if sees else 0,
         assignees=tuple(issue.assignees) if sees else (),
+        author=issue.author if sees else "",
+        labels=tuple(issue.labels) if sees else (),
         notes=issue.notes_count if sees and issue.found else None,
         changed_at=issue.changed_at if sees else None,
         read_at=issue.read_at,

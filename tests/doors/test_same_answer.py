@@ -310,6 +310,9 @@ def items_at_every_door(one, pk):
     assert issues == {item["key"]: item["issue"]["title"] for item in api if item["issue"]}
     if admin and "sections" in admin:
         assert {item for part in admin["sections"] for item in part.items} == set(page)
+        listed = one.page("/admin/rollouts/trackedissue/").context["cl"].result_list
+        shown = {issue.shown.url: issue.shown for issue in listed}
+        assert all(shown[item.issue.url] == item.issue for item in page if item.issue)
     return {item.key: item for item in page}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from ...models import AuditEvent
 from ...rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from ...rules.phrases import joined, later, say
+from ...services import issues
 
 #: Templates of what else happens, by verb.
 DONE = {
@@ -126,8 +127,6 @@ SOURCES = {
     "webhook": say("a webhook"),
 }
 
-ISSUE_STATES = {"opened": say("open"), "closed": say("closed")}
-
 
 def sentence(event: AuditEvent) -> str:
     """What happened, without who: «started All users», «read at 25 % of actors»."""
@@ -165,7 +164,7 @@ def _did(event: AuditEvent) -> str:
                 return say("no longer found {what}", what=what)
             state = after.get("state")
             return (
-                say("read {what}: {read}", what=what, read=ISSUE_STATES.get(state, state))
+                say("read {what}: {read}", what=what, read=issues.STATES.get(state, state))
                 if state
                 else say("read {what}", what=what)
             )
