@@ -12,7 +12,8 @@ import pytest
 from rollouts.models import AuditEvent
 from rollouts.portal.presenters.timeline import at
 from rollouts.rules.exposure import Exposure
-from rollouts.services import locks, readings
+from rollouts.services import locks, readings, tokens
+from tests.markup import flat
 from tests.walk import FLAG
 
 pytestmark = pytest.mark.django_db
@@ -280,6 +281,50 @@ def test_a_refusal_has_the_same_words_and_status_at_every_door(world, doors):
         if who == "mia":
             assert [words for words, _url in admin.context["blockers"]] == [b["message"] for b in command["blockers"]]
             assert admin.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("who", "path", "form", "status", "words"),
+    [
+        ("mia", "/views/", {"name": " ", "query": "q=x"}, 422, "Give the view a name"),
+        ("vic", "/views/", {"name": "All", "query": "q=x", "shared": "yes"}, 403, "takes the role manager"),
+        ("mia", "/account/tokens/{token}/revoke/", {}, 409, "was revoked already"),
+        ("mia", "/locks/", {"title": "x", "kind": "once", "zone": "UTC"}, 422, "say when the lock starts"),
+        ("vic", "/locks/", {"title": "x", "kind": "once", "zone": "UTC", "starts": "2030-01-01T00:00",
+                            "ends": "2030-01-02T00:00"}, 403, "takes the role manager"),
+        ("mia", "/locks/{lock}/end/", {}, 409, "needs a reason"),
+        ("mia", "/locks/calendars/", {"name": "x", "url": "https://elsewhere.example/x.ics"}, 403, "the role admin"),
+        ("root", "/locks/calendars/", {"name": "x", "url": "https://elsewhere.example/x.ics"}, 422, "allowed hosts only"),
+        ("mia", "/flags/{flag}/readings/", {"percentage": "5"}, 409, "Evidence is missing"),
+        ("mia", "/flags/{flag}/readings/", {"percentage": "many", "evidence": "x"}, 422, "Write a number"),
+        ("vic", "/flags/{flag}/readings/", {"percentage": "5", "evidence": "x"}, 403, "takes the role manager"),
+        ("vic", "/rollouts/new/", {}, 403, "takes the role manager"),
+        ("vic", "/rollouts/new/check/", {}, 403, "takes the role manager"),
+        ("vic", "/rollouts/haiku/plan/", {"document": "x"}, 403, "takes the role manager"),
+        ("vic", "/sync/now/", {}, 403, "takes the role manager"),
+        ("mia", "/rollouts/haiku/phases/team/start/", {}, 409, "needs it approved"),
+        ("mia", "/rollouts/haiku/metrics/none/", {"value": "1"}, 409, "The plan bounds no none"),
+    ],
+)  # fmt: skip
+def test_a_page_refuses_in_one_way(world, doors, who, path, form, status, words):
+    """Some pages sent one back to where one came from, with a sentence that the next click forgot, and 303."""
+    world.apply()
+    world.gitlab.fail(status=403, path="/features")
+    world.sync()
+    soon = world.now().replace(tzinfo=None) + timedelta(days=2)
+    inputs = {"title": "Freeze", "kind": "once", "starts": soon, "ends": soon + timedelta(days=1)}
+    lock = locks.add(inputs, by=world.actor("mia"))
+    token = tokens.issue(world.people["mia"], "report", world.actor("mia"))[0]
+    tokens.revoke(token, world.actor("mia"))
+    count, address = AuditEvent.objects.count(), path.format(lock=lock.pk, token=token.pk, flag=world.rollout().flag.pk)
+    for how in ({}, {"HX-Request": "true"}):
+        answer = doors(who).browser.post(address, form, headers=how)
+        assert answer.status_code == status
+        page = flat(answer)
+        assert words in page
+        assert "othing was changed" in page
+        assert 'role="alert"' in answer.content.decode() or "code num" in answer.content.decode()
+    assert AuditEvent.objects.exclude(verb__startswith="account.sign").exclude(verb="token.issue").count() == count
 
 
 def test_a_plan_that_can_not_be_applied_now_is_409_and_one_that_is_none_422(world, doors):

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from rollouts.audit.source import coming_from
 from rollouts.management.actors import actor_named
+from rollouts.management.refusals import refuse
 from rollouts.models import clock
 from rollouts.services import tokens
 from rollouts.services.refusals import Refused
@@ -43,8 +44,7 @@ class Command(BaseCommand):
             with coming_from("command"):
                 token, text = tokens.issue(user, options["name"], by, expires_at)
         except Refused as refused:
-            self._refuse(refused, options)
-            raise SystemExit(1) from None
+            refuse(self, refused, f"a token of {user.get_username()}", {}, as_json=options["json"])
         if options["json"]:
             until = expires_at.isoformat() if expires_at else None
             answer = {"ok": True, "user": user.get_username(), "name": token.name, "token": text, "expires_at": until}
@@ -52,11 +52,3 @@ class Command(BaseCommand):
             return
         self.stdout.write(text)
         self.stderr.write("Keep it in a safe place: it is not shown again.")
-
-    def _refuse(self, refused: Refused, options: dict[str, Any]) -> None:
-        if options["json"]:
-            blockers = [blocker.as_json("") for blocker in refused.blockers]
-            self.stdout.write(json.dumps({"ok": False, "blockers": blockers}))
-            return
-        for blocker in refused.blockers:
-            self.stderr.write(f"Refused: {blocker.message}")

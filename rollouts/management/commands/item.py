@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from rollouts.audit.source import coming_from
 from rollouts.management.actors import actor_named
-from rollouts.models import Rollout
+from rollouts.management.refusals import refuse, rollout_named
 from rollouts.services import items
 from rollouts.services.refusals import Refused
 
@@ -33,9 +33,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         by = actor_named(options["user"])
-        rollout = Rollout.objects.whole().filter(slug=options["slug"]).first()
-        if rollout is None:
-            raise CommandError(f"There is no rollout {options['slug']}.", returncode=2)
+        rollout = rollout_named(options["slug"])
         try:
             item = items.named(rollout, options["key"], options["phase"])
         except LookupError as unknown:
@@ -45,19 +43,10 @@ class Command(BaseCommand):
             with coming_from("command"):
                 item = items.take(options["verb"], item, by=by, **items.inputs_of(options))
         except Refused as refused:
-            self._refuse(refused, rollout, answer, options)
-            raise SystemExit(1) from None
+            what, page = f"{options['verb']} {options['key']} in {rollout.slug}", rollout.get_absolute_url()
+            refuse(self, refused, what, answer, as_json=options["json"], page=page)
         is_confirmed = item.confirmed_at is not None
         if options["json"]:
             self.stdout.write(json.dumps({"ok": True, **answer, "confirmed": is_confirmed, "blockers": []}))
         else:
             self.stdout.write(f"{rollout.slug}: {item.title}: {'confirmed' if is_confirmed else 'taken back'}.")
-
-    def _refuse(self, refused: Refused, rollout: Rollout, answer: dict[str, Any], options: dict[str, Any]) -> None:
-        if options["json"]:
-            blockers = [blocker.as_json(rollout.get_absolute_url()) for blocker in refused.blockers]
-            self.stdout.write(json.dumps({"ok": False, **answer, "blockers": blockers}))
-            return
-        self.stderr.write(f"Refused: {options['verb']} {options['key']} in {rollout.slug}.")
-        for blocker in refused.blockers:
-            self.stderr.write(f"  - {blocker.message}")

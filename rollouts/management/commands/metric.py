@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 
 from rollouts.audit.source import coming_from
 from rollouts.management.actors import actor_named
-from rollouts.models import Rollout
+from rollouts.management.refusals import refuse, rollout_named
 from rollouts.rules.metrics import Metric
 from rollouts.services import metrics
 from rollouts.services.refusals import Refused
@@ -31,21 +31,15 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         by = actor_named(options["user"])
-        rollout = Rollout.objects.filter(slug=options["slug"]).first()
-        if rollout is None:
-            raise CommandError(f"There is no rollout {options['slug']}.", returncode=2)
+        rollout = rollout_named(options["slug"])
         try:
             with coming_from("command"):
                 rollout = metrics.measure(
                     rollout, options["name"], options["value"], by=by, evidence=options["evidence"]
                 )
         except Refused as refused:
-            messages = [blocker.message for blocker in refused.blockers]
-            if options["json"]:
-                self.stdout.write(json.dumps({"ok": False, "rollout": rollout.slug, "faults": messages}))
-            else:
-                self.stderr.write("\n".join(messages))
-            raise SystemExit(1) from None
+            what, page = f"{options['name']} of {rollout.slug}", rollout.get_absolute_url()
+            refuse(self, refused, what, {"rollout": rollout.slug}, as_json=options["json"], page=page)
         known = Metric.all_from(rollout.guard_metrics, rollout.measured)
         metric = next(metric for metric in known if metric.bound.name == options["name"])
         if options["json"]:

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from rollouts.audit.source import coming_from
 from rollouts.management.actors import actor_named
-from rollouts.models import Rollout
+from rollouts.management.refusals import rollout_named
 from rollouts.rules.document import LIMIT, DocumentRefused
 from rollouts.services import plans
 from rollouts.services.refusals import Refused
@@ -80,10 +80,7 @@ class Command(BaseCommand):
             self.stdout.write(line)
 
     def _export(self, slug: str) -> None:
-        rollout = Rollout.objects.whole().filter(slug=slug).first()
-        if rollout is None:
-            raise CommandError(f"There is no rollout {slug}.", returncode=2)
-        self.stdout.write(plans.export(rollout), ending="")
+        self.stdout.write(plans.export(rollout_named(slug)), ending="")
 
 
 def _read(name: str) -> bytes:

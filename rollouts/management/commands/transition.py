@@ -5,21 +5,22 @@ from __future__ import annotations
 import json
 from argparse import ArgumentTypeError
 from decimal import Decimal
-from typing import Any
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from rollouts.audit.source import coming_from
 from rollouts.management.actors import actor_named
-from rollouts.models import Phase, Rollout
+from rollouts.management.refusals import phase_named, refuse, rollout_named
+from rollouts.models import Rollout
 from rollouts.rules import guards
 from rollouts.rules.approvals import UNSEEN
 from rollouts.rules.blockers import Blocker
 from rollouts.rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from rollouts.rules.percentages import as_step
 from rollouts.rules.phrases import say
-from rollouts.services import dry_run, facts, transitions
+from rollouts.services import dry_run, transitions
 from rollouts.services.refusals import Refused
 
 
@@ -51,9 +52,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         verb = options["verb"].replace("-", "_")
         by = actor_named(options["user"])
-        rollout = Rollout.objects.filter(slug=options["slug"]).first()
-        if rollout is None:
-            raise CommandError(f"There is no rollout {options['slug']}.", returncode=2)
+        rollout = rollout_named(options["slug"])
         if not transitions.is_known(verb, options["phase"]):
             known = ROLLOUT_VERBS if options["phase"] == "rollout" else PHASE_VERBS
             raise CommandError(f"There is no verb {options['verb']} here. There are: {', '.join(known)}.", returncode=2)
@@ -65,7 +64,6 @@ class Command(BaseCommand):
                 state = self._perform(rollout, options["phase"], verb, by, options)
         except Refused as refused:
             self._refuse(refused, rollout, options)
-            raise SystemExit(1) from None
         if options["json"]:
             answer = {"ok": True, "rollout": rollout.slug, "phase": options["phase"], "state": state, "blockers": []}
             self.stdout.write(json.dumps(answer))
@@ -82,7 +80,7 @@ class Command(BaseCommand):
                 name=options["user"],
             )
             raise Refused([Blocker("in_anothers_name", message)])
-        done = transitions.perform(verb, self._phase(rollout, name), by=by, **_said(options))
+        done = transitions.perform(verb, phase_named(rollout, name), by=by, **_said(options))
         return str(done.state)
 
     def _try_row(self, rollout: Rollout, verb: str, by: Any, options: dict[str, Any]) -> None:
@@ -90,7 +88,7 @@ class Command(BaseCommand):
         if options["phase"] == "rollout":
             result = dry_run.of_rollout(verb, rollout, by=by, reason=options["reason"])
         else:
-            result = dry_run.of_phase(verb, self._phase(rollout, options["phase"]), by=by, **_said(options))
+            result = dry_run.of_phase(verb, phase_named(rollout, options["phase"]), by=by, **_said(options))
         if options["json"]:
             self.stdout.write(json.dumps(result.as_json(rollout.get_absolute_url())))
         else:
@@ -109,27 +107,16 @@ class Command(BaseCommand):
         if result.blockers:
             raise SystemExit(1)
 
-    def _phase(self, rollout: Rollout, name: str) -> Phase:
-        phases = facts.newest_attempts(rollout)
-        for phase in phases:
-            if phase.name == name:
-                return phase
-        names = ", ".join(phase.name for phase in phases)
-        raise CommandError(f"{rollout.slug} has no phase {name}. There are: {names}.", returncode=2)
-
-    def _refuse(self, refused: Refused, rollout: Rollout, options: dict[str, Any]) -> None:
-        unseen = bool(refused.codes & UNSEEN)
-        digest = transitions.digest_of(rollout, options["phase"]) if unseen else ""
-        if options["json"]:
-            blockers = [blocker.as_json(rollout.get_absolute_url()) for blocker in refused.blockers]
-            answer = {"ok": False, "rollout": rollout.slug, "phase": options["phase"], "blockers": blockers}
-            self.stdout.write(json.dumps({**answer, **({"digest": digest} if digest else {})}))
-            return
-        self.stderr.write(f"Refused: {options['verb']} of {options['phase']} in {rollout.slug}.")
-        for blocker in refused.blockers:
-            self.stderr.write(f"  - {blocker.message}")
-        if digest:
-            self.stderr.write(f"What stands now: --looked-at {digest}")
+    def _refuse(self, refused: Refused, rollout: Rollout, options: dict[str, Any]) -> NoReturn:
+        refuse(
+            self,
+            refused,
+            f"{options['verb']} of {options['phase']} in {rollout.slug}",
+            {"rollout": rollout.slug, "phase": options["phase"]},
+            as_json=options["json"],
+            page=rollout.get_absolute_url(),
+            digest=transitions.digest_of(rollout, options["phase"]) if refused.codes & UNSEEN else "",
+        )
 
 
 def _step(written: str) -> Decimal:

@@ -1,0 +1,53 @@
+"""How a command says no: exit 1 with every blocker, exit 2 for what there is not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from django.core.management.base import BaseCommand, CommandError
+
+from rollouts.models import Phase, Rollout
+from rollouts.services import facts
+from rollouts.services.refusals import Refused
+
+
+def rollout_named(slug: str) -> Rollout:
+    """With all that the rules need. Raises ``CommandError`` (exit 2)."""
+    rollout: Rollout | None = Rollout.objects.whole().filter(slug=slug).first()
+    if rollout is None:
+        raise CommandError(f"There is no rollout {slug}.", returncode=2)
+    return rollout
+
+
+def phase_named(rollout: Rollout, name: str) -> Phase:
+    """Its newest attempt. Raises ``CommandError`` (exit 2)."""
+    phases = {phase.name: phase for phase in facts.newest_attempts(rollout)}
+    if name not in phases:
+        raise CommandError(f"{rollout.slug} has no phase {name}. There are: {', '.join(phases)}.", returncode=2)
+    return phases[name]
+
+
+def refuse(
+    command: BaseCommand,
+    refused: Refused,
+    what: str,
+    answer: Mapping[str, Any],
+    *,
+    as_json: bool,
+    page: str = "",
+    digest: str = "",
+) -> NoReturn:
+    """``answer`` is what JSON says besides, ``page`` the rollout's, ``digest`` what stands to be decided about."""
+    if as_json:
+        blockers = [blocker.as_json(page) for blocker in refused.blockers]
+        told = {"ok": False, **answer, "blockers": blockers, **({"digest": digest} if digest else {})}
+        command.stdout.write(json.dumps(told))
+    else:
+        command.stderr.write(f"Refused: {what}.")
+        for blocker in refused.blockers:
+            command.stderr.write(f"  - {blocker.message}")
+        if digest:
+            command.stderr.write(f"What stands now: --looked-at {digest}")
+    raise SystemExit(1) from None
