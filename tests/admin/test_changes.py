@@ -229,7 +229,7 @@ def test_admins_do_not_shut_themselves_out(world, root):
 def test_ones_own_password_changes_with_an_event(world, root):
     count = AuditEvent.objects.count()
     posted = {"old_password": "rollout", "new_password1": "four words in a row", "new_password2": "four words in a row"}
-    assert root.post("/admin/password_change/", posted).status_code == 302
+    assert root.post("/admin/password_change/", posted).status_code == 303
     assert one_event(count).after == {"password": "changed"}
 
 
@@ -249,7 +249,7 @@ def test_buttons_run_the_services_for_who_has_the_role(world):
     world.confirm("team")
     phase, mia = world.phase("team"), signed_in(world, "mia")
     page = mia.get(f"/admin/rollouts/phase/{phase.pk}/change/")
-    assert "Ask for approval" in page.content.decode()
+    assert "Ask for Owning team" in page.content.decode()
     response = mia.post(f"/admin/rollouts/phase/{phase.pk}/transition/request/", {"seen": phase.version})
     assert response.status_code == 303
     assert world.phase("team").state == "requested"

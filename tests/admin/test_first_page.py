@@ -182,7 +182,14 @@ def test_a_rollouts_page_has_its_phases_with_buttons_and_its_checklist(world, cl
     world.sync()
     rollout, mia = world.rollout(), client_of("mia")
     page = mia.get(f"/admin/rollouts/rollout/{rollout.pk}/change/").content.decode()
-    for words in ("Owning team", "Whole company", "All users", "25 %", "user:ann, group:acme/code", "Ask for approval"):
+    for words in (
+        "Owning team",
+        "Whole company",
+        "All users",
+        "25 %",
+        "user:ann, group:acme/code",
+        "Ask for Owning team",
+    ):
         assert words in page, words
     item = rollout.items.get(key="considerations")
     url = f"/admin/rollouts/rollout/{rollout.pk}/item/{item.pk}/"

@@ -23,8 +23,10 @@ HEADINGS = re.compile(
     r"<th scope=\"col\"[^>]*>(.*?)</th>|<label[^>]*>(.*?)</label>|<summary[^>]*>(.*?)</summary>", re.DOTALL
 )
 PLAIN = re.compile(r"[A-Za-z]{3,}")
-#: Names: of the roles as groups, of GitLab, of languages.
-NAMES = re.compile(r"GitLab|URL|API|Deutsch|English|^(?:viewer|manager|approver|auditor|admin)$")
+#: Names: of phases, of the roles as groups, of GitLab, of languages.
+NAMES = re.compile(
+    r"Owning team|Whole company|All users|GitLab|URL|API|Deutsch|English|^(?:viewer|manager|approver|auditor|admin)$"
+)
 
 
 @pytest.fixture

@@ -279,7 +279,7 @@ def test_a_refusal_has_the_same_words_and_status_at_every_door(world, doors):
         assert [url for _words, url in page.context["refused"]] == [b["url"] for b in command["blockers"]]
         assert (page.status_code, api.status_code, exit_code) == (status, status, 1)
         if who == "mia":
-            assert [words for words, _url in admin.context["blockers"]] == [b["message"] for b in command["blockers"]]
+            assert [words for words, _url in admin.context["refused"]] == [b["message"] for b in command["blockers"]]
             assert admin.status_code == status
 
 
@@ -289,7 +289,7 @@ def test_a_refusal_has_the_same_words_and_status_at_every_door(world, doors):
         ("mia", "/views/", {"name": " ", "query": "q=x"}, 422, "Give the view a name"),
         ("vic", "/views/", {"name": "All", "query": "q=x", "shared": "yes"}, 403, "takes the role manager"),
         ("mia", "/account/tokens/{token}/revoke/", {}, 409, "was revoked already"),
-        ("mia", "/locks/", {"title": "x", "kind": "once", "zone": "UTC"}, 422, "say when the lock starts"),
+        ("mia", "/locks/", {"title": "x", "kind": "once", "zone": "UTC"}, 422, "Say when the lock starts"),
         ("vic", "/locks/", {"title": "x", "kind": "once", "zone": "UTC", "starts": "2030-01-01T00:00",
                             "ends": "2030-01-02T00:00"}, 403, "takes the role manager"),
         ("mia", "/locks/{lock}/end/", {}, 409, "needs a reason"),
@@ -316,15 +316,16 @@ def test_a_page_refuses_in_one_way(world, doors, who, path, form, status, words)
     lock = locks.add(inputs, by=world.actor("mia"))
     token = tokens.issue(world.people["mia"], "report", world.actor("mia"))[0]
     tokens.revoke(token, world.actor("mia"))
-    count, address = AuditEvent.objects.count(), path.format(lock=lock.pk, token=token.pk, flag=world.rollout().flag.pk)
+    browser, address = doors(who).browser, path.format(lock=lock.pk, token=token.pk, flag=world.rollout().flag.pk)
+    count = AuditEvent.objects.count()
     for how in ({}, {"HX-Request": "true"}):
-        answer = doors(who).browser.post(address, form, headers=how)
+        answer = browser.post(address, form, headers=how)
         assert answer.status_code == status
         page = flat(answer)
         assert words in page
         assert "othing was changed" in page
         assert 'role="alert"' in answer.content.decode() or "code num" in answer.content.decode()
-    assert AuditEvent.objects.exclude(verb__startswith="account.sign").exclude(verb="token.issue").count() == count
+    assert AuditEvent.objects.count() == count
 
 
 def test_a_plan_that_can_not_be_applied_now_is_409_and_one_that_is_none_422(world, doors):
