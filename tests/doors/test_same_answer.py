@@ -293,7 +293,7 @@ def test_a_refusal_has_the_same_words_and_status_at_every_door(world, doors):
         ("vic", "/locks/", {"title": "x", "kind": "once", "zone": "UTC", "starts": "2030-01-01T00:00",
                             "ends": "2030-01-02T00:00"}, 403, "takes the role manager"),
         ("mia", "/locks/{lock}/end/", {}, 409, "needs a reason"),
-        ("mia", "/locks/calendars/", {"name": "x", "url": "https://elsewhere.example/x.ics"}, 403, "the role admin"),
+        ("mia", "/locks/calendars/", {"name": "x", "url": "https://elsewhere.example/x.ics"}, 409, "the role admin"),
         ("root", "/locks/calendars/", {"name": "x", "url": "https://elsewhere.example/x.ics"}, 422, "allowed hosts only"),
         ("mia", "/flags/{flag}/readings/", {"percentage": "5"}, 409, "Evidence is missing"),
         ("mia", "/flags/{flag}/readings/", {"percentage": "many", "evidence": "x"}, 422, "Write a number"),

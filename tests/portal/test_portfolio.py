@@ -168,7 +168,7 @@ def test_filters_are_in_the_address(world, query, found):
 
 def get_file(world, query=""):
     answer = signed_in(world, "vic").get(f"/portfolio.csv{query}")
-    assert answer["Content-Type"] == "text/csv"
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
     return b"".join(answer.streaming_content).decode()
 
 
