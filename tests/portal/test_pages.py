@@ -345,7 +345,7 @@ def test_a_reading_by_hand_takes_evidence_and_counts_until_it_is_stale(world, ti
     form = {"actors": " ".join(actors), "percentage": "", "evidence": "/chatops gitlab run feature get use_haiku"}
     assert signed_in(world, "vic").post(path, form).status_code == 403
     manager = signed_in(world, "mia")
-    assert manager.post(path, {**form, "evidence": ""}).status_code == 422
+    assert manager.post(path, {**form, "evidence": ""}).status_code == 409
     assert manager.post(path, {**form, "percentage": "many"}).status_code == 422
     assert world.phase("team").confirmed_at is None
     assert manager.post(path, form).status_code == 303
@@ -367,7 +367,7 @@ def test_a_reading_by_hand_never_stands_against_what_gitlab_says(world):
     as_planned = {"percentage": "1", "groups": "acme_team_members", "actors": actors, "evidence": "I looked"}
     manager = signed_in(world, "mia")
     refused = manager.post(path, as_planned)
-    assert refused.status_code == 422
+    assert refused.status_code == 409
     assert "GitLab itself was read" in words(refused)
     assert world.rollout().drift == "ahead"
     with world.gitlab.state.change():

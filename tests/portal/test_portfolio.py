@@ -242,7 +242,7 @@ def test_views_are_kept_shared_and_removed(world):
     vic.post("/views/", {"name": "Mine", "query": "owner=vic"})
     assert "Mine" not in words(mia.get("/"))
     refused = vic.post("/views/", {"name": "For all", "query": "owner=vic", "shared": "yes"}, follow=True)
-    assert "Sharing a view takes the role manager." in words(refused)
+    assert "Sharing a view takes the role manager; vic has not got it." in words(refused)
     assert "Give the view a name" in words(vic.post("/views/", {"name": " ", "query": "q=1"}, follow=True))
     mia.post(f"/views/{view.pk}/remove/")
     assert list(SavedView.objects.values_list("name", flat=True)) == ["Mine"]
