@@ -110,7 +110,7 @@ def imported(world):
     answer = signed_in(world, "root").post(
         "/admin/rollouts/aimodel/import/", {"source": "m.yaml", "text": sheet, "import": "yes"}
     )
-    assert answer.status_code == 302
+    assert answer.status_code == 303
 
 
 CHANGES = (
@@ -320,7 +320,7 @@ def test_a_policy_that_returns_counts_again(world):
             f"approvals: {old}", f"approvals: {new}", 1
         )
         texts = {"source": "t.yaml", "text": document, "import": "yes"}
-        assert client.post("/admin/rollouts/plantemplate/import/", texts).status_code == 302
+        assert client.post("/admin/rollouts/plantemplate/import/", texts).status_code == 303
         world.sync()
         assert world.phase("team").state == ("requested" if "2" in new else "approved")
     assert world.do("start", "team", "mia").state == "active"

@@ -78,7 +78,7 @@ def test_who_edited_the_model_since_has_a_hand_in_it_by_whatever_door(world):
     answer = signed_in(world, "root").post(
         "/admin/rollouts/aimodel/import/", {"source": "m.yaml", "text": text, "import": "yes"}
     )
-    assert answer.status_code == 302, answer.content.decode()
+    assert answer.status_code == 303, answer.content.decode()
     assert refused(world.do, "approve", "team", "root").codes == {"four_eyes"}
     world.do("approve", "team", "alice")
 
@@ -129,7 +129,7 @@ def test_a_step_needs_what_it_needed_when_its_phase_was_approved(world):
     )
     assert loose != template.document
     texts = {"source": "t.yaml", "text": loose, "import": "yes"}
-    assert signed_in(world, "root").post("/admin/rollouts/plantemplate/import/", texts).status_code == 302
+    assert signed_in(world, "root").post("/admin/rollouts/plantemplate/import/", texts).status_code == 303
     assert refused(world.do, "advance", "everyone", "root").codes == {"approval_missing"}
     world.do("request", "everyone", "mia")
     world.do("approve", "everyone", "alice")
