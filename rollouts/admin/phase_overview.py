@@ -9,11 +9,11 @@ from typing import Any
 
 from ..audit.actor import Actor
 from ..models import Phase, Rollout
+from ..portal.presenters import checklist
+from ..portal.presenters.checklist import ChecklistSection
 from ..rules.blockers import in_words
 from ..rules.facts import RolloutFacts
 from ..services import facts
-from ..services.items import Item
-from ..services.items import of as items_of
 
 LOOKS = {"active": "go", "paused": "wait", "requested": "wait", "approved": "wait", "rolled_back": "stop"}
 
@@ -36,7 +36,7 @@ class PhaseOverview:
     who: tuple[str, ...]
     steps: tuple[StepLine, ...]
     buttons: tuple[Any, ...]
-    items: tuple[Item, ...]
+    checklist: ChecklistSection | None
     earlier: tuple[Phase, ...] = ()
     policy: str = ""
 
@@ -44,24 +44,12 @@ class PhaseOverview:
     def anchor(self) -> str:
         return f"phase-{self.phase.name}" if self.phase else "whole"
 
-    @property
-    def is_open(self) -> bool:
-        """Unfolded: what somebody can do something about."""
-        past = ("planned", "completed", "skipped")
-        return self.phase.state not in past if self.phase else self.done < len(self.items)
-
-    @property
-    def done(self) -> int:
-        return sum(item.ok for item in self.items)
-
 
 def of(rollout: Rollout, told: RolloutFacts, by: Actor, buttons: Callable[[Phase], list[Any]]) -> list[PhaseOverview]:
     """``rollout`` is loaded with ``Rollout.objects.whole()``; no queries but those of ``buttons``."""
     attempts = list(rollout.phases.all())
-    items: dict[str, list[Item]] = {}
-    for item in items_of(rollout, told, by):
-        items.setdefault(item.phase, []).append(item)
-    sections = [PhaseOverview(None, "", (), (), (), tuple(items.get("", ())))]
+    checklists = {part.phase: part for part in checklist.sections(rollout, told, by)}
+    sections = [PhaseOverview(None, "", (), (), (), checklists.get(""))]
     for phase in facts.newest_attempts(rollout):
         about = told.phase(phase.name)
         sections.append(
@@ -71,7 +59,7 @@ def of(rollout: Rollout, told: RolloutFacts, by: Actor, buttons: Callable[[Phase
                 who=(*phase.actors, *phase.groups),
                 steps=tuple(_step(step, phase) for step in phase.steps.all()),
                 buttons=tuple(buttons(phase)),
-                items=tuple(items.get(phase.name, ())),
+                checklist=checklists.get(phase.name),
                 earlier=tuple(one for one in attempts if one.name == phase.name and one.pk != phase.pk),
                 policy=about.policy.words(has_ramp=about.opening.ramp is not None),
             )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from ...audit.actor import Actor
-from ...models import Phase, Rollout
+from ...models import Rollout
 from ...rules.facts import RolloutFacts
 from ...services import items
 from ...services.items import Item
@@ -20,6 +20,7 @@ MANY = 3
 class ChecklistSection:
     """The items of the whole rollout or of one phase; open where something of it matters now."""
 
+    phase: str
     title: str
     shown: tuple[Item, ...]
     folded: tuple[Item, ...]
@@ -32,24 +33,24 @@ class ChecklistSection:
         return self.shown + self.folded
 
 
-def sections(
-    rollout: Rollout, facts: RolloutFacts, phases: dict[str, Phase], viewer: Actor
-) -> tuple[ChecklistSection, ...]:
+def sections(rollout: Rollout, facts: RolloutFacts, viewer: Actor) -> tuple[ChecklistSection, ...]:
     by_phase: dict[str, list[Item]] = {}
     for item in items.of(rollout, facts, viewer):
         by_phase.setdefault(item.phase, []).append(item)
     current = facts.current.name if facts.current else None
-    return tuple(_section(phases.get(name), found, name == current) for name, found in by_phase.items())
+    titles = {phase.name: phase.title for phase in facts.phases}
+    return tuple(_section(name, titles.get(name, ""), found, name == current) for name, found in by_phase.items())
 
 
-def _section(phase: Phase | None, found: list[Item], is_current: bool) -> ChecklistSection:
+def _section(phase: str, title: str, found: list[Item], is_current: bool) -> ChecklistSection:
     required = [item for item in found if item.required]
     folds = sum(item.ok for item in found) >= MANY and not all(item.ok for item in found)
     return ChecklistSection(
-        title=phase.title if phase else _("Whole rollout"),
+        phase=phase,
+        title=title or _("Whole rollout"),
         shown=tuple(item for item in found if not (folds and item.ok)),
         folded=tuple(item for item in found if folds and item.ok),
         done=sum(item.ok for item in required),
         count=len(required),
-        is_open=is_current or (phase is None and not all(item.ok for item in required)),
+        is_open=is_current or (not phase and not all(item.ok for item in required)),
     )

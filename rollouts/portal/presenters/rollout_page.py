@@ -95,7 +95,7 @@ def build(rollout: Rollout, viewer: Actor, now: datetime) -> RolloutPage:
     row = phases[current.name] if current else None
     is_over = rollout.is_over
     before_title, checks = before(facts, current, rollout, history) if current and not is_over else ("", ())
-    parts = sections(rollout, facts, phases, viewer)
+    parts = sections(rollout, facts, viewer)
     required = [item for item in facts.items if item.required]
     coming = next_action(facts)
     return RolloutPage(
