@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMField, transition
 
@@ -27,6 +27,11 @@ class WriteQuerySet(GuardedQuerySet):
     def unfinished(self) -> WriteQuerySet:
         """In the order in which they were owed."""
         return self.filter(state__in=GitLabWrite.UNFINISHED).order_by("pk")
+
+    def with_later(self) -> WriteQuerySet:
+        """Each knows whether something newer was asked for since, as ``is_overtaken``."""
+        later = GitLabWrite.objects.filter(lane=OuterRef("lane"), pk__gt=OuterRef("pk"))
+        return self.annotate(is_overtaken=Exists(later))
 
 
 class GitLabWrite(GuardedModel):

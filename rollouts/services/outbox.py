@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime
+from typing import Any
 
 from celery import current_app
 from django.conf import settings
@@ -157,13 +158,9 @@ def _owners(rollout: Rollout) -> list[str]:
 def cancel(write: GitLabWrite, *, by: Actor, reason: str) -> GitLabWrite:
     """Take back what has not been done. Raises ``Refused``; then nothing changed."""
     with working_on(write.rollout_id, "outbox.cancel", by=by, reason=reason.strip()) as work:
-        work.recording.about = write = GitLabWrite.objects.locked().get(pk=write.pk)
+        work.recording.about = write = GitLabWrite.objects.locked().with_later().get(pk=write.pk)
         work.recording.rollout = write.rollout
-        blockers = role_missing(by, Role.MANAGER, say("The outbox"))
-        if write.state not in GitLabWrite.UNFINISHED:
-            blockers.append(
-                Blocker("ended", say("It is {state}: there is nothing to cancel.", state=write.get_state_display()))
-            )
+        blockers = blockers_of("cancel", write, by)
         if not reason.strip():
             blockers.append(Blocker("reason_missing", say("Cancelling needs a reason.")))
         refuse_if(blockers)
@@ -175,18 +172,27 @@ def cancel(write: GitLabWrite, *, by: Actor, reason: str) -> GitLabWrite:
 def again(write: GitLabWrite, *, by: Actor) -> GitLabWrite:
     """Try once more what was given up. Raises ``Refused``; then nothing changed."""
     with working_on(write.rollout_id, "outbox.again", by=by) as work:
-        work.recording.about = write = GitLabWrite.objects.locked().get(pk=write.pk)
+        work.recording.about = write = GitLabWrite.objects.locked().with_later().get(pk=write.pk)
         work.recording.rollout = write.rollout
-        blockers = role_missing(by, Role.MANAGER, say("The outbox"))
-        if write.state != State.GIVEN_UP:
-            blockers.append(Blocker("not_given_up", say("It is {state}.", state=write.get_state_display())))
-        elif GitLabWrite.objects.filter(lane=write.lane, pk__gt=write.pk).exists():
-            blockers.append(Blocker("overtaken", say("Something newer was asked for since: this one stays as it is.")))
-        refuse_if(blockers)
+        refuse_if(blockers_of("again", write, by))
         write.again(at=clock.now())
         write.save()
         transaction.on_commit(ring, robust=True)
     return write
+
+
+def blockers_of(verb: str, write: Any, by: Actor) -> list[Blocker]:
+    """Why this person may not ``cancel`` it or do it ``again`` now. ``write`` is loaded ``with_later``."""
+    blockers = role_missing(by, Role.MANAGER, say("The outbox"))
+    if verb == "cancel":
+        if write.state not in GitLabWrite.UNFINISHED:
+            message = say("It is {state}: there is nothing to cancel.", state=write.get_state_display())
+            blockers.append(Blocker("ended", message))
+    elif write.state != State.GIVEN_UP:
+        blockers.append(Blocker("not_given_up", say("It is {state}.", state=write.get_state_display())))
+    elif write.is_overtaken:
+        blockers.append(Blocker("overtaken", say("Something newer was asked for since: this one stays as it is.")))
+    return blockers
 
 
 def ring() -> None:

@@ -8,6 +8,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.urls import reverse
 
 from rollouts.models import AuditEvent
 from rollouts.portal.presenters.timeline import at
@@ -428,3 +429,14 @@ def test_an_item_that_there_is_not_is_wrong_use(world, doors, arguments):
     assert "There is no rollout other." in words or "has no such item" in words
     body = {"evidence": "x", **({"phase": "team"} if more else {})}
     assert doors("mia").script.post(f"/rollouts/{slug}/items/{key}/confirm", body).status_code == 404
+
+
+def test_what_a_page_offers_of_a_write_is_what_the_service_takes(world, doors, settings):
+    settings.GITLAB_WRITES = "issues"
+    world.up_to("team", "requested")
+    mia = doors("mia")
+    for verb, status in (("again", 409), ("cancel", 303), ("cancel", 409), ("again", 409)):
+        write = mia.page(HERE).context["page"].writes[0]
+        assert doors("vic").page(HERE).context["page"].writes[0].offered == []
+        assert (verb in write.offered) == (status == 303)
+        assert mia.press(reverse("portal:outbox", args=[write.pk, verb]), reason="by hand").status_code == status

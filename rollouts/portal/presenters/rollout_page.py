@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from ...audit.actor import Actor
 from ...models import AuditEvent, GitLabWrite, Phase, Rollout
@@ -14,7 +15,7 @@ from ...rules.facts import RolloutFacts
 from ...rules.next_action import NextAction, next_action
 from ...rules.offers import Offer
 from ...services import facts as facts_of
-from ...services import gates
+from ...services import gates, outbox
 from ...services.exposure_history import history_of
 from ...services.issues import IssueShown, issue_shown
 from ...services.shared_quota import sharers_of
@@ -121,7 +122,7 @@ def build(rollout: Rollout, viewer: Actor, now: datetime) -> RolloutPage:
         capacity=capacity_table(facts, sharers_of(rollout), history.prediction),
         history=tuple(AuditEvent.objects.newest_first().of_rollout(rollout.slug)[:10]),
         earlier_attempts=tuple(p for p in rollout.phases.all() if p.pk not in {n.pk for n in phases.values()}),
-        writes=tuple(_writes(rollout)),
+        writes=tuple(_writes(rollout, viewer)),
         ramp=picture(phases, facts, history.prediction),
         chart=chart(history),
         tables=tables(history),
@@ -140,8 +141,10 @@ def _feedback(
     return tuple(issue_shown(issue, viewer, facts.now) for issue in issues.values() if issue.url not in shown)
 
 
-def _writes(rollout: Rollout) -> list[GitLabWrite]:
-    """What the portal owes to GitLab, what was given up, and the last ones that were done."""
-    newest = list(rollout.writes.order_by("-pk")[:30])
+def _writes(rollout: Rollout, viewer: Actor) -> list[Any]:
+    """What the portal owes to GitLab, what was given up, and the last ones that were done; with what may be done."""
+    newest: list[Any] = list(rollout.writes.with_later().order_by("-pk")[:30])
+    for write in newest:
+        write.offered = [verb for verb in ("again", "cancel") if not outbox.blockers_of(verb, write, viewer)]
     done = [write for write in newest if write.state in ("done", "cancelled")][:3]
     return [write for write in newest if write.state in ("waiting", "begun", "given_up") or write in done]
