@@ -18,7 +18,6 @@ from ..models import (
     AIModel,
     ChecklistItem,
     FeatureFlag,
-    GitLabProject,
     HookDelivery,
     Outcome,
     Override,
@@ -85,7 +84,11 @@ def _instance(stands: InstanceStatus, now: datetime) -> Iterator[Concern]:
         ended = stands.token_ends is not None and stands.token_ends <= now.date()
         yield Concern("stop" if ended else "wait", stands.token_warning, edit, _("See the instance"))
     refused = [_("its flags")] if instance.flags_outcome in TOKEN_REFUSED else []
-    refused += [str(project) for project in stands.projects if _read_as(project) in TOKEN_REFUSED]
+    refused += [
+        str(project)
+        for project in stands.projects
+        if (project.issues_outcome or project.flags_outcome) in TOKEN_REFUSED
+    ]
     if instance.token and refused:
         words = _("%(name)s refuses our token for %(what)s.") % {"name": instance, "what": _names(refused)}
         yield Concern("stop", words, sync, _("See what it said"))
@@ -107,11 +110,6 @@ def _instance(stands: InstanceStatus, now: datetime) -> Iterator[Concern]:
         )
         url = reverse("admin:rollouts_gitlabwrite_changelist") + "?state__exact=given_up"
         yield Concern("stop", words % {"number": stands.owed.given_up, "name": instance}, url, _("Try again or cancel"))
-
-
-def _read_as(project: GitLabProject) -> str:
-    """How reading a project's issues, or else its flags, last ended."""
-    return project.issues_outcome or project.flags_outcome
 
 
 def _hooks(now: datetime) -> Iterator[Concern]:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from django.http import HttpRequest, HttpResponse
 
+from ..audit.middleware import Middleware
 from . import problems
 
 ROOM = "/api/"
 
 
-class ProblemDocuments:
+class ProblemDocuments(Middleware):
     """Stands outside all that may refuse: 404 of unknown addresses, 405, NUL characters, a wrong host, a failure."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)

@@ -13,7 +13,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from ..models import Rollout
 from ..rules.approvals import UNSEEN
-from ..rules.document import DocumentRefused, Fault
+from ..rules.document import DocumentRefused
 from ..services import transitions
 from ..services.refusals import Refused
 
@@ -101,12 +101,11 @@ def of_refusal(request: HttpRequest, refused: RefusedAbout) -> HttpResponse:
 def of_plan(request: HttpRequest, refused: DocumentRefused) -> HttpResponse:
     """422 with each fault and its line; line None is the document as a whole."""
     return answer(
-        422, "The plan was not taken, nothing was changed.", kind="plan", errors=list(map(_fault, refused.faults))
+        422,
+        "The plan was not taken, nothing was changed.",
+        kind="plan",
+        errors=[error("body", "document", fault.message, fault.line or None) for fault in refused.faults],
     )
-
-
-def _fault(fault: Fault) -> dict[str, Any]:
-    return error("body", "document", fault.message, fault.line or None)
 
 
 def of_parameters(request: HttpRequest, wrong: ValidationError) -> HttpResponse:

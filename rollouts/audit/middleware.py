@@ -14,10 +14,17 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 PLACES = {"/admin/": "admin", "/api/": "api", "/hooks/": "webhook"}
 
 
-class RequestSource:
+class Middleware:
+    """Stands around whatever answers a request; what it does itself stands in ``__call__``."""
+
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+
+class RequestSource(Middleware):
     def __call__(self, request: HttpRequest) -> HttpResponse:
         offered = request.headers.get("X-Request-Id", "")
         name = next((name for place, name in PLACES.items() if request.path.startswith(place)), "page")

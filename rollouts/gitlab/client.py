@@ -160,7 +160,9 @@ class GitLab(Hooks):
         for place, row in self._rows(_issues(project), query, needs=Forbidden.PROJECT):
             if is_marked(fields.as_object(row, place).get("description")):
                 records.append(read_row(IssueRecord.from_gitlab, row, place))
-        return min(records, key=_age, default=None)
+        return min(
+            records, key=lambda issue: (issue.created_at is None, issue.created_at or 0, issue.iid), default=None
+        )
 
     def find_note(self, project: str | int, iid: int, marker: str) -> int | None:
         """The id of the newest note on an issue that holds this marker, or None. Reads pages, the newest first.
@@ -278,7 +280,3 @@ def _flags(project: str | int) -> str:
 
 def _note_id(raw: Any) -> int:
     return fields.required_number(fields.as_object(raw, "note"), "id")
-
-
-def _age(issue: IssueRecord) -> tuple[bool, Any, int]:
-    return issue.created_at is None, issue.created_at or 0, issue.iid

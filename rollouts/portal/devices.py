@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest, HttpResponse
+
+from ..audit.middleware import Middleware
 
 COOKIE, SALT = "device", "rollouts.devices"
 AGE_SECONDS = 180 * 24 * 3600
@@ -49,11 +50,8 @@ def _read(request: HttpRequest) -> dict[str, Any]:
     return known or {"id": secrets.token_urlsafe(16), "names": []}
 
 
-class KnownDevices:
+class KnownDevices(Middleware):
     """Sets the cookie once somebody has signed in, whichever door they took."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)

@@ -33,10 +33,6 @@ ISSUES = {
 }
 
 
-def _words(name: str) -> str:
-    return str(ISSUES.get(name) or name.replace("_", " ").capitalize())
-
-
 def _as_number(written: str) -> int | float | str:
     """A step as the document has it; what is no number stays as it was written, for the document's reader to say so."""
     try:
@@ -100,7 +96,7 @@ class PlanForm(forms.Form):
             self.fields[role] = forms.CharField(
                 required=False,
                 max_length=1000,
-                label=spoken(say("{role} issue", role=_words(role))),
+                label=spoken(say("{role} issue", role=str(ISSUES.get(role) or role.replace("_", " ").capitalize()))),
                 widget=forms.URLInput(),
             )
             self.paths[role] = ("issues", role)

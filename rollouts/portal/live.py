@@ -11,6 +11,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 
+from ..audit.middleware import Middleware
 from ..models import AuditEvent, Rollout, SyncRun
 from .presenters import history
 
@@ -94,11 +95,8 @@ PAGES = {
 }
 
 
-class FollowedPages:
+class FollowedPages(Middleware):
     """Answers 204 to a page that asks and has missed nothing, before its view begins."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)

@@ -4,7 +4,6 @@ SQLite cuts texts at.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -14,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from config.chunked import REFUSED
 
+from ..audit.middleware import Middleware
 from ..models import accounts, waiting
 from ..models.change_log import ChangedMeanwhile
 from ..services.refusals import Refused, overtaken
@@ -39,11 +39,8 @@ BODIES = {
 WORDS = gettext_lazy("The request holds a NUL character, which no text has. Take it out and send it again.")
 
 
-class RefuseBodies:
+class RefuseBodies(Middleware):
     """Says what ``config.chunked`` could not read, before a view takes it for an empty body."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         status = request.META.get(REFUSED)
@@ -52,11 +49,8 @@ class RefuseBodies:
         return refusals.in_words(request, BODIES[status], status)
 
 
-class RefuseNul:
+class RefuseNul(Middleware):
     """Answers 400 before a view sees such a request."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if NUL in request.path or any(NUL in text for _, texts in request.GET.lists() for text in texts):
@@ -69,14 +63,8 @@ class RefuseNul:
         return None
 
 
-class OwnPasswordFirst:
+class OwnPasswordFirst(Middleware):
     """Who got a password from somebody else sets their own before any page works; the API says so itself."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
         match = request.resolver_match
@@ -89,11 +77,8 @@ class OwnPasswordFirst:
         return redirect("portal:password")
 
 
-class Maintenance:
+class Maintenance(Middleware):
     """While ``MAINTENANCE`` holds words, every page says them."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if settings.MAINTENANCE and request.path not in ALWAYS:
@@ -101,22 +86,16 @@ class Maintenance:
         return self.get_response(request)
 
 
-class BoundedWaits:
+class BoundedWaits(Middleware):
     """No request waits for others' writes longer than this, however much it writes; then it is a 503."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         with waiting.bounded(LONGEST_WAIT):
             return self.get_response(request)
 
 
-class RefusalsInWords:
+class RefusalsInWords(Middleware):
     """A 405 that Django leaves empty becomes a page, and so does what a service refuses and no view tells itself."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)

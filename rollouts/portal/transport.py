@@ -8,31 +8,26 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from ..audit.middleware import Middleware
 from .health import healthz, readyz
 from .refusals import PROGRAMS
 
 CHECKS: dict[str, Callable[[HttpRequest], HttpResponse]] = {"/healthz": healthz, "/readyz": readyz}
 
 
-class HealthFirst:
+class HealthFirst(Middleware):
     """Whoever looks after the portal asks by whatever Host, an address of a pod say, and has no session.
 
     ``/healthz`` touches nothing at all, not the database either.
     """
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         view = CHECKS.get(request.path)
         return view(request) if view else self.get_response(request)
 
 
-class PlainHttpInWords:
+class PlainHttpInWords(Middleware):
     """Programs that come by plain http where the portal is on https are told so; people are sent on by Django."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not settings.SECURE_SSL_REDIRECT or request.is_secure() or not request.path.startswith(PROGRAMS):
@@ -48,11 +43,8 @@ class PlainHttpInWords:
         return HttpResponse(f"{words}\n", status=403, content_type="text/plain; charset=utf-8")
 
 
-class KeptByNobody:
+class KeptByNobody(Middleware):
     """Pages and downloads of somebody who is signed in are for them, now: no browser or proxy keeps a copy."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
+from ..audit.middleware import Middleware
 from ..rules.zones import is_zone, zone
 from .redirects import SeeOther
 
@@ -16,11 +15,8 @@ COOKIE = "zone"
 A_YEAR = 365 * 86_400
 
 
-class ViewersZone:
+class ViewersZone(Middleware):
     """Activates the zone of the cookie for the request; the script sets it, the form in the footer overrides it."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         name = request.COOKIES.get(COOKIE, "")

@@ -221,7 +221,10 @@ class _Reader:
         if getattr(event, "tag", None) is not None:
             self._fault(
                 _line(event),
-                say("tags ({tag}) are not read. Write the plain value.", tag=_shown_tag(event.tag)),
+                say(
+                    "tags ({tag}) are not read. Write the plain value.",
+                    tag=shorten(event.tag.replace("tag:yaml.org,2002:", "!!")),
+                ),
             )
 
     def _place(self, event: Event) -> Path:
@@ -302,10 +305,6 @@ def _scalar(event: ScalarEvent) -> Any:
     if _DECIMAL.match(text):
         return float(text.replace("_", ""))
     return text
-
-
-def _shown_tag(tag: str) -> str:
-    return shorten(tag.replace("tag:yaml.org,2002:", "!!"))
 
 
 def _syntax_words(wrong: yaml.MarkedYAMLError) -> str:

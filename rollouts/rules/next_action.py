@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from . import guards
 from .approvals import RequestFacts
@@ -21,14 +20,6 @@ ROLE_WORDS = {
     Role.APPROVER: say("an approver"),
     Role.ADMIN: say("an admin"),
 }
-
-
-class Turn(StrEnum):
-    """Whose turn it is, seen by one person."""
-
-    YOURS = "yours"
-    OTHERS = "others"
-    NOBODYS = "nobodys"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +60,6 @@ class NextAction:
     verb: str = ""
     phase: str = ""
     until: datetime | None = None
-
-    def turn_of(self, person: Person) -> Turn:
-        if self.waits is None:
-            return Turn.NOBODYS
-        return Turn.YOURS if self.waits.admits(person) else Turn.OTHERS
 
 
 def next_action(facts: RolloutFacts) -> NextAction:

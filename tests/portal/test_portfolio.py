@@ -96,7 +96,8 @@ def test_a_line_says_the_same_as_the_facts_after_each_deed(world, phase, state):
     for name in world.people:
         person = world.actor(name).person
         waits = line in PortfolioRow.objects.waiting_for(person)
-        assert waits == (next_action(told).turn_of(person) == "yours"), name
+        for_whom = next_action(told).waits
+        assert waits == (for_whom is not None and for_whom.admits(person)), name
 
 
 def test_a_soak_runs_by_itself_and_its_end_is_seen(world, time_machine):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 
 from django.contrib.humanize.templatetags.humanize import intcomma
@@ -243,7 +243,7 @@ def _retires(retirement: Retirement | None, model: AIModel) -> Retires | None:
         if model.removal_version:
             return Retires(_("removed in %(version)s") % {"version": model.removal_version}, "")
         return None
-    day = _day(retirement.on)
+    day = date_format(retirement.on, _("j M Y"))
     if retirement.is_past:
         n = -retirement.days
         words = ngettext("retired %(day)s (%(n)d day ago)", "retired %(day)s (%(n)d days ago)", n) % {
@@ -258,7 +258,3 @@ def _retires(retirement: Retirement | None, model: AIModel) -> Retires | None:
     if not retirement.needs_eyes:
         return Retires(words, "")
     return Retires(_("%(retires)s and still in use") % {"retires": words}, "stop" if retirement.is_past else "wait")
-
-
-def _day(day: date) -> str:
-    return date_format(day, _("j M Y"))

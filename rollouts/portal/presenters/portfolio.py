@@ -153,7 +153,7 @@ def shown_row(row: Mapping[str, Any], read_at: datetime | None, now: datetime, l
         who=from_text(content["who"]),
         waits_since=_moment(content["waits_since"]),
         since=row["since"],
-        usual=_days(usual) if usual is not None else "",
+        usual=in_words(timedelta(seconds=usual), units=1) if usual is not None else "",
         is_late=row["place"] == Place.OVERDUE or (usual is not None and content["is_live"] and lasted > usual * LATE),
         owner=row["owner"],
         owners=tuple(filter(None, row["owners"].split("\n"))),
@@ -216,10 +216,6 @@ def _age_of(read_at: datetime | None, now: datetime) -> str:
     if read_at is None:
         return Presence.UNREAD.words
     return say("GitLab was last read {length} ago", length=in_words(now - read_at))
-
-
-def _days(seconds: float) -> str:
-    return in_words(timedelta(seconds=seconds), units=1)
 
 
 def _moment(written: str | None) -> datetime | None:
