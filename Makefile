@@ -6,7 +6,7 @@ BIN := .venv/bin
 TEMPLATES := templates gitlab_simulator/site/templates
 SHEETS := $(wildcard static/*.css gitlab_simulator/site/*.css)
 
-.PHONY: help run dev test test-services lint format drills bench bench-pages bench-sync bench-transitions messages map decisions screenshots requirements clean
+.PHONY: help run dev test test-services lint format drills bench bench-pages bench-sync bench-transitions bench-proof messages map decisions screenshots requirements clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -72,6 +72,9 @@ bench-transitions: .venv/test.stamp ## queries of each transition, item and plan
 	@$(BIN)/python -m tests.tools redis-server postgresql
 	@$(BIN)/python -m pytest -q -m benchmark -s tests/benchmarks/bench_transitions.py
 	@$(BIN)/python -m tests.on_services -q -m benchmark -s tests/benchmarks/bench_transitions.py
+
+bench-proof: .venv/test.stamp ## sealing and verifying the history, beside merely reading it
+	@$(BIN)/python -m pytest -q -m benchmark -s tests/benchmarks/bench_proof.py
 
 messages: .venv/test.stamp ## find what is to translate, update and compile locale/*/LC_MESSAGES
 	@DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python -m tests.translations

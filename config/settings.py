@@ -124,6 +124,9 @@ def secret_key() -> str:
 
 
 SECRET_KEY = secret_key()
+# Signs checkpoints over the history: Ed25519, PEM. Beside SQLite one is made when it is first needed (audit.sealing).
+AUDIT_SIGNING_KEY = env.str("AUDIT_SIGNING_KEY", default="").replace("\\n", "\n")
+AUDIT_KEY_PATH = DATA_DIR / "audit_key.pem" if ON_SQLITE else None
 PORTAL_URL = understood("PORTAL_URL", names.web_address, "http://localhost:8000").rstrip("/")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = [PORTAL_URL]
@@ -317,6 +320,8 @@ CELERY_BEAT_SCHEDULE = {
     "outbox": every(min(5, SYNC_INTERVAL_SECONDS), "work_outbox"),
     "due": every(5, "work_due"),
     "calendars": every(300, "read_calendars"),
+    "seal": every(60, "seal_history"),
+    "verify": every(24 * 3600, "verify_history"),
     "prune": every(6 * 3600, "prune"),
 }
 

@@ -8,6 +8,7 @@ from celery import shared_task
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
+from .audit import sealing, verifying
 from .audit.source import coming_from
 from .models import GitLabInstance
 from .services import deliveries as kept_deliveries
@@ -71,6 +72,18 @@ def work_due() -> None:
         for _ in range(20):
             if not due.work().looked:
                 break
+
+
+@shared_task(ignore_result=True)
+def seal_history() -> None:
+    """Seal the events that are not sealed yet, and sign a checkpoint when one is due."""
+    sealing.work()
+
+
+@shared_task(ignore_result=True)
+def verify_history() -> None:
+    """Verify the whole history, and remember what was found."""
+    verifying.keep(verifying.verify())
 
 
 @shared_task(ignore_result=True)

@@ -290,6 +290,27 @@ class Events(Schema):
     next: Next
 
 
+class CheckpointTold(Schema):
+    size: int = Field(description="So many events stand under it.")
+    root: str = Field(description="Of their Merkle tree (RFC 6962), as hex.")
+    at: Moment
+
+
+class FirstBad(Schema):
+    event: int | None
+    chain: str
+    why: str
+
+
+class VerifyTold(Schema):
+    ok: bool | None = Field(description="Whether all stands as it was sealed; null where it was never verified yet.")
+    events: int
+    chains: int = Field(description="One for each rollout, and one for what belongs to none.")
+    checkpoint: CheckpointTold | None = Field(description="The newest that it was held against.")
+    first_bad: FirstBad | None
+    verified_at: Moment | None
+
+
 class ScopeTold(Schema):
     outcome: str
     words: str

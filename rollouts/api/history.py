@@ -8,6 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 from ninja import Query, Router
 
+from ..audit import verifying
 from ..models import AuditEvent
 from ..services.lists.history import NEWEST_FIRST, HistoryFilter
 from . import answers, pages, questions
@@ -15,6 +16,12 @@ from .auth import actor
 from .contract import LIST
 
 router = Router(tags=["history"])
+
+
+@router.get("/audit/verify", response={200: answers.VerifyTold, **LIST}, summary="What verifying the history found")
+def verify(request: HttpRequest) -> dict[str, Any]:
+    """The newest verification: each day by itself, and whenever somebody runs `audit verify`."""
+    return verifying.newest()
 
 
 @router.get("/audit", response={200: answers.Events, **LIST}, summary="History", exclude_unset=True)

@@ -16,6 +16,8 @@ HISTORY = "rollouts_auditevent"
 TABLES: dict[str, tuple[str, tuple[tuple[str, ...], ...]]] = {
     HISTORY: ("history is append-only", ()),
     "rollouts_auditevent_concerns": ("history is append-only", (("auditevent_id", "rollout_id"),)),
+    "rollouts_seal": ("seals are append-only", (("position",), ("event_id",), ("chain", "number"))),
+    "rollouts_checkpoint": ("checkpoints are append-only", (("size",),)),
     "rollouts_flagreading": ("readings are append-only", ()),
     "rollouts_approval": ("approvals are append-only", (("request_id", "approver", "digest"),)),
 }

@@ -12,6 +12,7 @@ from .outbox import GitLabWrite
 from .phases import Phase, RampStep
 from .portfolio_rows import PortfolioRow, RowWait
 from .rollouts import Rollout, RolloutIssue
+from .seals import Checkpoint, PersonSalt, Seal, Verification
 from .sync import HookDelivery, InstanceHealth, ReadingGap, SyncRun, SyncScope
 from .tokens import ApiToken, FeedKey
 from .views import SavedView
@@ -25,6 +26,7 @@ __all__ = [
     "AuditEvent",
     "ChangeLock",
     "ChecklistItem",
+    "Checkpoint",
     "FeatureFlag",
     "FeedKey",
     "FlagReading",
@@ -39,6 +41,7 @@ __all__ = [
     "LockPeriod",
     "Outcome",
     "Override",
+    "PersonSalt",
     "Phase",
     "PlanTemplate",
     "PortfolioRow",
@@ -48,7 +51,9 @@ __all__ = [
     "RolloutIssue",
     "RowWait",
     "SavedView",
+    "Seal",
     "SyncRun",
     "SyncScope",
     "TrackedIssue",
+    "Verification",
 ]

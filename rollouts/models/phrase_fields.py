@@ -48,6 +48,10 @@ class PhraseJSONField(models.JSONField):
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
         return _read(super().from_db_value(value, expression, connection))
 
+    def as_kept(self, value: Any) -> Any:
+        """The plain JSON that stands in the database for it."""
+        return _kept(value)
+
     def deconstruct(self) -> Any:
         name, _, args, kwargs = super().deconstruct()
         return name, "django.db.models.JSONField", args, kwargs

@@ -66,6 +66,8 @@ urlpatterns = [
     path("sync/", sync.sync, name="sync"),
     path("sync/now/", sync.sync_now, name="sync_now"),
     path("audit/", history.audit, name="audit"),
+    path("audit/proof/", history.proof, name="proof"),
+    path("audit/checkpoints/<int:size>.txt", history.checkpoint, name="checkpoint"),
     path("style/", style.style, name="style"),
     path("style/tokens.css", style.tokens_css, name="style_tokens"),
 ]

@@ -264,7 +264,8 @@ def test_the_openapi_document_declares_every_refusal(world, script):
         "/api/v1/rollouts/{slug}/phases/{phase}/{verb}", "/api/v1/rollouts/{slug}/metrics/{name}", "/api/v1/flags",
         "/api/v1/rollouts/{slug}/items", "/api/v1/rollouts/{slug}/items/{key}/{verb}",
         "/api/v1/flags/{name}",
-        "/api/v1/flags/{name}/readings", "/api/v1/flags/{name}/includes", "/api/v1/audit", "/api/v1/sync",
+        "/api/v1/flags/{name}/readings", "/api/v1/flags/{name}/includes", "/api/v1/audit", "/api/v1/audit/verify",
+        "/api/v1/sync",
     }  # fmt: skip
     for path, operations in document["paths"].items():
         for method, operation in operations.items():

@@ -18,14 +18,17 @@ from rollouts.models import AuditEvent
 from rollouts.services import tokens
 from tests.walk import World
 
-GUIDE = (Path(__file__).parents[2] / "docs/guide/auditors.md").read_text()
+DOCS = Path(__file__).parents[2] / "docs"
+GUIDE = (DOCS / "guide/auditors.md").read_text()
 COMMANDS = re.findall(r"^\$ (.+)$", GUIDE, re.MULTILINE)
 MANAGE = ".venv/bin/python manage.py "
 
 
 @pytest.fixture
-def typed(transactional_db, live_server, gitlab):
+def typed(transactional_db, live_server, gitlab, tmp_path, monkeypatch):
     """A rollout under way; what an auditor types answers with what is printed."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "docs").symlink_to(DOCS)
     world = World.build(gitlab)
     world.plan["slug"] = "haiku-code-completion"
     world.up_to("team", "active")
@@ -36,10 +39,13 @@ def typed(transactional_db, live_server, gitlab):
         given = None
         if command.startswith(MANAGE):
             managed, _, command = command.removeprefix(MANAGE).partition(" | ")
+            managed, _, file = managed.partition(" > ")
             printed = io.StringIO()
             with contextlib.redirect_stdout(printed):
                 call_command(*shlex.split(managed), stdout=printed)
             given = printed.getvalue()
+            if file:
+                Path(file).write_text(given)
         if not command:
             return given
         done = subprocess.run(
@@ -69,6 +75,9 @@ def test_all_that_is_asked_is_answered(typed):
     assert "phase.start" in answers[the_one("find --rollout haiku-code-completion --since")]
     assert '"alice"' in answers[the_one("--verb phase.approve")]
     assert "mia" in answers[the_one("--actor mia")]
+    assert "stand as they were sealed" in answers[the_one("audit verify")]
+    assert "stand under the checkpoint" in answers[the_one("history.jsonl --checkpoint")]
+    assert "stands at place 12" in answers[the_one("check_history.py proof.json")]
 
 
 def test_the_history_refuses_to_be_changed(typed):

@@ -9,7 +9,7 @@ import pytest
 from django.apps import apps
 from django.db import DatabaseError, connection, transaction
 
-from rollouts.audit import triggers
+from rollouts.audit import sealing, triggers
 from rollouts.models import AuditEvent
 from rollouts.services import plans
 
@@ -96,6 +96,7 @@ def past(world):
     """There is history, a reading that concerns two rollouts, and an approval."""
     plans.apply(world.document(slug="second"), by=world.actor("mia"), source="p")
     world.up_to("team", "active")
+    sealing.work(now=True)
     before = rows()
     assert all(before.values())
     yield before
@@ -158,6 +159,7 @@ def as_the_portal(world):
     """The database user whom the operator's guide tells to make: with those rights, and no others."""
     plans.apply(world.document(slug="second"), by=world.actor("mia"), source="p")
     world.up_to("team", "active")
+    sealing.work(now=True)
     if connection.vendor != "postgresql":
         yield None  # SQLite knows no users: who may write the file owns it
         return

@@ -1,39 +1,60 @@
-"""``manage.py audit find``: look history up."""
+"""``manage.py audit``: look history up, verify it, and take out what proves it."""
 
 from __future__ import annotations
 
 import json
+import sys
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from rollouts.audit import exporting, sealing, verifying
+from rollouts.audit.signed_note import NoteRefused
 from rollouts.management.actors import actor_named
+from rollouts.models import AuditEvent
 from rollouts.services.lists.history import NEWEST_FIRST, HistoryFilter
 
 MOST = 1_000
 
 
 class Command(BaseCommand):
-    help = "Look history up: who did what, when, from where, and why. Newest first."
+    help = "History: who did what, when, from where, and why. Look it up, verify it, prove it."
 
     def add_arguments(self, parser: CommandParser) -> None:
         verbs = parser.add_subparsers(dest="action", required=True)
-        asked = verbs.add_parser("find", help="events that fit all that is given")
-        for name, each in HistoryFilter.base_filters.items():
-            option = "--text" if name == "q" else f"--{name}"
-            asked.add_argument(option, dest=name, default="", metavar=name.upper(), help=each.extra["help_text"])
-        asked.add_argument("--after", default="", metavar="CURSOR", help="the next of the page before, by --json")
-        asked.add_argument("--limit", type=int, default=50, metavar="N", help=f"1 to {MOST:,}")
-        asked.add_argument("--as", dest="user", metavar="USER", help="see what this user may see")
-        asked.add_argument("--json", action="store_true", help="one JSON object: {items, next}")
+        find = verbs.add_parser("find", help="events that fit all that is given, newest first")
+        _filters(find)
+        find.add_argument("--after", default="", metavar="CURSOR", help="the next of the page before, by --json")
+        find.add_argument("--limit", type=int, default=50, metavar="N", help=f"1 to {MOST:,}")
+        find.add_argument("--json", action="store_true", help="one JSON object: {items, next}")
+        export = verbs.add_parser(
+            "export", help="events as JSON lines with a manifest, to be checked without the portal"
+        )
+        export.add_argument("file", help="where to; - is the standard output")
+        _filters(export)
+        verify = verbs.add_parser("verify", help="does each event stand where and as it was sealed? exit 1 where not")
+        verify.add_argument("--checkpoint", metavar="FILE", help="a checkpoint that was kept elsewhere")
+        verify.add_argument("--key", default="", help="the verifier key that signed it, if no key of today did")
+        verify.add_argument("--json", action="store_true")
+        verbs.add_parser("checkpoint", help="seal what is not sealed, and print the signed checkpoint")
+        prove = verbs.add_parser("prove", help="print the proof that an event, or a checkpoint, is part of the history")
+        prove.add_argument("event", nargs="?", type=int, help="the event's number")
+        prove.add_argument("--checkpoint", metavar="FILE", help="an earlier checkpoint: today's history begins with it")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            getattr(self, f"_{options['action']}")(options)
+        except (NoteRefused, exporting.NotSealed) as refused:
+            raise CommandError(str(refused)) from None
+
+    def _find(self, options: dict[str, Any]) -> None:
         if not 1 <= options["limit"] <= MOST:
             raise CommandError(f"--limit is a number from 1 to {MOST:,}.", returncode=2)
         history_filter = HistoryFilter(options)
         page = history_filter.page(NEWEST_FIRST, options["limit"])
-        for name, words in history_filter.faults.items():
-            raise CommandError(f"--{name}: {words}", returncode=2)
+        _refuse(history_filter)
         sees_confidential = actor_named(options["user"]).sees_confidential
         if options["json"]:
             items = [event.as_json(sees_confidential=sees_confidential) for event in page.rows]
@@ -45,3 +66,74 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"{event.at:%Y-%m-%d %H:%M:%S}Z  {event.actor}  {event.verb}  {event.object_name}  ({came}){why}"
             )
+
+    def _export(self, options: dict[str, Any]) -> None:
+        history_filter = HistoryFilter(options)
+        events = history_filter.rows
+        _refuse(history_filter)
+        sees = actor_named(options["user"]).sees_confidential
+        query = {name: text for name, text in history_filter.asked.items() if text}
+        sealing.work(batches=sys.maxsize, now=True)
+        try:
+            to = nullcontext(sys.stdout) if options["file"] == "-" else open(options["file"], "w", encoding="utf-8")  # noqa: SIM115 - closed below
+            with to as file:
+                manifest = exporting.export(
+                    file, events, lambda event: event.as_json(sees_confidential=sees), query
+                )  # fmt: skip
+        except OSError as error:
+            raise CommandError(f"{options['file']} can't be written ({error.strerror}).") from None
+        told = f"{manifest['events']} events, SHA-256 {manifest['sha256']}"
+        (self.stderr if options["file"] == "-" else self.stdout).write(told)
+
+    def _verify(self, options: dict[str, Any]) -> None:
+        report = verifying.verify(_note(options["checkpoint"]), options["key"])
+        if not options["checkpoint"]:
+            verifying.keep(report)
+        if options["json"]:
+            self.stdout.write(json.dumps(report.as_json()))
+        else:
+            self.stdout.write(report.words)
+        if not report.is_ok:
+            raise CommandError("the history is not as it was sealed.")
+
+    def _checkpoint(self, options: dict[str, Any]) -> None:
+        sealing.work(batches=sys.maxsize, now=True)
+        newest = sealing.checkpoint()
+        if newest is None:
+            raise CommandError("there is nothing to seal: the history is empty.")
+        self.stdout.write(newest.note, ending="")
+
+    def _prove(self, options: dict[str, Any]) -> None:
+        if (options["event"] is None) == (options["checkpoint"] is None):
+            raise CommandError("give either an event's number or --checkpoint FILE.", returncode=2)
+        try:
+            if options["event"] is not None:
+                proof = exporting.proof(options["event"])
+            else:
+                proof = exporting.growth(_note(options["checkpoint"]))
+        except AuditEvent.DoesNotExist:
+            raise CommandError(
+                f"there is no event {options['event']}: `audit find --json` tells their numbers."
+            ) from None
+        self.stdout.write(json.dumps(proof, ensure_ascii=False))
+
+
+def _filters(parser: CommandParser) -> None:
+    for name, each in HistoryFilter.base_filters.items():
+        option = "--text" if name == "q" else f"--{name}"
+        parser.add_argument(option, dest=name, default="", metavar=name.upper(), help=each.extra["help_text"])
+    parser.add_argument("--as", dest="user", metavar="USER", help="see what this user may see")
+
+
+def _refuse(history_filter: HistoryFilter) -> None:
+    for name, words in history_filter.faults.items():
+        raise CommandError(f"--{name}: {words}", returncode=2)
+
+
+def _note(path: str | None) -> str:
+    if not path:
+        return ""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"{path} can't be read ({error}).") from None

@@ -6,12 +6,13 @@ import json
 from datetime import date
 
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from ...audit.actor import Actor
 from ...audit.source import SOURCES
-from ...models import AuditEvent, Rollout
+from ...models import AuditEvent, Checkpoint, Rollout, Verification
 from ...services.lists.history import NEWEST_FIRST, HistoryFilter
 from .. import lists
 from ..presenters import history as present
@@ -19,6 +20,8 @@ from ..presenters import history as present
 #: So many rollouts, the newest, are offered while one types; any other can be written.
 MOST_ROLLOUTS = 200
 PER_PAGE = 50
+#: So many checkpoints are listed, the newest.
+CHECKPOINTS = 50
 
 
 @require_safe
@@ -39,10 +42,29 @@ def audit(request: HttpRequest) -> HttpResponse:
     context = {
         "rows": rows,
         "next": page.next,
+        "verification": Verification.objects.first(),
         "days": {name: asked[name] and not _is_day(asked[name]) for name in ("since", "until")},
         **_choices(asked),
     }
     return lists.answer(request, "portal/audit.html", context, history_filter)
+
+
+@require_safe
+def proof(request: HttpRequest) -> HttpResponse:
+    """What verifying the history found last, and the checkpoints to keep elsewhere."""
+    checkpoints = list(Checkpoint.objects.defer("nodes")[:CHECKPOINTS])
+    context = {
+        "verification": Verification.objects.first(),
+        "checkpoints": checkpoints,
+        "newest": checkpoints[0] if checkpoints else None,
+    }
+    return render(request, "portal/proof.html", context)
+
+
+@require_safe
+def checkpoint(request: HttpRequest, size: int) -> HttpResponse:
+    """A signed checkpoint, as it is kept elsewhere and given to ``audit verify``."""
+    return HttpResponse(get_object_or_404(Checkpoint, size=size).note, content_type="text/plain; charset=utf-8")
 
 
 def _choices(asked: dict[str, str]) -> dict[str, object]:

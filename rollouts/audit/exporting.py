@@ -1,0 +1,135 @@
+"""What leaves the portal to be checked without it (docs/history-format.md, docs/check_history.py): exports and proofs.
+
+An export is JSON lines: an event a line, and at the end a manifest, so that one that breaks off shows. Each event
+stands there twice: ``sealed``, exactly as it is hashed, and ``event``, as people read it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from typing import Any, TextIO
+
+from django.db.models import QuerySet
+
+from ..models import AuditEvent, Checkpoint, Seal
+from ..rules import merkle
+from ..rules.phrases import say
+from . import canonical, sealing
+from .signed_note import read as read_note
+
+BATCH = 1_000
+
+
+class NotSealed(ValueError):
+    """There is nothing that could be proved yet."""
+
+
+def export(
+    to: TextIO, events: QuerySet[AuditEvent], tell: Callable[[AuditEvent], dict[str, Any]], query: Mapping[str, str]
+) -> dict[str, Any]:
+    """Write these events in the order of their places, and the manifest, which it returns.
+
+    Raises ``NotSealed`` where there is no checkpoint yet.
+    """
+    newest = _newest()
+    seals = Seal.objects.filter(position__lt=newest.size).order_by("position")
+    if query:
+        seals = seals.filter(event__in=events.order_by().values("pk"))
+    written, count, last, forms = sha256(), 0, -1, _Forms()
+    while batch := list(seals.filter(position__gt=last).select_related("event__rollout")[:BATCH]):
+        for seal, form in forms.of(batch):
+            row = {"position": seal.position, "sealed": form.decode(), "event": tell(seal.event)}
+            line = json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n"
+            written.update(line.encode())
+            to.write(line)
+            count += 1
+        last = batch[-1].position
+    manifest = {
+        "version": canonical.VERSION,
+        "history": sealing.origin(),
+        "query": dict(query),
+        "is_whole": not query,
+        "events": count,
+        "sha256": written.hexdigest(),
+        "checkpoint": newest.note,
+        "keys": newest.keys,
+    }
+    to.write(json.dumps({"manifest": manifest}, ensure_ascii=False) + "\n")
+    return manifest
+
+
+def proof(event: int) -> dict[str, Any]:
+    """That an event is one of those under the newest checkpoint.
+
+    Raises ``NotSealed``, and ``AuditEvent.DoesNotExist``.
+    """
+    newest = _newest()
+    AuditEvent.objects.get(pk=event)
+    seal = Seal.objects.filter(event=event, position__lt=newest.size).select_related("event").first()
+    if seal is None:
+        raise NotSealed(
+            say("Event {event} is not under a checkpoint yet: `audit checkpoint` seals it.", event=str(event))
+        )
+    ((_seal, form),) = _Forms().of([seal])
+    path = merkle.inclusion(list(sealing.leaves(0, newest.size)), seal.position)
+    return {
+        "event": event,
+        "position": seal.position,
+        "sealed": form.decode(),
+        "path": [step.hex() for step in path],
+        "checkpoint": newest.note,
+        "keys": newest.keys,
+    }
+
+
+def growth(note: str) -> dict[str, Any]:
+    """That the history of an earlier checkpoint is the beginning of today's. Raises ``NotSealed``, ``NoteRefused``."""
+    newest, first = _newest(), read_note(note)
+    if not 0 < first.size <= newest.size:
+        raise NotSealed(
+            say("The checkpoint is over {size} events, the newest of this portal is over {newest}.",
+                size=first.size, newest=newest.size)
+        )  # fmt: skip
+    path = merkle.consistency(list(sealing.leaves(0, newest.size)), first.size)
+    return {"first": note, "path": [step.hex() for step in path], "checkpoint": newest.note, "keys": newest.keys}
+
+
+def _newest() -> Checkpoint:
+    newest = Checkpoint.objects.first()
+    if newest is None:
+        raise NotSealed(say("Nothing is sealed yet: `audit checkpoint` seals what there is."))
+    return newest
+
+
+class _Forms:
+    """The sealed forms of events, as they are hashed; one after the other, what is known of people is kept."""
+
+    def __init__(self) -> None:
+        self._hide = sealing.Salts()
+
+    def of(self, seals: list[Seal]) -> list[tuple[Seal, bytes]]:
+        concerns = sealing.concerned(seal.event_id for seal in seals)
+        names = {seal.pk: canonical.names_in(seal.event) for seal in seals}
+        self._hide.know(names.values())
+        earlier = {
+            (chain, number + 1): digest
+            for chain, number, digest in Seal.objects.filter(
+                chain__in={seal.chain for seal in seals}, number__in={seal.number - 1 for seal in seals}
+            ).values_list("chain", "number", "digest")
+        }
+        forms = []
+        for seal in seals:
+            previous, salt = earlier.get((seal.chain, seal.number), ""), bytes.fromhex(seal.salt)
+            form = canonical.sealed(
+                seal.event,
+                names[seal.pk],
+                concerns[seal.event_id],
+                self._hide,
+                salt,
+                number=seal.number,
+                previous=previous,
+            )
+            forms.append((seal, canonical.written(form)))
+        return forms

@@ -1,0 +1,79 @@
+"""What proves the history: the place of each event in its chain and in the tree of all, and checkpoints over it.
+
+Seals and checkpoints are append-only, as the history is (``audit.triggers``). They follow from the events: not a
+thing that somebody changes.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from .history import AuditEvent
+from .phrase_fields import PhraseJSONField
+
+
+class Seal(models.Model):
+    """An event's place: ``position`` among all, from 0, and ``number`` in its chain, from 1."""
+
+    event = models.OneToOneField(AuditEvent, on_delete=models.PROTECT, related_name="seal")
+    position = models.BigIntegerField(unique=True)
+    chain = models.CharField(max_length=120)
+    number = models.PositiveIntegerField()
+    salt = models.CharField(max_length=32, help_text=_("Keys the hash of what needs a role to be seen."))
+    digest = models.CharField(max_length=64, help_text=_("SHA-256 of the sealed form, which holds the one before."))
+
+    class Meta:
+        ordering = ("position",)
+        constraints = [models.UniqueConstraint(fields=("chain", "number"), name="one_event_per_number")]
+
+    def __str__(self) -> str:
+        return f"{self.chain} {self.number}"
+
+
+class Checkpoint(models.Model):
+    """A signed note over the first ``size`` events; ``nodes`` are the right edge of their tree, to go on from."""
+
+    at = models.DateTimeField()
+    size = models.BigIntegerField(unique=True)
+    root = models.CharField(max_length=64)
+    note = models.TextField()
+    keys = models.JSONField(default=list, help_text=_("The public keys of its signatures, as verifier keys."))
+    nodes = models.JSONField(default=list)
+    settled = models.BigIntegerField(help_text=_("All events up to this number are sealed."))
+
+    class Meta:
+        ordering = ("-size",)
+
+    def __str__(self) -> str:
+        return f"{self.size}"
+
+
+class PersonSalt(models.Model):
+    """Keys the hash of one person's name. Who is forgotten has none any more."""
+
+    name = models.CharField(max_length=1_000, unique=True)
+    salt = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Verification(models.Model):
+    """What verifying the whole history found, and when."""
+
+    at = models.DateTimeField()
+    events = models.BigIntegerField()
+    chains = models.BigIntegerField()
+    size = models.BigIntegerField(null=True, help_text=_("Of the newest checkpoint that it was held against."))
+    first_bad = PhraseJSONField(null=True, help_text=_("The first that is wrong: event, chain, why."))
+
+    class Meta:
+        ordering = ("-pk",)
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S}"
+
+    @property
+    def is_ok(self) -> bool:
+        return self.first_bad is None
