@@ -78,6 +78,8 @@ def work_due() -> None:
 def seal_history() -> None:
     """Seal the events that are not sealed yet, and sign a checkpoint when one is due."""
     sealing.work()
+    if verifying.was_never():
+        verify_history.apply_async(expires=60)
 
 
 @shared_task(ignore_result=True)

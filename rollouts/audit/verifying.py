@@ -110,6 +110,11 @@ def keep(report: Report) -> Verification:
     return kept
 
 
+def was_never() -> bool:
+    """Whether nobody has verified what is there to be verified."""
+    return Checkpoint.objects.exists() and not Verification.objects.exists()
+
+
 def newest() -> dict[str, Any]:
     """What was found last, as JSON; ``ok`` is None where nobody has verified yet."""
     found = Verification.objects.first()
