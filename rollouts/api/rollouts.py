@@ -10,8 +10,7 @@ from ninja import Query, Router, Status
 from ..audit.actor import Actor
 from ..models import Phase, Rollout, clock
 from ..models.keyset import Keyset
-from ..rules import document, health, offers
-from ..rules.document import DocumentRefused
+from ..rules import health, offers
 from ..rules.facts import PhaseFacts, RolloutFacts
 from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from ..rules.metrics import Metric
@@ -64,8 +63,7 @@ def put_plan(
     with refusals_about(Rollout.objects.filter(slug=slug).first()):
         plans.refuse_others(by)  # before the document is read, so that it is told first
         text = bodies.plan(request)
-        _refuse_another(text, slug)
-        applied = plans.apply(text, by=by, source="plan", dry_run=asked.dry_run)
+        applied = plans.apply(text, by=by, source="plan", dry_run=asked.dry_run, only=slug)
     created = applied.created and not asked.dry_run
     if created:
         response["Location"] = f"/api/v1/rollouts/{applied.slug}"
@@ -265,11 +263,3 @@ def _phase(rollout: Rollout, name: str) -> Phase:
             return phase
     names = ", ".join(phase.name for phase in phases)
     raise Http404(f"{rollout.slug} has no phase {name[:50]}. There are: {names}, and rollout for the rollout itself.")
-
-
-def _refuse_another(text: str | bytes, slug: str) -> None:
-    """The plan must be for the rollout that the address names. Raises ``DocumentRefused`` with its line."""
-    named = plans.check(text, source="plan").rollout
-    if named != slug:
-        message = f"the plan is for {named}, the address for {slug[:100]}. Write the same slug in both."
-        raise DocumentRefused([document.read(text, source="plan").fault(("rollout",), message)])

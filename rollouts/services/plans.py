@@ -54,14 +54,21 @@ def check(text: str | bytes, *, source: str) -> PlanDocument:
     return plan
 
 
-def apply(text: str | bytes, *, by: Actor, source: str, dry_run: bool = False) -> Applied:
-    """Make the rollout what the plan says; the same plan again changes nothing.
+def apply(text: str | bytes, *, by: Actor, source: str, dry_run: bool = False, only: str = "") -> Applied:
+    """Make the rollout what the plan says; the same plan again changes nothing. ``only`` is the rollout that is meant.
 
     Raises ``DocumentRefused`` (with lines) or ``Refused`` (a phase that has started would change); then nothing
     changed.
     """
     refuse_others(by)
     plan = parse_plan(text, source=source, templates=all_templates())
+    if only and plan.rollout != only:
+        message = say(
+            "the plan is for {named}, the address for {only}. Write the same slug in both.",
+            named=plan.rollout,
+            only=only[:100],
+        )
+        raise DocumentRefused([document.read(text, source=source).fault(("rollout",), message)])
     refs = _issue_refs(plan, text, source)
     known = Rollout.objects.filter(slug=plan.rollout).values_list("pk", flat=True).first()
     model = plan_rows.ai_model_of(plan)
@@ -78,7 +85,7 @@ def apply(text: str | bytes, *, by: Actor, source: str, dry_run: bool = False) -
     except IntegrityError:
         if known is not None or not Rollout.objects.filter(slug=plan.rollout).exists():
             raise
-        return apply(text, by=by, source=source, dry_run=dry_run)  # somebody has made it meanwhile
+        return apply(text, by=by, source=source, dry_run=dry_run, only=only)  # somebody has made it meanwhile
     return applied
 
 

@@ -333,10 +333,15 @@ def test_a_plan_that_can_not_be_applied_now_is_409_and_one_that_is_none_422(worl
     world.up_to("team", "active")
     changed, wrong = world.document(flag="other_flag"), world.document(steps="[9, 1]")
     mia = doors("mia")
-    for text, status in ((changed, 409), (wrong, 422)):
+    for text, status in ((changed, 409), (wrong, 422), (world.document(slug="other"), 422)):
         page = mia.press(f"{HERE}plan/", document=text)
         api = mia.script.put("/rollouts/haiku/plan", text)
         assert (page.status_code, api.status_code) == (status, status)
+        if status == 409:
+            assert page.context["refused"] == [(b["message"], b["url"]) for b in api.json()["blockers"]]
+        else:
+            told = [(fault.message, fault.line or None) for fault in page.context["faults"]]
+            assert told == [(one["message"], one["line"]) for one in api.json()["errors"]]
 
 
 # A checklist item and an issue as this person may see them

@@ -94,7 +94,7 @@ def test_a_plan_for_another_rollout_is_refused_on_this_page(world):
     world.apply()
     response = signed_in(world, "mia").post("/rollouts/haiku/plan/", {"document": world.document(slug="other")})
     assert response.status_code == 422
-    assert "it is for other, this page for haiku" in words(response)
+    assert "the plan is for other, the address for haiku" in words(response)
 
 
 def test_a_plan_applied_again_changes_nothing(world):

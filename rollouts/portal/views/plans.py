@@ -22,6 +22,7 @@ from ...rules.plan_document import FlagPlan, PlanDocument, dump_plan
 from ...services import choices, facts, plans, prospects, schedules
 from ...services.refusals import Refused
 from ...services.templates import all_templates
+from .. import refusals
 from ..charts.ramp import picture
 from ..downloads import download
 from ..forms import PlanForm
@@ -73,11 +74,13 @@ def new_rollout(request: HttpRequest) -> HttpResponse:
         if not form.is_valid():
             return _new(request, form, example, [], 422)
         text = form.document()
-    faults, applied, status = _apply(text, by, dry_run=False)
-    if applied is None:
-        if by_form:
-            faults, text = form.take(faults, text), example
-        return _new(request, form, text, faults, status)
+    try:
+        applied = plans.apply(text, by=by, source="plan")
+    except DocumentRefused as wrong_plan:
+        faults = form.take(wrong_plan.faults, text) if by_form else wrong_plan.faults
+        return _new(request, form, example if by_form else text, faults, 422)
+    except Refused as refused:
+        return _new(request, form, example if by_form else text, [], refused.status, refused=refused)
     message = say("{rollout} is planned.", rollout=applied.title)
     if not applied.created:
         message = say("{rollout} was there already: its plan was applied.", rollout=applied.title)
@@ -155,55 +158,41 @@ def plan(request: HttpRequest, slug: str) -> HttpResponseBase:
     plans.refuse_others(by)
     written = request.POST.get("document", "")
     dry_run = "look" in request.POST
-    faults, applied, status = _apply(written, by, dry_run=dry_run, only=slug)
-    if applied is not None and not dry_run:
-        message = (
-            gettext("The plan was applied.") if applied.changes else gettext("The plan says what is: nothing changed.")
-        )
-        messages.success(request, message)
-        return SeeOther(reverse("portal:rollout", args=[applied.slug]))
-    return _plan(request, rollout, written[:LIMIT], faults, applied, status)
+    try:
+        applied = plans.apply(written, by=by, source="plan", dry_run=dry_run, only=slug)
+    except DocumentRefused as wrong:
+        return _plan(request, rollout, written[:LIMIT], 422, faults=wrong.faults)
+    except Refused as refused:
+        return _plan(request, rollout, written[:LIMIT], refused.status, **refusals.told(refused, rollout))
+    if dry_run:
+        return _plan(request, rollout, written[:LIMIT], looked=applied)
+    changed, same = gettext("The plan was applied."), gettext("The plan says what is: nothing changed.")
+    messages.success(request, changed if applied.changes else same)
+    return SeeOther(reverse("portal:rollout", args=[applied.slug]))
 
 
-def _plan(
-    request: HttpRequest,
-    rollout: Rollout,
-    text: str,
-    faults: Sequence[Fault] = (),
-    looked: plans.Applied | None = None,
-    status: int = 200,
-) -> HttpResponse:
+def _plan(request: HttpRequest, rollout: Rollout, text: str, status: int = 200, **more: object) -> HttpResponse:
     now, by = clock.now(), Actor.of(request.user)
     told = facts.for_rollout(rollout, now)
     phases = {phase.name: phase for phase in facts.newest_attempts(rollout)}
     context = {
         "rollout": rollout,
         "text": text,
-        "faults": faults,
-        "looked": looked,
         "roll_backs": offers.ways_back(told, by.person),
         "ramp": picture(phases, told, schedules.coming(rollout, now)),
+        **more,
     }
     return render(request, "portal/plan.html", context, status=status)
 
 
-def _apply(text: str, by: Actor, *, dry_run: bool, only: str = "") -> tuple[list[Fault], plans.Applied | None, int]:
-    """Either what is wrong, or what was done; and the status that says so, as the API's."""
-    try:
-        if only and (named := plans.check(text, source="plan").rollout) != only:
-            message = say(
-                "it is for {named}, this page for {only}. Use New rollout to make another one.", named=named, only=only
-            )
-            return [Fault("plan", 0, message)], None, 422
-        return [], plans.apply(text, by=by, source="plan", dry_run=dry_run), 200
-    except DocumentRefused as refused:
-        return list(refused.faults), None, 422
-    except Refused as refused:
-        return [Fault("plan", 0, blocker.message) for blocker in refused.blockers], None, refused.status
-
-
 def _new(
-    request: HttpRequest, form: PlanForm, text: str, faults: list[Fault], status: int, wrong: Sequence[str] = ()
+    request: HttpRequest,
+    form: PlanForm,
+    text: str,
+    faults: Sequence[Fault],
+    status: int,
+    wrong: Sequence[str] = (),
+    refused: Refused | None = None,
 ) -> HttpResponse:
     templates = PlanTemplate.objects.order_by("-builtin", "title").values_list("slug", "title")
     is_begun = form.is_bound or form.copied is not None
@@ -214,5 +203,6 @@ def _new(
         "templates": list(templates),
         "prospect": _prospect(form, request) if is_begun else None,
         "not_understood": wrong,
+        **refusals.told(refused),
     }
     return render(request, "portal/new_rollout.html", context, status=status)
