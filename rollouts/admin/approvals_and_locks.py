@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin
-from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
@@ -18,14 +16,14 @@ from django.utils.translation import gettext_lazy as _
 
 from ..audit.actor import Actor
 from ..models import Approval, IncidentSource, Phase, clock
-from ..rules import names, ways
+from ..rules import ways
 from ..rules.approvals import STANDING
 from ..rules.machine import PHASE_VERBS, Role
 from ..rules.offers import ABOUT_A_REQUEST
 from ..rules.phrases import joined
 from . import actions, codes
 from .base import AuditedAdmin, LookOnly, RecordsOnly
-from .fields import LinesField
+from .fields import LinesField, PathForm
 from .history import pretty
 
 #: What the verbs of phases are called.
@@ -177,14 +175,8 @@ class LockCalendarAdmin(RecordsOnly):
         return joined(calendar.notes)
 
 
-class IncidentSourceForm(forms.ModelForm):
+class IncidentSourceForm(PathForm):
     labels = LinesField(help_text=_("One a line. An open issue with any of these locks changes."))
-
-    def clean_path(self) -> str:
-        try:
-            return names.project_path(self.cleaned_data["path"])
-        except ValueError as error:
-            raise ValidationError(str(error)) from None
 
 
 class IncidentSourceAdmin(AuditedAdmin):

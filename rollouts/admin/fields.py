@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from ..rules import durations
+from ..rules import durations, names
 from ..rules.datetimes import EARLIEST, LATEST, day_in_bounds
 from ..rules.phrases import say, sentence
 
@@ -77,3 +77,13 @@ class SpanField(forms.Field):
             return bool(initial != self.to_python(data))
         except ValidationError:
             return True
+
+
+class PathForm(forms.ModelForm):
+    """For what is kept by a project's path in GitLab."""
+
+    def clean_path(self) -> str:
+        try:
+            return names.project_path(self.cleaned_data["path"])
+        except ValueError as error:
+            raise ValidationError(str(error)) from None

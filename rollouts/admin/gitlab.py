@@ -6,7 +6,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import ValidationError
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -16,11 +15,11 @@ from django.utils.translation import gettext_lazy as _
 
 from ..audit.actor import Actor
 from ..models import FeatureFlag, FlagReading, GitLabInstance, GitLabProject, TrackedIssue, bindings, clock
-from ..rules import names
 from ..rules.phrases import spoken
 from ..services import instances, issues
 from . import codes, gitlab_actions
 from .base import AuditedAdmin, LookOnly, RecordsOnly
+from .fields import PathForm
 
 
 class GitLabInstanceForm(forms.ModelForm):
@@ -90,16 +89,8 @@ class GitLabInstanceAdmin(AuditedAdmin):
         return bool(instance.token)
 
 
-class GitLabProjectForm(forms.ModelForm):
-    def clean_path(self) -> str:
-        try:
-            return names.project_path(self.cleaned_data["path"])
-        except ValueError as error:
-            raise ValidationError(str(error)) from None
-
-
 class GitLabProjectAdmin(AuditedAdmin):
-    form = GitLabProjectForm
+    form = PathForm
     bulk = gitlab_actions.READ
     list_display = ("path", "instance", "issue_count", "issues_read_at", "issues_outcome", "flags_outcome")
     list_filter = ("instance", "issues_outcome", "flags_outcome")

@@ -144,21 +144,22 @@ def _at_precision(one: datetime, other: datetime) -> datetime:
     return one if one.microsecond and other.microsecond else one.replace(microsecond=0)
 
 
-def _naive(written: str) -> datetime:
+def _written(written: str) -> datetime:
     try:
-        moment = datetime.fromisoformat(written)
+        return datetime.fromisoformat(written)
     except ValueError:
         raise ValueError(say("{value} is no time. {how}", value=written[:40], how=HOW)) from None
+
+
+def _naive(written: str) -> datetime:
+    moment = _written(written)
     if moment.tzinfo is not None:
         raise ValueError(say("{value} has an offset already: leave the zone out, or the offset.", value=written[:40]))
     return moment
 
 
 def _aware(written: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(written)
-    except ValueError:
-        raise ValueError(say("{value} is no time. {how}", value=written[:40], how=HOW)) from None
+    moment = _written(written)
     if moment.tzinfo is None:
         raise ValueError(say("{value} does not say in which time zone. {how}", value=written[:40], how=HOW))
     return moment.astimezone(UTC)
