@@ -1,4 +1,4 @@
-"""The portal's admin site: open to managers, approvers and admins, each with the rights of their role."""
+"""The portal's admin site: open to managers, approvers, auditors and admins, each with the rights of their role."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from django.utils.translation import gettext, gettext_lazy, gettext_noop
 from . import page_help
 
 NO_ENTRY = gettext_lazy(
-    "The admin is for managers, approvers and admins. As a viewer you see everything on the portal's own pages."
+    "The admin is for managers, approvers, auditors and admins. "
+    "As a viewer you see everything on the portal's own pages."
 )
 #: The admin's first page, by what a person looks for.
 ROOMS = (

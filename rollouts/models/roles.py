@@ -1,4 +1,4 @@
-"""Roles are Django groups: viewer, manager, approver, admin (DESIGN section 6)."""
+"""Roles are Django groups: viewer, manager, approver, auditor, admin (DESIGN section 6)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from ..rules.machine import Role
 
 #: Roles that may see what comes from confidential issues.
-SEE_CONFIDENTIAL = frozenset({Role.MANAGER, Role.APPROVER, Role.ADMIN})
+SEE_CONFIDENTIAL = frozenset({Role.MANAGER, Role.APPROVER, Role.AUDITOR, Role.ADMIN})
 
 
 def ensure(group_model: Any) -> None:

@@ -33,6 +33,7 @@ class Role(StrEnum):
     VIEWER = "viewer"
     MANAGER = "manager"
     APPROVER = "approver"
+    AUDITOR = "auditor"
     ADMIN = "admin"
 
 
@@ -57,6 +58,7 @@ ROLE_WORDS: dict[str, Phrase] = {
     Role.VIEWER: say("viewer"),
     Role.MANAGER: say("manager"),
     Role.APPROVER: say("approver"),
+    Role.AUDITOR: say("auditor"),
     Role.ADMIN: say("admin"),
 }
 #: Several who have a role.
@@ -64,6 +66,7 @@ ROLES_WORDS: dict[str, Phrase] = {
     Role.VIEWER: say("viewers"),
     Role.MANAGER: say("managers"),
     Role.APPROVER: say("approvers"),
+    Role.AUDITOR: say("auditors"),
     Role.ADMIN: say("admins"),
 }
 

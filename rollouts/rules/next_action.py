@@ -18,6 +18,7 @@ ROLE_WORDS = {
     Role.VIEWER: say("a viewer"),
     Role.MANAGER: say("a manager"),
     Role.APPROVER: say("an approver"),
+    Role.AUDITOR: say("an auditor"),
     Role.ADMIN: say("an admin"),
 }
 

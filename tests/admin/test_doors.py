@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
 from rollouts.audit.recording import recorded
@@ -17,6 +17,7 @@ from rollouts.models import (
     PlanTemplate,
     RampStep,
     Rollout,
+    TrackedIssue,
 )
 from rollouts.services import calendars, feed_keys, locks, tokens
 from rollouts.services.instances import default_instance
@@ -100,7 +101,7 @@ def test_who_is_not_signed_in_is_sent_to_the_portals_page(client, db, path):
 def test_a_viewer_is_told_in_a_sentence_why_not(world, path):
     response = signed_in(world, "vic").get(path)
     assert response.status_code == 403
-    assert "for managers, approvers and admins" in response.content.decode()
+    assert "for managers, approvers, auditors and admins" in response.content.decode()
 
 
 def test_being_staff_opens_nothing(world):
@@ -238,3 +239,30 @@ def test_a_list_costs_the_same_whatever_its_length(walked, django_assert_max_num
         client.get(f"/admin/{label}/")
         with django_assert_max_num_queries(16):
             client.get(f"/admin/{label}/")
+
+
+def test_an_auditor_reads_everything_and_changes_nothing(walked, world, django_user_model):
+    auditor = django_user_model.objects.create_user("rex", password="rollout")
+    auditor.groups.add(Group.objects.get(name="auditor"))
+    world.people["rex"] = auditor
+    browser = signed_in(world, "rex")
+    before = fingerprint()
+    for address in ALL:
+        assert browser.get(f"/admin/{address}/").status_code == 200, address
+        assert browser.get(f"/admin/{address}/add/").status_code == 403, address
+    issue = TrackedIssue.objects.filter(confidential=True).first()
+    assert issue.title in browser.get(f"/admin/rollouts/trackedissue/{issue.pk}/change/").content.decode()
+    assert issue.title in browser.get("/rollouts/haiku/").content.decode()
+    assert any("confidential" in event for event in browser.get("/api/v1/audit?limit=100").json()["items"])
+    rollout, phase = Rollout.objects.get(), Phase.objects.get(name="team")
+    for path in (
+        f"/admin/rollouts/rollout/{rollout.pk}/change/",
+        f"/rollouts/haiku/phases/{phase.name}/start/",
+        f"/rollouts/haiku/phases/{phase.name}/roll_back/",
+        "/rollouts/haiku/plan/",
+        "/locks/",
+        "/sync/now/",
+    ):
+        lock = {"kind": "once", "starts": "2031-01-01T10:00", "ends": "2031-01-01T11:00", "zone": "UTC"}
+        assert browser.post(path, {"title": "x", "reason": "x", "plan": "x", **lock}).status_code in (403, 409), path
+        assert fingerprint() == before, path

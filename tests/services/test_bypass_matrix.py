@@ -33,7 +33,7 @@ from tests.addresses import every_address
 from tests.portal.pages import signed_in
 
 pytestmark = pytest.mark.django_db
-ROLES = ("viewer", "manager", "approver", "admin")
+ROLES = ("viewer", "manager", "approver", "auditor", "admin")
 WALLS = (
     Refused, DocumentRefused, StateIsProtected, ApprovalIsProtected, Unaudited, TransitionNotAllowed, AttributeError,
     Error, SystemExit, CommandError,

@@ -86,7 +86,7 @@ def test_one_migration_makes_what_those_made_that_it_replaces(run):
     at_once, one_by_one = json.loads(run("-m", "tests.setup.earlier", "both"))
     words = {word for name, row in at_once.items() for word in re.findall(r"\w+", f"{name} {row}")}
     assert {"rollouts_rollout", "rollouts_auditevent_ids_rise", "one_view_of_a_name"} <= words
-    assert at_once["roles"] == ["admin", "approver", "manager", "viewer"]
+    assert at_once["roles"] == ["admin", "approver", "auditor", "manager", "viewer"]
     assert at_once == one_by_one
 
 
