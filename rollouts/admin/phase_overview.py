@@ -12,7 +12,7 @@ from ..models import Phase, Rollout
 from ..portal.presenters import checklist
 from ..portal.presenters.checklist import ChecklistSection
 from ..rules.blockers import in_words
-from ..rules.facts import RolloutFacts
+from ..rules.facts import PhaseFacts, RolloutFacts
 from ..services import facts
 
 LOOKS = {"active": "go", "paused": "wait", "requested": "wait", "approved": "wait", "rolled_back": "stop"}
@@ -57,7 +57,7 @@ def of(rollout: Rollout, told: RolloutFacts, by: Actor, buttons: Callable[[Phase
                 phase=phase,
                 look=LOOKS.get(phase.state, ""),
                 who=(*phase.actors, *phase.groups),
-                steps=tuple(_step(step, phase) for step in phase.steps.all()),
+                steps=tuple(_step(step.percentage, about) for step in phase.steps.all()),
                 buttons=tuple(buttons(phase)),
                 checklist=checklists.get(phase.name),
                 earlier=tuple(one for one in attempts if one.name == phase.name and one.pk != phase.pk),
@@ -67,9 +67,9 @@ def of(rollout: Rollout, told: RolloutFacts, by: Actor, buttons: Callable[[Phase
     return sections
 
 
-def _step(step: Any, phase: Phase) -> StepLine:
-    stands_at = phase.percentage or 0
-    look = "done" if step.percentage < stands_at or phase.state == "completed" else "rest"
-    if step.percentage == stands_at and phase.state != "completed":
+def _step(percentage: Decimal, phase: PhaseFacts) -> StepLine:
+    stands_at = phase.opening.step or 0
+    look = "done" if percentage < stands_at or phase.state == "completed" else "rest"
+    if percentage == stands_at and phase.state != "completed":
         look = "now"
-    return StepLine(step.percentage, in_words(step.soak), look)
+    return StepLine(percentage, in_words(phase.soak_at(percentage)), look)

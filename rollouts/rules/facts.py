@@ -15,6 +15,7 @@ from .expected import Drift, FlagReading, Opening, Presence, drift, expected_exp
 from .exposure import Exposure
 from .machine import OVER, SETTLED, PhaseState, RolloutState
 from .metrics import Metric
+from .ramp import soak_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +62,11 @@ class PhaseFacts:
     @property
     def soak(self) -> timedelta:
         """How long it must stand before what follows: the present step's soak, or the whole phase's."""
-        ramp, step = self.opening.ramp, self.opening.step
-        if ramp is None or step is None or ramp.after(step) is None:
-            return self.final_soak
-        return ramp.at(step).soak
+        return self.soak_at(self.opening.step)
+
+    def soak_at(self, percentage: Decimal | None) -> timedelta:
+        ramp = self.opening.ramp
+        return soak_at(ramp.steps if ramp else (), percentage, self.final_soak)
 
     @property
     def counts_from(self) -> datetime | None:

@@ -6,9 +6,11 @@ Source: guide, "Rollout to all users"; GitLab doc/development/feature_flags/cont
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 from .percentages import FULL, LEAST
 from .phrases import say
@@ -57,3 +59,8 @@ class Ramp:
     def number(self, percentage: Decimal | None) -> int:
         """Which step this is, from 1; 0 before the first."""
         return sum(1 for step in self.steps if percentage is not None and step.percentage <= percentage)
+
+
+def soak_at(steps: Sequence[Any], percentage: Decimal | None, final: timedelta) -> timedelta:
+    """How long a phase stands at a step before what follows; at the last one ``final``, as long as the whole phase."""
+    return next((step.soak for step in steps[:-1] if step.percentage == percentage), final)

@@ -18,6 +18,7 @@ from .expected import Audience
 from .locks import Window
 from .machine import MOVING, SETTLED, PhaseState, RolloutState
 from .percentages import NOTHING, share_of
+from .ramp import soak_at
 
 P, R = PhaseState, RolloutState
 #: States of a rollout after which nothing of it is to come.
@@ -327,11 +328,9 @@ def _stand_or_start(phase: PhaseTimes, cursor: _Cursor, locks: Sequence[Window],
     """Tell one phase to its end; returns where it begins."""
     begins: _Cursor | None = None
     left: Iterable[StepTimes] = phase.steps
-    last = phase.steps[-1].percentage if phase.steps else None
     if phase.state in MOVING:
         begins = replace(cursor)
-        stands = next((step for step in phase.steps if step.percentage == phase.percentage), None)
-        soak = stands.soak if stands and stands.percentage != last else phase.final_soak
+        soak = soak_at(phase.steps, phase.percentage, phase.final_soak)
         cursor.stand(soak, phase.confirmed_at and phase.confirmed_at + phase.unread)
         begins.is_dated = cursor.is_dated  # whether what comes next has a date
         left = [step for step in phase.steps if step.percentage > (phase.percentage or 0)]
@@ -349,7 +348,7 @@ def _stand_or_start(phase: PhaseTimes, cursor: _Cursor, locks: Sequence[Window],
         begins = begins or replace(cursor)
         share = step.percentage
         moments.append(Moment(cursor.at, kind, cursor.certainty, phase, share, phase.reach_at(share)))
-        cursor.stand(phase.final_soak if share == last else step.soak)
+        cursor.stand(soak_at(phase.steps, share, phase.final_soak))
     assert begins is not None
     return begins
 

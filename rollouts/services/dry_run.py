@@ -166,10 +166,8 @@ def _facts(verb: str, rollout: Rollout, facts: RolloutFacts, phase: PhaseFacts, 
     ]
     locks = [lock.title for lock in facts.locks] + list(facts.locks_unread)
     fact_list.append(Fact(say("Change locks"), joined(locks, "; ") or say("none holds"), not locks))
-    opening = phase.opening
     if verb in ("advance", "complete") and (stood := facts.stood(phase)) is not None:
-        soak = opening.ramp.at(opening.step).soak if opening.ramp and opening.step and verb == "advance" else None
-        soak = phase.final_soak if soak is None else soak
+        soak = phase.soak if verb == "advance" else phase.final_soak
         fact_list.append(
             Fact(
                 say("Soak"),

@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from rollouts.models import AuditEvent
 from rollouts.portal.presenters.timeline import at
+from rollouts.rules.blockers import in_words
 from rollouts.rules.exposure import Exposure
 from rollouts.services import locks, readings, tokens
 from tests.markup import flat
@@ -130,6 +131,19 @@ def test_a_plan_that_is_written_is_told_the_dates_that_it_has_once_it_is_made(wo
     stages = [stage.at for stage in written.stages if "%" in stage.who]
     assert [row.at for row in made.rows if row.at > world.now()] == [at for at in stages if at]
     assert stages[-1] > world.now() + timedelta(days=3)
+
+
+def test_how_long_a_step_must_stand_is_one_answer(world, doors):
+    """Of the last step the preview and the admin told its own soak, which nothing waits for."""
+    document = world.document(soak="2d").replace("final_soak: 2d", "final_soak: 5d")
+    mia = doors("mia")
+    written = mia.press("/rollouts/new/check/", document=document).context["prospect"]
+    world.apply_text(document)
+    soaks = [in_words(row.soak) for row in mia.page(HERE).context["page"].ramp.rows]
+    assert soaks == ["2 d", "2 d", "5 d"]
+    assert [stage.waits for stage in written.stages if "%" in stage.who] == [f"stands {soak}" for soak in soaks]
+    admin = mia.page(f"/admin/rollouts/rollout/{world.rollout().pk}/change/").context
+    assert [step.soak for step in admin["sections"][-1].steps] == soaks
 
 
 # How long it has stood, how fresh

@@ -15,6 +15,7 @@ from ...rules.machine import PhaseState
 from ...rules.percentages import NOTHING
 from ...rules.phrases import say, spoken
 from ...rules.prediction import Prediction
+from ...rules.ramp import soak_at
 from ..presenters.datetimes import day_and_clock
 from .axis import Label, ends
 from .scale import Scale
@@ -79,10 +80,10 @@ def picture(phases: Mapping[str, Phase], facts: RolloutFacts, prediction: Predic
 def _rows(phase: Phase, prediction: Prediction) -> list[RampRow]:
     """Where the ramp stands, and what is to come."""
     steps = {step.percentage: step for step in phase.steps.all()}
-    last = max(steps, default=None)
+    in_order = sorted(steps.values(), key=lambda step: step.percentage)
 
     def soak(step: RampStep) -> timedelta:
-        return phase.final_soak if step.percentage == last else step.soak
+        return soak_at(in_order, step.percentage, phase.final_soak)
 
     rows: list[RampRow] = []
     stands = steps.get(phase.percentage or NOTHING)

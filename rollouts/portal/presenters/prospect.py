@@ -16,6 +16,7 @@ from ...rules.exposure import Exposure
 from ...rules.percentages import plain_number
 from ...rules.phrases import say, spoken
 from ...rules.plan_document import PhasePlan, PlanDocument
+from ...rules.ramp import soak_at
 from ...rules.template import Template
 from ...services import prospects
 from ...services.prospects import Known, KnownIssue, Named
@@ -163,5 +164,5 @@ def _who(phase: PhasePlan, percentage: Decimal | None) -> str:
 
 def _waits(phase: PhasePlan, percentage: Decimal | None) -> str:
     """How long it must stand."""
-    soak = next((step.soak for step in phase.steps if step.percentage == percentage), phase.final_soak)
+    soak = soak_at(phase.steps, percentage, phase.final_soak)
     return spoken(say("stands {length}", length=in_words(soak))) if soak else ""

@@ -50,7 +50,7 @@ class SignIn(views.LoginView):
     def get_context_data(self, **more: Any) -> dict[str, Any]:
         form = more.get("form") or self.get_form()
         refused = [each.message for each in form.non_field_errors().as_data() if each.code == "demo"]
-        return super().get_context_data(**{**more, "form": form}, refused=refused, limits=lockout.limits())
+        return super().get_context_data(**{**more, "form": form}, shut_out=refused, limits=lockout.limits())
 
 
 class PasswordForm(PasswordChangeForm):
