@@ -121,7 +121,7 @@ class _Forms:
         }
         forms = []
         for seal in seals:
-            previous, salt = earlier.get((seal.chain, seal.number), ""), bytes.fromhex(seal.salt)
+            previous, salt = earlier.get((seal.chain, seal.number), ""), sealing.key(seal.salt)
             form = canonical.sealed(
                 seal.event,
                 names[seal.pk],

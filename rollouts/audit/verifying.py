@@ -153,7 +153,7 @@ def _walk(report: Report, expected: dict[int, str]) -> None:
                 names[event.pk],
                 concerns[event.pk],
                 hide,
-                bytes.fromhex(seal.salt),
+                sealing.key(seal.salt),
                 number=seal.number,
                 previous=previous,
             )

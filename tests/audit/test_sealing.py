@@ -141,6 +141,13 @@ def put_in(history):
     return add("late").pk, "put in among those"
 
 
+def salt_damaged(history):
+    """Of the first event with a name in it, which is what the salt of a person keys."""
+    rewrite(["UPDATE rollouts_personsalt SET salt = 'no hex' WHERE name = %s", "mia"])
+    named = AuditEvent.objects.order_by("seal__position")
+    return next(event.pk for event in named if "mia" in canonical.names_in(event)), "not what was sealed"
+
+
 def checkpoint_changed(history):
     rewrite(["UPDATE rollouts_checkpoint SET root = %s", "0" * 64])
     return None, "was changed"
@@ -148,7 +155,7 @@ def checkpoint_changed(history):
 
 ATTACKS = (
     changed, actor_changed, seen_by_fewer, removed, removed_with_its_seal, tail_removed, swapped, moved, put_in,
-    checkpoint_changed,
+    salt_damaged, checkpoint_changed,
 )  # fmt: skip
 
 
