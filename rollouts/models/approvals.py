@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q, Subquery
 from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMField, transition
 
@@ -18,6 +19,7 @@ from ..rules.machine import PHASE_VERBS
 from ..rules.phrases import say
 from .change_log import AuditedModel, Change
 from .guarded import GuardedModel, GuardedQuerySet
+from .in_a_list import InAList
 from .percentages import PercentageField
 from .phases import Phase
 from .phrase_fields import PhraseJSONField, PhraseTextField
@@ -178,6 +180,14 @@ class ApprovalRequest(GuardedModel):
         self.passed()
 
 
+class ApprovalQuerySet(GuardedQuerySet):
+    def with_people(self) -> ApprovalQuerySet:
+        """With who gave each, and ``groups``: the names of the person's groups, None without any."""
+        held = get_user_model().groups.through.objects.filter(user=OuterRef("person")).order_by().values("user")
+        groups = held.annotate(found=InAList("group__name")).values("found")
+        return self.select_related("person").annotate(groups=Subquery(groups))
+
+
 class Approval(AuditedModel):
     """One person said yes to exactly this content. It is never changed; what it was for may change under it."""
 
@@ -199,7 +209,7 @@ class Approval(AuditedModel):
     source = models.CharField(max_length=20, blank=True, editable=False, help_text=_("From where it was given."))
     way = models.JSONField(default=dict, editable=False, help_text=_("By what session, token or user of the system."))
 
-    objects = GuardedQuerySet.as_manager()  # type: ignore[misc]
+    objects = ApprovalQuerySet.as_manager()  # type: ignore[misc]
 
     class Meta:
         ordering = ("at", "pk")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, TypeVar
 
 from django.db import models
@@ -52,8 +53,8 @@ class Phase(GuardedModel):
     """One audience of a rollout, with its own state. A phase that is tried again is a new attempt, a new row."""
 
     first_state = S.PLANNED
-    #: The request that is open or granted, if any; there on phases of ``Rollout.objects.whole()``.
-    standing_requests: list[Any]
+    #: The request that is open or granted, if any; there on phases of ``Rollout.objects.for_rules()``.
+    asked: Any = None
 
     rollout = models.ForeignKey("rollouts.Rollout", on_delete=models.PROTECT, related_name="phases")
     name = models.CharField(max_length=50, help_text=_("As the template names it: team, company, everyone."))
@@ -232,6 +233,14 @@ class Phase(GuardedModel):
         self.held_since, self.held_by = None, ""
         self.passed()
 
+    @cached_property
+    def standing_requests(self) -> list[Any]:
+        """As it was loaded; what is done to the phase keeps it."""
+        if self.asked is None:
+            return []
+        self.asked.phase = self
+        return [self.asked]
+
     @property
     def policy(self) -> PhasePolicy:
         """Who must agree to its start and its steps: by the template as it is now, and as it was when it was asked for.
@@ -239,8 +248,7 @@ class Phase(GuardedModel):
         What stands under a request, and what was started on one, is judged by the stricter of both.
         """
         policy = self.policy_now
-        asked = [self.grant, *getattr(self, "standing_requests", ())]
-        for request in asked:
+        for request in (self.grant, *self.standing_requests):
             if request is not None and request.policy:
                 policy = policy.stricter(PhasePolicy.from_json(request.policy))
         return policy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from ..rules.machine import Role
@@ -24,6 +25,11 @@ def of(user: Any) -> frozenset[Role]:
         return frozenset({Role.ADMIN, Role.VIEWER})
     names = groups_of(user)
     return frozenset(role for role in Role if role.value in names) | {Role.VIEWER}
+
+
+def know(user: Any, groups: Iterable[str]) -> None:
+    """Their names were read together with the person."""
+    user._group_names = frozenset(groups)
 
 
 def groups_of(user: Any) -> frozenset[str]:

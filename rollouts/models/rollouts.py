@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Exists, OuterRef, Prefetch, Q
+from django.db.models import Exists, FilteredRelation, OuterRef, Prefetch, Q, Subquery
 from django.db.models.functions import Cast
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -17,13 +17,14 @@ from django_fsm import FSMField, transition
 from ..rules.approvals import STANDING
 from ..rules.expected import Drift
 from ..rules.machine import LIVE, OVER, RolloutState, state_in_words
-from .approvals import Approval, ApprovalRequest, Override
+from .approvals import Approval, Override
 from .catalogue import AIModel, PlanTemplate
 from .change_log import AuditedModel
 from .checklist import ChecklistItem
 from .flags import FeatureFlag
 from .gitlab import TrackedIssue
 from .guarded import GuardedModel, GuardedQuerySet
+from .in_a_list import InAList
 from .phases import Phase, RampStep
 
 R = RolloutState
@@ -40,31 +41,28 @@ class RolloutQuerySet(GuardedQuerySet):
         return self.for_rules().prefetch_related(Prefetch("phases__overrides", Override.objects.order_by("-at")))
 
     def for_rules(self) -> RolloutQuerySet:
-        """Rollouts with all that facts and health need."""
+        """Rollouts with all that facts and health need; ``others_live`` are titles, None where there are none."""
         alive = Phase.objects.filter(rollout=OuterRef("pk"), state__in=sorted(LIVE))
+        on_the_flag = Rollout.objects.filter(Exists(alive), flag=OuterRef("flag")).exclude(state__in=sorted(OVER))
+        others = on_the_flag.exclude(pk=OuterRef("pk")).order_by().values("flag").annotate(found=InAList("title"))
         return self.select_related(
             "ai_model", "baseline", "template", "flag__instance", "flag__project", "flag__reading"
         ).prefetch_related(
             *self.phases_and_items(),
             Prefetch("issue_links", RolloutIssue.objects.select_related("issue__project__instance").order_by("role")),
             "flag__instance__actors",
-            Prefetch("flag__rollouts", Rollout.objects.annotate(is_live=Exists(alive)).order_by("title")),
-        )
+        ).annotate(others_live=Subquery(others.values("found")))
 
     @staticmethod
     def phases_and_items() -> tuple[Prefetch, ...]:
         """With ``standing_requests`` on each phase, and ``given`` on each of those: the approvals."""
-        newest = Phase.objects.order_by("position", "attempt").select_related("current_step", "grant")
-        given = Approval.objects.select_related("person").prefetch_related("person__groups").order_by("at", "pk")
-        standing = ApprovalRequest.objects.filter(state__in=sorted(STANDING))
+        asked = FilteredRelation("requests", condition=Q(requests__state__in=sorted(STANDING)))
+        newest = Phase.objects.order_by("position", "attempt").annotate(asked=asked)
+        newest = newest.select_related("current_step", "grant", "asked")
         return (
             Prefetch("phases", newest.defer("grant__content", "grant__changed")),
             Prefetch("phases__steps", RampStep.objects.order_by("percentage")),
-            Prefetch(
-                "phases__requests",
-                standing.prefetch_related(Prefetch("approvals", given, to_attr="given")),
-                to_attr="standing_requests",
-            ),
+            Prefetch("phases__asked__approvals", Approval.objects.with_people().order_by("at", "pk"), to_attr="given"),
             Prefetch("items", ChecklistItem.objects.order_by("position", "pk")),
         )
 

@@ -88,11 +88,7 @@ def for_rollout(rollout: Rollout, now: datetime, locks: Locks | None = None) -> 
         metrics=Metric.all_from(rollout.guard_metrics, rollout.measured),
         locks=holding,
         locks_unread=unread,
-        others_live=tuple(
-            other.title
-            for other in rollout.flag.rollouts.all()
-            if other.pk != rollout.pk and not other.is_over and other.is_live
-        ),
+        others_live=tuple(sorted(rollout.others_live or ())),
     )
     asked = {phase.name: asked_of(rollout, facts, phase) for phase in phases if phase.standing_requests}
     if not asked:
@@ -143,6 +139,8 @@ def asked_of(rollout: Rollout, facts: RolloutFacts, phase: Phase) -> RequestFact
 def _given(approval: Approval, carried: Mapping[str, str]) -> Given:
     """``carried`` are digests that an earlier release made, with what they are now."""
     person = approval.person
+    if person is not None and hasattr(approval, "groups"):  # not on one that was given just now
+        roles.know(person, approval.groups or ())
     held = frozenset({Role.ADMIN}) if person is None else roles.of(person)
     groups = frozenset() if person is None else roles.groups_of(person)
     return Given(

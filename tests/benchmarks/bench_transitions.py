@@ -10,7 +10,7 @@ from tests.benchmarks.transitions import walked
 pytestmark = [pytest.mark.benchmark, pytest.mark.django_db]
 
 
-@pytest.mark.parametrize("writes", ["off", "flags"])
+@pytest.mark.parametrize("writes", ["off", "issues", "flags"])
 def test_queries_of_each_change(world, settings, writes):
     settings.GITLAB_WRITES = writes
     found = walked(world)
