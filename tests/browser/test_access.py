@@ -21,6 +21,19 @@ SAID = """() => {
   for (const node of main.querySelectorAll("input[type=hidden], time")) node.remove();
   return main.outerHTML.replace(/\\s+/g, " ");
 }"""
+#: Of each row of a table that is a card: how tall it is, which cells take room without text, its head if that
+#: fits, and whether what follows on the head begins as if there were something before it.
+CARDS = """rows => rows.map(row => {
+  const cells = [...row.children].filter(cell => getComputedStyle(cell).display !== "none");
+  const head = row.querySelector(".head, th, .strong, td");
+  const after = head.matches(".head") ? cells[cells.indexOf(head) + 1] : undefined;
+  return {
+    height: row.getBoundingClientRect().height,
+    empty: cells.filter(cell => !cell.innerText.trim()).length,
+    head: head.scrollWidth <= row.clientWidth && head.innerText.trim(),
+    parted: Boolean(after) && getComputedStyle(after, "::before").content.startsWith('" ·'),
+  };
+})"""
 #: Faults as elements, and how the measure begins to tell of each. The page's policy lets no style be written into them.
 FAULTS = {
     "<p data-style='inline-size: 1em'>one letter a line</p>": "no room for 4 characters",
@@ -135,7 +148,22 @@ def test_a_phone_shows_the_list_first_and_the_rest_behind_a_button(walked, sign_
     mia.wait_for_url("**/audit/")
     table = mia.locator("table.cards").first
     assert table.evaluate("node => node.scrollWidth <= node.parentElement.clientWidth")
-    assert table.locator("td").first.evaluate("node => getComputedStyle(node, '::before').content") == '"When"'
+    named = table.locator("td[data-label]:not(:empty)").first
+    assert "From" in named.evaluate("node => getComputedStyle(node, '::before').content")
+
+
+@pytest.mark.parametrize(("path", "most"), [("/audit/", 115), ("/flags/", 150), ("/models/", 180), ("/sync/", 90)])
+def test_a_card_on_a_phone_is_short_says_its_head_in_full_and_has_no_empty_line(walked, sign_in, path, most):
+    """``most``: how many pixels a card of this list takes on the average; a cell a line takes about twice that."""
+    mia = sign_in("mia")
+    mia.set_viewport_size({"width": 360, "height": 800})
+    mia.goto(walked.url + path)
+    cards = mia.locator("table.cards tbody tr:visible").evaluate_all(CARDS)
+    assert cards
+    assert sum(card["height"] for card in cards) / len(cards) <= most
+    assert not [card for card in cards if card["empty"]]
+    assert all(card["head"] for card in cards)
+    assert not [card for card in cards if card["parted"]]
 
 
 def test_a_rollouts_page_says_each_thing_once_in_columns_that_balance(walked, sign_in):
