@@ -183,8 +183,8 @@ class ApprovalRequest(GuardedModel):
 class ApprovalQuerySet(GuardedQuerySet):
     def with_people(self) -> ApprovalQuerySet:
         """With who gave each, and ``groups``: the names of the person's groups, None without any."""
-        held = get_user_model().groups.through.objects.filter(user=OuterRef("person")).order_by().values("user")
-        groups = held.annotate(found=InAList("group__name")).values("found")
+        members: models.QuerySet[Any] = get_user_model().groups.through.objects.filter(user=OuterRef("person"))
+        groups = members.order_by().values("user").annotate(found=InAList("group__name")).values("found")
         return self.select_related("person").annotate(groups=Subquery(groups))
 
 

@@ -45,13 +45,17 @@ class RolloutQuerySet(GuardedQuerySet):
         alive = Phase.objects.filter(rollout=OuterRef("pk"), state__in=sorted(LIVE))
         on_the_flag = Rollout.objects.filter(Exists(alive), flag=OuterRef("flag")).exclude(state__in=sorted(OVER))
         others = on_the_flag.exclude(pk=OuterRef("pk")).order_by().values("flag").annotate(found=InAList("title"))
-        return self.select_related(
-            "ai_model", "baseline", "template", "flag__instance", "flag__project", "flag__reading"
-        ).prefetch_related(
-            *self.phases_and_items(),
-            Prefetch("issue_links", RolloutIssue.objects.select_related("issue__project__instance").order_by("role")),
-            "flag__instance__actors",
-        ).annotate(others_live=Subquery(others.values("found")))
+        return (
+            self.select_related("ai_model", "baseline", "template", "flag__instance", "flag__project", "flag__reading")
+            .prefetch_related(
+                *self.phases_and_items(),
+                Prefetch(
+                    "issue_links", RolloutIssue.objects.select_related("issue__project__instance").order_by("role")
+                ),
+                "flag__instance__actors",
+            )
+            .annotate(others_live=Subquery(others.values("found")))
+        )
 
     @staticmethod
     def phases_and_items() -> tuple[Prefetch, ...]:
@@ -110,6 +114,9 @@ class Rollout(GuardedModel):
     settled: int | None
     #: Follows from the phases (``rules.schedule.extent``): the history tells what it follows from.
     unaudited_fields = frozenset({"begins_at", "ends_at", "until", "takes"})
+
+    #: Titles of other rollouts that are live on the flag; there on those of ``for_rules()``.
+    others_live: list[str] | None
 
     slug = models.CharField(
         max_length=100, unique=True, validators=[SLUG], help_text=_("Its name in addresses and commands.")
