@@ -53,8 +53,9 @@ class Phase(GuardedModel):
     """One audience of a rollout, with its own state. A phase that is tried again is a new attempt, a new row."""
 
     first_state = S.PLANNED
-    #: The request that is open or granted, if any; there on phases of ``Rollout.objects.for_rules()``.
+    #: The request that is open or granted, if any; on phases of ``Rollout.objects.for_rules()``, which know it.
     asked: Any = None
+    knows_asked = False
 
     rollout = models.ForeignKey("rollouts.Rollout", on_delete=models.PROTECT, related_name="phases")
     name = models.CharField(max_length=50, help_text=_("As the template names it: team, company, everyone."))
@@ -235,7 +236,9 @@ class Phase(GuardedModel):
 
     @cached_property
     def standing_requests(self) -> list[Any]:
-        """As it was loaded; what is done to the phase keeps it."""
+        """As it was loaded; what is done to the phase keeps it. Raises AttributeError where it was not loaded."""
+        if not self.knows_asked:
+            raise AttributeError("Load the phase by Rollout.objects.for_rules(): its request is not known.")
         if self.asked is None:
             return []
         self.asked.phase = self
@@ -248,7 +251,7 @@ class Phase(GuardedModel):
         What stands under a request, and what was started on one, is judged by the stricter of both.
         """
         policy = self.policy_now
-        for request in (self.grant, *self.standing_requests):
+        for request in (self.grant, *getattr(self, "standing_requests", ())):
             if request is not None and request.policy:
                 policy = policy.stricter(PhasePolicy.from_json(request.policy))
         return policy

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Exists, FilteredRelation, OuterRef, Prefetch, Q, Subquery
+from django.db.models import Exists, FilteredRelation, OuterRef, Prefetch, Q, Subquery, Value
 from django.db.models.functions import Cast
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -61,7 +61,7 @@ class RolloutQuerySet(GuardedQuerySet):
     def phases_and_items() -> tuple[Prefetch, ...]:
         """With ``standing_requests`` on each phase, and ``given`` on each of those: the approvals."""
         asked = FilteredRelation("requests", condition=Q(requests__state__in=sorted(STANDING)))
-        newest = Phase.objects.order_by("position", "attempt").annotate(asked=asked)
+        newest = Phase.objects.order_by("position", "attempt").annotate(asked=asked, knows_asked=Value(True))
         newest = newest.select_related("current_step", "grant", "asked")
         return (
             Prefetch("phases", newest.defer("grant__content", "grant__changed")),
