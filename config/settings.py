@@ -7,14 +7,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import environ
 import structlog
 from csp.constants import NONE, SELF
 from environ.fileaware_mapping import FileAwareMapping
 
-from rollouts.rules import bindings, names, origins
+from rollouts.rules import bindings, checkpoint_copies, names, origins
 
 from . import broker
 
@@ -141,6 +141,15 @@ vars().update({name: env.str(name, default="") for name in bindings.variables(GI
 GITLAB_WRITES = env.str("GITLAB_WRITES", default="off")
 if GITLAB_WRITES not in ("off", "issues", "flags"):
     stop(f"GITLAB_WRITES is {GITLAB_WRITES!r}; it must be off, issues or flags.")
+CHECKPOINT_COPIES = understood("CHECKPOINT_COPIES", checkpoint_copies.destinations)
+CHECKPOINT_COPY_HOURS = number("CHECKPOINT_COPY_HOURS", 24)
+for copied in CHECKPOINT_COPIES:
+    if copied.way == "issue" and GITLAB_WRITES == "off":
+        stop(
+            f"CHECKPOINT_COPIES names {copied.to}, and GITLAB_WRITES is off. Set it to issues, or leave that place out."
+        )
+    if copied.way == "mail" and not env.str("EMAIL_URL", default=""):
+        stop(f"CHECKPOINT_COPIES names {copied.to}, and no mail is sent. Set EMAIL_URL, or leave that place out.")
 SYNC_INTERVAL_SECONDS = number("SYNC_INTERVAL_SECONDS", 60)
 FRESHNESS_SECONDS = number("FRESHNESS_SECONDS", 300)
 FLAG_INTERVAL_SECONDS = number("FLAG_INTERVAL_SECONDS", 20)
@@ -292,6 +301,8 @@ STORAGES = {
 CACHES = {"default": address("CACHE_URL", env.cache_url_config, "locmemcache://", "rediscache://host:6379/1")}
 EMAIL_CONFIG = address("EMAIL_URL", env.email_url_config, "consolemail://", "smtp://user:password@host:25")
 vars().update(EMAIL_CONFIG)
+EMAIL_TIMEOUT = 20  # seconds; a mail server that hangs holds nothing else up
+DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", default="") or f"portal@{urlsplit(PORTAL_URL).hostname or 'localhost'}"
 
 # Jobs
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="embedded://")
@@ -322,6 +333,7 @@ CELERY_BEAT_SCHEDULE = {
     "calendars": every(300, "read_calendars"),
     "seal": every(60, "seal_history"),
     "verify": every(24 * 3600, "verify_history"),
+    "copies": every(300, "copy_checkpoints"),
     "prune": every(6 * 3600, "prune"),
 }
 

@@ -14,7 +14,7 @@ from .models import GitLabInstance
 from .services import deliveries as kept_deliveries
 from .services import due
 from .services.instances import all_instances
-from .sync import calendars, deliveries, outbox, passes, runs
+from .sync import calendars, copies, deliveries, outbox, passes, runs
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +86,12 @@ def seal_history() -> None:
 def verify_history() -> None:
     """Verify the whole history, and remember what was found."""
     verifying.keep(verifying.verify())
+
+
+@shared_task(ignore_result=True)
+def copy_checkpoints() -> None:
+    """Put copies of the newest checkpoint where they are due."""
+    copies.work()
 
 
 @shared_task(ignore_result=True)

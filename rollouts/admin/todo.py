@@ -31,7 +31,7 @@ from ..rules.expected import Presence
 from ..rules.phrases import spoken
 from ..rules.user_names import taken_for_others
 from ..services.freshness import is_stale
-from ..sync import status
+from ..sync import copies, status
 from ..sync.status import InstanceStatus
 
 #: How long ahead the end of a model that is live is told.
@@ -66,6 +66,7 @@ def concerns() -> list[Concern]:
         *_templates(),
         *_flags(),
         *_people(),
+        *_copies(),
     ]
     return sorted(found, key=lambda concern: concern.rank)
 
@@ -136,6 +137,13 @@ def _overrides(now: datetime) -> Iterator[Concern]:
         )
         url = reverse("admin:rollouts_override_changelist") + "?review=overdue"
         yield Concern("stop", words % {"what": _names(titles)}, url, _("Close the review"))
+
+
+def _copies() -> Iterator[Concern]:
+    for copy in copies.standing():
+        if copy.words:
+            words = _("Checkpoints do not reach %(place)s: %(words)s") % {"place": copy.to, "words": spoken(copy.words)}
+            yield Concern("stop", words, reverse("portal:proof"), _("See the copies"))
 
 
 def _models(now: datetime) -> Iterator[Concern]:

@@ -12,7 +12,7 @@ from .outbox import GitLabWrite
 from .phases import Phase, RampStep
 from .portfolio_rows import PortfolioRow, RowWait
 from .rollouts import Rollout, RolloutIssue
-from .seals import Checkpoint, PersonSalt, Seal, Verification
+from .seals import Checkpoint, CheckpointCopy, PersonSalt, Seal, Verification
 from .sync import HookDelivery, InstanceHealth, ReadingGap, SyncRun, SyncScope
 from .tokens import ApiToken, FeedKey
 from .views import SavedView
@@ -27,6 +27,7 @@ __all__ = [
     "ChangeLock",
     "ChecklistItem",
     "Checkpoint",
+    "CheckpointCopy",
     "FeatureFlag",
     "FeedKey",
     "FlagReading",

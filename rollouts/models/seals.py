@@ -10,7 +10,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from .history import AuditEvent
-from .phrase_fields import PhraseJSONField
+from .phrase_fields import PhraseField, PhraseJSONField
 
 
 class Seal(models.Model):
@@ -77,3 +77,17 @@ class Verification(models.Model):
     @property
     def is_ok(self) -> bool:
         return self.first_bad is None
+
+
+class CheckpointCopy(models.Model):
+    """How it goes with the copies in one place outside: the newest that is there, and when it is tried next."""
+
+    to = models.CharField(max_length=500, unique=True)
+    checkpoint = models.ForeignKey(Checkpoint, on_delete=models.PROTECT, null=True)
+    copied_at = models.DateTimeField(null=True)
+    next_attempt_at = models.DateTimeField()
+    attempts = models.PositiveIntegerField(default=0, help_text=_("Since the last that arrived."))
+    words = PhraseField(max_length=500, blank=True, help_text=_("Why the last attempt failed."))
+
+    def __str__(self) -> str:
+        return self.to

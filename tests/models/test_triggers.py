@@ -171,7 +171,7 @@ AUDITED = [model for model in vars(models).values() if isinstance(model, type) a
 #: Bookkeeping of reading, what follows from all else, and history itself: not things that somebody changes.
 LOGS = {
     "SyncRun", "SyncScope", "ReadingGap", "InstanceHealth", "HookDelivery", "AuditEvent", "PortfolioRow", "RowWait",
-    "LockPeriod", "Seal", "Checkpoint", "PersonSalt", "Verification",
+    "LockPeriod", "Seal", "Checkpoint", "CheckpointCopy", "PersonSalt", "Verification",
 }  # fmt: skip
 
 

@@ -8,13 +8,16 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from rollouts.audit import exporting, sealing, verifying
 from rollouts.audit.signed_note import NoteRefused
 from rollouts.management.actors import actor_named
 from rollouts.models import AuditEvent
+from rollouts.rules.phrases import spoken
 from rollouts.services.lists.history import NEWEST_FIRST, HistoryFilter
+from rollouts.sync import copies
 
 MOST = 1_000
 
@@ -38,7 +41,8 @@ class Command(BaseCommand):
         verify.add_argument("--checkpoint", metavar="FILE", help="a checkpoint that was kept elsewhere")
         verify.add_argument("--key", default="", help="the verifier key that signed it, if no key of today did")
         verify.add_argument("--json", action="store_true")
-        verbs.add_parser("checkpoint", help="seal what is not sealed, and print the signed checkpoint")
+        checkpoint = verbs.add_parser("checkpoint", help="seal what is not sealed, and print the signed checkpoint")
+        checkpoint.add_argument("--copy", action="store_true", help="put it in each place of CHECKPOINT_COPIES now")
         prove = verbs.add_parser("prove", help="print the proof that an event, or a checkpoint, is part of the history")
         prove.add_argument("event", nargs="?", type=int, help="the event's number")
         prove.add_argument("--checkpoint", metavar="FILE", help="an earlier checkpoint: today's history begins with it")
@@ -102,6 +106,18 @@ class Command(BaseCommand):
         if newest is None:
             raise CommandError("there is nothing to seal: the history is empty.")
         self.stdout.write(newest.note, ending="")
+        if options["copy"]:
+            self._copy()
+
+    def _copy(self) -> None:
+        if not settings.CHECKPOINT_COPIES:
+            raise CommandError("there is no place for a copy: CHECKPOINT_COPIES is empty.")
+        copies.work(now=True)
+        failed = [copy for copy in copies.standing() if copy.words]
+        for copy in copies.standing():
+            self.stderr.write(f"{copy.to}: {spoken(copy.words) if copy.words else 'copied'}")
+        if failed:
+            raise CommandError(f"{len(failed)} of {len(settings.CHECKPOINT_COPIES)} places have no copy of it.")
 
     def _prove(self, options: dict[str, Any]) -> None:
         if (options["event"] is None) == (options["checkpoint"] is None):

@@ -14,6 +14,7 @@ from ...audit.actor import Actor
 from ...audit.source import SOURCES
 from ...models import AuditEvent, Checkpoint, Rollout, Verification
 from ...services.lists.history import NEWEST_FIRST, HistoryFilter
+from ...sync import copies
 from .. import lists
 from ..presenters import history as present
 
@@ -57,6 +58,7 @@ def proof(request: HttpRequest) -> HttpResponse:
         "verification": Verification.objects.first(),
         "checkpoints": checkpoints,
         "newest": checkpoints[0] if checkpoints else None,
+        "copies": copies.standing() if Actor.of(request.user).sees_confidential else [],
     }
     return render(request, "portal/proof.html", context)
 
