@@ -4,9 +4,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 TEMPLATES := templates gitlab_simulator/site/templates
+# Tests that make examples up: few in CI, many in drills.
+PROPERTIES := $(shell grep -rlE "^from hypothesis|^    @given" tests/rules tests/services tests/sync)
 SHEETS := $(wildcard static/*.css gitlab_simulator/site/*.css)
 
-.PHONY: help run dev test test-services lint format drills bench bench-pages bench-sync bench-transitions bench-proof messages map decisions screenshots requirements clean
+.PHONY: help run dev test test-fast test-services lint format drills bench bench-pages bench-sync bench-transitions bench-proof messages map decisions screenshots requirements clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -31,9 +33,12 @@ test: .venv/test.stamp ## all tests but drills
 	@$(BIN)/python -m tests.tools chromium redis-server postgresql nginx curl openssl
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not drill and not benchmark and not screenshots"
 
-test-services: .venv/test.stamp ## the same on a throw-away PostgreSQL and Redis
+test-fast: .venv/test.stamp ## rules, services and models alone, while one writes
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not drill" tests/rules tests/models tests/services
+
+test-services: .venv/test.stamp ## what a database can change, on a throw-away PostgreSQL and Redis
 	@$(BIN)/python -m tests.tools chromium redis-server postgresql
-	@$(BIN)/python -m tests.on_services -n 2 --dist loadgroup -m "not drill and not benchmark and not screenshots and not embedded"
+	@$(BIN)/python -m tests.on_services -n 2 --dist loadgroup -m "not drill and not benchmark and not screenshots and not embedded and not same_anywhere"
 
 lint: .venv/test.stamp ## ruff, djlint, formats of templates and style sheets, import-linter, mypy
 	@$(BIN)/ruff check .
@@ -54,6 +59,7 @@ format: .venv/test.stamp ## let ruff, djangofmt and css-beautify format
 drills: .venv/test.stamp ## slow fault drills: kill workers, drop connections, restart the database; the real engines of flags
 	@$(BIN)/python -m tests.tools redis-server postgresql nginx curl openssl ruby-flipper
 	@$(BIN)/python -m pytest -v -s -m drill
+	@$(BIN)/python -m pytest -q -m "not drill" --hypothesis-profile deep --timeout 0 $(PROPERTIES)
 
 bench: .venv/test.stamp ## benchmarks, with their figures
 	@$(BIN)/python -m tests.tools redis-server postgresql

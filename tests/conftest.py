@@ -8,14 +8,20 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.on_services import is_same_anywhere
+
 # How long an example takes says how busy the machine is, nothing of the property.
-hypothesis.settings.register_profile("portal", hypothesis.settings.default, deadline=None)
-hypothesis.settings.load_profile("portal")
+# ``deep`` is for drills.
+hypothesis.settings.register_profile("ci", max_examples=50, deadline=None)
+hypothesis.settings.register_profile("deep", max_examples=1_000, deadline=None)
+hypothesis.settings.load_profile("ci")
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
+        if is_same_anywhere(item.path):
+            item.add_marker("same_anywhere")
         if item.get_closest_marker("shared") and not SHARED.is_dir():
             if os.environ.get("CI") == "true":
                 continue  # CI has the data: let the test fail loudly

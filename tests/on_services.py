@@ -14,6 +14,22 @@ from collections.abc import Iterator
 from glob import glob
 from pathlib import Path
 
+TESTS = Path(__file__).resolve().parent
+#: What no database and no Redis changes, or what starts its own: ``make test-services`` leaves it to ``make test``.
+#: What is not named here runs on both, so a new module does.
+SAME_ANYWHERE = (
+    "browser", "calendars", "docs", "gitlab", "rules", "setup", "simulator", "test_translations.py",
+    "portal/test_style.py", "portal/test_translatable.py", "portal/test_transport.py",
+)  # fmt: skip
+#: Within those, what looks at the database all the same.
+ON_BOTH = ("browser/test_journey.py", "browser/test_live.py", "docs/test_auditors_guide.py")
+
+
+def is_same_anywhere(path: Path) -> bool:
+    """Whether a module of tests would say the same of PostgreSQL and Redis as of what is embedded."""
+    within = path.relative_to(TESTS).as_posix()
+    return within not in ON_BOTH and any(f"{within}/".startswith(f"{name}/") for name in SAME_ANYWHERE)
+
 
 class Postgres:
     """A fresh cluster in a temporary folder, on a free port of this machine."""

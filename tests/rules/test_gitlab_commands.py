@@ -6,7 +6,7 @@ import shlex
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gitlab_simulator import Simulator
@@ -46,7 +46,6 @@ def set_to(state, wanted):
     return ids, {ids[known]: name for known, name in NAMES.items()}
 
 
-@settings(max_examples=120)
 @given(exposures, exposures)
 def test_from_any_exposure_the_commands_lead_to_any_other(before, wanted):
     state = Simulator().state

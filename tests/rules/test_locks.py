@@ -7,7 +7,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rollouts.rules.locks import Weekly, Window, current, following, merged_end
@@ -151,7 +151,6 @@ def greatest_change(tz: ZoneInfo, around: datetime) -> timedelta:
     return max(offsets) - min(offsets)
 
 
-@settings(max_examples=200)
 @given(lock=LOCKS, since=st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1)), weeks=st.integers(1, 30))
 @example((6, time(2, 45), 6, time(2, 30), "Europe/Berlin"), datetime(2027, 10, 20), 5)
 @example((6, time(2, 10), 6, time(2, 50), "Europe/Berlin"), datetime(2027, 3, 20), 5)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rollouts.rules.document import DocumentRefused
@@ -506,7 +506,6 @@ plans = st.builds(
 )
 
 
-@settings(max_examples=150)
 @given(plans)
 def test_a_plan_that_is_written_reads_back_the_same(plan):
     written = dump_plan(plan)
@@ -549,7 +548,6 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=400)
 @given(st.data())
 def test_nothing_but_a_refusal_comes_of_a_damaged_plan(data):
     damaged = EXAMPLE
@@ -573,7 +571,6 @@ anything = st.recursive(
 )
 
 
-@settings(max_examples=400)
 @given(st.data())
 def test_nothing_but_a_refusal_comes_of_wrong_types_anywhere(data):
     tree = parsed(EXAMPLE).as_dict()

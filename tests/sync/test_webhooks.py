@@ -199,7 +199,7 @@ def test_a_delivery_that_breaks_holds_up_no_other(read, caplog):
     assert not HookDelivery.objects.filter(state="waiting").exists()
 
 
-@hypothesis_settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(order=st.permutations(range(5)), again=st.lists(st.integers(0, 4), max_size=4), cuts=st.sets(st.integers(0, 8)))
 def test_in_whatever_order_they_come_the_newest_stays(read, order, again, cuts):
     start = random.randrange(10**9)
@@ -287,7 +287,7 @@ def test_no_delivery_changes_a_phase_or_a_reading(world):
     assert (list(Phase.objects.values()), FlagReading.objects.count()) == before
 
 
-@hypothesis_settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_is_sent_there_is_no_server_error(read, data):
     anything = st.recursive(
