@@ -19,7 +19,7 @@ TESTS = Path(__file__).resolve().parent
 #: What is not named here runs on both, so a new module does.
 SAME_ANYWHERE = (
     "browser", "calendars", "docs", "gitlab", "rules", "setup", "simulator", "test_translations.py",
-    "portal/test_style.py", "portal/test_translatable.py", "portal/test_transport.py",
+    "portal/test_style.py", "portal/test_translatable.py",
 )  # fmt: skip
 #: Within those, what looks at the database all the same.
 ON_BOTH = ("browser/test_journey.py", "browser/test_live.py", "docs/test_auditors_guide.py")
