@@ -174,15 +174,18 @@ class World:
         raise KeyError(name)
 
     def _walk(self, name: str, goal: str) -> None:
-        for step, (verb, by) in (
-            (PhaseState.REQUESTED, ("request", "mia")),
-            (PhaseState.APPROVED, ("approve", "")),
-            (PhaseState.ACTIVE, ("start", "mia")),
-            (PhaseState.COMPLETED, ("complete", "mia")),
-        ):
+        way = {
+            PhaseState.REQUESTED: ("request", "mia"),
+            PhaseState.APPROVED: ("approve", ""),
+            PhaseState.ACTIVE: ("start", "mia"),
+            PhaseState.COMPLETED: ("complete", "mia"),
+        }
+        for at, (step, (verb, by)) in enumerate(way.items()):
             now = self.phase(name).state
             if now == goal or now in (PhaseState.COMPLETED, PhaseState.SKIPPED):
                 return
+            if now in list(way)[at + 1 :]:
+                continue  # it was walked before
             if step == PhaseState.REQUESTED:
                 self.confirm(name)
             if verb == "complete":

@@ -15,8 +15,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError
 
-from ..models import GitLabInstance, SyncRun, clock, waiting
-from ..services.freshness import limit
+from ..models import GitLabInstance, waiting
+from ..services import freshness
 
 #: Seconds in which a write is possible, or the portal is not ready.
 WORTH_WAITING = 1.0
@@ -79,15 +79,17 @@ def _assets() -> str:
 
 
 def _freshness() -> str:
-    """Whether GitLab was read lately, as far as one is connected."""
+    """Whether GitLab was read lately, as far as one is connected: by what was read, not by passes that ended.
+
+    A pass over thousands of projects takes longer than a reading counts, and reads all the while.
+    """
     try:
-        if not GitLabInstance.objects.followed().exclude(url="").exists():
-            return "ok"
-        read = SyncRun.objects.filter(outcome__in=(SyncRun.Result.OK, SyncRun.Result.PARTIAL))
-        is_fresh = read.filter(finished_at__gte=clock.now() - limit()).exists()
-        return "ok" if is_fresh else f"no GitLab was read within {limit().total_seconds():.0f} s"
+        is_asked = GitLabInstance.objects.followed().exclude(url="").exists()
+        if is_asked and freshness.is_stale(freshness.newest()):
+            return f"no GitLab was read within {freshness.limit().total_seconds():.0f} s"
     except DatabaseError:
         return "the database does not answer"
+    return "ok"
 
 
 CHECKS: dict[str, Callable[[], str]] = {

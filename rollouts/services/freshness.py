@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import Max
 
-from ..models import FeatureFlag, ReadingGap, clock
+from ..models import FeatureFlag, GitLabInstance, GitLabProject, ReadingGap, clock
 from ..rules import freshness
 from ..rules.exposure_history import Span, holes
 
@@ -23,6 +24,16 @@ def limit() -> timedelta:
 def is_stale(read_at: datetime | None, now: datetime | None = None) -> bool:
     """Older than the limit, or never read: the portal does not know."""
     return freshness.is_stale(read_at, now or clock.now(), limit())
+
+
+def newest() -> datetime | None:
+    """When anything of a GitLab that is followed was last read, None for never. Two queries."""
+    instances = GitLabInstance.objects.followed()
+    of_projects = GitLabProject.objects.filter(instance__in=instances).aggregate(
+        Max("flags_read_at"), Max("issues_read_at")
+    )
+    moments = [*of_projects.values(), instances.aggregate(at=Max("flags_read_at"))["at"]]
+    return max((at for at in moments if at), default=None)
 
 
 def unread(flag: FeatureFlag, by_hand: Iterable[datetime], since: datetime, until: datetime) -> list[Span]:

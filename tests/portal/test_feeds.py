@@ -73,8 +73,10 @@ def test_a_person_makes_renews_and_ends_their_addresses_on_the_timeline(world):
     assert {Client().get(address).status_code for address in addresses} == {404}
     new = feed_keys.text_of(FeedKey.objects.get())
     assert read(new, "rollouts.ics").status_code == 200
-    client.post("/feeds/end/")
-    client.post("/feeds/end/")
+    assert client.post("/feeds/end/").status_code == 303
+    again = client.post("/feeds/end/")
+    assert again.status_code == 409
+    assert "vic has no feeds that are open." in again.content.decode()
     assert read(new, "rollouts.ics").status_code == 404
     client.post("/feeds/renew/")
     assert read(new, "rollouts.ics").status_code == 404, "what was ended never comes back"

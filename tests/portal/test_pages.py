@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.test import Client
 
 from rollouts.audit import recording
-from rollouts.models import AuditEvent, ChecklistItem, Rollout
+from rollouts.models import AuditEvent, ChecklistItem, GitLabInstance, Rollout, SyncRun
 from rollouts.portal.presenters import history
 from rollouts.rules.machine import PHASE_VERBS, ROLLOUT_VERBS
+from rollouts.sync import passes
 from tests.portal.pages import signed_in, words
 from tests.walk import FLAG, SECRET_TITLE
 
@@ -312,16 +314,27 @@ def test_signing_in_and_out(world):
     assert client.get("/").status_code == 302
 
 
-def test_ready_says_what_is_wrong(world):
-    from rollouts.models import SyncRun
-
+def test_ready_says_what_is_wrong(world, time_machine, settings):
     world.apply()
     response = Client().get("/readyz")
     assert response.status_code == 503
     assert "no GitLab was read" in response.json()["checks"]["freshness"]
     world.sync()
-    assert SyncRun.objects.exists()
     assert Client().get("/readyz").json()["ready"] is True
+    time_machine.move_to(world.now() + timedelta(seconds=settings.FRESHNESS_SECONDS + 1))
+    assert Client().get("/readyz").status_code == 503
+
+
+def test_a_long_pass_that_reads_is_ready_and_one_that_reads_nothing_is_not(world, time_machine, settings):
+    """It is judged by what was read, not by passes: those over thousands of projects outlast the limit."""
+    world.apply()
+    world.sync()
+    time_machine.move_to(world.now() + timedelta(seconds=settings.FRESHNESS_SECONDS + 1))
+    passes.begin(GitLabInstance.objects.get(), trigger="beat")
+    assert Client().get("/readyz").status_code == 503
+    passes.work(GitLabInstance.objects.get(), seconds=0)
+    assert Client().get("/readyz").json()["ready"] is True
+    assert SyncRun.objects.filter(outcome="running").exists()
 
 
 def test_guessing_passwords_locks_the_name(world, settings):

@@ -208,3 +208,11 @@ def test_close_waits_until_the_flag_is_gone(world):
     facts = world.facts()
     assert (health.judge(facts).health, next_action(facts).words) == ("as_planned", "Close the rollout")
     assert transitions.perform_on_rollout("close", world.rollout(), by=world.actor("mia")).state == "closed"
+
+
+def test_a_walk_goes_on_from_where_a_phase_stands(world):
+    """What tests stand on: ``up_to`` after ``up_to`` walks the rest of the way only."""
+    for state in ("requested", "approved", "active"):
+        world.up_to("team", state)
+    world.up_to("company", "active")
+    assert [phase.state for phase in world.rollout().phases.all()] == ["completed", "active", "planned"]

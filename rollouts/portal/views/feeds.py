@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
@@ -24,7 +23,6 @@ from django.views.decorators.http import require_POST, require_safe
 from ...audit.actor import Actor
 from ...models import FeedKey, Rollout, clock
 from ...services import feed_keys
-from ...services.refusals import Refused
 from ..downloads import as_file
 from ..feeds import absolute, calendar, calendar_of_one, events
 from ..redirects import SeeOther
@@ -156,8 +154,7 @@ def renew(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def end(request: HttpRequest) -> HttpResponse:
-    with suppress(Refused):  # they were off already, which is what was asked for
-        feed_keys.end(request.user, by=Actor.of(request.user))
+    feed_keys.end(request.user, by=Actor.of(request.user))
     messages.success(request, _("Your feeds are switched off."))
     return _back()
 
