@@ -64,9 +64,10 @@ class EventShown:
 
 @dataclass(frozen=True, slots=True)
 class HistoryPage:
-    """Newest first; ``next`` is the ``before`` of the page with older ones, empty on the last."""
+    """Newest first; ``next`` is the ``before`` of the page with older ones, ``previous`` of that with newer ones."""
 
     told: tuple[EventShown, ...]
+    previous: str
     next: str
 
 
@@ -76,14 +77,14 @@ def of(obj: Any, *, sees_confidential: bool, before: str = "") -> HistoryPage:
     if isinstance(obj, Rollout):
         about = Q(rollout=obj)
     events = AuditEvent.objects.newest_first().filter(about)
-    found, following = NEWEST_FIRST.page(events, before, PER_PAGE)
+    page = NEWEST_FIRST.page(events, before, PER_PAGE)
     told = tuple(
         EventShown(
             event, changes(event, sees_confidential=sees_confidential), bool(event.confidential) > sees_confidential
         )
-        for event in found
+        for event in page.rows
     )
-    return HistoryPage(told, following)
+    return HistoryPage(told, page.previous, page.next)
 
 
 def changes(event: AuditEvent, *, sees_confidential: bool) -> tuple[Changed, ...]:

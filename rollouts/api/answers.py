@@ -25,6 +25,10 @@ Next = Annotated[
         "this list only.",
     ),
 ]
+Previous = Annotated[
+    str | None,
+    Field(description="Send it as `cursor` for the page before; null: this is the first."),
+]
 NextVerb = Annotated[
     str,
     WithJsonSchema({"type": "string", "enum": [*PHASE_VERBS, ""], "description": "Empty where the phase is settled."}),
@@ -70,9 +74,13 @@ class PhaseTold(Schema):
     version: int = Field(description="Counts transitions: send it as `seen`.")
     optional: bool
     checklist: Checklist = Field(description="Required items that gate its start or its completion.")
-    blockers: list[BlockerOfVerb] = Field(description="What stands in the way of its next verb, for you.")
     step: int | float | None = Field(description="The percentage at which it stands.")
     steps: list[int | float]
+    blockers: list[BlockerOfVerb] = Field(description="What stands in the way of its next verb, for you.")
+
+
+class PhaseListed(PhaseTold):
+    blockers: list[BlockerOfVerb] = Field([], description="As of one rollout; left out but with `include=blockers`.")
 
 
 class MetricTold(Schema):
@@ -127,6 +135,10 @@ class RolloutTold(Schema):
     phases: list[PhaseTold]
     guard_metrics: list[MetricTold] = Field(description="Figures that the plan bounds, each as last measured.")
     url: str
+
+
+class RolloutListed(RolloutTold):
+    phases: list[PhaseListed]  # type: ignore[assignment] # all that a list leaves out is who asks
 
 
 class FactTold(Schema):
@@ -192,11 +204,13 @@ class RequestTold(Schema):
 class Requests(Schema):
     items: list[RequestTold]
     next: Next
+    previous: Previous
 
 
 class Rollouts(Schema):
-    items: list[RolloutTold]
+    items: list[RolloutListed]
     next: Next
+    previous: Previous
 
 
 class PlanApplied(Schema):
@@ -229,6 +243,7 @@ class FlagTold(Schema):
 class Flags(Schema):
     items: list[FlagTold]
     next: Next
+    previous: Previous
 
 
 class ReadingTold(Schema):
@@ -243,6 +258,7 @@ class ReadingTold(Schema):
 class Readings(Schema):
     items: list[ReadingTold]
     next: Next
+    previous: Previous
 
 
 class Inclusion(Schema):
@@ -288,6 +304,7 @@ class EventTold(Schema):
 class Events(Schema):
     items: list[EventTold]
     next: Next
+    previous: Previous
 
 
 class CheckpointTold(Schema):

@@ -71,4 +71,4 @@ def approvals(request: HttpRequest, asked: Query[questions.PageAsked]) -> dict[s
                 "url": rollout.get_absolute_url(),
             }
         )
-    return {"items": items, "next": page.next or None}
+    return pages.holding(items, page)

@@ -1,22 +1,35 @@
-"""Pages of lists: ``cursor`` is the ``next`` of the page before."""
+"""Pages of lists: ``cursor`` is the ``next`` of the page before, or the ``previous`` of the page after."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
-from ..models.keyset import Keyset
-from ..services.lists.asked import Asked, Page
+from django.http import HttpResponse
+
+from ..models.keyset import Keyset, Page
+from ..services.lists.asked import Asked
 from .problems import Problem, error
 
 MOST = 100
-WRONG = "the cursor is none of this list. Take `next` of the page before, or leave it out for the first page."
+WRONG = "the cursor is none of this list. Take `next` or `previous` of a page, or leave it out for the first page."
 
 
 def page(asked: Asked, keyset: Keyset, limit: int, tell: Callable[[Any], Any], rows: Any = None) -> dict[str, Any]:
-    """``{"items", "next"}``. Raises ``Problem`` (422) for what there is not."""
+    """``{"items", "next", "previous"}``. Raises ``Problem`` (422) for what there is not."""
     found = read(asked, keyset, limit, rows)
-    return {"items": [tell(row) for row in found.rows], "next": found.next or None}
+    return holding([tell(row) for row in found.rows], found)
+
+
+def holding(items: list[Any], page: Page) -> dict[str, Any]:
+    """A page as the API tells it."""
+    return {"items": items, "next": page.next or None, "previous": page.previous or None}
+
+
+def written(page: dict[str, Any]) -> HttpResponse:
+    """A page of plain values as it stands: it is not held against its description once more for each row."""
+    return HttpResponse(json.dumps(page), content_type="application/json; charset=utf-8")
 
 
 def read(asked: Asked, keyset: Keyset, limit: int, rows: Any = None) -> Page:

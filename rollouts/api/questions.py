@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from ninja import Schema
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
@@ -46,8 +46,8 @@ Cursor = Annotated[
     Field(
         max_length=600,
         pattern=r"^[A-Za-z0-9_-]*$",
-        description="Where the page begins: the `next` of the page before, as it is; left out, the first page. Another "
-        "list's is refused.",
+        description="Which page: the `next` of the page before or the `previous` of the page after, as it is; left "
+        "out, the first. Another list's is refused.",
     ),
 ]
 Text = Annotated[str, Field(max_length=200)]
@@ -108,8 +108,11 @@ def _kind(one: Filter) -> Any:
     return Text | None
 
 
+Included = Annotated[Literal["blockers"], WithJsonSchema({"type": "string", "enum": ["blockers"]})]
+
+
 class RolloutsAsked(_asked(RolloutFilter)):  # type: ignore[misc]
-    pass
+    include: Included | None = Field(None, description="What costs more: what stands in each phase's way.")
 
 
 class FlagsAsked(_asked(FlagFilter)):  # type: ignore[misc]

@@ -11,12 +11,11 @@ from ..audit.actor import Actor
 from ..models import Phase, Rollout, clock
 from ..models.keyset import Keyset
 from ..rules import health, offers
-from ..rules.facts import PhaseFacts, RolloutFacts
+from ..rules.facts import RolloutFacts
 from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS
-from ..rules.metrics import Metric
-from ..rules.percentages import plain_number
-from ..services import dry_run, items, locks, metrics, plans, transitions
+from ..services import dry_run, items, locks, metrics, plans, portfolio_rows, rollout_json, transitions
 from ..services import facts as facts_of
+from ..services.freshness import limit
 from ..services.items import Item
 from ..services.lists.rollouts import RolloutFilter
 from . import answers, bodies, pages, questions
@@ -25,19 +24,26 @@ from .contract import ITEM_BODY, LIST, LOOK, MEASURED_BODY, PLAN_BODY, TRANSITIO
 from .problems import Problem, error, refusals_about
 
 router = Router(tags=["rollouts"])
-AS_MADE = Keyset("rollouts", {"pk": int})
+AS_MADE = Keyset("rollouts", {"rollout_id": int})
+#: What of portfolio rows the list is told by.
+TOLD = ("pk", "rollout_id", "health", "due_at", "told")
 
 
-@router.get("/rollouts", response={200: answers.Rollouts, **LIST}, summary="All rollouts", exclude_unset=True)
-def rollouts(request: HttpRequest, asked: Query[questions.RolloutsAsked]) -> dict[str, Any]:
-    """In the order in which they were made."""
+@router.get("/rollouts", response={200: answers.Rollouts, **LIST}, summary="All rollouts")
+def rollouts(request: HttpRequest, asked: Query[questions.RolloutsAsked]) -> HttpResponse:
+    """In the order in which they were made. What stands in the way of each phase's next verb for you is told with
+    `include=blockers`, and always of one rollout."""
     by, now = actor(request), clock.now()
-    found, holding = RolloutFilter(asked.query, by=by), locks.standing(now)
-
-    def tell(rollout: Rollout) -> dict[str, Any]:
-        return rollout_answer(rollout, facts_of.for_rollout(rollout, now, holding), by)
-
-    return pages.page(found, AS_MADE, asked.limit, tell, found.rollouts().whole())
+    found = RolloutFilter(asked.query, by=by)
+    page = pages.read(found, AS_MADE, asked.limit, found.lines().values(*TOLD))
+    if asked.include:
+        holding = locks.standing(now)
+        whole = Rollout.objects.for_rules().filter(pk__in=[line["rollout_id"] for line in page.rows]).order_by("pk")
+        told = [rollout_answer(each, facts_of.for_rollout(each, now, holding), by) for each in whole]
+    else:
+        fresh = limit()
+        told = [rollout_json.as_of_now(line, now, fresh) for line in portfolio_rows.as_of_now(page.rows, now)]
+    return pages.written(pages.holding(told, page))
 
 
 @router.get("/rollouts/{slug}", response={200: answers.RolloutTold, **LOOK}, summary="One rollout", exclude_unset=True)
@@ -168,61 +174,12 @@ def item(request: HttpRequest, slug: questions.Name, key: questions.Name, verb: 
 
 def rollout_answer(rollout: Rollout, facts: RolloutFacts, by: Actor) -> dict[str, Any]:
     """A rollout as the API tells it to this caller (``answers.RolloutTold``): no queries on one loaded whole."""
-    rows = {phase.name: phase for phase in facts_of.newest_attempts(rollout)}
-    read = facts.reading.exposure
-    state = health.judge(facts)
-    return {
-        "slug": rollout.slug,
-        "title": rollout.title,
-        "state": rollout.state,
-        "health": state.health,
-        "flag": {
-            "name": rollout.flag.name,
-            "expected": facts.expected.as_json(),
-            "read": read.as_json() if read is not None else None,
-            "read_at": facts.reading.read_at,
-            "drift": state.drift,
-        },
-        "model": rollout.ai_model.slug,
-        "baseline": rollout.baseline.slug if rollout.baseline else None,
-        "phases": [_phase_told(phase, rows[phase.name], rollout, facts, by) for phase in facts.phases],
-        "guard_metrics": [_metric_told(metric) for metric in facts.metrics],
-        "url": rollout.get_absolute_url(),
-    }
-
-
-def _metric_told(metric: Metric) -> dict[str, Any]:
-    return {
-        "name": metric.bound.name,
-        "unit": metric.bound.unit,
-        "at_most": metric.bound.at_most,
-        "at_least": metric.bound.at_least,
-        "value": metric.value,
-        "measured_at": metric.measured_at,
-        "measured_by": metric.measured_by,
-        "beyond": metric.is_beyond,
-    }
-
-
-def _phase_told(phase: PhaseFacts, row: Phase, rollout: Rollout, facts: RolloutFacts, by: Actor) -> dict[str, Any]:
-    verb = offers.following(facts, phase)
-    in_the_way = offers.of_verb(verb, facts, phase, by.person).blockers if verb else ()
-    gating = [
-        item
-        for item in facts.items
-        if item.required and (item.phase == phase.name or (item.phase is None and item.gate == "start"))
-    ]
-    return {
-        "name": phase.name,
-        "state": phase.state,
-        "attempt": row.attempt,
-        "version": row.version,
-        "optional": phase.optional,
-        "checklist": {"done": sum(item.verdict.satisfied for item in gating), "required": len(gating)},
-        "blockers": [{"verb": verb, **blocker.as_json(rollout.get_absolute_url())} for blocker in in_the_way],
-        "step": None if phase.opening.step is None else plain_number(phase.opening.step),
-        "steps": [plain_number(step.percentage) for step in phase.opening.ramp.steps] if phase.opening.ramp else [],
-    }
+    answer = rollout_json.of(rollout, facts, health.judge(facts))
+    for phase, told in zip(facts.phases, answer["phases"], strict=True):
+        verb = offers.following(facts, phase)
+        in_the_way = offers.of_verb(verb, facts, phase, by.person).blockers if verb else ()
+        told["blockers"] = [{"verb": verb, **blocker.as_json(answer["url"])} for blocker in in_the_way]
+    return answer
 
 
 def _whole(slug: str) -> Rollout:

@@ -1,6 +1,7 @@
 """Keyset pages: a page begins after the last row of the one before, so rows that come, go or move shift nothing.
 
-The cursor holds the sort key of that row and not the row: the list goes on where it was, though the row is gone.
+The cursor holds the sort key of that row and not the row: the list goes on where it was, though the row is gone. One
+with a minus before it leads back: to what stands before the first row of a page.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
@@ -23,12 +24,23 @@ from ..rules.phrases import say
 
 #: As texts in addresses, opaque to whoever sends them back; an owner of 150 and a title of 200 emoji fit.
 LONGEST = 2_000
+#: Begins a cursor that leads back; all others begin as the list in them is written.
+BACK = "-"
 MOST = 2**63 - 1
 WRONG = say("The address names no place of this list. Begin at its first page.")
 
 
 class WrongCursor(ValueError):
     """The cursor is none that this list has given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows, or of several lists those of each, and the cursors of the pages before and after; empty where none is."""
+
+    rows: list[Any]
+    previous: str
+    next: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +53,18 @@ class Keyset:
     of: str
     keys: Mapping[str, type]
 
-    def page(self, rows: QuerySet[Any], cursor: str, limit: int) -> tuple[list[Any], str]:
-        """Rows in order from after the cursor on, and the cursor of the next page, empty on the last.
+    def page(self, rows: QuerySet[Any], cursor: str, limit: int) -> Page:
+        """The page of this list that the cursor leads to. Raises ``WrongCursor``."""
+        page = page_of([(self, rows)], cursor, limit)
+        return Page(page.rows[0], page.previous, page.next)
 
-        Raises ``WrongCursor``.
-        """
-        (read,), following = page_of([(self, rows)], cursor, limit)
-        return read, following
-
-    def after(self, rows: QuerySet[Any], cursor: str) -> QuerySet[Any]:
-        """All rows in order from after the cursor on. Raises ``WrongCursor``."""
-        rows = rows.order_by(*self.keys)
-        key = self.key(cursor)
+    def beyond(self, rows: QuerySet[Any], cursor: str, *, back: bool = False) -> QuerySet[Any]:
+        """All rows from the cursor on: those after it in order, or ``back`` from it. Raises ``WrongCursor``."""
+        rows, key = rows.order_by(*self.keys), self.key(cursor)
+        rows = rows.reverse() if back else rows
         if key is None:
             return rows
-        columns = [(name.removeprefix("-"), "lt" if name.startswith("-") else "gt") for name in self.keys]
+        columns = [(name.removeprefix("-"), "lt" if name.startswith("-") is not back else "gt") for name in self.keys]
         equal: dict[str, Any] = {}
         beyond = []
         for (name, side), value in zip(columns, key, strict=True):
@@ -72,13 +81,14 @@ class Keyset:
             return False
 
     def cursor(self, row: Any) -> str:
-        """After this row, which is an instance, or a mapping that holds the columns."""
+        """Of the place of this row, which is an instance, or a mapping that holds the columns."""
         names = [name.removeprefix("-") for name in self.keys]
         values = [row[name] if isinstance(row, Mapping) else attrgetter(name)(row) for name in names]
         return written(self.of, *values)
 
     def key(self, cursor: str) -> tuple[Any, ...] | None:
         """The sort key in a cursor, None for the first page. Raises ``WrongCursor``."""
+        cursor = cursor.removeprefix(BACK)
         if not cursor:
             return None
         try:
@@ -92,27 +102,42 @@ class Keyset:
             raise WrongCursor(WRONG) from None
 
 
-def page_of(lists: Iterable[tuple[Keyset, QuerySet[Any]]], cursor: str, limit: int) -> tuple[list[list[Any]], str]:
-    """A page of several lists that follow on each other: what it holds of each, and the cursor of the next page.
+def page_of(lists: Iterable[tuple[Keyset, QuerySet[Any]]], cursor: str, limit: int) -> Page:
+    """A page of several lists that follow on each other.
 
+    Less than a page is never before another: what leads back to the beginning leads to the whole first page.
     Raises ``WrongCursor`` where none of the lists has given the cursor.
     """
+    lists, back = list(lists), cursor.startswith(BACK)
+    with snapshot() if len(lists) > 1 else nullcontext():
+        found, is_more = _read(lists[::-1] if back else lists, cursor, limit, back=back)
+        if back and not is_more:
+            cursor, back = "", False
+            found, is_more = _read(lists, cursor, limit, back=back)
+    if back:
+        found = [rows[::-1] for rows in reversed(found)]
+    places = [keyset.cursor(rows[at]) for (keyset, _), rows in zip(lists, found, strict=True) if rows for at in (0, -1)]
+    first, last = (places[0], places[-1]) if places else ("", "")  # without a row it is the end that leads back
+    return Page(found, f"{BACK}{first}" if cursor else "", last if back or is_more else "")
+
+
+def _read(
+    lists: Iterable[tuple[Keyset, QuerySet[Any]]], cursor: str, limit: int, *, back: bool
+) -> tuple[list[list[Any]], bool]:
+    """Of each of these lists what a page holds, from the cursor on, and whether there is more."""
     found: list[list[Any]] = []
-    left, is_begun, following = limit + 1, not cursor, ""
-    with snapshot():
-        for keyset, rows in lists:
-            begins = not is_begun and keyset.owns(cursor)
-            is_begun = is_begun or begins
-            read = list(keyset.after(rows, cursor if begins else "")[:left]) if is_begun and left else []
-            left -= len(read)
-            if read and not left:  # the one too many only says that there is more
-                read.pop()
-            if read:
-                following = keyset.cursor(read[-1])
-            found.append(read)
+    left, is_begun = limit + 1, cursor in ("", BACK)
+    for keyset, rows in lists:
+        begins = not is_begun and keyset.owns(cursor)
+        is_begun = is_begun or begins
+        read = list(keyset.beyond(rows, cursor if begins else "", back=back)[:left]) if is_begun and left else []
+        left -= len(read)
+        if read and not left:  # the one too many only says that there is more
+            read.pop()
+        found.append(read)
     if not is_begun:
         raise WrongCursor(WRONG)
-    return found, "" if left else following
+    return found, not left
 
 
 @contextmanager

@@ -15,10 +15,12 @@ from django.db.models.functions import Coalesce, Greatest
 
 from ..rules.approvals import STANDING
 from ..rules.expected import Presence
-from ..rules.health import Health
+from ..rules.health import NEEDS_FRESH, Health
 from ..rules.machine import Role
 from ..rules.people import Person
 from .change_log import Change
+from .flags import FeatureFlag
+from .gitlab import GitLabInstance, GitLabProject
 from .rollouts import Rollout
 
 if TYPE_CHECKING:
@@ -48,8 +50,6 @@ UNSETTLES_ALL_OF = {
     "rollouts.GitLabActor": "rollout__flag__instance__actors",
     "rollouts.GitLabInstance": "rollout__flag__instance",
 }
-#: Health that holds only while the newest reading is fresh.
-NEEDS_FRESH = (Health.AS_PLANNED, Health.OVERDUE)
 
 
 def _reached(changes: Iterable[Change]) -> tuple[Q, Q]:
@@ -91,6 +91,28 @@ def read_last(flag: str = "") -> Case:
     reading = F(f"{flag}reading__read_at")
     never = When(Q(**{f"{flag}presence": Presence.UNREAD}) | Q(**{f"{flag}reading": None}), then=None)
     return Case(never, default=Greatest(reading, Coalesce(scope, reading)))
+
+
+def _is_fresh(since: datetime) -> Q:
+    """Rows whose flag was read since, of those whose flag was read at all (``read_last``); empty where all were.
+
+    Two queries ask the scopes first, which are few: what is the same for all rows is no question to each of them.
+    """
+    flag = FeatureFlag.objects.order_by().filter(rollouts__isnull=False)
+    instances = GitLabInstance.objects.filter(Exists(flag.filter(instance=OuterRef("pk"), project=None)))
+    projects = GitLabProject.objects.filter(Exists(flag.filter(project=OuterRef("pk"))))
+    read: dict[bool, dict[str, list[int]]] = {True: {}, False: {}}
+    for scope, rows in (("instance", instances), ("project", projects)):
+        for pk, at in rows.values_list("pk", "flags_read_at"):
+            read[at is not None and at >= since].setdefault(scope, []).append(pk)
+    if not read[False]:
+        return Q()
+    fresh = Q(rollout__flag__reading__read_at__gte=since)
+    if of_instances := read[True].get("instance"):
+        fresh |= Q(rollout__flag__project=None, rollout__flag__instance__in=of_instances)
+    if of_projects := read[True].get("project"):
+        fresh |= Q(rollout__flag__project__in=of_projects)
+    return fresh
 
 
 class PortfolioRowQuerySet(models.QuerySet["PortfolioRow"]):
@@ -156,11 +178,13 @@ class PortfolioRowQuerySet(models.QuerySet["PortfolioRow"]):
 
     def in_health(self, health: Health, now: datetime, freshness: timedelta) -> PortfolioRowQuerySet:
         """Those whose health is this one now: what is not fresh is not known."""
-        old = Q(read_at=None) | Q(read_at__lt=now - freshness)
-        rows = self.with_reading()
-        if health is Health.STALE:
-            return rows.filter(Q(health=health) | Q(old, health__in=NEEDS_FRESH))
-        return rows.filter(health=health).exclude(old) if health in NEEDS_FRESH else rows.filter(health=health)
+        rows = self.filter(health=health)
+        if health is not Health.STALE and health not in NEEDS_FRESH:
+            return rows
+        is_fresh = _is_fresh(now - freshness)
+        if health in NEEDS_FRESH:
+            return rows.filter(is_fresh)
+        return self.filter(Q(health=health) | Q(~is_fresh, health__in=NEEDS_FRESH)) if is_fresh else rows
 
 
 class PortfolioRow(models.Model):
@@ -189,6 +213,7 @@ class PortfolioRow(models.Model):
     search = models.TextField(blank=True, help_text="What a search looks at, in small letters.")
     reviews_due_at = models.DateTimeField(null=True, blank=True, help_text="When the first open review is due.")
     content = models.JSONField(default=dict)
+    told = models.TextField(blank=True, help_text="The rollout as the API's list tells it, in JSON.")
     due_at = models.DateTimeField(null=True, db_index=True, help_text="When it must be worked out anew.")
     marks = models.PositiveIntegerField(
         default=0, help_text="Counts what was written that may change how its rollout stands …"
@@ -202,6 +227,8 @@ class PortfolioRow(models.Model):
         indexes = [
             models.Index(fields=("place", "urgency", "since", "id"), name="line_by_urgency"),
             models.Index(fields=("health", "place"), name="line_by_health"),
+            models.Index(fields=("health", "rollout"), name="row_by_health"),
+            models.Index(fields=("phase", "rollout"), name="row_by_phase"),
             models.Index(fields=("reviews_due_at",), name="line_by_review"),
             models.Index(fields=("id",), condition=~Q(marks=F("settled")), name="row_marked"),
         ]

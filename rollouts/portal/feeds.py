@@ -42,15 +42,15 @@ def calendar(name: str, rollouts: QuerySet[Any], now: datetime) -> tuple[bytes, 
     """A calendar of these rollouts, and when it last changed."""
     since, until = now - BEHIND, now + AHEAD
     locks = schedules.locks_between(since, until)
-    found, following = schedules.page(rollouts, since, until, now, locks=locks, limit=MOST_ROLLOUTS)
-    return _written(name, found, locks, now, is_whole=not following)
+    page = schedules.page(rollouts, since, until, now, locks=locks, limit=MOST_ROLLOUTS)
+    return _written(name, page.rows, locks, now, is_whole=not page.next)
 
 
 def calendar_of_one(rollout: Rollout, now: datetime) -> tuple[bytes, datetime | None]:
     """All of one rollout, however long ago it began."""
     locks = schedules.locks_between(now - BEHIND, now + AHEAD)
-    found, _following = schedules.page(Rollout.objects.filter(pk=rollout.pk), FIRST, LAST, now, locks=locks, limit=1)
-    return _written(rollout.title, found, locks, now)
+    page = schedules.page(Rollout.objects.filter(pk=rollout.pk), FIRST, LAST, now, locks=locks, limit=1)
+    return _written(rollout.title, page.rows, locks, now)
 
 
 def _written(

@@ -12,9 +12,9 @@ from django.db.models import IntegerField, Subquery
 from django.utils.translation import gettext as _
 
 from ..audit.actor import Actor
-from ..models import FeatureFlag, PortfolioRow, keyset
+from ..models import PortfolioRow, keyset
 from ..models.keyset import Keyset
-from ..models.portfolio_rows import PortfolioRowQuerySet, read_last
+from ..models.portfolio_rows import PortfolioRowQuerySet
 from ..services import portfolio_rows as worked_out
 from ..services.freshness import limit
 from ..services.lists.rollouts import counted
@@ -60,9 +60,10 @@ class Group:
 
 @dataclass(slots=True)
 class Listing:
-    """A page of rows in groups; ``next`` is where the next page begins."""
+    """A page of rows in groups, and the cursors of the pages before and after."""
 
     groups: list[Group]
+    previous: str
     next: str
 
 
@@ -103,29 +104,29 @@ def by_turn(selection: PortfolioRowQuerySet, viewer: Actor, sort: str, after: st
     }
     keysets = {key: _keyset(f"{key}-{sort}", SORTS[sort]) for key in sections}
     parts = [(keysets[key], section.values(*FIELDS, *SORTS[sort])) for key, section in sections.items()]
-    read, following = keyset.page_of(parts, after, PAGE)
-    shown = [(key, found) for key, found in zip(sections, read, strict=True) if found]
-    rows, titles = iter(rows_of([row for found in read for row in found], now)), present.group_titles()
+    page = keyset.page_of(parts, after, PAGE)
+    shown = [(key, found) for key, found in zip(sections, page.rows, strict=True) if found]
+    rows, titles = iter(rows_of([row for found in page.rows for row in found], now)), present.group_titles()
     groups = []
     for place, (key, found) in enumerate(shown):
-        is_cut = (after and not place) or (following and place == len(shown) - 1)
+        is_cut = (page.previous and not place) or (page.next and place == len(shown) - 1)
         total = count(sections[key]) if is_cut else str(len(found))
         groups.append(Group(key, titles[key], list(islice(rows, len(found))), total))
-    return Listing(groups, following)
+    return Listing(groups, page.previous, page.next)
 
 
 def by_field(rows: PortfolioRowQuerySet, group: str, sort: str, after: str, now: datetime) -> Listing:
     """Grouped by what the rows have in common, or in one list. Raises ``WrongCursor``."""
     first = (GROUPS[group],) if group in GROUPS else ()
     order = (*first, *(name for name in SORTS[sort] if name not in first))
-    read, following = _keyset(f"{group}-{sort}", order).page(rows.values(*FIELDS, *order), after, PAGE)
+    page = _keyset(f"{group}-{sort}", order).page(rows.values(*FIELDS, *order), after, PAGE)
     groups: list[Group] = []
-    for one in rows_of(read, now):
+    for one in rows_of(page.rows, now):
         key = _key(one, group)
         if not groups or groups[-1].key != key:
             groups.append(Group(key, _title(one, group)))
         groups[-1].rows.append(one)
-    return Listing(groups, following)
+    return Listing(groups, page.previous, page.next)
 
 
 def _keyset(of: str, order: Sequence[str]) -> Keyset:
@@ -154,19 +155,9 @@ def board(selection: PortfolioRowQuerySet, phases: Sequence[tuple[str, str]], no
 
 
 def rows_of(read: list[StoredRow], now: datetime) -> list[ShownRow]:
-    """Stored rows as shown ones, up to date whatever was changed meanwhile.
-
-    When their flags were read is asked apart: joined to each selection, PostgreSQL plans longer than it reads.
-    """
-    due = [row["pk"] for row in read if row["due_at"] is not None and row["due_at"] <= now]
-    if due:
-        worked_out.for_a_page(among=due)
-        anew = {row["pk"]: row for row in PortfolioRow.objects.filter(pk__in=due).values(*FIELDS)}
-        read = [anew.get(row["pk"], row) for row in read]
-    read = [row for row in read if row["content"]]  # without the one that never could be worked out
-    flags = FeatureFlag.objects.filter(pk__in={row["content"]["flag_key"] for row in read})
-    read_at, fresh = dict(flags.values_list("pk", read_last())), limit()
-    return [present.shown_row(row, read_at.get(row["content"]["flag_key"]), now, fresh) for row in read]
+    """Stored rows as shown ones, up to date whatever was changed meanwhile."""
+    fresh = limit()
+    return [present.shown_row(row, row["read_at"], now, fresh) for row in worked_out.as_of_now(read, now)]
 
 
 def _first(rows: PortfolioRowQuerySet, order: Sequence[str], most: int) -> list[StoredRow]:

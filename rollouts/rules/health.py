@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
+from . import freshness
 from .expected import Drift, drift_in_words
 from .facts import RolloutFacts
 from .machine import PhaseState, state_in_words
@@ -33,7 +34,14 @@ class Health(StrEnum):
             "over": say("over"),
         }[self.value]
 
+    def as_read(self, read_at: datetime | None, now: datetime, limit: timedelta) -> Health:
+        """What it is now of what it was when the newest reading was fresh."""
+        is_old = self in NEEDS_FRESH and freshness.is_stale(read_at, now, limit)
+        return Health.STALE if is_old else self
 
+
+#: Health that holds only while the newest reading is fresh.
+NEEDS_FRESH = (Health.AS_PLANNED, Health.OVERDUE)
 #: Months that a flag of a type may live (GitLab doc/development/feature_flags/_index.md); ``ops`` is reviewed yearly.
 LIFETIME_MONTHS = {"gitlab_com_derisk": 2, "wip": 4, "beta": 6, "experiment": 6, "ops": 12}
 

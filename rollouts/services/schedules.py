@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -228,15 +229,15 @@ def page(
     locks: Sequence[Lock] = (),
     after: str = "",
     limit: int,
-) -> tuple[list[Scheduled], str]:
-    """One page of the rollouts of a window with their schedules, and the cursor of the next; four queries.
+) -> keyset.Page:
+    """One page of the rollouts of a window with their schedules; four queries.
 
     Raises ``WrongCursor``.
     """
     still, over = touching(rollouts, since, until, now, locks)
     parts = ((STILL, still.values(*_ROLLOUT)), (OVER, over.values(*_ROLLOUT)))
-    (going, ended), following = keyset.page_of(parts, after, limit)
-    return scheduled([*going, *ended], now, locks), following
+    page = keyset.page_of(parts, after, limit)
+    return replace(page, rows=scheduled(chain(*page.rows), now, locks))
 
 
 def scheduled(rows: Iterable[Mapping[str, Any]], now: datetime, locks: Sequence[Lock] = ()) -> list[Scheduled]:

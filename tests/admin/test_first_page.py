@@ -149,7 +149,9 @@ def test_the_history_tab_tells_before_and_after_in_pages(world, client_of):
     older = next(part for part in page.split('"') if part.startswith("?before="))
     page = flat(root.get(f"{path}/history/{older}"))
     assert "<ins>1000</ins>" in page
-    assert "Older" not in page
+    assert 'rel="next"' not in page
+    newer = next(part for part in page.split('"') if part.startswith("?before=-"))
+    assert "<ins>1031</ins>" in flat(root.get(f"{path}/history/{newer}"))
     assert root.get(f"{path}/history/?before=x").status_code == 422
     assert client_of("vic").get(f"{path}/history/").status_code == 403
 

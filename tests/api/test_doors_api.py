@@ -138,13 +138,18 @@ def test_a_cursor_fits_only_its_own_list(world, script, refused):
     vic = script("vic")
     for key in (["flags", "a", 1], ["rollouts", 0], ["rollouts", 2**63], ["rollouts", -1], ["rollouts", True],
                 ["rollouts", "1"], ["rollouts"], ["rollouts", None], ["rollouts", 1.5], []):  # fmt: skip
-        refused(vic.get("/rollouts", {"cursor": written(*key) if key else "W10"}), 422)
+        for back in ("", "-", "--"):
+            refused(vic.get("/rollouts", {"cursor": back + (written(*key) if key else "W10")}), 422)
+    refused(vic.get("/rollouts", {"cursor": f"--{written('rollouts', 1)}"}), 422)
     for key in (["x", 1], ["a\x00", 1], ["\ud800", 1], [1, 1]):
         response = vic.get("/flags", {"cursor": written("flags", *key)})
         assert response.status_code == (200 if key[0] == "x" else 422)
     for moment in ("x", "2026-11-01T00:00:00", "0001-01-01T00:00:00+00:00", 5):
         refused(vic.get(f"/flags/{FLAG}/readings", {"cursor": written("readings", moment, 1)}), 422)
-    assert vic.get("/rollouts", {"cursor": written("rollouts", 2**63 - 1)}).json() == {"items": [], "next": None}
+    beyond = vic.get("/rollouts", {"cursor": written("rollouts", 2**63 - 1)}).json()
+    assert (beyond["items"], beyond["next"]) == ([], None)
+    last = vic.get("/rollouts", {"cursor": beyond["previous"]}).json()
+    assert ([told["slug"] for told in last["items"]], last["previous"], last["next"]) == (["haiku"], None, None)
 
 
 @pytest.mark.parametrize("query", ["state=flying", "health=good", "state=", f"q={'x' * 201}", f"provider={'x' * 201}"])
@@ -364,6 +369,8 @@ def test_every_text_that_is_asked_has_its_bound_and_every_page_its_words(documen
     pages = [tree["properties"]["next"] for _, tree in nodes(document) if "next" in tree.get("properties", {})]
     assert len(pages) == 5
     assert all("cursor" in page["description"] for page in pages)
+    back = [tree["properties"]["previous"] for _, tree in nodes(document) if "next" in tree.get("properties", {})]
+    assert all("cursor" in page["description"] for page in back)
     assert "NUL" in document["info"]["description"]
 
 

@@ -52,7 +52,7 @@ def test_flags_are_searched_and_paged(world, script):
     vic = script("vic")
     assert [flag["name"] for flag in vic.every("/flags", limit=2)] == [f"flag_{number}" for number in range(7)]
     assert [flag["name"] for flag in vic.every("/flags", q="G_3")] == ["flag_3"]
-    assert vic.get("/flags", {"q": "nothing"}).json() == {"items": [], "next": None}
+    assert vic.get("/flags", {"q": "nothing"}).json() == {"items": [], "next": None, "previous": None}
 
 
 def test_several_flags_of_one_name_are_told_apart(project_flags, script, refused):

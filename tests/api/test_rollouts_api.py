@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from rollouts.models import AuditEvent, Rollout
+from rollouts.api import answers
+from rollouts.models import AuditEvent, GitLabInstance, Rollout, clock
 from rollouts.rules.document import LIMIT
 from rollouts.services import transitions
 from tests.portal.pages import signed_in
@@ -114,7 +117,7 @@ def test_pages_are_complete_while_rollouts_are_added(world, script):
     vic, seen, cursor = script("vic"), [], ""
     while cursor is not None:
         page = vic.get("/rollouts", {"limit": 2, "cursor": cursor}).json()
-        assert page.keys() == {"items", "next"}
+        assert page.keys() == {"items", "next", "previous"}
         seen += [told["slug"] for told in page["items"]]
         cursor = page["next"]
         if len(seen) == 2:
@@ -124,11 +127,98 @@ def test_pages_are_complete_while_rollouts_are_added(world, script):
     assert len(vic.every("/rollouts", limit=2, health="as_planned")) + len(vic.every("/rollouts", health="stale")) == 6
 
 
+def test_pages_lead_back(world, script):
+    for number in range(5):
+        world.apply(slug=f"r-{number}", title=f"t{9 - number}", flag=f"flag_{number}")
+    vic = script("vic")
+    pages = [vic.get("/rollouts", {"limit": 2}).json()]
+    while pages[-1]["next"]:
+        pages.append(vic.get("/rollouts", {"limit": 2, "cursor": pages[-1]["next"]}).json())
+    assert [len(page["items"]) for page in pages] == [2, 2, 1]
+    for before, page in pairwise(pages):
+        assert vic.get("/rollouts", {"limit": 2, "cursor": page["previous"]}).json() == before
+    assert pages[0]["previous"] is None
+
+
+def test_the_list_tells_of_each_rollout_what_one_tells_but_for_blockers(world, script, time_machine):
+    """Worked out ahead, and right all the same: after a transition, a confirmation, a reading, and when time passes."""
+    time_machine.move_to(clock.now())
+    world.up_to("everyone", "active")
+    world.apply(slug="other", title="Other", flag="other_flag")
+    mia = script("mia")
+
+    def compare():
+        for include in ({}, {"include": "blockers"}):
+            for told in mia.get("/rollouts", include).json()["items"]:
+                one = mia.get(f"/rollouts/{told['slug']}").json()
+                if not include:
+                    assert all("blockers" not in phase for phase in told["phases"])
+                    for phase in one["phases"]:
+                        del phase["blockers"]
+                assert told == one
+        return {told["slug"]: told for told in mia.get("/rollouts").json()["items"]}
+
+    first = compare()
+    assert (first["haiku"]["health"], first["other"]["health"]) == ("as_planned", "stale")
+    world.do("pause", "everyone", "mia", reason="slow")
+    assert compare()["haiku"]["phases"][-1]["version"] > first["haiku"]["phases"][-1]["version"]
+    world.gitlab.state.set_feature(FLAG, "50", key="percentage_of_actors")
+    world.sync()
+    assert compare()["haiku"]["flag"]["drift"] == "ahead"
+    assert answers.Rollouts.model_validate(mia.get("/rollouts").json()).items[0].slug == "haiku"
+    world.gitlab.state.set_feature(FLAG, "1", key="percentage_of_actors")
+    world.sync()
+    assert compare()["haiku"]["health"] == "as_planned"
+    time_machine.shift(timedelta(minutes=6))
+    assert compare()["haiku"]["health"] == "stale"
+    assert [told["slug"] for told in mia.every("/rollouts", health="stale")] == ["haiku", "other"]
+    assert mia.every("/rollouts", health="as_planned") == []
+
+
+def test_the_list_and_one_rollout_ask_as_much_however_many_there_are(world, script):
+    vic, counts = script("vic"), {}
+    for names in (["haiku"], [f"r-{number}" for number in range(6)]):
+        for name in names:
+            world.apply(slug=name, flag=f"flag_{name}")
+        for path in ("/rollouts", "/rollouts?include=blockers", "/rollouts?phase=team&health=stale", "/rollouts/haiku"):
+            vic.get(path)
+            with CaptureQueriesContext(connection) as asked:
+                assert vic.get(path).status_code == 200
+            counts.setdefault(path, []).append(len(asked))
+    assert all(few == many for few, many in counts.values()), counts
+    assert counts["/rollouts"][0] <= 4
+    assert counts["/rollouts/haiku"][0] <= 14
+
+
+def test_health_is_found_alike_whatever_was_read(world, script, time_machine):
+    """By the scope, by the flag's own reading, or not at all: the filter and what each rollout says of itself agree."""
+    time_machine.move_to(clock.now())
+    world.up_to("team", "active")
+    world.apply(slug="other", flag="other_flag")
+    vic, seen = script("vic"), set()
+    for later in (timedelta(0), timedelta(hours=1)):
+        time_machine.shift(later)
+        for read_at in (clock.now(), None, clock.now() - timedelta(hours=1)):
+            scope = GitLabInstance.objects.get()
+            scope.flags_read_at = read_at
+            scope.save(update_fields=["flags_read_at"])
+            said = {told["slug"]: told["health"] for told in vic.every("/rollouts")}
+            seen.add(said["haiku"])
+            for health in ("stale", "as_planned"):
+                found = {told["slug"] for told in vic.every("/rollouts", health=health)}
+                assert found == {slug for slug, kind in said.items() if kind == health}
+    assert seen == {"stale", "as_planned"}
+
+
 def test_a_page_that_is_filtered_is_as_full_as_any(world, script):
     for number in range(5):
         world.apply(slug=f"r-{number}", flag=f"flag_{number}")
     vic = script("vic")
-    assert vic.get("/rollouts", {"phase": "company", "limit": 1}).json() == {"items": [], "next": None}
+    assert vic.get("/rollouts", {"phase": "company", "limit": 1}).json() == {
+        "items": [],
+        "next": None,
+        "previous": None,
+    }
     pages, cursor = [], ""
     while cursor is not None:
         page = vic.get("/rollouts", {"phase": "team", "health": "stale", "limit": 2, "cursor": cursor}).json()

@@ -40,8 +40,8 @@ def titles(response):
     return re.findall(r"Rollout (r\d)(?=</a>)", flat(response))
 
 
-def following(response):
-    match = re.search(r'href="(\?[^"]*after=[^"]*)" rel="next"', flat(response))
+def following(response, rel="next", name="after"):
+    match = re.search(rf'href="(\?[^"]*{name}=[^"]*)" rel="{rel}"', flat(response))
     return html.unescape(match[1]) if match else None
 
 
@@ -63,6 +63,61 @@ def test_all_rows_stand_on_one_page_each(six, query):
     found = pages(six, "/", query)
     assert [len(page) for page in found] == [2, 2, 2]
     assert sorted(title for page in found for title in page) == NAMES
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [("/", ""), ("/", "?group=health&sort=since"), ("/", "?group=none&sort=title"), ("/", "?group=owner&sort=title"),
+     ("/timeline/", "")],
+)  # fmt: skip
+def test_pages_lead_back_as_they_led_on(six, world, path, query):
+    """Over the edges between groups, too."""
+    for name in NAMES[:3]:
+        transitions.perform_on_rollout("abandon", Rollout.objects.get(slug=name), by=world.actor("mia"), reason="x")
+    query = f"{query or '?'}&state=all" if path == "/" else query
+    there = [six.get(path + query)]
+    assert following(there[0], "prev") is None
+    while (step := following(there[-1])) is not None:
+        there.append(six.get(path + step))
+    assert len(there) == 3
+    back = [there[-1]]
+    while (step := following(back[-1], "prev")) is not None:
+        back.append(six.get(path + step))
+    assert [titles(page) for page in reversed(back)] == [titles(page) for page in there]
+    assert [following(page) for page in reversed(back)] == [following(page) for page in there]
+
+
+def test_the_way_back_ends_at_a_whole_first_page(six, world):
+    """What came meanwhile stands on it; what has gone leaves no gap."""
+    second = six.get(f"/{following(six.get('/?group=none&sort=title'))}")
+    assert list(dict.fromkeys(titles(second))) == ["r2", "r3"]
+    Rollout.objects.get(slug="r0").portfolio_row.delete()
+    assert list(dict.fromkeys(titles(six.get(f"/{following(second, 'prev')}")))) == ["r1", "r2"]
+    world.apply(slug="r0b", title="Rollout 0", flag="use_0b")
+    page = six.get(f"/{following(second, 'prev')}")
+    assert "Rollout 0" in words(page)
+    assert (list(dict.fromkeys(titles(page))), following(page, "prev")) == (["r1"], None)
+
+
+def test_nothing_more_leads_back_to_the_last_page(six):
+    last = six.get("/?group=none&sort=title")
+    while (step := following(last)) is not None:
+        beyond, last = step, six.get(f"/{step}")
+    PortfolioRow.objects.filter(rollout__slug__in=["r4", "r5"]).delete()
+    empty = six.get(f"/{beyond}")
+    assert (titles(empty), following(empty)) == ([], None)
+    back = six.get(f"/{following(empty, 'prev')}")
+    assert list(dict.fromkeys(titles(back))) == ["r2", "r3"]
+
+
+def test_the_history_leads_back(six, world, monkeypatch):
+    monkeypatch.setattr("rollouts.portal.views.history.PER_PAGE", 3)
+    first = six.get("/audit/")
+    second = six.get(f"/audit/{following(first, name='before')}")
+    assert titles(first) != titles(second)
+    assert following(first, "prev", "before") is None
+    again = six.get(f"/audit/{following(second, 'prev', 'before')}")
+    assert titles(again) == titles(first)
 
 
 def test_the_list_goes_on_after_its_last_row_has_left_its_group(six, world):
@@ -124,8 +179,10 @@ def test_history_goes_on_where_it_was_while_more_happens(six, world):
                        ("/admin/rollouts/rollout/{pk}/history/", "before")],
 )  # fmt: skip
 @pytest.mark.parametrize(
-    "cursor", ["1", "x", "WzFd", "9" * 700, "%F0%9F", written("audit", "never", 1), written("flags", "a", 1)]
-)
+    "cursor",
+    ["1", "x", "WzFd", "9" * 700, "%F0%9F", "-x", "--", *(f"{back}{place}" for back in ("", "-", "--") for place in
+     (written("audit", "never", 1), written("flags", "a", 1)))],
+)  # fmt: skip
 def test_a_place_that_the_list_has_not_is_said(six, world, path, name, cursor):
     path = path.format(pk=Rollout.objects.first().pk)
     response = six.get(path, {name: cursor})

@@ -47,6 +47,7 @@ FIELDS = (
     "reviews_due_at",
     "content",
     "due_at",
+    "rollout_id",
 )
 #: A phase that takes half as long again as usual is late.
 LATE = 1.5
@@ -116,13 +117,12 @@ class ShownRow:
 def shown_row(row: Mapping[str, Any], read_at: datetime | None, now: datetime, limit: timedelta) -> ShownRow:
     """A row out of the values of ``FIELDS``, and when the flag was read last."""
     content = row["content"]
-    health = Health(row["health"])
-    is_stale = health in (Health.AS_PLANNED, Health.OVERDUE) and freshness.is_stale(read_at, now, limit)
-    health = Health.STALE if is_stale else health
+    known = Health(row["health"])
+    health = known.as_read(read_at, now, limit)
     action, detail = (from_text(part) for part in content["next"])
     if until := _moment(content["until"]):
         detail = say("{length} of soak left", length=in_words(until - now)) if until > now else ""
-    if is_stale and content["verb"] in ("start", "advance", "complete"):
+    if health is not known and content["verb"] in ("start", "advance", "complete"):
         detail = _age_of(read_at, now)
     if content["apart"]:  # the exposure says it already
         detail = ""

@@ -42,7 +42,7 @@ def audit(request: HttpRequest) -> HttpResponse:
     ]
     context = {
         "rows": rows,
-        "next": page.next,
+        "page": page,
         "verification": Verification.objects.first(),
         "days": {name: asked[name] and not _is_day(asked[name]) for name in ("since", "until")},
         **_choices(asked),

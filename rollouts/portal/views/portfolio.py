@@ -93,7 +93,7 @@ def portfolio(request: HttpRequest) -> HttpResponse:
             page = asked.paged(lambda after: listing.by_field(asked.rows, group, sort, after, now))
         else:
             page = asked.paged(lambda after: listing.by_turn(asked.rows, viewer, sort, after, now))
-        context |= {"listing": page, "groups": page.groups, "is_further": bool(request.GET.get("after"))}
+        context |= {"listing": page, "groups": page.groups, "is_further": bool(page.previous)}
         if not any((page.groups, context["is_filtered"], context["is_further"])) and viewer.person.has(Role.MANAGER):
             context["first_start"] = first_start.checks(viewer)
     return lists.answer(request, "portal/portfolio.html", context, asked)

@@ -39,10 +39,8 @@ def timeline(request: HttpRequest) -> HttpResponse:
     since, until = axis.since, axis.until
     locks = schedules.locks_between(min(since, now), until)
     fitting = asked.rollouts()
-    scheduled, following = asked.paged(
-        lambda after: schedules.page(fitting, since, until, now, locks=locks, after=after, limit=ROWS)
-    )
-    after = request.GET.get("after", "")
+    page = asked.paged(lambda after: schedules.page(fitting, since, until, now, locks=locks, after=after, limit=ROWS))
+    scheduled = page.rows
     told = collisions(scheduled, axis, now)
     bands = present.bands((lock for lock in locks if lock.window.ends_at > since), axis)
     context = {
@@ -56,9 +54,8 @@ def timeline(request: HttpRequest) -> HttpResponse:
         "bands_more": max(0, len(bands) - LOCKS_TOLD),
         "today": axis.x(now) if axis.shows(now) else "",
         "today_label": percent(min(axis.share(now), 94)),
-        "is_paged": bool(after or following),
-        "after": after,
-        "following": following,
+        "page": page,
+        "is_paged": bool(page.previous or page.next),
         "providers": choices.providers(),
         "feeds": _feeds(request, scheduled),
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 from functools import cached_property
 from typing import Any
@@ -16,7 +15,7 @@ from django.core.paginator import Page as NumberedPage
 from django.db.models import F, Q, QuerySet
 
 from ...audit.actor import Actor
-from ...models.keyset import Keyset, WrongCursor
+from ...models.keyset import Keyset, Page, WrongCursor
 from ...rules.phrases import say
 from ...rules.quoting import shorten
 from .. import choices
@@ -114,14 +113,6 @@ class Day(Shown):
         return self.reader(text)
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Rows, and the cursor of the next page, empty on the last."""
-
-    rows: list[Any]
-    next: str
-
-
 class Asked(django_filters.FilterSet):
     """One question: ``Asked(request.GET, rows)``. A name that is a word of Python ends in an underscore here only.
 
@@ -166,7 +157,8 @@ class Asked(django_filters.FilterSet):
     def page(self, keyset: Keyset, limit: int, rows: QuerySet[Any] | None = None, *, cursor: str = "after") -> Page:
         """A page of what fits, or of these rows."""
         fitting = self.rows if rows is None else rows
-        return self.paged(lambda after: Page(*keyset.page(fitting, after, limit)), cursor)
+        page: Page = self.paged(lambda at: keyset.page(fitting, at, limit), cursor)
+        return page
 
     def paged(self, page: Callable[[str], Any], cursor: str = "after") -> Any:
         """What ``page`` makes of the cursor; the first page where the list has not given it."""

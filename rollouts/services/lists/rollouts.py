@@ -45,13 +45,16 @@ class RolloutFilter(Asked):
         super().__init__(query, PortfolioRow.objects.all(), **kwargs)
 
     def rollouts(self) -> RolloutQuerySet:
-        """What fits, as rollouts. Lines that are due are worked out before they are asked."""
+        """What fits, as rollouts."""
         rollout_query_set: RolloutQuerySet = Rollout.objects.all()
-        if not self.narrows:
-            return rollout_query_set
-        if PortfolioRow.objects.due(clock.now()).exists():
+        return rollout_query_set.filter(pk__in=self.lines().values("rollout")) if self.narrows else rollout_query_set
+
+    def lines(self) -> PortfolioRowQuerySet:
+        """What fits. Where anything is left out, lines that are due are worked out before they are asked."""
+        if self.narrows and PortfolioRow.objects.due(clock.now()).exists():
             portfolio_rows.for_a_page()
-        return rollout_query_set.filter(pk__in=self.rows.values("rollout"))
+        rows: PortfolioRowQuerySet = self.rows
+        return rows
 
     def filter_queryset(self, queryset: PortfolioRowQuerySet) -> PortfolioRowQuerySet:
         portfolio_row_query_set: PortfolioRowQuerySet = super().filter_queryset(queryset)

@@ -1,0 +1,84 @@
+"""A rollout in JSON, as far as it is the same for everybody: lists tell it as it was worked out with its portfolio row.
+
+What time changes by itself is told as it is when somebody asks (``as_of_now``).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from ..models import Phase, Rollout
+from ..rules import health
+from ..rules.facts import PhaseFacts, RolloutFacts
+from ..rules.health import Health
+from ..rules.metrics import Metric
+from ..rules.percentages import plain_number
+from . import facts as facts_of
+
+
+def of(rollout: Rollout, facts: RolloutFacts, state: health.State) -> dict[str, Any]:
+    """A rollout loaded whole: no queries. Times are texts."""
+    rows = {phase.name: phase for phase in facts_of.newest_attempts(rollout)}
+    read, read_at = facts.reading.exposure, facts.reading.read_at
+    return {
+        "slug": rollout.slug,
+        "title": rollout.title,
+        "state": rollout.state,
+        "health": state.health,
+        "flag": {
+            "name": rollout.flag.name,
+            "expected": facts.expected.as_json(),
+            "read": read.as_json() if read is not None else None,
+            "read_at": read_at.isoformat() if read_at else None,
+            "drift": state.drift,
+        },
+        "model": rollout.ai_model.slug,
+        "baseline": rollout.baseline.slug if rollout.baseline else None,
+        "phases": [_phase(phase, rows[phase.name], facts) for phase in facts.phases],
+        "guard_metrics": [_metric(metric) for metric in facts.metrics],
+        "url": rollout.get_absolute_url(),
+    }
+
+
+def as_of_now(row: Mapping[str, Any], now: datetime, fresh: timedelta) -> dict[str, Any]:
+    """Out of the ``told``, ``health`` and ``read_at`` of a portfolio row."""
+    told: dict[str, Any] = json.loads(row["told"])
+    read_at = row["read_at"]
+    told["health"] = Health(row["health"]).as_read(read_at, now, fresh)
+    told["flag"]["read_at"] = read_at.isoformat() if read_at else None
+    return told
+
+
+def _metric(metric: Metric) -> dict[str, Any]:
+    return {
+        "name": metric.bound.name,
+        "unit": metric.bound.unit,
+        "at_most": metric.bound.at_most,
+        "at_least": metric.bound.at_least,
+        "value": metric.value,
+        "measured_at": metric.measured_at.isoformat() if metric.measured_at else None,
+        "measured_by": metric.measured_by,
+        "beyond": metric.is_beyond,
+    }
+
+
+def _phase(phase: PhaseFacts, row: Phase, facts: RolloutFacts) -> dict[str, Any]:
+    gating = [
+        item
+        for item in facts.items
+        if item.required and (item.phase == phase.name or (item.phase is None and item.gate == "start"))
+    ]
+    opening = phase.opening
+    return {
+        "name": phase.name,
+        "state": phase.state,
+        "attempt": row.attempt,
+        "version": row.version,
+        "optional": phase.optional,
+        "checklist": {"done": sum(item.verdict.satisfied for item in gating), "required": len(gating)},
+        "step": None if opening.step is None else plain_number(opening.step),
+        "steps": [plain_number(step.percentage) for step in opening.ramp.steps] if opening.ramp else [],
+    }
