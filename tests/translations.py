@@ -17,7 +17,7 @@ import polib
 ROOT = Path(__file__).resolve().parent.parent
 CATALOGUES = sorted(ROOT.glob("locale/*/LC_MESSAGES/django.po"))
 #: How many leading arguments are text, and whether the first of them is the context.
-SINGULAR = {"_", "say", "later", "worded", "gettext", "gettext_lazy", "gettext_noop"}
+SINGULAR = {"_", "say", "later", "worded", "invalid", "gettext", "gettext_lazy", "gettext_noop"}
 PLURAL = {"say_n", "ngettext", "ngettext_lazy"}
 CONTEXT = {"pgettext", "pgettext_lazy"}
 CALL = re.compile(r"""\b(n?p?gettext|_)\(\s*((?:u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")\s*,?\s*)+)""", re.S)

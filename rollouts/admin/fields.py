@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 
 from ..rules import durations, names
 from ..rules.datetimes import EARLIEST, LATEST, day_in_bounds
-from ..rules.phrases import say, sentence
+from ..rules.phrases import invalid, say, sentence
 
 
 def bounded(value: date) -> None:
@@ -48,7 +48,7 @@ class LinesField(forms.CharField):
                 if self.check:
                     self.check(line)
                 if line in value[: number - 1]:
-                    raise ValueError(say("«{line}» is there twice. Keep one.", line=line))
+                    raise invalid("«{line}» is there twice. Keep one.", line=line)
             except ValueError as error:
                 wrong.append(say("Line {number}: {error}", number=str(number), error=error))
         if wrong:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..rules.locks import Window
-from ..rules.phrases import say, unpacked
+from ..rules.phrases import invalid, say, unpacked
 from ..rules.zones import zone
 from .limits import WALL_SECONDS
 from .refusals import CalendarRefused, too_much
@@ -45,7 +45,7 @@ def read_calendar(
     not the calendar's fault.
     """
     if since.tzinfo is None or until.tzinfo is None:
-        raise ValueError(say("since and until need a zone. Give them in UTC."))
+        raise invalid("since and until need a zone. Give them in UTC.")
     zone(default_zone)
     if len(content) > LARGEST:
         raise CalendarRefused(

@@ -17,7 +17,7 @@ from .expected import Audience, Opening
 from .exposure import Exposure
 from .machine import ROLES_WORDS, Role
 from .percentages import FULL, NOTHING, plain_number
-from .phrases import Phrase, any_of, joined, say, say_n
+from .phrases import Phrase, any_of, invalid, joined, say, say_n
 
 LIVES = timedelta(days=14)
 #: A step that raises the share of people by more points than this needs a second approver.
@@ -64,7 +64,7 @@ class Policy:
 
     def __post_init__(self) -> None:
         if self.needed < 1:
-            raise ValueError(say("a policy needs at least one approval"))
+            raise invalid("a policy needs at least one approval")
 
     def admits(self, roles: frozenset[Role], groups: frozenset[str]) -> bool:
         """Whether somebody with these roles and groups may approve; an admin always may."""

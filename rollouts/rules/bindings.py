@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 
 from .origins import base_address
-from .phrases import say
+from .phrases import invalid
 from .quoting import shorten
 
 DEFAULT = "gitlab"
@@ -31,30 +31,26 @@ def instances(written: str) -> dict[str, str]:
         name, _, url = pair.partition("=")
         token = variable(TOKEN, name)
         if not _NAME.match(name) or not url:
-            raise ValueError(
-                say(
-                    "«{written}» is no name with an address. Write name=https://host, with blanks between.",
-                    written=shorten(name),
-                )
+            raise invalid(
+                "«{written}» is no name with an address. Write name=https://host, with blanks between.",
+                written=shorten(name),
             )
         if name.lower() == DEFAULT:
-            raise ValueError(say("{name} is the instance of GITLAB_URL. Give this one another name.", name=name))
+            raise invalid("{name} is the instance of GITLAB_URL. Give this one another name.", name=name)
         if token.endswith("_FILE"):
-            raise ValueError(say("{name} can't end so: {token} would name a file. Rename it.", name=name, token=token))
+            raise invalid("{name} can't end so: {token} would name a file. Rename it.", name=name, token=token)
         if token in variables:
-            raise ValueError(
-                say(
-                    "{name} and {other} would share {token}. Rename one of them.",
-                    name=name,
-                    other=variables[token],
-                    token=token,
-                )
+            raise invalid(
+                "{name} and {other} would share {token}. Rename one of them.",
+                name=name,
+                other=variables[token],
+                token=token,
             )
         variables[token] = name
         try:
             found[name] = base_address(url)
         except ValueError as error:
-            raise ValueError(say("{name}: {error}", name=name, error=error)) from None
+            raise invalid("{name}: {error}", name=name, error=error) from None
     return found
 
 

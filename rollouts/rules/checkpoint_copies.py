@@ -8,7 +8,7 @@ from enum import StrEnum
 from urllib.parse import unquote, urlsplit
 
 from .issue_url import parse_issue_url
-from .phrases import say
+from .phrases import invalid
 from .quoting import shorten
 
 _MAIL = re.compile(r"[^@\s,;<>\"]{1,64}@[A-Za-z0-9.-]{1,190}\Z")
@@ -50,9 +50,6 @@ def _destination(to: str) -> Destination:
     if parts.scheme in ("http", "https"):
         parse_issue_url(to)
         return Destination(to, Way.ISSUE, to)
-    raise ValueError(
-        say(
-            "“{written}” is none of file:///folder, mailto:name@host and the URL of a GitLab issue.",
-            written=shorten(to),
-        )
+    raise invalid(
+        "“{written}” is none of file:///folder, mailto:name@host and the URL of a GitLab issue.", written=shorten(to)
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
-from .phrases import Phrase, say
+from .phrases import Phrase, invalid, say
 from .zones import edge, to_utc
 
 FIRST, LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
@@ -68,12 +68,10 @@ def _asked(text: str, zone: tzinfo, *, is_end: bool) -> datetime:
         if not in_bounds(moment):
             raise ValueError
     except (ValueError, OverflowError):
-        raise ValueError(
-            say(
-                "«{written}» is no time that can be asked for. Write 2026-11-01, 2026-11-01T14:00Z or "
-                "2026-11-01T14:00+01:00, from 1970 to 8999.",
-                written=text[:50],
-            )
+        raise invalid(
+            "«{written}» is no time that can be asked for. Write 2026-11-01, 2026-11-01T14:00Z or "
+            "2026-11-01T14:00+01:00, from 1970 to 8999.",
+            written=text[:50],
         ) from None
     return moment
 
@@ -83,7 +81,7 @@ def parse_moment(value: object) -> datetime:
     if isinstance(value, datetime | date):
         value = value.isoformat()
     if not isinstance(value, str):
-        raise ValueError(say("that is no time. {how}", how=HOW))
+        raise invalid("that is no time. {how}", how=HOW)
     written, _, zone_name = value.strip().rpartition(" ")
     try:
         if (written and "/" in zone_name) or zone_name == "UTC":
@@ -91,9 +89,9 @@ def parse_moment(value: object) -> datetime:
         else:
             moment = _aware(value.strip())
     except OverflowError:
-        raise ValueError(say("{value} is no time that a plan can have. {how}", value=value[:40], how=HOW)) from None
+        raise invalid("{value} is no time that a plan can have. {how}", value=value[:40], how=HOW) from None
     if not FIRST <= moment < LAST:
-        raise ValueError(say("{value} is out of this century. {how}", value=value[:40], how=HOW))
+        raise invalid("{value} is out of this century. {how}", value=value[:40], how=HOW)
     return moment
 
 
@@ -148,18 +146,18 @@ def _written(written: str) -> datetime:
     try:
         return datetime.fromisoformat(written)
     except ValueError:
-        raise ValueError(say("{value} is no time. {how}", value=written[:40], how=HOW)) from None
+        raise invalid("{value} is no time. {how}", value=written[:40], how=HOW) from None
 
 
 def _naive(written: str) -> datetime:
     moment = _written(written)
     if moment.tzinfo is not None:
-        raise ValueError(say("{value} has an offset already: leave the zone out, or the offset.", value=written[:40]))
+        raise invalid("{value} has an offset already: leave the zone out, or the offset.", value=written[:40])
     return moment
 
 
 def _aware(written: str) -> datetime:
     moment = _written(written)
     if moment.tzinfo is None:
-        raise ValueError(say("{value} does not say in which time zone. {how}", value=written[:40], how=HOW))
+        raise invalid("{value} does not say in which time zone. {how}", value=written[:40], how=HOW)
     return moment.astimezone(UTC)

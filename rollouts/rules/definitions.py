@@ -12,7 +12,7 @@ from typing import Annotated
 
 from . import names
 from .document import Document, DocumentRefused, Fault, read
-from .phrases import say
+from .phrases import invalid, say
 from .schema import Foreign, checked, fit, nearest, text
 
 #: The types that GitLab knows (lib/feature/shared.rb).
@@ -48,16 +48,14 @@ class FlagDefinition:
 
 def _known_type(value: str) -> str:
     if value not in TYPES:
-        raise ValueError(
-            say("GitLab has no flags of type «{value}». {nearest}", value=value, nearest=nearest(value, TYPES))
-        )
+        raise invalid("GitLab has no flags of type «{value}». {nearest}", value=value, nearest=nearest(value, TYPES))
     return value
 
 
 def _release(value: str) -> str:
     parts = value.split(".")
     if len(parts) != 2 or not all(part.isascii() and part.isdigit() and len(part) < 5 for part in parts):
-        raise ValueError(say("«{value}» is not a release. Write it as in '18.10', in quotes.", value=value))
+        raise invalid("«{value}» is not a release. Write it as in '18.10', in quotes.", value=value)
     return value
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from .phrases import say
+from .phrases import invalid
 
 LONGEST = timedelta(days=366)
 _UNITS = (("w", 604_800), ("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
@@ -17,18 +17,15 @@ def parse_duration(value: object) -> timedelta:
     if value == "0" or (isinstance(value, int) and value == 0 and value is not False):
         return timedelta(0)
     if isinstance(value, int) and not isinstance(value, bool):
-        raise ValueError(
-            say(
-                "{value} of what? Write the unit: {value}m for minutes, {value}h for hours, {value}d for days.",
-                value=value,
-            )
+        raise invalid(
+            "{value} of what? Write the unit: {value}m for minutes, {value}h for hours, {value}d for days.", value=value
         )
     match = _PATTERN.match(value) if isinstance(value, str) and value else None
     if not match:
-        raise ValueError(say("write a duration such as 15m, 24h, 1d12h or 2w."))
+        raise invalid("write a duration such as 15m, 24h, 1d12h or 2w.")
     seconds = sum(int(count) * size for count, (_, size) in zip(match.groups(), _UNITS, strict=True) if count)
     if seconds > LONGEST.total_seconds():
-        raise ValueError(say("{value} is longer than a year. Write a shorter one.", value=value))
+        raise invalid("{value} is longer than a year. Write a shorter one.", value=value)
     return timedelta(seconds=seconds)
 
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from .percentages import FULL, NOTHING, as_percentage, plain_number, share_of
-from .phrases import joined, listed, say, say_n
+from .phrases import invalid, joined, listed, say, say_n
 
 OPT_OUT = ":opt_out"
 
@@ -327,12 +327,12 @@ def _as_bool(value: Any) -> bool:
         return value
     if value in ("true", "false"):
         return bool(value == "true")
-    raise ValueError(say("boolean is {value}, not true or false", value=repr(value)))
+    raise invalid("boolean is {value}, not true or false", value=repr(value))
 
 
 def _as_names(value: Any, name: str) -> frozenset[str]:
     if value is None:
         return frozenset()
     if not isinstance(value, list | tuple) or not all(isinstance(entry, str) for entry in value):
-        raise ValueError(say("{name} is {value}, not a list of names", name=name, value=repr(value)))
+        raise invalid("{name} is {value}, not a list of names", name=name, value=repr(value))
     return frozenset(value)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from .phrases import say
+from .phrases import invalid
 
 #: After an @ nobody sees it, and no name begins with it.
 _NO_NAME = "\u200b"
@@ -52,13 +52,11 @@ def without_commands(text: str) -> str:
 def one_line(value: str) -> str:
     """A title that people write. Raises ValueError where it is more than a line, or not what it looks like."""
     if _LINE_BREAK.search(value):
-        raise ValueError(say("a title is one line: take the line breaks out."))
+        raise invalid("a title is one line: take the line breaks out.")
     if hidden := _INVISIBLE.search(value):
-        raise ValueError(
-            say(
-                "a title can't have the invisible character {code}: it would look like another. Type it anew.",
-                code=f"U+{ord(hidden[0]):04X}",
-            )
+        raise invalid(
+            "a title can't have the invisible character {code}: it would look like another. Type it anew.",
+            code=f"U+{ord(hidden[0]):04X}",
         )
     return value
 

@@ -18,7 +18,7 @@ from . import unleash
 from .expected import FlagReading
 from .exposure import OPT_OUT, Exposure, scope_matches
 from .percentages import NOTHING, as_percentage, plain_number
-from .phrases import say
+from .phrases import invalid, say
 
 #: As GitLab's gates name an actor: a type and its number or name.
 AS_GITLAB_NAMES = re.compile(r"[A-Z][A-Za-z]{0,59}(?:::[A-Z][A-Za-z]{0,59})*:[A-Za-z0-9_.@-]{1,100}")
@@ -79,12 +79,7 @@ def wanted_actor(text: str, *, in_project: bool) -> str:
     if in_project:
         named = text.partition(":")[2] if AS_PLANS_NAME.fullmatch(text) else text
         if not named or "," in named or len(named) > LONGEST_PROJECT_ID or not named.isprintable():
-            raise ValueError(
-                say(
-                    "an id has 1 to {most} printable characters and no comma",
-                    most=LONGEST_PROJECT_ID,
-                )
-            )
+            raise invalid("an id has 1 to {most} printable characters and no comma", most=LONGEST_PROJECT_ID)
         return named
     if NUMBER.fullmatch(text):
         return f"User:{text}"
@@ -92,7 +87,7 @@ def wanted_actor(text: str, *, in_project: bool) -> str:
         return text
     if match := USER_NAME.fullmatch(text):
         return f"user:{match[1]}"
-    raise ValueError(say("write a user's number, a type and a number (User:42), or a name from a plan (user:alice)"))
+    raise invalid("write a user's number, a type and a number (User:42), or a name from a plan (user:alice)")
 
 
 def in_instance(actor: str, *, flag: str, exposure: Exposure | None) -> Inclusion:

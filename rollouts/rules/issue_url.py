@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from . import origins
 from .names import GITLAB_ROUTES, without_userinfo
-from .phrases import say
+from .phrases import invalid, say
 
 _SEGMENT = r"[A-Za-z0-9_][A-Za-z0-9_.\-]*"
 _PATH = rf"(?P<path>{_SEGMENT}(?:/{_SEGMENT})+?)"
@@ -42,24 +42,22 @@ def parse_issue_url(url: str, base_url: str | None = None) -> IssueRef:
     """
     written = url.strip() if isinstance(url, str) else ""
     if not written or len(written) > 2_048:
-        raise ValueError(say("An issue's URL is needed. {example}.", example=_EXAMPLE))
+        raise invalid("An issue's URL is needed. {example}.", example=_EXAMPLE)
     try:
         parts = urlsplit(written)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        raise ValueError(
-            say("“{value}” is not a URL. {example}.", value=without_userinfo(written)[:200], example=_EXAMPLE)
+        raise invalid(
+            "“{value}” is not a URL. {example}.", value=without_userinfo(written)[:200], example=_EXAMPLE
         ) from None
     if parts.scheme not in ("http", "https") or not host:
-        raise ValueError(
-            say(
-                "“{value}” is not a URL that begins with https:// or http://. {example}.",
-                value=without_userinfo(written)[:200],
-                example=_EXAMPLE,
-            )
+        raise invalid(
+            "“{value}” is not a URL that begins with https:// or http://. {example}.",
+            value=without_userinfo(written)[:200],
+            example=_EXAMPLE,
         )
     if "@" in parts.netloc:
-        raise ValueError(say("An issue's URL must not hold a user name or password. Take the part before @ away."))
+        raise invalid("An issue's URL must not hold a user name or password. Take the part before @ away.")
     origin = origins.origin(written)
     prefix = _prefix(base_url, origin)
     path = unquote(parts.path)
@@ -71,7 +69,7 @@ def parse_issue_url(url: str, base_url: str | None = None) -> IssueRef:
     if not project or project.split("/")[0].lower() in GITLAB_ROUTES:
         raise ValueError(_refusal(path, without_userinfo(written)[:200]))
     if iid == 0:
-        raise ValueError(say("Issues are numbered from 1: there is no issue 0."))
+        raise invalid("Issues are numbered from 1: there is no issue 0.")
     return IssueRef(origin + prefix, project, iid)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
-from .phrases import say
+from .phrases import invalid, say
 from .zones import edge, zone
 
 DAYS = (
@@ -42,14 +42,14 @@ class Window:
 
     def __post_init__(self) -> None:
         if self.starts_at.tzinfo is None or self.ends_at.tzinfo is None:
-            raise ValueError(say("a window's times need a zone. Write them in UTC."))
+            raise invalid("a window's times need a zone. Write them in UTC.")
         object.__setattr__(self, "starts_at", self.starts_at.astimezone(UTC))
         object.__setattr__(self, "ends_at", self.ends_at.astimezone(UTC))
         named = f"«{self.title}»" if self.title else say("it")
         if self.ends_at < self.starts_at:
-            raise ValueError(say("{named} ends before it starts. Let it end later.", named=named))
+            raise invalid("{named} ends before it starts. Let it end later.", named=named)
         if self.ends_at == self.starts_at:
-            raise ValueError(say("{named} ends when it starts. Let it end later.", named=named))
+            raise invalid("{named} ends when it starts. Let it end later.", named=named)
 
     def holds(self, now: datetime) -> bool:
         return self.starts_at <= now < self.ends_at
@@ -72,18 +72,16 @@ class Weekly:
     def __post_init__(self) -> None:
         for day in (self.from_day, self.to_day):
             if not 0 <= day <= 6:
-                raise ValueError(say("{day} is not a day of the week. Write 0 for Monday to 6 for Sunday.", day=day))
+                raise invalid("{day} is not a day of the week. Write 0 for Monday to 6 for Sunday.", day=day)
         if self.from_time.tzinfo or self.to_time.tzinfo:
-            raise ValueError(say("a weekly lock's times are local. Leave their zone out and name it once."))
+            raise invalid("a weekly lock's times are local. Leave their zone out and name it once.")
         zone(self.zone)
         if not self._length:
-            raise ValueError(
-                say(
-                    "it starts and ends on {day} at {clock}: that is no time or all the time. "
-                    "Write when it ends; for a lock of a whole week, end it a minute earlier.",
-                    day=DAYS[self.from_day],
-                    clock=_clock(self.from_time),
-                )
+            raise invalid(
+                "it starts and ends on {day} at {clock}: that is no time or all the time. "
+                "Write when it ends; for a lock of a whole week, end it a minute earlier.",
+                day=DAYS[self.from_day],
+                clock=_clock(self.from_time),
             )
 
     @property

@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field
 
 from .catalogue import LIMIT, MOST_NODES, Day
 from .document import Document, DocumentRefused, Fault, Path, clean, read
-from .phrases import say
+from .phrases import invalid, say
 from .schema import Written, checked, fit, nearest, text, words
 from .spreadsheet import from_cell, lines
 
@@ -42,7 +42,7 @@ class SheetModel:
 
 def _slug(value: str) -> str:
     if not SLUG.fullmatch(value):
-        raise ValueError(say("a slug has up to 120 letters, digits, hyphens and underscores. Correct it."))
+        raise invalid("a slug has up to 120 letters, digits, hyphens and underscores. Correct it.")
     return value
 
 

@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from . import names
-from .phrases import say
+from .phrases import invalid
 from .quoting import shorten
 
 _IMPLIED = {"http": 80, "https": 443}
@@ -24,12 +24,10 @@ def server_address(value: str) -> str:
     written = value.strip()
     parts = urlsplit(names.web_address(written))
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        raise ValueError(
-            say(
-                "«{written}» is plain http: what is sent there can be read on the way. Write it with https://; "
-                "http:// is for this machine alone (localhost, 127.0.0.1, [::1]).",
-                written=shorten(written),
-            )
+        raise invalid(
+            "«{written}» is plain http: what is sent there can be read on the way. Write it with https://; "
+            "http:// is for this machine alone (localhost, 127.0.0.1, [::1]).",
+            written=shorten(written),
         )
     return written
 
@@ -42,11 +40,9 @@ def base_address(value: str) -> str:
     """
     parts = urlsplit(server_address(value))
     if parts.query or parts.fragment:
-        raise ValueError(
-            say(
-                "«{written}» has a part that no base address has. Leave out what begins with ? or #.",
-                written=shorten(value),
-            )
+        raise invalid(
+            "«{written}» has a part that no base address has. Leave out what begins with ? or #.",
+            written=shorten(value),
         )
     return _origin(parts) + parts.path.rstrip("/")
 
@@ -55,7 +51,7 @@ def origin(value: str) -> str:
     """Scheme, host and port of an http(s) address as browsers write them. Raises ValueError for what is none."""
     parts = urlsplit(value.strip())
     if parts.scheme not in _IMPLIED or not parts.hostname:
-        raise ValueError(say("«{written}» is not a web address.", written=shorten(value)))
+        raise invalid("«{written}» is not a web address.", written=shorten(value))
     return _origin(parts)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from .phrases import say
+from .phrases import invalid
 
 FULL = Decimal(100)
 NOTHING = Decimal(0)
@@ -16,13 +16,13 @@ LEAST = Decimal("0.001")
 def as_percentage(value: Any, name: str) -> Decimal:
     """A percentage of 0 to 100 from a number or a text. Raises ``ValueError`` naming it."""
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
-        raise ValueError(say("{name} is {value}, not a percentage", name=name, value=repr(value)))
+        raise invalid("{name} is {value}, not a percentage", name=name, value=repr(value))
     try:
         percentage = Decimal(str(value))
     except InvalidOperation:
-        raise ValueError(say("{name} is {value}, not a percentage", name=name, value=repr(value))) from None
+        raise invalid("{name} is {value}, not a percentage", name=name, value=repr(value)) from None
     if not percentage.is_finite() or not NOTHING <= percentage <= FULL:
-        raise ValueError(say("{name} is {value}, not between 0 and 100", name=name, value=repr(value)))
+        raise invalid("{name} is {value}, not between 0 and 100", name=name, value=repr(value))
     return plain(percentage)
 
 
@@ -34,8 +34,8 @@ def as_step(value: Any) -> Decimal:
             raise ValueError
     except ValueError:
         shown = str(value)[:50]
-        raise ValueError(
-            say("{step} is no percentage from 0.001 to 100 with three decimals at most. Correct it.", step=shown)
+        raise invalid(
+            "{step} is no percentage from 0.001 to 100 with three decimals at most. Correct it.", step=shown
         ) from None
     return percentage
 

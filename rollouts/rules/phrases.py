@@ -89,6 +89,11 @@ def say(template: str, /, **given: object) -> Phrase:
     return Phrase((template,), {name: _value(value) for name, value in given.items()})
 
 
+def invalid(template: str, /, **given: object) -> ValueError:
+    """The error to raise over what somebody wrote, with a sentence as ``say`` makes it."""
+    return ValueError(say(template, **given))
+
+
 def say_n(one: str, many: str, /, n: int, **given: object) -> Phrase:
     """``say_n("{n} approval", "{n} approvals", 3)``: which of both is said hangs on ``n``, as each language has it."""
     return Phrase((one, many), {"n": n, **{name: _value(value) for name, value in given.items()}})

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from .percentages import FULL, LEAST
-from .phrases import say
+from .phrases import invalid
 
 SAFE_STEPS = tuple(map(Decimal, (1, 10, 25, 50, 75, 100)))
 SAFE_SOAK = timedelta(minutes=15)
@@ -37,9 +37,9 @@ class Ramp:
     def __post_init__(self) -> None:
         percentages = [step.percentage for step in self.steps]
         if not percentages or not all(LEAST <= percentage <= FULL for percentage in percentages):
-            raise ValueError(say("a ramp has steps of 0.001 to 100 %"))
+            raise invalid("a ramp has steps of 0.001 to 100 %")
         if percentages != sorted(set(percentages)):
-            raise ValueError(say("a ramp's steps rise"))
+            raise invalid("a ramp's steps rise")
 
     @property
     def first(self) -> Step:

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Val
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from .document import Document, Fault, Path
-from .phrases import joined, say
+from .phrases import invalid, joined, say
 from .quoting import kind_of, shorten
 
 
@@ -70,9 +70,9 @@ def text(most: int) -> AfterValidator:
     def within(value: str) -> str:
         value = value.strip()
         if not value:
-            raise ValueError(say("it is empty. Write something, or leave the key out."))
+            raise invalid("it is empty. Write something, or leave the key out.")
         if len(value) > most:
-            raise ValueError(say("it may have {most} characters, it has {n}. Shorten it.", most=most, n=len(value)))
+            raise invalid("it may have {most} characters, it has {n}. Shorten it.", most=most, n=len(value))
         return value
 
     return checked(within)

@@ -13,7 +13,7 @@ from . import gitlab_text, names
 from .approval_policy import LIVES
 from .durations import parse_duration
 from .percentages import as_step
-from .phrases import say
+from .phrases import invalid
 from .ramp import SAFE_SOAK, SAFE_STEPS
 from .schema import Written, checked, filled, text, words
 
@@ -24,22 +24,18 @@ Method = Literal["percentage", "all_at_once"]
 def rising_steps(steps: list[Decimal]) -> list[Decimal]:
     """Percentages of a ramp: rising, the last one 100. Raises ``ValueError`` with the cure."""
     if not steps:
-        raise ValueError(say("steps are empty. Write at least one, the last one 100, as in [1, 10, 25, 50, 75, 100]."))
+        raise invalid("steps are empty. Write at least one, the last one 100, as in [1, 10, 25, 50, 75, 100].")
     if len(steps) > 50:
-        raise ValueError(say("steps may be 50 at most, here are {n}. Take fewer, larger steps.", n=len(steps)))
+        raise invalid("steps may be 50 at most, here are {n}. Take fewer, larger steps.", n=len(steps))
     for one, two in pairwise(steps):
         if two == one:
-            raise ValueError(say("steps must rise: {two} is there twice. Take one of them out.", two=two))
+            raise invalid("steps must rise: {two} is there twice. Take one of them out.", two=two)
         if two < one:
-            raise ValueError(
-                say(
-                    "steps must rise: {two} comes after {one}. Put them in order, or start a second ramp.",
-                    two=two,
-                    one=one,
-                )
+            raise invalid(
+                "steps must rise: {two} comes after {one}. Put them in order, or start a second ramp.", two=two, one=one
             )
     if steps[-1] != 100:
-        raise ValueError(say("steps must end at 100: the last one is {value}. Add 100.", value=steps[-1]))
+        raise invalid("steps must end at 100: the last one is {value}. Add 100.", value=steps[-1])
     return steps
 
 
@@ -61,13 +57,13 @@ def _percentage(value: Any) -> Decimal:
 def _no_twins(entries: list[str]) -> list[str]:
     for position, entry in enumerate(entries):
         if entry in entries[:position]:
-            raise ValueError(say("«{entry}» is in the list twice. Keep one.", entry=entry))
+            raise invalid("«{entry}» is in the list twice. Keep one.", entry=entry)
     return entries
 
 
 def _some_time(span: timedelta) -> timedelta:
     if span < timedelta(hours=1):
-        raise ValueError(say("a request must live for an hour at least. Write a longer time, such as 7d."))
+        raise invalid("a request must live for an hour at least. Write a longer time, such as 7d.")
     return span
 
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from confusable_homoglyphs.confusables import confusables_data
 
-from .phrases import Phrase, say
+from .phrases import Phrase, invalid, say
 from .quoting import shorten
 
 LONGEST = 150
@@ -33,12 +33,10 @@ def user_name(value: str, others: Iterable[str] = ()) -> str:
     """A name to sign in with. ``others`` are the names there are. Raises ValueError with the cure."""
     _written_well(value, _NAME, say("A user name"))
     if _looks(value) & _looks_of(RESERVED):
-        raise ValueError(
-            say(
-                "«{name}» reads as a part of the portal, not as a person: its jobs are called so in the history. "
-                "Choose another name.",
-                name=value,
-            )
+        raise invalid(
+            "«{name}» reads as a part of the portal, not as a person: its jobs are called so in the history. "
+            "Choose another name.",
+            name=value,
         )
     return _unlike(value, others)
 
@@ -71,27 +69,23 @@ def imitation(value: str) -> str:
 
 def _written_well(value: str, form: re.Pattern[str], what: Phrase) -> None:
     if len(value) > LONGEST:
-        raise ValueError(say("{what} may have {most} characters. Shorten it.", what=what, most=LONGEST))
+        raise invalid("{what} may have {most} characters. Shorten it.", what=what, most=LONGEST)
     if form.match(value):
         return
     odd = next((one for one in value if not one.isascii()), "")
     if odd:
-        raise ValueError(
-            say(
-                "{what} has plain letters only, a to z: «{odd}» ({unicode}) in «{name}» is none{alike}.",
-                what=what,
-                odd=odd if odd.isprintable() else "?",
-                unicode=unicodedata.name(odd, f"U+{ord(odd):04X}"),
-                name=shorten("".join(one if one.isprintable() else "?" for one in value)),
-                alike=say(", it only looks like «{letter}»", letter=_plain(odd)) if _plain(odd) != odd else "",
-            )
-        )
-    raise ValueError(
-        say(
-            "«{name}» is no name. {what} begins with a letter or digit and holds letters, digits and . _ @ + - only.",
+        raise invalid(
+            "{what} has plain letters only, a to z: «{odd}» ({unicode}) in «{name}» is none{alike}.",
             what=what,
+            odd=odd if odd.isprintable() else "?",
+            unicode=unicodedata.name(odd, f"U+{ord(odd):04X}"),
             name=shorten("".join(one if one.isprintable() else "?" for one in value)),
+            alike=say(", it only looks like «{letter}»", letter=_plain(odd)) if _plain(odd) != odd else "",
         )
+    raise invalid(
+        "«{name}» is no name. {what} begins with a letter or digit and holds letters, digits and . _ @ + - only.",
+        what=what,
+        name=shorten("".join(one if one.isprintable() else "?" for one in value)),
     )
 
 
@@ -99,10 +93,8 @@ def _unlike(value: str, others: Iterable[str]) -> str:
     looks = _looks(value)
     for other in others:
         if other != value and looks & _looks(other):
-            raise ValueError(
-                say(
-                    "«{name}» looks like «{other}», who is there already. Choose another name.", name=value, other=other
-                )
+            raise invalid(
+                "«{name}» looks like «{other}», who is there already. Choose another name.", name=value, other=other
             )
     return value
 

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
-from .phrases import say
+from .phrases import invalid, say
 from .quoting import shorten
 
 _NOT_PLACES = ("posix/", "right/")
@@ -38,11 +38,9 @@ def zone(name: str) -> ZoneInfo:
     if is_zone(name):
         return ZoneInfo(name)
     if not name.strip():
-        raise ValueError(say("the time zone is empty. Write a name such as Europe/Berlin or UTC."))
+        raise invalid("the time zone is empty. Write a name such as Europe/Berlin or UTC.")
     shown = shorten("".join(character if character.isprintable() else " " for character in name))
-    raise ValueError(
-        say("«{written}» is not the name of a time zone. {nearest}", written=shown, nearest=_nearest(name))
-    )
+    raise invalid("«{written}» is not the name of a time zone. {nearest}", written=shown, nearest=_nearest(name))
 
 
 def to_utc(local: datetime, zone_name: str, fold: int | None = None) -> datetime:
@@ -52,7 +50,7 @@ def to_utc(local: datetime, zone_name: str, fold: int | None = None) -> datetime
     zone, for a time that clocks leave out, and, without ``fold``, for one that they show twice.
     """
     if local.tzinfo is not None:
-        raise ValueError(say("{local} has a zone already. Give the local time without one.", local=local))
+        raise invalid("{local} has a zone already. Give the local time without one.", local=local)
     tz = zone(zone_name)
     try:
         turn = _turn(local, tz)
@@ -60,41 +58,35 @@ def to_utc(local: datetime, zone_name: str, fold: int | None = None) -> datetime
             return _utc(local, tz, 0)
         shown = [_clock(local, turn + offset) for offset in _offsets(local, tz)]
         if _is_left_out(local, tz):
-            raise ValueError(
-                say(
-                    "{clock} does not exist in {zone_name}: clocks go from {before} to {after}. Take {after} or later.",
-                    clock=_clock(None, local),
-                    zone_name=zone_name,
-                    before=shown[0],
-                    after=shown[1],
-                )
+            raise invalid(
+                "{clock} does not exist in {zone_name}: clocks go from {before} to {after}. Take {after} or later.",
+                clock=_clock(None, local),
+                zone_name=zone_name,
+                before=shown[0],
+                after=shown[1],
             )
         if fold is None:
-            raise ValueError(
-                say(
-                    "{clock} exists twice in {zone_name}: clocks go back from {before} to {after}. Write it in "
-                    "UTC, or take a time outside that hour.",
-                    clock=_clock(None, local),
-                    zone_name=zone_name,
-                    before=shown[0],
-                    after=shown[1],
-                )
+            raise invalid(
+                "{clock} exists twice in {zone_name}: clocks go back from {before} to {after}. Write it in "
+                "UTC, or take a time outside that hour.",
+                clock=_clock(None, local),
+                zone_name=zone_name,
+                before=shown[0],
+                after=shown[1],
             )
         return _utc(local, tz, fold)
     except OverflowError:
-        raise ValueError(say("{local} is at the end of time. Take a year between 2 and 9998.", local=local)) from None
+        raise invalid("{local} is at the end of time. Take a year between 2 and 9998.", local=local) from None
 
 
 def from_utc(moment: datetime, zone_name: str) -> datetime:
     """What clocks of the zone show at ``moment`` (aware): aware, in that zone. Raises ``ValueError``."""
     if moment.tzinfo is None:
-        raise ValueError(say("{moment} has no zone. Give a moment with one.", moment=moment))
+        raise invalid("{moment} has no zone. Give a moment with one.", moment=moment)
     try:
         return moment.astimezone(zone(zone_name))
     except OverflowError:
-        raise ValueError(
-            say("{moment} is at the end of time. Take a year between 2 and 9998.", moment=moment)
-        ) from None
+        raise invalid("{moment} is at the end of time. Take a year between 2 and 9998.", moment=moment) from None
 
 
 def edge(local: datetime, tz: tzinfo, *, latest: bool) -> datetime:

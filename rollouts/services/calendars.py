@@ -16,7 +16,7 @@ from ..models import LockCalendar, LockPeriod, Outcome, clock
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
 from ..rules.origins import server_address
-from ..rules.phrases import say
+from ..rules.phrases import invalid, say
 from ..rules.zones import zone
 from .refusals import refuse_if, role_missing
 
@@ -126,7 +126,7 @@ def add_calendar(
         url = server_address(url)
         if urlsplit(url).hostname not in settings.LOCK_CALENDAR_HOSTS:
             hosts = ", ".join(settings.LOCK_CALENDAR_HOSTS) or say("none: set LOCK_CALENDAR_HOSTS")
-            raise ValueError(say("Calendars are read from allowed hosts only. Allowed: {hosts}.", hosts=hosts))
+            raise invalid("Calendars are read from allowed hosts only. Allowed: {hosts}.", hosts=hosts)
     except ValueError as wrong:
         blockers.append(Blocker("host", str(wrong)))
     if not name or LockCalendar.objects.filter(name=name).exists():

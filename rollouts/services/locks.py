@@ -20,7 +20,7 @@ from ..rules.datetimes import FIRST, LAST
 from ..rules.facts import LockFacts
 from ..rules.locks import Weekly, Window
 from ..rules.machine import Role
-from ..rules.phrases import later, say, sentence
+from ..rules.phrases import invalid, later, say, sentence
 from ..rules.zones import to_utc, zone
 from . import freshness
 from .refusals import refuse_if, role_missing
@@ -167,20 +167,20 @@ def _values(inputs: Mapping[str, Any]) -> tuple[dict[str, Any], list[Blocker]]:
 
 def _once(inputs: Mapping[str, Any], name: str) -> dict[str, Any]:
     if not inputs.get("starts") or not inputs.get("ends"):
-        raise ValueError(say("say when the lock starts and when it ends."))
+        raise invalid("say when the lock starts and when it ends.")
     starts_at, ends_at = to_utc(inputs["starts"], name), to_utc(inputs["ends"], name)
     Window(starts_at, ends_at)
     if not FIRST <= starts_at < LAST:
-        raise ValueError(say("a lock is of this century: {year} is not.", year=str(starts_at.year)))
+        raise invalid("a lock is of this century: {year} is not.", year=str(starts_at.year))
     if ends_at - starts_at > LONGEST:
-        raise ValueError(say("a lock of more than a year is no period: end it earlier."))
+        raise invalid("a lock of more than a year is no period: end it earlier.")
     return {"starts_at": starts_at, "ends_at": ends_at}
 
 
 def _weekly(inputs: Mapping[str, Any], name: str) -> dict[str, Any]:
     keys = ("from_day", "from_time", "to_day", "to_time")
     if any(inputs.get(key) in (None, "") for key in keys):
-        raise ValueError(say("say on which day and at what time the lock begins each week, and when it ends."))
+        raise invalid("say on which day and at what time the lock begins each week, and when it ends.")
     values = {key: inputs[key] for key in keys}
     Weekly(values["from_day"], values["from_time"], values["to_day"], values["to_time"], name)
     return values

@@ -22,7 +22,7 @@ from ..rules.expected import Audience
 from ..rules.issue_url import IssueRef, parse_issue_url
 from ..rules.machine import PhaseState, Role, state_in_words
 from ..rules.metrics import Bound
-from ..rules.phrases import say
+from ..rules.phrases import invalid, say
 from ..rules.plan import parse_plan
 from ..rules.plan_document import Criteria, FlagPlan, ModelPlan, PhasePlan, PlanDocument, StepPlan, dump_plan
 from . import facts as facts_of
@@ -174,13 +174,10 @@ def issue_ref(url: str, instances: list[GitLabInstance]) -> tuple[GitLabInstance
         if ref.base_url == instance.url.rstrip("/").lower() or ref.base_url == instance.url.rstrip("/"):
             return instance, ref
     known = ", ".join(instance.url for instance in instances) or say("none: set GITLAB_URL")
-    raise ValueError(
-        say(
-            "{url} is no GitLab that the portal knows ({known}). "
-            "Correct the address, or have an admin add the instance.",
-            url=ref.base_url,
-            known=known,
-        )
+    raise invalid(
+        "{url} is no GitLab that the portal knows ({known}). Correct the address, or have an admin add the instance.",
+        url=ref.base_url,
+        known=known,
     )
 
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ...rules.datetimes import FIRST, LAST, asked_day
-from ...rules.phrases import say
+from ...rules.phrases import invalid
 from ...rules.zones import edge
 from .axis import ticks
 from .scale import Scale, percent
@@ -130,7 +130,7 @@ def day_of_axis(text: str) -> date:
     """The first day of a window. Raises ``ValueError`` with words."""
     day = asked_day(text)
     if not BEFORE <= day <= AFTER:
-        raise ValueError(say("«{day}» is no day of this century. This is today.", day=text))
+        raise invalid("«{day}» is no day of this century. This is today.", day=text)
     return day
 
 
