@@ -192,6 +192,13 @@ class AuditedAdmin(AskedInWords):
         if self.is_about_the_plan and rollout is not None and request.recording.change_log.changes:  # type: ignore[attr-defined]
             plans.edited(Work(request.recording, rollout.pk), Actor.of(request.user))  # type: ignore[attr-defined]
 
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        recording, own = request.recording, rollout_of(obj)  # type: ignore[attr-defined]
+        if own is not None and recording.rollout is not None and recording.rollout != own:
+            recording.concerns = [*recording.concerns, own]
+        recording.rollout = recording.rollout or own
+        super().delete_model(request, obj)
+
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         """One by one, so that each stands in the event."""
         for obj in queryset:
@@ -299,7 +306,10 @@ def rollout_of(obj: Any) -> Rollout | None:
     if isinstance(obj, Rollout):
         return obj
     try:
-        return getattr(obj, "rollout", None) if isinstance(obj, AuditedModel) else None
+        phase = getattr(obj, "phase", None)  # of a step, a request, an override
+        return (
+            getattr(obj, "rollout", None) or getattr(phase, "rollout", None) if isinstance(obj, AuditedModel) else None
+        )
     except ObjectDoesNotExist:
         return None
 

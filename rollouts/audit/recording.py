@@ -11,9 +11,10 @@ from typing import Any
 
 from django.db import models, transaction
 
-from ..models import ApprovalRequest, AuditEvent, PortfolioRow, Rollout, clock
+from ..models import AlsoTouched, ApprovalRequest, AuditEvent, PortfolioRow, Rollout, clock
 from ..models.change_log import AuditedModel, Change, ChangeLog, Unaudited, opened, plain
 from ..models.history import phrases_in
+from ..models.touched import SHARED
 from . import source
 from .actor import Actor
 from .bounds import bound
@@ -75,7 +76,7 @@ def recorded(
     with transaction.atomic(), opened(by) as change_log:
         recording = Recording(verb, by, about, rollout, reason, change_log=change_log)
         yield recording
-        _note_authors(by, change_log.changes)
+        _note_authors(recording)
         told = [each for each in (*recording.before, recording, *recording.after) if each.is_told]
         if told or recording.was_marked:
             _write(told, recording.settled)
@@ -91,8 +92,19 @@ def _write(recordings: Sequence[Recording], settled: Mapping[int, int]) -> None:
         for row, each in zip(rows, recordings, strict=True)
         for rollout in each.concerns
     )
+    AlsoTouched.objects.bulk_create(
+        AlsoTouched(event=row, object_type=kind, object_id=key)
+        for row, each in zip(rows, recordings, strict=True)
+        for kind, key in _besides(row, each.change_log.changes)
+    )
     changes = [change for each in recordings for change in each.change_log.changes]
     PortfolioRow.objects.look_again(concerned.values(), changes, clock.now(), settled)
+
+
+def _besides(event: AuditEvent, changes: Sequence[Change]) -> list[tuple[str, str]]:
+    """What several rollouts rest on and this event, which is about something else, changes by the way."""
+    touched = [(change.label.rpartition(".")[2], str(change.pk)) for change in changes]
+    return [each for each in touched if each[0] in SHARED and each != (event.object_type, event.object_id)]
 
 
 @dataclass(slots=True)
@@ -141,10 +153,13 @@ def recorded_in_bulk(*, by: Actor) -> Iterator[BulkRecording]:
             _write(recording.done, {})
 
 
-def _note_authors(by: Actor, changes: list[Change]) -> None:
+def _note_authors(recording: Recording) -> None:
     """Whatever door it was: who edits what stands over has a hand in it. Jobs, which read GitLab, write nothing."""
+    by, changes = recording.by, recording.change_log.changes
     if by.kind != AuditEvent.ActorKind.JOB:
-        ApprovalRequest.objects.note_authors(by.names, changes)
+        own = recording.rollout.pk if recording.rollout else None
+        over = ApprovalRequest.objects.note_authors(by.names, changes)
+        recording.concerns = list({each.pk: each for each in (*recording.concerns, *over) if each.pk != own}.values())
 
 
 def _event(recording: Recording) -> AuditEvent:

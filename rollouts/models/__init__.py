@@ -15,11 +15,13 @@ from .rollouts import Rollout, RolloutIssue
 from .seals import Checkpoint, CheckpointCopy, PersonSalt, Seal, Verification
 from .sync import HookDelivery, InstanceHealth, ReadingGap, SyncRun, SyncScope
 from .tokens import ApiToken, FeedKey
+from .touched import AlsoTouched
 from .views import SavedView
 
 __all__ = [
     "AIModel",
     "Account",
+    "AlsoTouched",
     "ApiToken",
     "Approval",
     "ApprovalRequest",

@@ -56,8 +56,11 @@ class RequestQuerySet(GuardedQuerySet):
     def standing(self) -> RequestQuerySet:
         return self.filter(state__in=sorted(STANDING))
 
-    def note_authors(self, names: Iterable[str], changes: Iterable[Change]) -> None:
-        """Who edits what a standing request rests on is an author of it. Called at the end of every recorded change."""
+    def note_authors(self, names: Iterable[str], changes: Iterable[Change]) -> list[Any]:
+        """Who edits what a standing request rests on is an author of it. Called at the end of every recorded change.
+
+        Returns the rollouts whose requests changed: it stands in their history too.
+        """
         touched = Q()
         for change in changes:
             what = RESTS_ON.get(change.label)
@@ -65,11 +68,14 @@ class RequestQuerySet(GuardedQuerySet):
                 for path in what.paths:
                     touched |= Q(**{f"phase__rollout__{path}": change.pk})
         if not touched:
-            return
-        for request in self.standing().filter(touched).locked():
+            return []
+        rollouts = []
+        for request in self.standing().filter(touched).locked().select_related("phase__rollout"):
             if new := [name for name in names if name not in request.authors]:
                 request.authors = [*request.authors, *new]
                 request.save()
+                rollouts.append(request.phase.rollout)
+        return rollouts
 
 
 class ApprovalRequest(GuardedModel):

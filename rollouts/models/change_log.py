@@ -41,6 +41,13 @@ class Change:
     confidential: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
+def _both(first: dict[str, dict[str, Any]], then: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """One change after the other: before the first, after the last."""
+    if not first or not then:
+        return first or then
+    return {"before": {**then["before"], **first["before"]}, "after": {**first["after"], **then["after"]}}
+
+
 @dataclass(slots=True)
 class ChangeLog:
     """All changes of one recorded change, in order; one object changed twice is one entry. ``by`` is whose change it
@@ -59,7 +66,7 @@ class ChangeLog:
         if known is not change:
             known.before = {**change.before, **known.before}
             known.after = {**known.after, **change.after}
-            known.confidential = known.confidential or change.confidential
+            known.confidential = _both(known.confidential, change.confidential)
 
     def take(self, label: str, pk: Any) -> Change | None:
         """The change of one object, which the change log then no longer holds."""

@@ -29,9 +29,10 @@ def phrases_in(value: Any) -> Any:
     return value if isinstance(value, Phrase) else None
 
 
-def _merged(plain: Any, phrases: Any) -> Any:
+def merged(plain: Any, phrases: Any) -> Any:
+    """Plain values, with what of them can be said in other languages as phrases."""
     if isinstance(plain, dict) and isinstance(phrases, dict):
-        return plain | {key: _merged(plain.get(key), one) for key, one in phrases.items()}
+        return plain | {key: merged(plain.get(key), one) for key, one in phrases.items()}
     return plain if phrases is None else phrases
 
 
@@ -157,7 +158,7 @@ class AuditEvent(models.Model):
     def in_words(self, name: str) -> Any:
         """``reason``, ``object_name``, ``before`` or ``after`` as a page tells it; English what was kept so."""
         kept = self.shown(name) if name in ("before", "after") else getattr(self, name)
-        return _merged(kept, (self.said or {}).get(name))
+        return merged(kept, (self.said or {}).get(name))
 
     def name_in_words(self, key: str) -> str:
         """How another object is called under whose key a change of it stands: «Phase 3: Owning team»."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -61,11 +61,22 @@ NO_LOCKS = Locks()
 
 def standing(now: datetime) -> Locks:
     """Every lock that holds now; three queries, and no more rows however many locks are over."""
+    locks = ChangeLock.objects.touching(now, now + NEAR)
+    return of_these(now, locks, IncidentSource.objects.select_related("instance"))
+
+
+def of_these(
+    now: datetime, locks: Iterable[ChangeLock], sources: Iterable[IncidentSource], *, calendars_read: bool = False
+) -> Locks:
+    """What holds at a moment of these locks by hand and incidents, and of the calendars as they are known; one query.
+
+    ``calendars_read``: whether they were read in time is not asked.
+    """
     holding: list[tuple[int | None, LockFacts]] = []
     unread: list[tuple[int | None, str]] = []
     edges: list[datetime] = []
     since, until = now - NEAR, now + NEAR
-    for lock in ChangeLock.objects.touching(now, until):
+    for lock in locks:
         windows = lock.windows(since, until)
         edges += rules.edges(windows, now)
         if rules.current(windows, now):
@@ -73,9 +84,9 @@ def standing(now: datetime) -> Locks:
     for name, url, read_at, windows in _calendars(now, until):
         edges += rules.edges(windows, now)
         holding += [(None, LockFacts(one.title or name, one.ends_at)) for one in rules.current(windows, now)]
-        if url and (read_at is None or now - read_at > CALENDAR_FRESH):
+        if url and not calendars_read and (read_at is None or now - read_at > CALENDAR_FRESH):
             unread.append((None, _unread(*CALENDAR_UNREAD, name, read_at, now)))
-    for source in IncidentSource.objects.select_related("instance"):
+    for source in sources:
         for issue in source.open_issues:
             title = say(
                 "open {label} issue {reference}", label=issue["label"], reference=f"{source.path}#{issue['iid']}"

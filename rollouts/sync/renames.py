@@ -75,6 +75,7 @@ def learn_project(project: GitLabProject, gitlab_id: int | None, path: str) -> N
             _fold(row, home)
         home.gitlab_id, home.path, home.successor = gitlab_id, path, None
         home.save()
+        recording.concerns = list(Rollout.objects.filter(pk__in=concerned))
         PortfolioRow.objects.filter(rollout__in=concerned).mark()
 
 
@@ -108,6 +109,8 @@ def _follow(
             report.problems.append(Problem(issue.reference, "not_found", phrase_of))
             return
         recording.rollout = _replace(issue, target)
+        others = Rollout.objects.filter(pk__in=concerned)
+        recording.concerns = [each for each in others if each != recording.rollout]
         PortfolioRow.objects.filter(rollout__in=concerned).mark()
     SyncScope.objects.update_or_create(instance=instance, project=project, defaults={"hinted_at": clock.now()})
 
