@@ -124,6 +124,80 @@ class Items(Schema):
     items: list[ItemTold] = Field(description="The checklist as you may see it, all of it.")
 
 
+class ApprovalThen(Schema):
+    by: str
+    at: Moment
+    counted: bool = Field(description="Whether it was for what would have been done then, by somebody who might.")
+    source: str
+    way: dict[str, Any]
+
+
+class RequestThen(Schema):
+    phase: str
+    attempt: int
+    what: str
+    state: str
+    requested_by: str
+    requested_at: Moment
+    needed: int | None = Field(description="null where it was over: how many it had needed.")
+    approvals: list[ApprovalThen]
+
+
+class LockThen(Schema):
+    title: str
+    until: Moment | None
+
+
+class ItemThen(Schema):
+    phase: str | None
+    key: str
+    title: str
+    required: bool
+    done: bool
+    words: str
+    confirmed_by: str
+    confirmed_at: Moment | None
+
+
+class AsOf(Schema):
+    """What the page had besides, out of the events until then."""
+
+    at: Moment
+    events: int = Field(description="So many events of the rollout's history had happened.")
+    newest_event: int = Field(description="The number of the last of them.")
+    words: str = Field(description="How it did, in a sentence.")
+    next: str = Field(description="What came next, and for whom it waited.")
+    checklist: list[ItemThen]
+    requests: list[RequestThen]
+    could_approve: list[str] = Field(description="Who could have approved what was asked for, or what came next.")
+    locks: list[LockThen] = Field(description="Change locks that held.")
+    plan: str = Field(description="The plan document of then.")
+    untold: list[str] = Field(description="What the history does not hold: nothing is guessed.")
+
+
+class ChangedField(Schema):
+    type: str
+    id: str
+    name: str
+    field: str
+    before: Any = Field(description="null where the object was not there.")
+    after: Any
+
+
+class ChangedWords(Schema):
+    what: str
+    before: str
+    after: str
+
+
+class Changes(Schema):
+    since: Moment
+    until: Moment
+    events: int
+    summary: list[ChangedWords] = Field(description="What the top of the page would have said, before and after.")
+    fields: list[ChangedField]
+
+
 class RolloutTold(Schema):
     slug: str
     title: str
@@ -135,6 +209,8 @@ class RolloutTold(Schema):
     phases: list[PhaseTold]
     guard_metrics: list[MetricTold] = Field(description="Figures that the plan bounds, each as last measured.")
     url: str
+    as_of: AsOf | None = Field(None, description="Only where `as_of` was asked for.")
+    changed: Changes | None = Field(None, description="Only where `since` was asked for.")
 
 
 class RolloutListed(RolloutTold):

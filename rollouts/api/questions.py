@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from ninja import Schema
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 
-from ..rules.datetimes import asked_since, asked_until
+from ..rules.datetimes import asked_since, asked_until, parse_moment
 from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from ..rules.percentages import as_step
 from ..services import items, who_is_in
@@ -39,6 +39,13 @@ _TOLD = WithJsonSchema(
 )
 Since = Annotated[datetime, BeforeValidator(_read_by(asked_since)), _TOLD]
 Until = Annotated[datetime, BeforeValidator(_read_by(asked_until)), _TOLD]
+
+#: A moment with its zone, so that there is no guessing about history.
+MomentAsked = Annotated[
+    datetime,
+    BeforeValidator(_read_by(parse_moment)),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-20T14:00Z"]}),
+]
 
 Limit = Annotated[int, Field(ge=1, le=pages.MOST, description=f"How many at most, 1 to {pages.MOST}.")]
 Cursor = Annotated[
@@ -124,8 +131,11 @@ class EventsAsked(_asked(HistoryFilter)):  # type: ignore[misc]
 
 
 class RolloutAsked(Schema):
-    as_of: Since | None = Field(
-        None, description="As it was then. Not told yet: `/audit?rollout=` says what has happened since."
+    as_of: MomentAsked | None = Field(
+        None, description="As it was then, out of its history; the answer has `as_of` with all that the page had."
+    )
+    since: MomentAsked | None = Field(
+        None, description="Besides, what has changed since then: `changed`, up to `as_of` or now."
     )
 
 

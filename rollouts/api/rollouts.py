@@ -18,7 +18,7 @@ from ..services import facts as facts_of
 from ..services.freshness import limit
 from ..services.items import Item
 from ..services.lists.rollouts import RolloutFilter
-from . import answers, bodies, pages, questions
+from . import answers, bodies, pages, past, questions
 from .auth import actor
 from .contract import ITEM_BODY, LIST, LOOK, MEASURED_BODY, PLAN_BODY, TRANSITION, TRANSITION_BODY, WRITE
 from .problems import Problem, error, refusals_about
@@ -49,9 +49,8 @@ def rollouts(request: HttpRequest, asked: Query[questions.RolloutsAsked]) -> Htt
 @router.get("/rollouts/{slug}", response={200: answers.RolloutTold, **LOOK}, summary="One rollout", exclude_unset=True)
 def rollout(request: HttpRequest, slug: questions.Name, asked: Query[questions.RolloutAsked]) -> dict[str, Any]:
     """Where it stands, what GitLab says, and what stands in the way of each phase's next verb for you."""
-    if asked.as_of is not None:
-        words = f"as_of: how a rollout was is not told yet. /api/v1/audit?rollout={slug} says what has happened since."
-        raise Problem(422, words, errors=[error("query", "as_of", words)], kind="invalid")
+    if asked.as_of is not None or asked.since is not None:
+        return past.answer(rollout_answer, slug, actor(request), asked.as_of, asked.since)
     return _told_now(slug, actor(request))
 
 

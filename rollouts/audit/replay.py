@@ -15,7 +15,7 @@ from ..models.history import merged
 from ..rules.as_of import Key, Told, as_it_was, is_cut, told_by
 
 Row = TypeVar("Row", bound=models.Model)
-_COLUMNS = ("pk", "at", "object_type", "object_id", "before", "after", "confidential", "said")
+_COLUMNS = ("pk", "at", "object_type", "object_id", "object_name", "before", "after", "confidential", "said")
 
 
 class Replay:
@@ -26,6 +26,7 @@ class Replay:
         self._told: defaultdict[Key, list[Told]] = defaultdict(list)
         self._kinds: defaultdict[str, set[str]] = defaultdict(set)
         self._events: dict[int, datetime] = {}
+        self._names: dict[Key, str] = {}
 
     @property
     def events(self) -> dict[int, datetime]:
@@ -35,10 +36,10 @@ class Replay:
     def read(self, events: models.QuerySet[AuditEvent]) -> None:
         """Take these in; one query, and each event is taken once."""
         rows = events.order_by().filter(at__lte=self.until).values_list(*_COLUMNS)
-        for pk, at, kind, key, before, after, confidential, said in rows.iterator(2_000):
+        for pk, at, kind, key, name, before, after, confidential, said in rows.iterator(2_000):
             if pk in self._events:
                 continue
-            self._events[pk] = at
+            self._events[pk], self._names[kind, key] = at, name
             for about, told in told_by(
                 pk, at, (kind, key), before, merged(after, (said or {}).get("after")), confidential
             ):
@@ -58,7 +59,7 @@ class Replay:
     def _late(self, kind: str, key: str) -> None:
         """The first that comes after tells what was before it."""
         rows = AlsoTouched.events_about(kind, [key]).filter(at__gt=self.until).order_by("pk")
-        for pk, at, *about, before, after, confidential, _said in rows.values_list(*_COLUMNS)[:200]:
+        for pk, at, *about, _name, before, after, confidential, _said in rows.values_list(*_COLUMNS)[:200]:
             for found, told in told_by(pk, at, (about[0], about[1]), before, after, confidential):
                 if found == (kind, key):
                     self._told[found].append(told)
@@ -75,6 +76,10 @@ class Replay:
     def is_made(self, kind: str, key: Any) -> bool:
         """Whether an event tells how it was made."""
         return any(one.is_made for one in self._told.get((kind, str(key)), ()))
+
+    def name(self, kind: str, key: str) -> str:
+        """What events call it, as far as they are about it."""
+        return self._names.get((kind, key), "")
 
     def keys(self, kind: str) -> list[str]:
         return sorted(self._kinds.get(kind, ()), key=lambda key: (len(key), key))

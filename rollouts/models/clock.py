@@ -1,4 +1,4 @@
-"""The portal's clock: now, unless a demo is told as if it had happened earlier."""
+"""The portal's clock: now, unless a demo is told as if it had happened earlier, or what was is shown as it was."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def now() -> datetime:
 
 @contextmanager
 def told_at(moment: datetime) -> Iterator[None]:
-    """Everything in this block is told as if it happened at ``moment``. For the demo only."""
+    """Everything in this block is told as if it happened at ``moment``: by the demo, and where what was is shown."""
     token = _told_at.set(moment)
     try:
         yield

@@ -98,6 +98,13 @@ def as_it_was(told: Iterable[Told], moment: datetime) -> dict[str, Any] | None:
     return values
 
 
+def differing(one: Mapping[str, Any] | None, two: Mapping[str, Any] | None) -> list[tuple[str, Any, Any]]:
+    """The fields that differ between an object and what it is later, each with both values; None where it is not."""
+    before, after = one or {}, two or {}
+    names = dict.fromkeys((*before, *after))
+    return [(name, before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)]
+
+
 def is_cut(value: Any) -> bool:
     """Whether a value was too large to be kept whole."""
     return isinstance(value, str) and _CUT.search(value) is not None

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
 
-import pytest
 from django.apps import apps
 from django.test import override_settings
 from hypothesis import HealthCheck, given, settings
@@ -17,7 +15,6 @@ from rollouts.models import (
     AIModel,
     Approval,
     ApprovalRequest,
-    AuditEvent,
     ChecklistItem,
     FeatureFlag,
     FlagReading,
