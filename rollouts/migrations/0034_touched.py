@@ -32,7 +32,7 @@ def tell_of_what_was_touched(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("rollouts", "0031_seals"),
+        ("rollouts", "0033_rollouts_told"),
     ]
 
     operations = [
