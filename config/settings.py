@@ -141,15 +141,17 @@ vars().update({name: env.str(name, default="") for name in bindings.variables(GI
 GITLAB_WRITES = env.str("GITLAB_WRITES", default="off")
 if GITLAB_WRITES not in ("off", "issues", "flags"):
     stop(f"GITLAB_WRITES is {GITLAB_WRITES!r}; it must be off, issues or flags.")
-CHECKPOINT_COPIES = understood("CHECKPOINT_COPIES", checkpoint_copies.destinations)
-CHECKPOINT_COPY_HOURS = number("CHECKPOINT_COPY_HOURS", 24)
-for copied in CHECKPOINT_COPIES:
-    if copied.way == "issue" and GITLAB_WRITES == "off":
-        stop(
-            f"CHECKPOINT_COPIES names {copied.to}, and GITLAB_WRITES is off. Set it to issues, or leave that place out."
-        )
-    if copied.way == "mail" and not env.str("EMAIL_URL", default=""):
-        stop(f"CHECKPOINT_COPIES names {copied.to}, and no mail is sent. Set EMAIL_URL, or leave that place out.")
+CHECKPOINT_COPIES = [
+    *understood("AUDIT_CHECKPOINT_FOLDER", checkpoint_copies.folders),
+    *understood("AUDIT_CHECKPOINT_MAIL", checkpoint_copies.mail_addresses),
+    *understood("AUDIT_CHECKPOINT_ISSUE", checkpoint_copies.issues),
+]
+AUDIT_CHECKPOINT_HOURS = number("AUDIT_CHECKPOINT_HOURS", 24)
+ways = {copied.way for copied in CHECKPOINT_COPIES}
+if "issue" in ways and GITLAB_WRITES == "off":
+    stop("AUDIT_CHECKPOINT_ISSUE is set, and GITLAB_WRITES is off. Set it to issues, or leave the issue out.")
+if "mail" in ways and not env.str("EMAIL_URL", default=""):
+    stop("AUDIT_CHECKPOINT_MAIL is set, and no mail is sent. Set EMAIL_URL, or leave the address out.")
 SYNC_INTERVAL_SECONDS = number("SYNC_INTERVAL_SECONDS", 60)
 FRESHNESS_SECONDS = number("FRESHNESS_SECONDS", 300)
 FLAG_INTERVAL_SECONDS = number("FLAG_INTERVAL_SECONDS", 20)

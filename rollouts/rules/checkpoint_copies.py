@@ -1,17 +1,17 @@
-"""Where copies of checkpoints go: a folder, a mail address or a GitLab issue. Pure: what each setting means."""
+"""Where copies of checkpoints go: folders, mail addresses, GitLab issues. Pure: what the settings mean."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import unquote, urlsplit
 
 from .issue_url import parse_issue_url
 from .phrases import invalid
 from .quoting import shorten
 
 _MAIL = re.compile(r"[^@\s,;<>\"]{1,64}@[A-Za-z0-9.-]{1,190}\Z")
+LONGEST = 500
 
 
 class Way(StrEnum):
@@ -22,34 +22,36 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """``to`` as it is configured; ``place`` the folder, the mail address or the issue's URL."""
+    """``to`` is the folder, the mail address or the issue's URL."""
 
-    to: str
     way: Way
-    place: str
+    to: str
 
 
-def destinations(written: str) -> list[Destination]:
-    """Read ``file:///folder mailto:NAME@HOST https://…/-/issues/N``, with blanks between, each once.
+def folders(written: str) -> list[Destination]:
+    """Read ``/folder /other``. Raises ValueError with a sentence for the operator, as the other two do."""
+    for folder in written.split():
+        if not folder.startswith("/") or "\0" in folder or len(folder) > LONGEST:
+            raise invalid(
+                "“{written}” is no folder by its whole path. Write it like /srv/witness.", written=shorten(folder)
+            )
+    return _each(Way.FOLDER, written)
 
-    Raises ValueError with a sentence for the operator.
-    """
-    return [_destination(to) for to in dict.fromkeys(written.split())]
+
+def mail_addresses(written: str) -> list[Destination]:
+    """Read ``name@host other@host``."""
+    for address in written.split():
+        if not _MAIL.match(address):
+            raise invalid("“{written}” is no mail address. Write it like audit@example.com.", written=shorten(address))
+    return _each(Way.MAIL, written)
 
 
-def _destination(to: str) -> Destination:
-    try:
-        parts = urlsplit(to)
-    except ValueError:
-        parts = urlsplit("")
-    folder = unquote(parts.path)
-    if parts.scheme == "file" and not parts.netloc and folder.startswith("/") and "\0" not in folder:
-        return Destination(to, Way.FOLDER, folder)
-    if parts.scheme == "mailto" and not parts.query and _MAIL.match(parts.path):
-        return Destination(to, Way.MAIL, parts.path)
-    if parts.scheme in ("http", "https"):
-        parse_issue_url(to)
-        return Destination(to, Way.ISSUE, to)
-    raise invalid(
-        "“{written}” is none of file:///folder, mailto:name@host and the URL of a GitLab issue.", written=shorten(to)
-    )
+def issues(written: str) -> list[Destination]:
+    """Read the URLs of issues."""
+    for url in written.split():
+        parse_issue_url(url)
+    return _each(Way.ISSUE, written)
+
+
+def _each(way: Way, written: str) -> list[Destination]:
+    return [Destination(way, to) for to in dict.fromkeys(written.split())]

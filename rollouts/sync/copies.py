@@ -83,14 +83,14 @@ def _take(to: str, newest: Checkpoint, *, now: bool) -> CheckpointCopy | None:
 
 def _try(row: CheckpointCopy, place: Destination, checkpoint: Checkpoint) -> None:
     try:
-        {Way.FOLDER: _to_folder, Way.MAIL: _to_mail, Way.ISSUE: _to_issue}[place.way](place.place, checkpoint)
+        {Way.FOLDER: _to_folder, Way.MAIL: _to_mail, Way.ISSUE: _to_issue}[place.way](place.to, checkpoint)
     except NotCopied as failed:
         row.words = str(failed)
         row.next_attempt_at = clock.now() + min(PAUSE * 2 ** min(row.attempts - 1, 10), LONGEST_PAUSE)
         log.warning("checkpoint %s is not copied to %s: %s", checkpoint.size, row.to, failed)
     else:
         row.checkpoint, row.copied_at, row.attempts, row.words = checkpoint, clock.now(), 0, ""
-        row.next_attempt_at = row.copied_at + timedelta(hours=settings.CHECKPOINT_COPY_HOURS)
+        row.next_attempt_at = row.copied_at + timedelta(hours=settings.AUDIT_CHECKPOINT_HOURS)
     row.save()
 
 

@@ -16,7 +16,7 @@ from config import settings as configured
 from rollouts.admin.todo import concerns
 from rollouts.audit import sealing, signed_note
 from rollouts.models import Checkpoint, CheckpointCopy
-from rollouts.rules.checkpoint_copies import destinations
+from rollouts.rules.checkpoint_copies import folders, issues, mail_addresses
 from rollouts.sync import copies
 from rollouts.tasks import copy_checkpoints
 from tests.commands.running import run
@@ -68,7 +68,11 @@ def later(time_machine):
 
 
 def to(settings, *places):
-    settings.CHECKPOINT_COPIES = destinations(" ".join(places))
+    settings.CHECKPOINT_COPIES = [
+        place
+        for to in places
+        for place in (folders(to) if to[0] == "/" else issues(to) if to.startswith("http") else mail_addresses(to))
+    ]
 
 
 def grow(world):
@@ -78,7 +82,7 @@ def grow(world):
 
 def test_a_copy_stands_in_a_folder_a_mailbox_and_an_issue_and_verifies(sealed, settings, tmp_path, inbox):
     settings.GITLAB_WRITES = "issues"
-    to(settings, f"file://{tmp_path}", "mailto:audit@example.com", f"{sealed.gitlab.url}/acme/app/-/issues/12")
+    to(settings, str(tmp_path), "audit@example.com", f"{sealed.gitlab.url}/acme/app/-/issues/12")
     copy_checkpoints()
     newest = Checkpoint.objects.get()
     (file,) = tmp_path.iterdir()
@@ -96,7 +100,7 @@ def test_a_copy_stands_in_a_folder_a_mailbox_and_an_issue_and_verifies(sealed, s
 
 def test_each_checkpoint_is_copied_once_and_the_next_a_day_later(sealed, settings, tmp_path, later):
     settings.GITLAB_WRITES = "issues"
-    to(settings, f"file://{tmp_path}", f"{sealed.gitlab.url}/acme/app/-/issues/12")
+    to(settings, str(tmp_path), f"{sealed.gitlab.url}/acme/app/-/issues/12")
     copy_checkpoints()
     grow(sealed)
     copy_checkpoints()
@@ -109,7 +113,7 @@ def test_each_checkpoint_is_copied_once_and_the_next_a_day_later(sealed, setting
 
 def test_who_died_after_it_arrived_is_followed_by_nobody_who_posts_it_again(sealed, settings, tmp_path):
     settings.GITLAB_WRITES = "issues"
-    to(settings, f"file://{tmp_path}", f"{sealed.gitlab.url}/acme/app/-/issues/12")
+    to(settings, str(tmp_path), f"{sealed.gitlab.url}/acme/app/-/issues/12")
     copy_checkpoints()
     CheckpointCopy.objects.update(checkpoint=None, copied_at=None, next_attempt_at=timezone.now())
     copy_checkpoints()
@@ -118,7 +122,7 @@ def test_who_died_after_it_arrived_is_followed_by_nobody_who_posts_it_again(seal
 
 
 def test_a_file_that_was_written_halfway_is_written_whole(sealed, settings, tmp_path):
-    to(settings, f"file://{tmp_path}")
+    to(settings, str(tmp_path))
     note = Checkpoint.objects.get().note
     (tmp_path / f"checkpoint-{Checkpoint.objects.get().size:012}.txt").write_text(note[:30])
     copy_checkpoints()
@@ -127,7 +131,7 @@ def test_a_file_that_was_written_halfway_is_written_whole(sealed, settings, tmp_
 
 
 def test_a_history_that_was_rebuilt_does_not_write_over_what_stands_outside(sealed, settings, tmp_path):
-    to(settings, f"file://{tmp_path}")
+    to(settings, str(tmp_path))
     kept = tmp_path / f"checkpoint-{Checkpoint.objects.get().size:012}.txt"
     kept.write_text("localhost:8000/audit\n9\nanother root\n")
     copy_checkpoints()
@@ -137,7 +141,7 @@ def test_a_history_that_was_rebuilt_does_not_write_over_what_stands_outside(seal
 
 def test_what_fails_is_told_tried_again_and_holds_nothing_else_up(sealed, settings, tmp_path, inbox, later, client):
     inbox.refuses = True
-    to(settings, "mailto:audit@example.com", f"file://{tmp_path}/gone", f"file://{tmp_path}")
+    to(settings, "audit@example.com", f"{tmp_path}/gone", str(tmp_path))
     copy_checkpoints()
     assert len(list(tmp_path.iterdir())) == 1
     client.force_login(sealed.people["root"])
@@ -169,7 +173,7 @@ def test_an_issue_of_no_gitlab_of_ours_and_one_that_is_gone(sealed, settings):
 
 
 def test_places_are_shown_to_who_sees_what_is_confidential_and_to_nobody_else(sealed, settings, tmp_path, client):
-    to(settings, f"file://{tmp_path}")
+    to(settings, str(tmp_path))
     copy_checkpoints()
     shown = {}
     for name in ("root", "vic"):
@@ -181,10 +185,10 @@ def test_places_are_shown_to_who_sees_what_is_confidential_and_to_nobody_else(se
 def test_the_command_copies_at_once_and_needs_a_place(sealed, settings, tmp_path):
     settings.CHECKPOINT_COPIES = []
     _, said, code = run("audit", "checkpoint", "--copy")
-    assert (code, "CHECKPOINT_COPIES is empty" in said) == (1, True)
-    to(settings, f"file://{tmp_path}")
+    assert (code, "set AUDIT_CHECKPOINT_FOLDER" in said) == (1, True)
+    to(settings, str(tmp_path))
     _, said, code = run("audit", "checkpoint", "--copy")
-    assert (code, said.strip()) == (0, f"file://{tmp_path}: copied")
+    assert (code, said.strip()) == (0, f"{tmp_path}: copied")
     grow(sealed)
     run("audit", "checkpoint", "--copy")
     assert len(list(tmp_path.iterdir())) == 2
@@ -194,7 +198,7 @@ def test_the_command_copies_at_once_and_needs_a_place(sealed, settings, tmp_path
 def test_two_workers_at_once_send_one_mail(sealed, settings, inbox):
     from django.db import connection
 
-    to(settings, "mailto:audit@example.com")
+    to(settings, "audit@example.com")
 
     def work():
         copies.work()
@@ -209,22 +213,26 @@ def test_two_workers_at_once_send_one_mail(sealed, settings, inbox):
 
 
 @pytest.mark.parametrize(
-    ("written", "why"),
+    ("way", "written", "why"),
     [
-        ("ftp://a/b", "is none of file:///folder"),
-        ("file://host/folder", "is none of file:///folder"),
-        ("mailto:nobody", "is none of file:///folder"),
-        ("mailto:a@b?bcc=c@d", "is none of file:///folder"),
-        ("https://gitlab.example.com/a/b", "is not the URL of a GitLab issue"),
-        ("https://gitlab.example.com/a/b/-/issues/1", "GITLAB_WRITES is off"),
-        ("mailto:a@example.com", "no mail is sent"),
+        ("FOLDER", "witness", "is no folder by its whole path"),
+        ("MAIL", "nobody", "is no mail address"),
+        ("MAIL", "a@b?bcc=c@d", "is no mail address"),
+        ("MAIL", "a@example.com", "no mail is sent"),
+        ("ISSUE", "https://gitlab.example.com/a/b", "is not the URL of a GitLab issue"),
+        ("ISSUE", "https://gitlab.example.com/a/b/-/issues/1", "GITLAB_WRITES is off"),
     ],
 )
-def test_a_place_that_is_none_is_refused_when_the_portal_starts(written, why, tmp_path):
+def test_a_place_that_is_none_is_refused_when_the_portal_starts(way, written, why, tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", "import config.settings"],
         cwd=configured.ROOT,
-        env={"PATH": "/usr/bin", "CHECKPOINT_COPIES": written, "DATA_DIR": str(tmp_path), "SECRET_KEY": "k" * 50},
+        env={
+            "PATH": "/usr/bin",
+            f"AUDIT_CHECKPOINT_{way}": written,
+            "DATA_DIR": str(tmp_path),
+            "SECRET_KEY": "k" * 50,
+        },
         capture_output=True,
         text=True,
         check=False,

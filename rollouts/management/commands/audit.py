@@ -42,7 +42,9 @@ class Command(BaseCommand):
         verify.add_argument("--key", default="", help="the verifier key that signed it, if no key of today did")
         verify.add_argument("--json", action="store_true")
         checkpoint = verbs.add_parser("checkpoint", help="seal what is not sealed, and print the signed checkpoint")
-        checkpoint.add_argument("--copy", action="store_true", help="put it in each place of CHECKPOINT_COPIES now")
+        checkpoint.add_argument(
+            "--copy", action="store_true", help="put it in each place of AUDIT_CHECKPOINT_FOLDER, _MAIL and _ISSUE now"
+        )
         prove = verbs.add_parser("prove", help="print the proof that an event, or a checkpoint, is part of the history")
         prove.add_argument("event", nargs="?", type=int, help="the event's number")
         prove.add_argument("--checkpoint", metavar="FILE", help="an earlier checkpoint: today's history begins with it")
@@ -111,7 +113,7 @@ class Command(BaseCommand):
 
     def _copy(self) -> None:
         if not settings.CHECKPOINT_COPIES:
-            raise CommandError("there is no place for a copy: CHECKPOINT_COPIES is empty.")
+            raise CommandError("there is no place for a copy: set AUDIT_CHECKPOINT_FOLDER, _MAIL or _ISSUE.")
         copies.work(now=True)
         failed = [copy for copy in copies.standing() if copy.words]
         for copy in copies.standing():
