@@ -92,3 +92,31 @@ def test_the_style_page_shows_every_component_and_only_with_debug(world, setting
     for sample in samples():
         assert page.count(sample.template) == len(tokens.THEMES)
     assert ".in-dark { color-scheme: dark; --paper: #141413;" in client.get("/style/tokens.css").content.decode()
+
+
+def rules(sheet: str) -> list[tuple[str, str, str]]:
+    """Where it holds (media, layer), its selectors, what it declares: each rule of a sheet."""
+    found, heads, text = [], [], ""
+    for character in re.sub(r"/\*.*?\*/", "", sheet, flags=re.S):
+        if character == "{":
+            heads.append(" ".join(text.split()))
+            text = ""
+        elif character == "}":
+            head = heads.pop()
+            if not head.startswith("@") and text.strip():
+                found.append((" ".join(heads), head, " ".join(text.split())))
+            text = ""
+        else:
+            text += character
+    return found
+
+
+def test_a_sheet_is_about_one_thing_and_says_nothing_twice(settings):
+    sheets = {path.name: path.read_text() for path in (settings.ROOT / "static").glob("*.css")}
+    assert {name: text.count("\n") for name, text in sheets.items() if text.count("\n") > 430} == {}
+    every = [(rule, name) for name, text in sheets.items() for rule in rules(text)]
+    assert len(every) > 700
+    places = [(name, *rule[:2]) for rule, name in every]
+    assert [place for place in set(places) if places.count(place) > 1] == []
+    said = [rule for rule, _ in every]
+    assert [rule for rule in set(said) if said.count(rule) > 1] == []
