@@ -75,3 +75,8 @@ document.querySelectorAll(".scroll").forEach((scroll) => {
   if (!now || scroll.scrollWidth <= scroll.clientWidth) return;
   scroll.scrollLeft += now.getBoundingClientRect().left - scroll.getBoundingClientRect().left - scroll.clientWidth * 0.7;
 });
+
+// A slider shows what it is put at.
+document.addEventListener("change", (event) => {
+  if (event.target.matches("input[data-submits]")) event.target.form.requestSubmit();
+});

@@ -46,7 +46,8 @@ class NotThere(ValueError):
 @dataclass(frozen=True, slots=True)
 class Past:
     """A rollout at ``moment``. ``requests`` are all that were asked for until then, the newest first, each with
-    ``given``; ``approvers`` could have approved what was asked for or came next; ``newest`` is the last event's number.
+    ``given``; ``locks`` are all by hand that were known; ``approvers`` could have approved what was asked for or came
+    next; ``newest`` is the last event's number.
     """
 
     moment: datetime
@@ -58,6 +59,12 @@ class Past:
     untold: tuple[str, ...]
     events: int
     newest: int
+
+
+def nth(slug: str, number: int) -> tuple[datetime | None, int]:
+    """When the event happened that is so many in the rollout's history, and how many there are until now."""
+    times = AuditEvent.objects.of_rollout(slug).order_by("at", "pk").values_list("at", flat=True)
+    return (times[number - 1 : number].first() if number > 0 else None), times.count()
 
 
 def of(slug: str, moment: datetime) -> Past:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, Q
 
-from ..models import AuditEvent, FlagReading, Phase, Rollout
+from ..models import AuditEvent, ChangeLock, FlagReading, Phase, Rollout
 from ..rules import exposure_history
 from ..rules.expected import Presence
 from ..rules.exposure import EVERYONE, NOBODY, Exposure
@@ -65,24 +65,29 @@ class ExposureHistory:
         return self.readings_left_out > 0 and bool(self.read) and piece.end <= self.read[0].start
 
 
-def history_of(rollout: Rollout, now: datetime, *, events: int = 60) -> ExposureHistory:
-    """``rollout`` comes from ``Rollout.objects.whole()``; eight queries. ``events``: how many are told, the newest."""
+def history_of(
+    rollout: Rollout, now: datetime, *, events: int = 60, locks_by_hand: Iterable[ChangeLock] | None = None
+) -> ExposureHistory:
+    """``rollout`` comes from ``Rollout.objects.whole()``; eight queries. ``events``: how many are told, the newest.
+
+    ``locks_by_hand``: the change locks as they were known at ``now``, where that is over.
+    """
     is_over = rollout.is_over
     known_until = min(now, (rollout.closed_at or rollout.abandoned_at or now) if is_over else now)
     phases = tuple(phase for phase in rollout.phases.all() if phase.started_at)
     since = min((phase.started_at for phase in phases if phase.started_at), default=known_until - BEFORE)
     instance = rollout.flag.instance_id
-    locks = schedules.locks_between(since, known_until + (timedelta(0) if is_over else schedules.AHEAD))
+    locks = schedules.locks_between(since, known_until + (timedelta(0) if is_over else schedules.AHEAD), locks_by_hand)
     prediction = schedules.coming(rollout, now, locks)
     windows = sorted({(w.starts_at, w.ends_at): w for w in schedules.on(locks, instance)}.values())
     until = max(filter(None, (known_until, prediction.complete_at)))
     room = max((until - since) * 0.03, timedelta(minutes=10))
     since, until = since - room, until + room
-    planned = exposure_history.planned(_moves(rollout), since, known_until)
+    planned = exposure_history.planned(_moves(rollout, now), since, known_until)
     readings, by_hand, counted = _readings(rollout, since, known_until)
     unread = freshness.unread(rollout.flag, by_hand, since, known_until)
     read = _clipped(exposure_history.read(readings, unread, known_until), since, known_until)
-    shown, told_all, everything = _events(rollout, events)
+    shown, told_all, everything = _events(rollout, now, events)
     return ExposureHistory(
         since=since,
         until=until,
@@ -103,11 +108,11 @@ def history_of(rollout: Rollout, now: datetime, *, events: int = 60) -> Exposure
     )
 
 
-def _moves(rollout: Rollout) -> list[Move]:
+def _moves(rollout: Rollout, until: datetime) -> list[Move]:
     """What people started, advanced and rolled back, from history: the phases' rows know only how they stand now."""
     phases = {str(phase.pk): phase for phase in rollout.phases.all()}
     moves = []
-    rows = AuditEvent.objects.filter(rollout=rollout, verb__in=MOVING).order_by("-at", "-pk")
+    rows = AuditEvent.objects.filter(rollout=rollout, verb__in=MOVING, at__lte=until).order_by("-at", "-pk")
     for at, verb, pk, after in rows.values_list("at", "verb", "object_id", "after")[:MOVES]:
         phase = phases.get(pk)
         if phase is not None:
@@ -141,8 +146,8 @@ def _clipped(stretches: Iterable[ExposureStretch], since: datetime, until: datet
     )
 
 
-def _events(rollout: Rollout, limit: int) -> tuple[tuple[AuditEvent, ...], int, int]:
+def _events(rollout: Rollout, until: datetime, limit: int) -> tuple[tuple[AuditEvent, ...], int, int]:
     """The newest events that are told, how many of those there are, and how many events in all."""
-    events = AuditEvent.objects.of_rollout(rollout.slug)
+    events = AuditEvent.objects.of_rollout(rollout.slug).filter(at__lte=until)
     counted = events.order_by().aggregate(told=Count("pk", filter=TOLD), all=Count("pk"))
     return tuple(events.filter(TOLD).newest_first()[:limit]), counted["told"], counted["all"]

@@ -202,9 +202,10 @@ class Built:
         return tuple(sorted(name for name in names if name))
 
     def locks(self) -> tuple[locks.Locks, tuple[ChangeLock, ...]]:
-        """What locked then, and those by hand that did."""
+        """What locked then, and all that were entered by hand until then."""
         instance = self.rollout.flag.instance_id
-        there = [lock for lock in self.replay.all(ChangeLock, self.moment) if lock.ended_at is None]
+        known = tuple(self.replay.all(ChangeLock, self.moment))
+        there = [lock for lock in known if lock.ended_at is None]
         sources = [one for one in self.replay.all(IncidentSource, self.moment) if one.instance_id == instance]
         for source in sources:
             source.instance = self.rollout.flag.instance
@@ -214,9 +215,7 @@ class Built:
         if LockCalendar.objects.exists():
             self.untold.append(say("Calendars of change locks are told as they are known now."))
         holding = locks.of_these(self.moment, there, sources, calendars_read=True)
-        mine = (lock for lock in there if lock.instance_id in (None, instance))
-        near = (self.moment, self.moment + locks.NEAR)
-        return holding, tuple(lock for lock in mine if any(w.starts_at <= self.moment for w in lock.windows(*near)))
+        return holding, known
 
     def _others_live(self) -> list[str] | None:
         """Titles of other rollouts that let anybody in on the flag: who does can't leave the flag any more."""

@@ -143,10 +143,13 @@ def _phase_times(row: Mapping[str, Any], timeline: Mapping[str, str], steps: Ite
     )
 
 
-def locks_between(since: datetime, until: datetime) -> list[Lock]:
-    """The periods of all change locks that touch the span, in order; two queries."""
+def locks_between(since: datetime, until: datetime, by_hand: Iterable[ChangeLock] | None = None) -> list[Lock]:
+    """The periods of all change locks that touch the span, in order; two queries, or one where those ``by_hand`` are
+    known.
+    """
     once = Q(starts_at__lt=until, ends_at__gt=since)
     held = Q(ended_at=None) | Q(ended_at__gt=since)
+    known = ChangeLock.objects.filter(once | Q(kind=ChangeLock.Kind.WEEKLY), held) if by_hand is None else by_hand
     locks = [
         Lock(
             _as_held(window, lock),
@@ -155,7 +158,7 @@ def locks_between(since: datetime, until: datetime) -> list[Lock]:
             f"lock-{lock.pk}-{window.starts_at:%Y%m%dT%H%M}",
             lock.ended_at or lock.created_at,
         )
-        for lock in ChangeLock.objects.filter(once | Q(kind=ChangeLock.Kind.WEEKLY), held)
+        for lock in known
         for window in lock.windows(since, until)
     ]
     locks += [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -37,7 +38,11 @@ def asked_of(rollout: Rollout) -> tuple[tuple[PastRequest, ...], bool]:
         .prefetch_related(Prefetch("approvals", Approval.objects.order_by("at", "pk")))
         .order_by("-requested_at", "-pk")
     )
-    newest = list(requests[: SHOWN + 1])
+    return shown(list(requests[: SHOWN + 1]))
+
+
+def shown(newest: Sequence[ApprovalRequest]) -> tuple[tuple[PastRequest, ...], bool]:
+    """Requests with their approvals, the newest first: those that are shown, and whether there are older ones."""
     return tuple(_asked(request) for request in newest[:SHOWN]), len(newest) > SHOWN
 
 

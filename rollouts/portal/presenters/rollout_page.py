@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,9 +16,10 @@ from ...rules.next_action import NextAction, next_action
 from ...rules.offers import Offer
 from ...services import facts as facts_of
 from ...services import gates, outbox
-from ...services.exposure_history import history_of
+from ...services.as_of import Past
+from ...services.exposure_history import ExposureHistory, history_of
 from ...services.issues import IssueShown, issue_shown
-from ...services.shared_quota import sharers_of
+from ...services.shared_quota import Sharer, sharers_of
 from ..charts.exposure import ExposureChart, chart
 from ..charts.ramp import RampPicture, picture
 from ..charts.track import Track, track
@@ -27,7 +28,7 @@ from .capacity import table as capacity_table
 from .checklist import ChecklistSection, sections
 from .checks import Check, before
 from .exposure_tables import Tables, tables
-from .people import PastRequest, asked_of
+from .people import PastRequest, asked_of, shown
 from .stations import RequestShown, Station, station_of
 
 
@@ -41,16 +42,12 @@ class RolloutPage:
     next: NextAction
     track: Track
     stations: tuple[Station, ...]
-    actions: tuple[Offer, ...]
-    roll_backs: tuple[Offer, ...]
-    rollout_actions: tuple[Offer, ...]
     before_title: str
     checks: tuple[Check, ...]
     sections: tuple[ChecklistSection, ...]
     items_done: int
     items_all: int
     feedback: tuple[IssueShown, ...]
-    commands: tuple[commands.Command, ...]
     waiting_since: datetime | None
     confirmed_since: datetime | None
     actorless: bool
@@ -58,12 +55,17 @@ class RolloutPage:
     history: tuple[AuditEvent, ...]
     events_all: int
     earlier_attempts: tuple[Phase, ...]
-    writes: tuple[GitLabWrite, ...]
     ramp: RampPicture | None
     chart: ExposureChart
     tables: Tables
     asked: tuple[PastRequest, ...]
     asked_before: bool
+    #: What can be done: nothing on a page that shows what was.
+    actions: tuple[Offer, ...] = ()
+    roll_backs: tuple[Offer, ...] = ()
+    rollout_actions: tuple[Offer, ...] = ()
+    commands: tuple[commands.Command, ...] = ()
+    writes: tuple[GitLabWrite, ...] = ()
 
     @property
     def tells_both(self) -> bool:
@@ -87,9 +89,34 @@ class RolloutPage:
 
 def build(rollout: Rollout, viewer: Actor, now: datetime) -> RolloutPage:
     """``rollout`` comes from ``Rollout.objects.whole()``; the queries do not grow with what there is to show."""
-    facts = facts_of.for_rollout(rollout, now)
-    history = history_of(rollout, now)
-    asked, asked_before = asked_of(rollout)
+    facts, history = facts_of.for_rollout(rollout, now), history_of(rollout, now)
+    page = _page(rollout, facts, history, viewer, asked_of(rollout), sharers_of(rollout))
+    is_at_rest = rollout.is_over or page.health.drift is Drift.NONE
+    return replace(
+        page,
+        actions=offers.ways_on(facts, facts.current, viewer.person) if facts.current else (),
+        roll_backs=offers.ways_back(facts, viewer.person),
+        rollout_actions=offers.of_rollout(facts, viewer.person),
+        commands=() if is_at_rest else gates.commands_to(rollout, facts, facts.expected),
+        writes=tuple(_writes(rollout, viewer)),
+    )
+
+
+def as_it_was(past: Past, viewer: Actor) -> RolloutPage:
+    """What the page said then; nothing on it can be done."""
+    history = history_of(past.rollout, past.moment, locks_by_hand=past.locks)
+    return _page(past.rollout, past.facts, history, viewer, shown(past.requests), ())
+
+
+def _page(
+    rollout: Rollout,
+    facts: RolloutFacts,
+    history: ExposureHistory,
+    viewer: Actor,
+    requests: tuple[tuple[PastRequest, ...], bool],
+    sharers: tuple[Sharer, ...],
+) -> RolloutPage:
+    asked, asked_before = requests
     phases = {phase.name: phase for phase in facts_of.newest_attempts(rollout)}
     state = health.judge(facts)
     current = facts.current
@@ -106,23 +133,18 @@ def build(rollout: Rollout, viewer: Actor, now: datetime) -> RolloutPage:
         next=coming,
         track=track(facts, state.drift),
         stations=tuple(station_of(phases[phase.name], phase, facts, history) for phase in facts.phases),
-        actions=offers.ways_on(facts, current, viewer.person) if current else (),
-        roll_backs=offers.ways_back(facts, viewer.person),
-        rollout_actions=offers.of_rollout(facts, viewer.person),
         before_title=before_title,
         checks=checks,
         sections=parts,
         items_done=sum(item.verdict.satisfied for item in required),
         items_all=len(required),
         feedback=_feedback(rollout, parts, viewer, facts),
-        commands=() if is_over or state.drift is Drift.NONE else gates.commands_to(rollout, facts, facts.expected),
         waiting_since=row.stepped_at if row and state.health is health.Health.WAITING else None,
         confirmed_since=row.confirmed_at if row else None,
         actorless=facts.reading.exposure is not None and leaves_actorless_code_off(facts.reading.exposure),
-        capacity=capacity_table(facts, sharers_of(rollout), history.prediction),
-        history=tuple(AuditEvent.objects.newest_first().of_rollout(rollout.slug)[:10]),
+        capacity=capacity_table(facts, sharers, history.prediction),
+        history=tuple(AuditEvent.objects.newest_first().of_rollout(rollout.slug).filter(at__lte=facts.now)[:10]),
         earlier_attempts=tuple(p for p in rollout.phases.all() if p.pk not in {n.pk for n in phases.values()}),
-        writes=tuple(_writes(rollout, viewer)),
         ramp=picture(phases, facts, history.prediction),
         chart=chart(history),
         tables=tables(history),
