@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,9 +13,10 @@ from ..models import ApprovalRequest, Rollout, clock
 from ..rules import health
 from ..rules.facts import RolloutFacts
 from ..rules.next_action import next_action
-from ..rules.phrases import joined
-from ..services import as_of, difference, items, plans
+from ..rules.phrases import joined, say
+from ..services import as_of, difference, items, plans, portfolio_as_of
 from ..services.as_of import NotThere, Past
+from . import pages
 from .problems import Problem, error
 
 Tell = Callable[[Rollout, RolloutFacts, Actor], dict[str, Any]]
@@ -55,6 +56,24 @@ def answer(tell: Tell, slug: str, by: Actor, moment: datetime | None, since: dat
             ],
         }
     return told
+
+
+def portfolio(tell: Tell, by: Actor, moment: datetime, limit: int, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """``answers.Rollouts`` of then. Raises ``Problem`` (422)."""
+    cursor = str(asked.get("cursor") or "0")
+    of_now = [name for name, value in asked.items() if value and name not in ("as_of", "limit", "cursor")]
+    wrong = [error("query", name, say("{name} asks how things are now: leave it out.", name=name)) for name in of_now]
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
+        wrong.append(error("query", "cursor", pages.WRONG))
+    if wrong:
+        raise Problem(422, " ".join(one["message"] for one in wrong), errors=wrong, kind="invalid")
+    try:
+        page = portfolio_as_of.page(moment, after=int(cursor), most=min(limit, portfolio_as_of.MOST))
+    except NotThere as words:
+        raise Problem(422, str(words), errors=[error("query", "as_of", str(words))], kind="invalid") from None
+    with clock.told_at(moment):
+        items = [tell(one.rollout, one.facts, by) for one in page.rollouts]
+    return {"items": items, "next": str(page.next) if page.next else None, "previous": None}
 
 
 def _then(past: Past, by: Actor) -> dict[str, Any]:

@@ -120,6 +120,9 @@ Included = Annotated[Literal["blockers"], WithJsonSchema({"type": "string", "enu
 
 class RolloutsAsked(_asked(RolloutFilter)):  # type: ignore[misc]
     include: Included | None = Field(None, description="What costs more: what stands in each phase's way.")
+    as_of: MomentAsked | None = Field(
+        None, description="All rollouts as they were then, 20 at a time, out of their history; filters are of now."
+    )
 
 
 class FlagsAsked(_asked(FlagFilter)):  # type: ignore[misc]

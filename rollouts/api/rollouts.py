@@ -34,6 +34,8 @@ def rollouts(request: HttpRequest, asked: Query[questions.RolloutsAsked]) -> Htt
     """In the order in which they were made. What stands in the way of each phase's next verb for you is told with
     `include=blockers`, and always of one rollout."""
     by, now = actor(request), clock.now()
+    if asked.as_of is not None:
+        return pages.written(past.portfolio(rollout_answer, by, asked.as_of, asked.limit, asked.query))
     found = RolloutFilter(asked.query, by=by)
     page = pages.read(found, AS_MADE, asked.limit, found.lines().values(*TOLD))
     if asked.include:

@@ -40,6 +40,7 @@ urlpatterns = [
     path("feeds/<str:key>/teams/<path:team>.ics", feeds.of_team, name="feed_team"),
     path("feeds/<str:key>/rollouts/<str:slug>.ics", feeds.of_rollout, name="feed_rollout"),
     path("feeds/<str:key>/rollouts/<str:slug>.atom", feeds.rollout_events, name="feed_rollout_events"),
+    path("then/", past.portfolio_then, name="portfolio_then"),
     path("rollouts/new/", plans.new_rollout, name="new_rollout"),
     path("rollouts/new/check/", plans.check_plan, name="check_plan"),
     path("rollouts/<str:slug>/", rollout.rollout, name="rollout"),

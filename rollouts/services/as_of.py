@@ -78,7 +78,7 @@ class Looker:
     def __init__(self, slug: str, until: datetime) -> None:
         self.pk: int = Rollout.objects.values_list("pk", flat=True).get(slug=slug)
         self.slug = slug
-        _refuse_to_come(until)
+        refuse_to_come(until)
         self.replay = Replay(until)
         self.replay.read(AuditEvent.objects.of_rollout(slug))
         self.own = dict(self.replay.events)
@@ -124,7 +124,7 @@ class Looker:
 
     def at(self, moment: datetime) -> Past:
         """Raises ``NotThere``."""
-        _refuse_to_come(moment)
+        refuse_to_come(moment)
         rollout = self.replay.one(Rollout, self.pk, moment)
         until = [pk for pk, at in self.own.items() if at <= moment]
         if rollout is None or not until:
@@ -147,7 +147,7 @@ class Looker:
         )
 
 
-def _refuse_to_come(moment: datetime) -> None:
+def refuse_to_come(moment: datetime) -> None:
     if moment > clock.now():
         raise NotThere(say("{moment} is yet to come: nobody knows how things stand then.", moment=_written(moment)))
 

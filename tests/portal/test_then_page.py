@@ -10,6 +10,8 @@ import pytest
 from django.test import Client
 
 from rollouts.models import AuditEvent
+from rollouts.services import tokens
+from tests.api.scripts import Script
 from tests.walk import SECRET_TITLE, World
 
 FRIDAY = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)
@@ -125,3 +127,36 @@ def test_the_page_of_now_shows_the_way_and_says_the_same(friday):
     assert World.now().date().isoformat() == "2026-11-23"
     assert Client().get("/rollouts/haiku/then/").status_code == 302
     assert client.get("/rollouts/none/then/").status_code == 404
+
+
+def test_the_portfolio_as_it_was_tells_each_rollout_that_was_there(friday):
+    friday.apply(slug="second", title="Second", flag="another")
+    client = Client()
+    client.force_login(friday.people["vic"])
+    page = client.get("/then/?at=2026-11-20T14:01")
+    told = words(page)
+    assert "As it was on Fri 20 Nov 2026, 14:01 UTC 1 rollout" in told
+    assert "Claude Haiku draft Owning team" in told
+    assert "Second" not in told
+    assert "2 rollouts" in words(client.get("/then/"))
+    assert "/rollouts/haiku/then/?at=2026-11-20T14%3A01%3A00%2B00%3A00" in page.content.decode()
+    for query, why in (
+        ("?at=2026-11-01", "The history begins"),
+        ("?at=2030-01-01", "yet to come"),
+        ("?at=x", "no time"),
+    ):
+        refused = client.get(f"/then/{query}")
+        assert refused.status_code == 422
+        assert why in words(refused)
+
+
+def test_the_api_pages_through_the_portfolio_of_then(friday):
+    friday.apply(slug="second", title="Second", flag="another")
+    script = Script(tokens.issue(friday.people["vic"], "x", friday.actor("vic"))[1])
+    then = script.get("/rollouts", {"as_of": "2026-11-20T14:01Z"}).json()
+    assert [(one["slug"], one["phases"][0]["state"]) for one in then["items"]] == [("haiku", "approved")]
+    now = World.now().isoformat()
+    assert [one["slug"] for one in script.every("/rollouts", as_of=now, limit=1)] == ["haiku", "second"]
+    for wrong in ({"as_of": "2026-11-20T14:01"}, {"as_of": "2026-01-01T00:00Z"}, {"as_of": now, "cursor": "x"},
+                  {"as_of": now, "state": "open"}):  # fmt: skip
+        assert script.get("/rollouts", wrong).status_code == 422, wrong

@@ -15,10 +15,12 @@ from django.views.decorators.http import require_safe
 
 from ...audit.actor import Actor
 from ...models import AuditEvent, Rollout, clock
+from ...rules import health
 from ...rules.datetimes import asked_since
 from ...rules.machine import Role
+from ...rules.next_action import next_action
 from ...rules.phrases import say, spoken
-from ...services import as_of, difference, plans
+from ...services import as_of, difference, plans, portfolio_as_of
 from ...services.as_of import NotThere
 from ..downloads import download
 from ..presenters import rollout_page
@@ -66,6 +68,28 @@ def then(request: HttpRequest, slug: str) -> HttpResponseBase:
             "not_understood": [wrong] if wrong else (),
         }
         return render(request, "portal/rollout.html", context, status=422 if wrong else 200)
+
+
+@require_safe
+def portfolio_then(request: HttpRequest) -> HttpResponseBase:
+    """All rollouts as they were; ``at`` as above, ``after`` from the page before."""
+    wrong, now, after = "", clock.now(), request.GET.get("after", "")
+    number = int(after) if after.isascii() and after.isdigit() and len(after) < 19 else 0
+    try:
+        page = portfolio_as_of.page(_written(request, "at") or now, after=number)
+    except ValueError as error:
+        wrong, page = spoken(error.args[0]), portfolio_as_of.page(now)
+    with clock.told_at(page.moment):
+        rows = [(past, health.judge(past.facts), next_action(past.facts)) for past in page.rollouts]
+        context = {
+            "then": page,
+            "rows": rows,
+            "is_now": page.moment == now,
+            "now_at": page.moment,
+            "unknown": (),
+            "not_understood": [wrong] if wrong else (),
+        }
+        return render(request, "portal/portfolio_then.html", context, status=422 if wrong else 200)
 
 
 def _moment(request: HttpRequest, slug: str, now: datetime) -> datetime:
