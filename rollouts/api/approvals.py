@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from ninja import Query, Router
 
-from ..models import ApprovalRequest, Rollout, clock
+from ..models import ApprovalRequest, Rollout, clock, keyset
 from ..models.keyset import Keyset
 from ..rules import guards
 from ..rules.approvals import STANDING
@@ -29,9 +29,11 @@ def approvals(request: HttpRequest, asked: Query[questions.PageAsked]) -> dict[s
     """Oldest first. Decide by `POST /rollouts/{slug}/phases/{phase}/approve`, or `reject`, with `looked_at`."""
     by, now = actor(request), clock.now()
     standing = ApprovalRequest.objects.filter(state__in=sorted(STANDING)).select_related("phase")
-    page = pages.read(Asked(asked.query, standing), OLDEST_FIRST, asked.limit)
     holding = locks.standing(now)
-    whole = {r.pk: r for r in Rollout.objects.whole().filter(pk__in=[each.phase.rollout_id for each in page.rows])}
+    with keyset.snapshot():  # a request that is withdrawn between the two would leave a gap
+        page = pages.read(Asked(asked.query, standing), OLDEST_FIRST, asked.limit)
+        rollouts = Rollout.objects.for_rules().filter(pk__in=[each.phase.rollout_id for each in page.rows])
+        whole = {rollout.pk: rollout for rollout in rollouts}
     items = []
     for pk, rollout_id, name in ((each.pk, each.phase.rollout_id, each.phase.name) for each in page.rows):
         rollout = whole[rollout_id]

@@ -8,17 +8,29 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from ninja import Schema
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    create_model,
+    model_validator,
+)
 
 from ..rules.datetimes import asked_since, asked_until, parse_moment
 from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from ..rules.percentages import as_step
+from ..rules.quoting import shorten
 from ..services import items, who_is_in
 from ..services.lists.asked import Asked, Filter, Moment, OneOf
 from ..services.lists.flags import FlagFilter
 from ..services.lists.history import HistoryFilter
 from ..services.lists.rollouts import RolloutFilter
 from . import pages
+from .problems import Problem, error
 
 
 def _read_by(read: Callable[[str], datetime]) -> Callable[[Any], datetime]:
@@ -86,7 +98,25 @@ Percentage = Annotated[
 ]
 
 
-class PageAsked(Schema):
+class AskedInAddress(Schema):
+    """What stands in an address. A name that it does not know is refused with those that it does: a filter or a dry run
+    that was meant and is left out without a word does something else than was asked."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _knows_all(cls, values: Any, info: ValidationInfo) -> Any:
+        if info.context is not None and (
+            unknown := [name for name in info.context["request"].GET if name not in cls.model_fields]
+        ):
+            known = ", ".join(cls.model_fields)
+            faults = [
+                error("query", name, f"There is no parameter {shorten(name)}. There are: {known}.") for name in unknown
+            ]
+            raise Problem(422, " ".join(fault["message"] for fault in faults), errors=faults, kind="invalid")
+        return values
+
+
+class PageAsked(AskedInAddress):
     limit: Limit = 50
     cursor: Cursor = ""
 
@@ -133,7 +163,7 @@ class EventsAsked(_asked(HistoryFilter)):  # type: ignore[misc]
     pass
 
 
-class RolloutAsked(Schema):
+class RolloutAsked(AskedInAddress):
     as_of: MomentAsked | None = Field(
         None, description="As it was then, out of its history; the answer has `as_of` with all that the page had."
     )
@@ -142,7 +172,7 @@ class RolloutAsked(Schema):
     )
 
 
-class WhichFlag(Schema):
+class WhichFlag(AskedInAddress):
     instance: Name = Field("", description="Short name of the GitLab instance, where several have the flag.")
     project: Name = Field("", description="Path of the project, for a project's flag.")
     environment: Name = Field("", description="Environment of a project's flag, where it has several.")
@@ -160,7 +190,7 @@ class InclusionAsked(WhichFlag):
     )
 
 
-class PlanAsked(Schema):
+class PlanAsked(AskedInAddress):
     dry_run: bool = Field(False, description="Say what would change, change nothing.")
 
 

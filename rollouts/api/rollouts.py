@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -39,13 +41,32 @@ def rollouts(request: HttpRequest, asked: Query[questions.RolloutsAsked]) -> Htt
     found = RolloutFilter(asked.query, by=by)
     page = pages.read(found, AS_MADE, asked.limit, found.lines().values(*TOLD))
     if asked.include:
-        holding = locks.standing(now)
-        whole = Rollout.objects.for_rules().filter(pk__in=[line["rollout_id"] for line in page.rows]).order_by("pk")
-        told = [rollout_answer(each, facts_of.for_rollout(each, now, holding), by) for each in whole]
+        told = list(_told_whole((line["rollout_id"] for line in page.rows), now, by).values())
     else:
-        fresh = limit()
-        told = [rollout_json.as_of_now(line, now, fresh) for line in portfolio_rows.as_of_now(page.rows, now)]
+        told = _told_ahead(page.rows, now)
     return pages.written(pages.holding(told, page))
+
+
+def _told_ahead(read: Sequence[dict[str, Any]], now: datetime) -> list[dict[str, Any]]:
+    """By what the portfolio has worked out; a rollout that it never could, a busy database for one, is worked out here,
+    so that no page is short.
+    """
+    fresh, lines = limit(), portfolio_rows.as_of_now(read, now)
+    unknown = [line["rollout_id"] for line in lines if not line["told"]]
+    anew = _told_whole(unknown, now) if unknown else {}
+    told = [
+        rollout_json.as_of_now(line, now, fresh) if line["told"] else anew.get(line["rollout_id"]) for line in lines
+    ]
+    return [one for one in told if one is not None]
+
+
+def _told_whole(keys: Iterable[int], now: datetime, by: Actor | None = None) -> dict[int, dict[str, Any]]:
+    """Each of these rollouts in the order in which they were made; with blockers where somebody asks for theirs."""
+    holding, told = locks.standing(now), {}
+    for each in Rollout.objects.for_rules().filter(pk__in=list(keys)).order_by("pk"):
+        facts = facts_of.for_rollout(each, now, holding)
+        told[each.pk] = rollout_answer(each, facts, by) if by else rollout_json.of(each, facts, health.judge(facts))
+    return told
 
 
 @router.get("/rollouts/{slug}", response={200: answers.RolloutTold, **LOOK}, summary="One rollout", exclude_unset=True)

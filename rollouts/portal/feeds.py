@@ -21,10 +21,12 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from ..models import AuditEvent, Rollout
+from ..models.keyset import Page
 from ..rules.datetimes import FIRST, LAST
 from ..rules.phrases import spoken
 from ..rules.schedule import Certainty, Kind, Moment
 from ..services import schedules
+from ..services.lists.history import NEWEST_FIRST
 from ..services.schedules import Lock, Scheduled
 from .presenters import history
 from .presenters.timeline import model_words
@@ -33,8 +35,10 @@ if TYPE_CHECKING:  # slow to load, and most processes write no feed
     from icalendar import Event
 
 BEHIND, AHEAD = timedelta(days=90), timedelta(days=366)
-#: So many rollouts, change locks and events at most; what lies further off comes into a feed as time goes on.
-MOST_ROLLOUTS, MOST_LOCKS, MOST_EVENTS = 300, 300, 100
+#: So many rollouts and change locks at most; what lies further off comes into a calendar as time goes on.
+MOST_ROLLOUTS, MOST_LOCKS = 300, 300
+#: Events in one document of a feed; those before are in the next.
+PER_DOCUMENT = 100
 CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -142,22 +146,34 @@ def _finished(event: Event, changed: datetime) -> Event:
     return event
 
 
-def events(name: str, of: Q, address: str, slug: str = "") -> tuple[bytes, datetime | None]:
-    """The newest events, as the history page tells them; and when the newest was.
+class PagedFeed(Atom1Feed):
+    """A feed in several documents that lead to each other (RFC 5005, section 3)."""
 
-    ``slug`` is of the rollout that they are of: a title and a language change, the feed stays the same one to readers.
+    def add_root_elements(self, handler: Any) -> None:
+        super().add_root_elements(handler)
+        for relation, address in self.feed["documents"].items():
+            handler.addQuickElement("link", "", {"rel": relation, "href": address})
+
+
+def events(name: str, of: Q, address: str, before: str, slug: str = "") -> tuple[bytes, datetime | None]:
+    """Events, newest first, as the history page tells them; and when the newest of them was.
+
+    ``before`` is the cursor of a document: the first holds the newest, each next one older ones. ``slug`` is of the
+    rollout that they are of: a title and a language change, the feed stays the same one to readers. Raises
+    ``WrongCursor``.
     """
-    newest = AuditEvent.objects.newest_first().filter(of)[:MOST_EVENTS]
-    feed = Atom1Feed(
+    page = NEWEST_FIRST.page(AuditEvent.objects.newest_first().filter(of), before, PER_DOCUMENT)
+    feed = PagedFeed(
         title=_clean(name),
         link=absolute(reverse("portal:audit")),
         description=None,
         language=get_language(),
-        feed_url=address,
+        feed_url=f"{address}?before={before}" if before else address,
         feed_guid=_uid(f"events-{slug}" if slug else "events", "tag:{host},2026:{what}"),
+        documents=_documents(address, page),
     )
     last = None
-    for event in newest:
+    for event in page.rows:
         last = last or event.at
         place = event.rollout.get_absolute_url() if event.rollout else reverse("portal:audit")
         feed.add_item(
@@ -170,6 +186,12 @@ def events(name: str, of: Q, address: str, slug: str = "") -> tuple[bytes, datet
             author_name=_clean(event.actor),
         )
     return feed.writeString("utf-8").encode(), last
+
+
+def _documents(address: str, page: Page) -> dict[str, str]:
+    """By relation, from one document of a feed to the others."""
+    ways = {"previous": page.previous, "next": page.next}
+    return {"first": address, **{way: f"{address}?before={cursor}" for way, cursor in ways.items() if cursor}}
 
 
 def absolute(path: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from django.db.models import IntegerField, Subquery
@@ -106,12 +105,13 @@ def by_turn(selection: PortfolioRowQuerySet, viewer: Actor, sort: str, after: st
     parts = [(keysets[key], section.values(*FIELDS, *SORTS[sort])) for key, section in sections.items()]
     page = keyset.page_of(parts, after, PAGE)
     shown = [(key, found) for key, found in zip(sections, page.rows, strict=True) if found]
-    rows, titles = iter(rows_of([row for found in page.rows for row in found], now)), present.group_titles()
+    rows = {row.pk: row for row in rows_of([row for found in page.rows for row in found], now)}
+    titles = present.group_titles()
     groups = []
     for place, (key, found) in enumerate(shown):
         is_cut = (page.previous and not place) or (page.next and place == len(shown) - 1)
         total = count(sections[key]) if is_cut else str(len(found))
-        groups.append(Group(key, titles[key], list(islice(rows, len(found))), total))
+        groups.append(Group(key, titles[key], _those_of(found, rows), total))
     return Listing(groups, page.previous, page.next)
 
 
@@ -141,12 +141,12 @@ def board(selection: PortfolioRowQuerySet, phases: Sequence[tuple[str, str]], no
         sections = [
             (key, title, column, _first(column, SORTS["urgency"], COLUMN + 1)) for key, title, column in columns
         ]
-    rows = iter(rows_of([row for *_, read in sections for row in read[:COLUMN]], now))
+    rows = {row.pk: row for row in rows_of([row for *_, read in sections for row in read[:COLUMN]], now)}
     return [
         Group(
             key,
             title,
-            list(islice(rows, min(len(read), COLUMN))),
+            _those_of(read[:COLUMN], rows),
             count(column) if len(read) > COLUMN else str(len(read)),
             len(read) > COLUMN,
         )
@@ -155,9 +155,14 @@ def board(selection: PortfolioRowQuerySet, phases: Sequence[tuple[str, str]], no
 
 
 def rows_of(read: list[StoredRow], now: datetime) -> list[ShownRow]:
-    """Stored rows as shown ones, up to date whatever was changed meanwhile."""
+    """Stored rows as shown ones, up to date whatever was changed meanwhile; without what never was worked out."""
     fresh = limit()
-    return [present.shown_row(row, row["read_at"], now, fresh) for row in worked_out.as_of_now(read, now)]
+    worked = (row for row in worked_out.as_of_now(read, now) if row["content"])
+    return [present.shown_row(row, row["read_at"], now, fresh) for row in worked]
+
+
+def _those_of(read: list[StoredRow], rows: Mapping[int, ShownRow]) -> list[ShownRow]:
+    return [rows[row["pk"]] for row in read if row["pk"] in rows]
 
 
 def _first(rows: PortfolioRowQuerySet, order: Sequence[str], most: int) -> list[StoredRow]:

@@ -94,7 +94,7 @@ def for_a_page(*, among: Iterable[int] | None = None) -> int:
 
 def as_of_now(read: Sequence[dict[str, Any]], now: datetime) -> list[dict[str, Any]]:
     """Rows (their ``values``, ``pk``, ``rollout_id`` and ``due_at`` among them) up to date, whatever was changed
-    meanwhile, with ``read_at``, when their flag was read last; without one that never could be worked out.
+    meanwhile, with ``read_at``, when their flag was read last; empty what never could be worked out.
 
     When flags were read is asked apart: joined to each selection, PostgreSQL plans longer than it reads.
     """
@@ -105,7 +105,7 @@ def as_of_now(read: Sequence[dict[str, Any]], now: datetime) -> list[dict[str, A
         read = [anew.get(row["pk"], row) for row in read]
     flags = FeatureFlag.objects.filter(rollouts__in=[row["rollout_id"] for row in read])
     read_at = dict(flags.order_by().values_list("rollouts", read_last()))
-    return [{**row, "read_at": read_at.get(row["rollout_id"])} for row in read if row.get("content", row.get("told"))]
+    return [{**row, "read_at": read_at.get(row["rollout_id"])} for row in read]
 
 
 def renew_others() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
 
-from rollouts.models import ApiToken, AuditEvent
+from rollouts.models import ApiToken, ApprovalRequest, AuditEvent
+from tests.services.threads import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -84,3 +86,36 @@ def test_a_later_step_is_named_by_its_percentage(world, script, refused):
     answer = script("mia").post("/rollouts/haiku/phases/rollout/abandon?dry_run=true").json()
     assert {blocker["code"] for blocker in answer["blockers"]} == {"phase_live"}
     assert script("mia").post("/rollouts/haiku/phases/everyone/advance", {"to": 5}).json()["phases"][2]["step"] == 5
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("door", ["api", "page"])
+def test_a_page_is_whole_though_a_request_of_it_is_withdrawn_meanwhile(world, script, client, door):
+    for slug in ("haiku", "opus", "sonnet"):
+        world.plan |= {"slug": slug, "title": slug.title(), "flag": f"use_{slug}"}
+        world.up_to("team", "requested")
+    vic, is_withdrawn = script("vic"), []
+    client.force_login(world.people["vic"])
+
+    def told():
+        if door == "api":
+            page = vic.get("/approvals", {"limit": 2}).json()
+            return [request["rollout"] for request in page["items"]]
+        text = client.get("/approvals/").content.decode()
+        return [slug for slug in ("haiku", "opus", "sonnet") if f'href="/rollouts/{slug}/' in text]
+
+    def withdraw_after_requests_were_read(execute, sql, *arguments):
+        answer = execute(sql, *arguments)
+        if f'FROM "{ApprovalRequest._meta.db_table}"' in sql and not is_withdrawn:
+            is_withdrawn.append(sql)
+            (phase,) = at_once(lambda: world.do("withdraw", "team", "mia", reason="x"))
+            assert phase.state == "planned", phase
+        return answer
+
+    world.plan["slug"] = "haiku"
+    before = told()
+    with connection.execute_wrapper(withdraw_after_requests_were_read):
+        assert told() == before
+    assert is_withdrawn
+    assert "haiku" in before
+    assert "haiku" not in told()

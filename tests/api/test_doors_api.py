@@ -157,6 +157,26 @@ def test_filters_that_make_no_sense_are_refused(world, script, refused, query):
     refused(script("vic").get(f"/rollouts?{query}"), 422)
 
 
+def test_a_parameter_that_there_is_not_is_refused_with_those_there_are(world, script, refused, document):
+    """At each address that takes any: what was meant and is left out without a word does something else."""
+    world.up_to("team", "active")
+    mia, asked, events = script("mia"), 0, AuditEvent.objects.count()
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            names = [each["name"] for each in operation.get("parameters", []) if each["in"] == "query"]
+            if not names:
+                continue
+            address = path.removeprefix("/api/v1").format(slug="haiku", phase="team", verb="pause", name=FLAG)
+            answer = refused(mia.send(method.upper(), f"{address}?actor=1&dryrun=true" if "actor" in names else f"{address}?dryrun=true",
+                                      {"reason": "x"} if method == "post" else b""), 422)  # fmt: skip
+            (fault,) = answer["errors"]
+            assert (fault["where"], fault["name"]) == ("query", "dryrun")
+            assert fault["message"] == f"There is no parameter dryrun. There are: {', '.join(names)}."
+            asked += 1
+    assert asked >= 9
+    assert (world.phase("team").state, AuditEvent.objects.count()) == ("active", events)
+
+
 ODD = [
     "%00",
     "%ff",

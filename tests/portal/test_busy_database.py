@@ -96,6 +96,15 @@ def test_reading_by_token_waits_for_nobody_and_its_use_is_noted_later(world, tok
     assert ApiToken.objects.get().last_used_at is not None
 
 
+def test_a_list_is_whole_though_no_row_of_it_could_be_worked_out_yet(world, token):
+    bearer = {"Authorization": f"Bearer {token}"}
+    before = Client().get("/api/v1/rollouts", headers=bearer).json()
+    PortfolioRow.objects.update(told="", due_at=timezone.now())
+    with locked():
+        assert Client().get("/api/v1/rollouts", headers=bearer).json() == before
+    assert [each["slug"] for each in before["items"]] == ["haiku"]
+
+
 def test_no_page_waits_for_who_writes(world):
     root = signed_in(world, "root", raise_request_exception=False)
     root.get("/")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -192,6 +193,39 @@ def test_events_are_told_as_the_history_page_tells_them(world):
     assert "paused Owning team" in page
 
 
+@pytest.mark.parametrize("path", ["events.atom", "rollouts/haiku.atom"])
+def test_documents_of_a_feed_lead_to_all_events_and_back(world, monkeypatch, path):
+    """RFC 5005, section 3: whoever was away follows ``next`` and has missed nothing."""
+    world.up_to("team", "active")
+    key = key_of(world)
+    whole = told(read(key, path))
+    monkeypatch.setattr(feeds, "PER_DOCUMENT", 4)
+
+    def links(answer):
+        found = ElementTree.fromstring(answer.content).findall(f"{ATOM}link")
+        return {each.get("rel"): each.get("href") for each in found}
+
+    def follow(address):
+        assert address.startswith(f"http://localhost:8000/feeds/{key}/{path}")
+        return Client().get(address.removeprefix("http://localhost:8000"))
+
+    documents = [read(key, path)]
+    while (further := links(documents[-1]).get("next")) is not None:
+        documents.append(follow(further))
+    assert [entry for document in documents for entry in told(document)] == whole
+    assert len(documents) == -(-len(whole) // 4) > 2
+    assert "previous" not in links(documents[0])
+    for before, document in pairwise(documents):
+        assert told(follow(links(document)["previous"])) == told(before)
+        assert told(follow(links(document)["first"])) == told(documents[0])
+        assert told(follow(links(document)["self"])) == told(document)
+    ids = {ElementTree.fromstring(document.content).findtext(f"{ATOM}id") for document in documents}
+    assert len(ids) == 1
+    wrong = read(key, f"{path}?before=x")
+    assert (wrong.status_code, wrong["Content-Type"]) == (422, "text/plain; charset=utf-8")
+    assert "Begin at its first page" in wrong.content.decode()
+
+
 def test_a_feed_stays_the_same_one_when_its_title_or_the_language_changes(world):
     """Readers go by the id: by another one, all that was read comes again as new."""
     world.up_to("team", "active")
@@ -234,7 +268,7 @@ def test_what_a_reader_has_is_not_sent_again(world):
 
 def test_a_feed_has_its_bounds_and_says_so(world, monkeypatch):
     monkeypatch.setattr(feeds, "MOST_ROLLOUTS", 1)
-    monkeypatch.setattr(feeds, "MOST_EVENTS", 3)
+    monkeypatch.setattr(feeds, "PER_DOCUMENT", 3)
     for slug in ("one", "two"):
         world.apply(slug=slug, title=slug, flag=slug)
     key = key_of(world)

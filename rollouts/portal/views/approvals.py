@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
 from ...audit.actor import Actor
-from ...models import ApprovalRequest, Override, Rollout, clock
+from ...models import ApprovalRequest, Override, Rollout, clock, keyset
 from ...rules.machine import PHASE_VERBS
 from ...rules.offers import ABOUT_A_REQUEST
 from ...rules.phrases import say, spoken
@@ -31,7 +31,8 @@ def _page(
     request: HttpRequest, refused: Refused | None = None, rollout: Rollout | None = None, what: str = ""
 ) -> HttpResponse:
     viewer, now, address = Actor.of(request.user), clock.now(), Asked(request.GET, present.waiting())
-    page = address.page(present.BY_TITLE, present.PAGE)
+    with keyset.snapshot():  # each rollout of the page with its request, whatever is decided meanwhile
+        page = address.page(present.BY_TITLE, present.PAGE)
     mine, asked, others = present.cards(viewer, page.rows, now, locks.standing(now))
     status = refused.status if refused else 200
     context = {

@@ -22,6 +22,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from ...audit.actor import Actor
 from ...models import FeedKey, Rollout, clock
+from ...models.keyset import WrongCursor
+from ...rules.phrases import spoken
 from ...services import feed_keys
 from ..downloads import as_file
 from ..feeds import absolute, calendar, calendar_of_one, events
@@ -77,7 +79,10 @@ def addresses(request: HttpRequest) -> Addresses | None:
 
 
 def _feed(make: Callable[..., Feed]) -> Callable[..., HttpResponseBase]:
-    """A view for whoever holds a key that works; 304 where the reader has it already. No key and no feed look alike."""
+    """A view for whoever holds a key that works; 304 where the reader has it already. No key and no feed look alike.
+
+    A document that the feed has not is 422, in words.
+    """
 
     @login_not_required
     @require_safe
@@ -85,7 +90,10 @@ def _feed(make: Callable[..., Feed]) -> Callable[..., HttpResponseBase]:
     def view(request: HttpRequest, key: str, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if feed_keys.person_of(key) is None:
             raise Http404
-        feed = make(request, *args, **kwargs)
+        try:
+            feed = make(request, *args, **kwargs)
+        except WrongCursor as wrong:
+            return HttpResponse(f"{spoken(str(wrong))}\n", status=422, content_type="text/plain; charset=utf-8")
         etag = f'"{hashlib.sha256(feed.body).hexdigest()[:32]}"'
         stamp = int(feed.changed_at.timestamp()) if feed.changed_at else None
         answer = HttpResponse(feed.body, content_type=feed.kind)
@@ -140,7 +148,7 @@ def _calendar(name: str, rollouts: Any) -> Feed:
 
 
 def _events(request: HttpRequest, name: str, of: Q, slug: str = "") -> Feed:
-    body, changed_at = events(name, of, absolute(request.path), slug)
+    body, changed_at = events(name, of, absolute(request.path), request.GET.get("before", ""), slug)
     return Feed(body, ATOM, "events.atom", changed_at)
 
 
