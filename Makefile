@@ -8,7 +8,7 @@ TEMPLATES := templates gitlab_simulator/site/templates
 PROPERTIES := $(shell grep -rlE "^from hypothesis|^    @given" tests/rules tests/services tests/sync)
 SHEETS := $(wildcard static/*.css gitlab_simulator/site/*.css)
 
-.PHONY: help run dev test test-fast test-services lint format drills bench bench-pages bench-sync bench-transitions bench-proof messages map decisions screenshots requirements clean
+.PHONY: help run dev test test-fast test-services lint format drills bench bench-pages bench-sync bench-transitions bench-proof bench-growth messages map decisions screenshots requirements clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -81,6 +81,11 @@ bench-transitions: .venv/test.stamp ## queries of each transition, item and plan
 
 bench-proof: .venv/test.stamp ## sealing and verifying the history, beside merely reading it
 	@$(BIN)/python -m pytest -q -m benchmark -s tests/benchmarks/bench_proof.py
+
+bench-growth: .venv/test.stamp ## bytes that each thing which happens leaves in the database, on SQLite and PostgreSQL
+	@$(BIN)/python -m tests.tools redis-server postgresql
+	@$(BIN)/python -m pytest -q -m benchmark -s tests/benchmarks/bench_growth.py
+	@$(BIN)/python -m tests.on_services -q -m benchmark -s tests/benchmarks/bench_growth.py
 
 messages: .venv/test.stamp ## find what is to translate, update and compile locale/*/LC_MESSAGES
 	@DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python -m tests.translations

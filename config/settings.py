@@ -48,12 +48,18 @@ def stop(message: str) -> Any:
     sys.exit(f"settings: {message}")
 
 
-def number(name: str, default: int, least: int = 1) -> int:
+def number(name: str, default: int, least: int = 1, most: int | None = None) -> int:
     """A whole number."""
     text = env.str(name, default=str(default))
-    if not text.isdigit() or int(text) < least:
-        stop(f"{name} is {text!r}; it must be a whole number of at least {least}.")
+    if not text.isdecimal() or int(text) < least or (most is not None and int(text) > most):
+        bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
+        stop(f"{name} is {text!r}; it must be a whole number {bounds}.")
     return int(text)
+
+
+def days(name: str, default: int, least: int) -> int:
+    """For how long something is kept: a century at most, which any clock can count back."""
+    return number(name, default, least, most=36_500)
 
 
 def understood(name: str, read: Callable[[str], Any], default: str = "") -> Any:
@@ -165,6 +171,16 @@ LOCK_CALENDAR_HOSTS = env.list("LOCK_CALENDAR_HOSTS", default=[])
 OUTBOX_CLAIM_SECONDS = number("OUTBOX_CLAIM_SECONDS", 10, least=2)
 COMMAND_MAY_APPROVE = env.bool("COMMAND_MAY_APPROVE", default=False)
 OVERRIDE_REVIEW_DAYS = number("OVERRIDE_REVIEW_DAYS", 3)
+
+# For how long what is past its use is kept (services.keeping). GitLab sends deliveries again for a week.
+KEEP_SESSIONS_DAYS = days("KEEP_SESSIONS_DAYS", 1, least=0)
+KEEP_LOCK_OUTS_DAYS = days("KEEP_LOCK_OUTS_DAYS", 30, least=1)
+KEEP_SYNC_RUNS_DAYS = days("KEEP_SYNC_RUNS_DAYS", 14, least=1)
+KEEP_DELIVERIES_DAYS = days("KEEP_DELIVERIES_DAYS", 14, least=7)
+KEEP_WRITES_DAYS = days("KEEP_WRITES_DAYS", 365, least=30)
+KEEP_LOCKS_DAYS = days("KEEP_LOCKS_DAYS", 730, least=30)
+KEEP_TOKENS_DAYS = days("KEEP_TOKENS_DAYS", 365, least=1)
+KEEP_VERIFICATIONS_DAYS = days("KEEP_VERIFICATIONS_DAYS", 100, least=7)
 
 INSTALLED_APPS = [
     "rollouts.apps.RolloutsConfig",  # before the admin, so that our templates win
@@ -336,7 +352,7 @@ CELERY_BEAT_SCHEDULE = {
     "seal": every(60, "seal_history"),
     "verify": every(24 * 3600, "verify_history"),
     "copies": every(300, "copy_checkpoints"),
-    "prune": every(6 * 3600, "prune"),
+    "keep": every(3600, "keep"),  # once a day; each hour so that one that was broken off goes on
 }
 
 # Logs: one line per event on stderr; JSON where no person is looking

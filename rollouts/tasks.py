@@ -11,10 +11,10 @@ from django.db import InterfaceError, OperationalError
 from .audit import sealing, verifying
 from .audit.source import coming_from
 from .models import GitLabInstance
-from .services import deliveries as kept_deliveries
 from .services import due
 from .services.instances import all_instances
-from .sync import calendars, copies, deliveries, outbox, passes, runs
+from .services.keeping import runs as keeping
+from .sync import calendars, copies, deliveries, outbox, passes
 
 log = logging.getLogger(__name__)
 
@@ -95,10 +95,11 @@ def copy_checkpoints() -> None:
 
 
 @shared_task(ignore_result=True)
-def prune() -> None:
-    """Forget the bookkeeping of long ago."""
-    runs.prune()
-    kept_deliveries.prune()
+def keep() -> None:
+    """Let go of what is past its age, once a day; what is more than one turn's work is gone on with at once."""
+    run = keeping.work()
+    if run is not None and run.ended_at is None:
+        keep.apply_async(expires=3600)
 
 
 def ring_readers(instance: GitLabInstance) -> None:

@@ -10,15 +10,8 @@ from django.utils.functional import lazy
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-
-def _kept_for() -> str:
-    from ..sync.runs import KEPT_FOR  # this is read before there are models
-
-    return str(KEPT_FOR.days)
-
-
 #: Numbers are looked up where they are said, not where this is read.
-setting, kept_for = lazy(lambda name: str(getattr(settings, name)), str), lazy(_kept_for, str)
+setting = lazy(lambda name: str(getattr(settings, name)), str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +92,7 @@ OF = {
     "SyncRun": PageHelp(
         format_lazy(
             _("Passes of reading GitLab: what was asked, what was found, what failed. Kept for {days} days."),
-            days=kept_for(),
+            days=setting("KEEP_SYNC_RUNS_DAYS"),
         )
     ),
     "GitLabWrite": PageHelp(

@@ -7,6 +7,7 @@ from .checklist import ChecklistItem
 from .flags import FeatureFlag, FlagReading
 from .gitlab import GitLabActor, GitLabInstance, GitLabProject, Outcome, TrackedIssue
 from .history import AuditEvent
+from .keeping import KeepingRun
 from .locks import ChangeLock, IncidentSource, LockCalendar, LockPeriod
 from .outbox import GitLabWrite
 from .phases import Phase, RampStep
@@ -40,6 +41,7 @@ __all__ = [
     "HookDelivery",
     "IncidentSource",
     "InstanceHealth",
+    "KeepingRun",
     "LockCalendar",
     "LockPeriod",
     "Outcome",

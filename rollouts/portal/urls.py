@@ -9,6 +9,7 @@ from .views import (
     feeds,
     flags,
     history,
+    keeping,
     locks,
     models,
     outbox,
@@ -71,6 +72,7 @@ urlpatterns = [
     path("audit/", history.audit, name="audit"),
     path("audit/proof/", history.proof, name="proof"),
     path("audit/checkpoints/<int:size>.txt", history.checkpoint, name="checkpoint"),
+    path("keeping/", keeping.keeping, name="keeping"),
     path("style/", style.style, name="style"),
     path("style/tokens.css", style.tokens_css, name="style_tokens"),
 ]

@@ -22,8 +22,8 @@ _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._@+-]*[A-Za-z0-9_])?\Z")
 _GROUP = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._@+:/-]*[A-Za-z0-9_])?\Z")
 #: Jobs that do things in the history under these names; a test finds any that is missing.
 JOBS = frozenset(
-    "approvals calendars checkpoints demo incidents lines metrics migrate notifications outbox prune ramp settings "
-    "sign-in sync webhook".split()
+    "approvals calendars checkpoints demo incidents keeping lines metrics migrate notifications outbox prune ramp "
+    "settings sign-in sync webhook".split()
 )
 #: What would read as the portal itself, or as nobody.
 RESERVED = JOBS | frozenset("anonymous gitlab nobody portal system unknown".split())

@@ -22,8 +22,6 @@ from .refusals import refuse_if, role_missing
 
 #: For how long calendars are worked out, back and ahead.
 BEHIND, AHEAD = timedelta(days=8), timedelta(days=731)
-#: Periods that are over are kept so long, for the pictures of rollouts.
-KEPT = timedelta(days=400)
 #: So many periods that came and went are written into one event, by name.
 MOST_TOLD = 50
 
@@ -90,7 +88,6 @@ def keep(recording: Recording, calendar: LockCalendar, content: bytes, reading: 
     new = {one for one in read if one[1] > now or known_until is None}
     went = old.keys() - new
     calendar.periods.filter(pk__in=[old[one] for one in went]).delete()
-    calendar.periods.filter(ends_at__lt=now - KEPT).delete()
     LockPeriod.objects.bulk_create(
         (LockPeriod(calendar=calendar, starts_at=s, ends_at=e, title=t) for s, e, t in sorted(new - old.keys())),
         batch_size=500,

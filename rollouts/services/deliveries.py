@@ -10,8 +10,6 @@ from django.db.models import Q, Subquery
 
 from ..models import GitLabInstance, GitLabProject, HookDelivery, clock
 
-#: How long a delivery that is worked is kept: GitLab shows its own log for a week, and resends out of that.
-KEPT_FOR = timedelta(days=7)
 #: A ring so long ago has been heard, or is lost.
 HEARD_WITHIN = timedelta(seconds=1)
 
@@ -56,10 +54,3 @@ def store(
     mine = HookDelivery.objects.filter(instance=instance, key=key).values("pk")[:1]
     waiting = HookDelivery.objects.filter(state=HookDelivery.State.WAITING, received_at__gte=now - HEARD_WITHIN)
     return not waiting.filter(pk__lt=Subquery(mine)).exists()
-
-
-def prune() -> None:
-    """Forget deliveries that were worked long ago."""
-    HookDelivery.objects.filter(received_at__lt=clock.now() - KEPT_FOR).exclude(
-        state=HookDelivery.State.WAITING
-    ).delete()

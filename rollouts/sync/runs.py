@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import Max
 from django.db.models.functions import Coalesce
 
 from ..models import GitLabInstance, SyncRun, SyncScope, clock
@@ -13,8 +12,6 @@ from .outcome import Problem, Report
 
 #: A pass in which nothing was read for so long, and nothing is being read, has lost its workers and is closed.
 LOST_AFTER = timedelta(minutes=20)
-#: How long passes are kept.
-KEPT_FOR = timedelta(days=14)
 
 
 def credit(run_id: int | None, part: Report) -> None:
@@ -84,9 +81,3 @@ def bury_the_lost(instance: GitLabInstance) -> None:
         lost = list(silent.select_for_update().values_list("pk", flat=True))
         SyncScope.objects.filter(run__in=lost).update(run=None)
         SyncRun.objects.filter(pk__in=lost).update(outcome=SyncRun.Result.INTERRUPTED, finished_at=now)
-
-
-def prune() -> None:
-    """Forget passes of long ago, but the newest of each instance."""
-    newest = SyncRun.objects.order_by().values("instance").annotate(newest=Max("pk")).values("newest")
-    SyncRun.objects.filter(started_at__lt=clock.now() - KEPT_FOR).exclude(pk__in=newest).delete()

@@ -51,15 +51,15 @@ def test_a_worker_that_was_dead_for_long_does_not_work_off_the_past(tmp_path, ki
                 *("-m", "celery", "-A", "config", "worker", "-P", "threads", "-c", "2", "-l", "INFO", "-f", str(log)),
                 *("--without-gossip", "--without-mingle"),
             )
-            ground.run("-m", "celery", "-A", "config", "call", "rollouts.tasks.prune")
-            wait_until(lambda: log.exists() and "rollouts.tasks.prune" in log.read_text() and not waits())
+            ground.run("-m", "celery", "-A", "config", "call", "rollouts.tasks.keep")
+            wait_until(lambda: log.exists() and "rollouts.tasks.keep" in log.read_text() and not waits())
             wait_until(lambda: "succeeded" in log.read_text())
             end_of(worker)
         lines = log.read_text().splitlines()
         done = Counter(line.split("Task ")[1].split("[")[0] for line in lines if " succeeded in " in line)
         discarded = sum("Discarding revoked task" in line for line in lines)
         print(f"\n{kind}: {rung or 'few'} rings waited, {discarded} thrown away, done: {dict(done)}")
-        assert done == {"rollouts.tasks.prune": 1}
+        assert done == {"rollouts.tasks.keep": 1}
         assert discarded >= rung
 
 

@@ -15,7 +15,6 @@ from rollouts.models import (
     GitLabProject,
     InstanceHealth,
     RolloutIssue,
-    SyncRun,
     SyncScope,
     TrackedIssue,
 )
@@ -338,13 +337,6 @@ def test_a_pass_that_lost_its_workers_is_buried(read, later):
     new = passes.begin(default_instance(), trigger="beat")
     run.refresh_from_db()
     assert (run.outcome, new.outcome) == ("interrupted", "running")
-
-
-def test_old_passes_are_forgotten_but_the_newest(read, later):
-    read.sync()
-    later(days=30)
-    tasks.prune()
-    assert SyncRun.objects.count() == 1
 
 
 def test_flags_are_read_by_themselves(read):

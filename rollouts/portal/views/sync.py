@@ -14,6 +14,7 @@ from kombu.exceptions import OperationalError
 from ... import tasks
 from ...audit.actor import Actor
 from ...models import GitLabInstance, GitLabWrite, SyncRun
+from ...rules.machine import Role
 from ...services.instances import all_instances
 from ...sync import passes, read_now, status
 from ..presenters import sync_page
@@ -33,6 +34,7 @@ def sync(request: HttpRequest) -> HttpResponse:
         "writes": settings.GITLAB_WRITES,
         "summary": summary,
         "set_aside": status.set_aside(),
+        "sees_keeping": Actor.of(request.user).person.has(Role.AUDITOR),
         "retired": GitLabInstance.objects.exclude(retired_at=None),
     }
     return render(request, "portal/sync.html", context)
