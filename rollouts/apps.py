@@ -20,11 +20,12 @@ def _ensure_what_comes_with_the_portal(**kwargs: Any) -> None:
     from django.contrib.auth.models import Group
     from django.db import connections
 
-    from .audit import triggers
+    from .audit import triggers, word_index
     from .models import roles
     from .services import carrying, portfolio_rows, templates
 
     triggers.create(connections[kwargs["using"]])
+    word_index.create(connections[kwargs["using"]])
     roles.ensure(Group)
     if "plan" in kwargs and _is_on_the_way(connections[kwargs["using"]]):
         return  # columns are still to come that the services write

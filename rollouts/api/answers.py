@@ -381,6 +381,8 @@ class Events(Schema):
     items: list[EventTold]
     next: Next
     previous: Previous
+    count: int = Field(description="How many fit in all, counted up to 1,000.")
+    is_more: bool = Field(description="Whether more fit than were counted.")
 
 
 class CheckpointTold(Schema):

@@ -10,7 +10,7 @@ from ninja import Query, Router
 
 from ..audit import verifying
 from ..models import AuditEvent
-from ..services.lists.history import NEWEST_FIRST, HistoryFilter
+from ..services.lists.history import HistoryFilter
 from . import answers, pages, questions
 from .auth import actor
 from .contract import LIST
@@ -26,6 +26,12 @@ def verify(request: HttpRequest) -> dict[str, Any]:
 
 @router.get("/audit", response={200: answers.Events, **LIST}, summary="History", exclude_unset=True)
 def events(request: HttpRequest, asked: Query[questions.EventsAsked]) -> dict[str, Any]:
-    """Newest first. What comes from confidential issues is told only to those whose role sees it."""
-    tell = partial(AuditEvent.as_json, sees_confidential=actor(request).sees_confidential)
-    return pages.page(HistoryFilter(asked.query), NEWEST_FIRST, asked.limit, tell)
+    """Newest first; what is asked for must all be so. `next` of a page is the `cursor` of older events, `previous` that
+    of newer ones. What comes from confidential issues is found, counted and told only for those whose role sees it.
+    """
+    sees = actor(request).sees_confidential
+    tell = partial(AuditEvent.as_json, sees_confidential=sees)
+    history_filter = HistoryFilter(asked.query, sees=sees)
+    found = history_filter.find(asked.limit, "cursor")
+    pages.refuse(history_filter)
+    return found.as_json([tell(event) for event in found.rows])

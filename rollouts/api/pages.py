@@ -35,8 +35,13 @@ def written(page: dict[str, Any]) -> HttpResponse:
 def read(asked: Asked, keyset: Keyset, limit: int, rows: Any = None) -> Page:
     """Raises ``Problem`` (422) where it asks for what there is not."""
     page_asked = asked.page(keyset, limit, rows, cursor="cursor")
+    refuse(asked)
+    return page_asked
+
+
+def refuse(asked: Asked) -> None:
+    """Raises ``Problem`` (422) with all that was not understood."""
     faults = {name: WRONG if name == "cursor" else str(words) for name, words in asked.faults.items()}
     if faults:
         errors = [error("query", name, words) for name, words in faults.items()]
         raise Problem(422, " ".join(faults.values()), errors=errors, kind="invalid")
-    return page_asked

@@ -4,6 +4,7 @@ from .accounts import Account
 from .approvals import Approval, ApprovalRequest, Override
 from .catalogue import AIModel, PlanTemplate
 from .checklist import ChecklistItem
+from .event_words import EventWords
 from .flags import FeatureFlag, FlagReading
 from .gitlab import GitLabActor, GitLabInstance, GitLabProject, Outcome, TrackedIssue
 from .history import AuditEvent

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.apps import apps
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
@@ -44,23 +44,34 @@ def _secrets(object_type: str) -> frozenset[str]:
         return frozenset()
 
 
-def _shown(object_type: str, values: dict[str, Any]) -> dict[str, Any]:
+def shown(object_type: str, values: dict[str, Any]) -> dict[str, Any]:
     """What anybody may see of values that were kept before they were known to be secret.
 
     History can't be rewritten, so it is told with care. Another object stands under a key of its own: «Phase 3: Team».
     """
-    secrets, shown = _secrets(object_type), dict[str, Any]()
+    secrets, told = _secrets(object_type), dict[str, Any]()
     for key, value in values.items():
         if key in secrets:
-            shown[key] = concealed(value)
+            told[key] = concealed(value)
         elif isinstance(value, dict) and ": " in key:
-            shown[key] = _shown(key.partition(" ")[0], value)
+            told[key] = shown(key.partition(" ")[0], value)
         else:
-            shown[key] = value
-    return shown
+            told[key] = value
+    return told
+
+
+def event_words() -> Any:
+    """The model of what events are found by, which refers to this one."""
+    return apps.get_model("rollouts", "EventWords")
 
 
 class AuditEventQuerySet(models.QuerySet):
+    def bulk_create(self, objs: Any, *args: Any, **kwargs: Any) -> Any:
+        with transaction.atomic(using=self.db):
+            events = super().bulk_create(objs, *args, **kwargs)
+            event_words().objects.keep(events)
+        return events
+
     def update(self, **values: Any) -> int:
         raise HistoryIsAppendOnly("history can't be changed")
 
@@ -149,11 +160,14 @@ class AuditEvent(models.Model):
             models.Index(fields=("verb", "-at", "-id"), name="event_verb_time"),
             models.Index(fields=("source", "-at", "-id"), name="event_source_time"),
             models.Index(fields=("object_type", "object_id", "-at", "-id"), name="event_object_time"),
+            models.Index(fields=("request_id", "-at", "-id"), name="event_request_time"),
+            models.Index(fields=("rollout", "verb", "-at", "-id"), name="event_rollout_verb"),
+            models.Index(fields=("actor", "verb", "-at", "-id"), name="event_actor_verb"),
         ]
 
     def shown(self, name: str) -> Any:
         """``before``, ``after`` or ``snapshot`` as everybody may see it; no door shows them in another way."""
-        return _shown(self.object_type, getattr(self, name))
+        return shown(self.object_type, getattr(self, name))
 
     def in_words(self, name: str) -> Any:
         """``reason``, ``object_name``, ``before`` or ``after`` as a page tells it; English what was kept so."""
@@ -193,7 +207,9 @@ class AuditEvent(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:
             raise HistoryIsAppendOnly("history can't be changed")
-        super().save(*args, **kwargs)
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            event_words().objects.keep([self])
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         raise HistoryIsAppendOnly("history can't be deleted")

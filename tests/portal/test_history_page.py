@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from rollouts.audit.recording import recorded
 from rollouts.models import AuditEvent, TrackedIssue, clock
 from rollouts.services import tokens
-from rollouts.services.lists.history import NEWEST_FIRST, HistoryFilter
+from rollouts.services.lists.history import HistoryFilter
 from tests.api.scripts import Script
 from tests.portal.pages import signed_in, words
 from tests.walk import SECRET_TITLE
@@ -60,13 +60,18 @@ def test_events_are_told_in_the_order_of_their_time_at_every_door(shuffled):
 
 
 def test_every_page_of_history_begins_where_the_one_before_ended(shuffled):
-    page, seen = HistoryFilter({}).page(NEWEST_FIRST, 2), []
+    page, seen = HistoryFilter({}).find(2), []
     while True:
         seen += page.rows
-        if not page.next:
+        if not page.older:
             break
-        page = HistoryFilter({"after": page.next}).page(NEWEST_FIRST, 2)
+        page = HistoryFilter({"after": page.older}).find(2)
     assert seen == list(AuditEvent.objects.newest_first())
+    back = page.rows
+    while page.newer:
+        page = HistoryFilter({"after": page.newer}).find(2)
+        back = [*page.rows, *back]
+    assert back == seen
 
 
 def test_times_are_on_the_readers_clock_and_say_whose(world):

@@ -15,11 +15,15 @@ from rollouts.audit import exporting, sealing, verifying
 from rollouts.audit.signed_note import NoteRefused
 from rollouts.management.actors import actor_named
 from rollouts.models import AuditEvent
-from rollouts.rules.phrases import spoken
-from rollouts.services.lists.history import NEWEST_FIRST, HistoryFilter
-from rollouts.sync import copies
+from rollouts.rules import spreadsheet
+from rollouts.services.lists.history import Found, HistoryFilter
 
 MOST = 1_000
+#: Of a table for spreadsheets; before and after are JSON.
+EVENT_COLUMNS = (
+    "id", "at", "actor_kind", "actor", "verb", "object_type", "object_id", "object", "rollout", "reason", "source",
+    "request_id", "way", "before", "after", "confidential",
+)  # fmt: skip
 
 
 class Command(BaseCommand):
@@ -29,9 +33,14 @@ class Command(BaseCommand):
         verbs = parser.add_subparsers(dest="action", required=True)
         find = verbs.add_parser("find", help="events that fit all that is given, newest first")
         _filters(find)
-        find.add_argument("--after", default="", metavar="CURSOR", help="the next of the page before, by --json")
+        find.add_argument("--after", default="", metavar="CURSOR", help="the next, or the previous, of another page")
         find.add_argument("--limit", type=int, default=50, metavar="N", help=f"1 to {MOST:,}")
-        find.add_argument("--json", action="store_true", help="one JSON object: {items, next}")
+        form = find.add_mutually_exclusive_group()
+        form.add_argument(
+            "--json", action="store_true", help="one JSON object: {items, next, previous, count, is_more}"
+        )
+        form.add_argument("--jsonl", action="store_true", help="JSON lines: an event a line")
+        form.add_argument("--csv", action="store_true", help="a table for spreadsheets, times in UTC")
         export = verbs.add_parser(
             "export", help="events as JSON lines with a manifest, to be checked without the portal"
         )
@@ -58,26 +67,37 @@ class Command(BaseCommand):
     def _find(self, options: dict[str, Any]) -> None:
         if not 1 <= options["limit"] <= MOST:
             raise CommandError(f"--limit is a number from 1 to {MOST:,}.", returncode=2)
-        history_filter = HistoryFilter(options)
-        page = history_filter.page(NEWEST_FIRST, options["limit"])
+        sees = actor_named(options["user"]).sees_confidential
+        history_filter = HistoryFilter(options, sees=sees)
+        found = history_filter.find(options["limit"])
         _refuse(history_filter)
-        sees_confidential = actor_named(options["user"]).sees_confidential
+        told = [event.as_json(sees_confidential=sees) for event in found.rows]
         if options["json"]:
-            items = [event.as_json(sees_confidential=sees_confidential) for event in page.rows]
-            self.stdout.write(json.dumps({"items": items, "next": page.next or None}))
-            return
-        for event in page.rows:
+            self.stdout.write(json.dumps(found.as_json(told)))
+        elif options["jsonl"]:
+            for one in told:
+                self.stdout.write(json.dumps(one))
+        elif options["csv"]:
+            for line in spreadsheet.lines([EVENT_COLUMNS, *map(as_cells, told)]):
+                self.stdout.write(line, ending="")
+        else:
+            self._table(found)
+
+    def _table(self, found: Found) -> None:
+        for event in found.rows:
             why = f" — {event.reason}" if event.reason else ""
             came = event.way_in_words if event.way else event.source
             self.stdout.write(
                 f"{event.at:%Y-%m-%d %H:%M:%S}Z  {event.actor}  {event.verb}  {event.object_name}  ({came}){why}"
             )
+        further = f"; older ones: --after {found.older}" if found.older else ""
+        self.stderr.write(f"{found.counted}{further}")
 
     def _export(self, options: dict[str, Any]) -> None:
-        history_filter = HistoryFilter(options)
+        sees = actor_named(options["user"]).sees_confidential
+        history_filter = HistoryFilter(options, sees=sees)
         events = history_filter.rows
         _refuse(history_filter)
-        sees = actor_named(options["user"]).sees_confidential
         query = {name: text for name, text in history_filter.asked.items() if text}
         sealing.work(batches=sys.maxsize, now=True)
         try:
@@ -136,9 +156,22 @@ class Command(BaseCommand):
         self.stdout.write(json.dumps(proof, ensure_ascii=False))
 
 
+def as_cells(told: dict[str, Any]) -> tuple[object, ...]:
+    """An event as ``as_json`` tells it, as cells under ``EVENT_COLUMNS``."""
+    actor, what = told["actor"], told["object"]
+    nested = (
+        json.dumps(told[name], ensure_ascii=False) if told.get(name) else ""
+        for name in ("way", "before", "after", "confidential")
+    )
+    return (
+        told["id"], told["at"], actor["kind"], actor["name"], told["verb"], what["type"], what["id"], what["name"],
+        told["rollout"], told["reason"], told["source"], told["request_id"], *nested,
+    )  # fmt: skip
+
+
 def _filters(parser: CommandParser) -> None:
     for name, each in HistoryFilter.base_filters.items():
-        option = "--text" if name == "q" else f"--{name}"
+        option = "--text" if name == "q" else f"--{name.replace('_', '-')}"
         parser.add_argument(option, dest=name, default="", metavar=name.upper(), help=each.extra["help_text"])
     parser.add_argument("--as", dest="user", metavar="USER", help="see what this user may see")
 

@@ -13,8 +13,7 @@ from django.views.decorators.http import require_safe
 from ...audit.actor import Actor
 from ...audit.source import SOURCES
 from ...models import AuditEvent, Checkpoint, Rollout, Verification
-from ...services.lists.history import NEWEST_FIRST, HistoryFilter
-from ...sync import copies
+from ...services.lists.history import HistoryFilter
 from .. import lists
 from ..presenters import history as present
 
@@ -28,9 +27,9 @@ CHECKPOINTS = 50
 @require_safe
 def audit(request: HttpRequest) -> HttpResponse:
     """Filters in the address, keyset pages; days are of the reader's zone. A time that is none: 422, and which."""
-    history_filter = HistoryFilter(request.GET, zone=timezone.get_current_timezone())
-    asked, page = history_filter.asked, history_filter.page(NEWEST_FIRST, PER_PAGE, cursor="before")
     sees = Actor.of(request.user).sees_confidential
+    history_filter = HistoryFilter(request.GET, sees=sees, zone=timezone.get_current_timezone())
+    asked, page = history_filter.asked, history_filter.find(PER_PAGE, "before")
     rows = [
         (
             event,

@@ -27,12 +27,12 @@ LONGEST = 200
 class _Read(forms.CharField):
     """A text as ``reader`` takes it; what it raises ``ValueError`` for is a fault in those words."""
 
-    def __init__(self, reader: Callable[[str], Any], **kwargs: Any) -> None:
+    def __init__(self, reader: Callable[[str], Any], longest: int | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.reader = reader
+        self.reader, self.longest = reader, longest
 
     def clean(self, value: Any) -> Any:
-        text = super().clean(value)[:LONGEST].rstrip()
+        text = super().clean(value)[: self.longest].rstrip()
         try:
             return self.reader(text) if text else ""
         except ValueError as wrong:
@@ -44,12 +44,14 @@ class Filter(django_filters.Filter):
 
     #: Whether it leaves rows out, and what it can't read leaves none.
     narrows = True
+    #: What is beyond it is not looked at; None where ``read`` says that it is too long.
+    longest: int | None = LONGEST
     name: str
     parent: Asked
 
     @property
     def field(self) -> forms.Field:
-        return _Read(self.read, required=False)
+        return _Read(self.read, self.longest, required=False)
 
     def read(self, text: str) -> Any:
         """Raises ``ValueError`` with words."""

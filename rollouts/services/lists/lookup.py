@@ -1,0 +1,210 @@
+"""How the history is looked up: whatever is asked, along an index that is in the order of time.
+
+Where one part of a question alone leaves few events, it is those that are looked at. Otherwise each condition is read
+by itself, newest first: a group of verbs verb by verb, a rollout's own events and those that concern it, and the newest
+of all are taken. So no question reads on and on through events that do not fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property, reduce
+from itertools import product
+from operator import or_
+from typing import Any
+
+from django.db import connection
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.expressions import RawSQL
+
+from ...audit.word_index import INDEX, trigrams
+from ...models import AuditEvent, EventWords
+from ...models.event_words import key_of, pattern
+from ...models.keyset import Keyset
+
+#: Hits are counted exactly up to here; where a part of a question leaves no more, it is those that are looked at.
+MOST_COUNTED = 1_000
+NEWEST_FIRST = Keyset("audit", {"-at": datetime, "-pk": int})
+#: From a page's first event on, to what is newer.
+OLDEST_FIRST = Keyset("audit-newer", {"at": datetime, "pk": int})
+
+
+@dataclass(frozen=True)
+class LookUp:
+    """All of it must be so. Each condition holds where one of its ways does; each of those has an index by time.
+
+    ``words`` are ``event_words.normal``; ``sees`` is whether words that need a role are looked for too.
+    """
+
+    conditions: Sequence[Sequence[Q]] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    words: Sequence[str] = ()
+    way: str = ""
+    sees: bool = False
+
+    def page(self, cursor: str, limit: int) -> tuple[list[AuditEvent], str, str]:
+        """Events, newest first, the cursor of older ones and that of newer ones; empty where there are none.
+
+        Raises ``WrongCursor``.
+        """
+        is_back = OLDEST_FIRST.owns(cursor)
+        keyset = OLDEST_FIRST if is_back else NEWEST_FIRST
+        place = keyset.key(cursor)
+        events = self._from(keyset, cursor, place, limit + 1)
+        has_more, events = len(events) > limit, events[:limit]
+        if not events:
+            return [], "", ""
+        if is_back:
+            events.reverse()
+        older = NEWEST_FIRST.cursor(events[-1]) if has_more or is_back else ""
+        newer = OLDEST_FIRST.cursor(events[0]) if (has_more if is_back else place) else ""
+        return events, older, newer
+
+    @cached_property
+    def count(self) -> int:
+        """How many there are, and ``MOST_COUNTED + 1`` for more than can be counted at once."""
+        most = MOST_COUNTED + 1
+        if self._few is not None:
+            return len(self._few)
+        if self._has_entries:
+            return self._entries().order_by()[:most].count()
+        left = most
+        for part in self._parts():
+            left -= part[:left].count() if left else 0
+        return most - left
+
+    @property
+    def events(self) -> QuerySet[AuditEvent]:
+        """All of them as one selection."""
+        fitting = self._where(self._in_time)
+        return fitting.filter(pk__in=self._entries(alone=True).values("event_id")) if self._has_entries else fitting
+
+    @property
+    def _has_entries(self) -> bool:
+        return bool(self.words or self.way)
+
+    def _from(self, keyset: Keyset, cursor: str, place: tuple[Any, ...] | None, limit: int) -> list[AuditEvent]:
+        """The next ones in the order of the keyset, after a place, which is a time and a number."""
+        is_back = keyset is OLDEST_FIRST
+        if self._few is not None:
+            inside = (one for one in self._few if not place or (one > place if is_back else one < place))
+            return _loaded(pk for _, pk in sorted(inside, reverse=not is_back)[:limit])
+        if self._has_entries:
+            entries = self._entries(place and key_of(*place), is_back)
+            return _loaded(entries.values_list("event_id", flat=True)[:limit])
+        parts = [keyset.after(part, cursor) for part in self._parts()]
+        if len(parts) == 1:
+            return list(parts[0].select_related("rollout")[:limit])
+        return _loaded(_first_of(parts, limit, "ASC" if is_back else "DESC"))
+
+    @property
+    def _in_time(self) -> QuerySet[AuditEvent]:
+        events: QuerySet[AuditEvent] = AuditEvent.objects.order_by()
+        if self.since:
+            events = events.filter(at__gte=self.since)
+        return events.filter(at__lt=self.until) if self.until else events
+
+    def _where(self, events: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
+        for ways in self.conditions:
+            events = events.filter(reduce(or_, ways))
+        return events
+
+    def _parts(self) -> list[QuerySet[AuditEvent]]:
+        """Selections that have nothing in common and make the whole."""
+        return [self._in_time.filter(*ways) for ways in product(*self.conditions)]
+
+    @cached_property
+    def _few(self) -> list[tuple[datetime, int]] | None:
+        """Time and number of all that fit, where one part of the question leaves few; None where none does."""
+        if len(self.conditions) < 2 and not self._has_entries:
+            return None
+        for candidates in self._narrow():
+            if len(candidates) > MOST_COUNTED:
+                continue
+            fitting = self._where(self._in_time.filter(pk__in=candidates))
+            if self.words:
+                fitting = fitting.filter(Exists(self._texts(EventWords.objects.filter(event_id=OuterRef("pk")))))
+            if self.way:
+                fitting = fitting.filter(Exists(EventWords.objects.filter(event_id=OuterRef("pk"), way=self.way)))
+            return list(fitting.values_list("at", "pk"))
+        return None
+
+    def _narrow(self) -> Iterator[list[int]]:
+        """Numbers of the events that each part of the question leaves, and one too many where there are more."""
+        most = MOST_COUNTED + 1
+        for alone in (LookUp(way=self.way), LookUp(words=self.words, sees=self.sees)):
+            if alone._has_entries:
+                entries = LookUp((), self.since, self.until, alone.words, alone.way, self.sees)._entries()
+                if connection.vendor == "postgresql":
+                    entries = entries.order_by()  # its index knows no order
+                yield list(entries.values_list("event_id", flat=True)[:most])
+        for ways in self.conditions:
+            found: list[int] = []
+            for way in ways:
+                found += self._in_time.filter(way).values_list("pk", flat=True)[: most - len(found)]
+                if len(found) == most:
+                    break
+            yield found
+
+    def _entries(self, after: int | None = None, is_back: bool = False, *, alone: bool = False) -> QuerySet[EventWords]:
+        """Words of the events that fit, newest first or oldest first, after a key; ``alone`` without conditions."""
+        entries: QuerySet[EventWords] = EventWords.objects.all()
+        key, bounds = "key", []
+        if self.since:
+            bounds.append((">=", key_of(self.since, 0)))
+        if self.until:
+            bounds.append(("<", key_of(self.until, -1) + 2))
+        if after is not None:
+            bounds.append((">", after + 1) if is_back else ("<", after))
+        if self.words:
+            entries = self._texts(entries)
+            if connection.vendor == "sqlite":
+                key = f"{INDEX}.rowid"
+                entries = entries.extra(  # noqa: S610 - names of our own
+                    tables=[INDEX],
+                    where=[f"{key} = {EventWords._meta.db_table}.key", f"{INDEX} MATCH %s"],
+                    params=[trigrams(map(pattern, self.words))],
+                )
+        if self.way:
+            has_way = Q(way=self.way)
+            if self.words:
+                has_way = Q(Exists(EventWords.objects.filter(event_id=OuterRef("event_id"), way=self.way)))
+            entries = entries.filter(has_way)
+        for side, value in bounds:
+            entries = entries.extra(where=[f"{key} {side} %s"], params=[value])  # noqa: S610
+        if self.since or self.until:  # a key knows seconds
+            edges = Q(event__at__gte=self.since) if self.since else Q()
+            entries = entries.filter(edges & (Q(event__at__lt=self.until) if self.until else Q()))
+        if self.conditions and not alone:
+            fitting = self._where(AuditEvent.objects.order_by().filter(pk=OuterRef("event_id")))
+            entries = entries.filter(Exists(fitting))
+        order = RawSQL(key, ())
+        return entries.order_by(order.asc() if is_back else order.desc())
+
+    def _texts(self, entries: QuerySet[EventWords]) -> QuerySet[EventWords]:
+        entries = entries.filter(for_roles=True) if self.sees else entries.filter(for_all=True)
+        for word in self.words:
+            entries = entries.filter(text__contains=pattern(word))
+        return entries
+
+
+def _loaded(numbers: Iterable[int]) -> list[AuditEvent]:
+    """These events, in this order."""
+    numbers = list(numbers)
+    found = AuditEvent.objects.select_related("rollout").in_bulk(numbers)
+    return [found[pk] for pk in numbers]
+
+
+def _first_of(parts: Sequence[QuerySet[AuditEvent]], limit: int, way: str) -> list[int]:
+    """The numbers of the first of several selections, each of which is in order and has an index in that order."""
+    asked = [part.values_list("at", "pk")[:limit].query.sql_with_params() for part in parts]
+    union = " UNION ALL ".join(f"SELECT * FROM ({sql}) AS part{place}" for place, (sql, _) in enumerate(asked))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT * FROM ({union}) AS parts ORDER BY 1 {way}, 2 {way} LIMIT {limit}",  # noqa: S608 - as Django wrote it
+            [value for _, values in asked for value in values],
+        )
+        return [pk for _, pk in cursor.fetchall()]
