@@ -34,4 +34,4 @@ def events(request: HttpRequest, asked: Query[questions.EventsAsked]) -> dict[st
     history_filter = HistoryFilter(asked.query, sees=sees)
     found = history_filter.find(asked.limit, "cursor")
     pages.refuse(history_filter)
-    return found.as_json([tell(event) for event in found.rows])
+    return found.as_json([tell(event) for event in found.page.rows])

@@ -1,8 +1,10 @@
 """The index over the words of events: FTS5 with trigrams on SQLite, ``pg_trgm`` with GIN on PostgreSQL.
 
-SQLite's is kept by triggers, so that no writer can pass it by; ``post_migrate`` creates again what a rebuilt table lost.
+SQLite's is kept by triggers, so that no writer can pass it by; ``post_migrate`` creates again what a rebuilt table
+lost.
 """
 
+# ruff: noqa: S608 - the names of tables are our own
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -31,9 +33,9 @@ _ON_POSTGRESQL = (
     f"CREATE INDEX IF NOT EXISTS {INDEX} ON {TABLE} USING gin (text gin_trgm_ops) WITH (gin_pending_list_limit = 256)",
 )
 NEEDS = (
-    "The history is searched by PostgreSQL's extension pg_trgm, which is not in this database, and the portal's user may "
-    "not put it there ({why}). As the database's owner or a superuser run CREATE EXTENSION pg_trgm; in it (on Debian it "
-    "comes with postgresql-contrib), then migrate again: nothing was changed."
+    "The history is searched by PostgreSQL's extension pg_trgm, which is not in this database, and the portal's user "
+    "may not put it there ({why}). As the database's owner or a superuser run CREATE EXTENSION pg_trgm; in it, then "
+    "migrate again (PostgreSQL's contrib package has it): nothing was changed."
 )
 
 

@@ -32,6 +32,7 @@ __all__ = [
     "ChecklistItem",
     "Checkpoint",
     "CheckpointCopy",
+    "EventWords",
     "FeatureFlag",
     "FeedKey",
     "FlagReading",

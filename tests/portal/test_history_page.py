@@ -60,16 +60,16 @@ def test_events_are_told_in_the_order_of_their_time_at_every_door(shuffled):
 
 
 def test_every_page_of_history_begins_where_the_one_before_ended(shuffled):
-    page, seen = HistoryFilter({}).find(2), []
+    page, seen = HistoryFilter({}).find(2).page, []
     while True:
         seen += page.rows
-        if not page.older:
+        if not page.next:
             break
-        page = HistoryFilter({"after": page.older}).find(2)
+        page = HistoryFilter({"after": page.next}).find(2).page
     assert seen == list(AuditEvent.objects.newest_first())
     back = page.rows
-    while page.newer:
-        page = HistoryFilter({"after": page.newer}).find(2)
+    while page.previous:
+        page = HistoryFilter({"after": page.previous}).find(2).page
         back = [*page.rows, *back]
     assert back == seen
 

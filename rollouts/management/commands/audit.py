@@ -16,7 +16,9 @@ from rollouts.audit.signed_note import NoteRefused
 from rollouts.management.actors import actor_named
 from rollouts.models import AuditEvent
 from rollouts.rules import spreadsheet
+from rollouts.rules.phrases import spoken
 from rollouts.services.lists.history import Found, HistoryFilter
+from rollouts.sync import copies
 
 MOST = 1_000
 #: Of a table for spreadsheets; before and after are JSON.
@@ -36,9 +38,7 @@ class Command(BaseCommand):
         find.add_argument("--after", default="", metavar="CURSOR", help="the next, or the previous, of another page")
         find.add_argument("--limit", type=int, default=50, metavar="N", help=f"1 to {MOST:,}")
         form = find.add_mutually_exclusive_group()
-        form.add_argument(
-            "--json", action="store_true", help="one JSON object: {items, next, previous, count, is_more}"
-        )
+        form.add_argument("--json", action="store_true", help="one JSON object: items, next, previous, count")
         form.add_argument("--jsonl", action="store_true", help="JSON lines: an event a line")
         form.add_argument("--csv", action="store_true", help="a table for spreadsheets, times in UTC")
         export = verbs.add_parser(
@@ -71,7 +71,7 @@ class Command(BaseCommand):
         history_filter = HistoryFilter(options, sees=sees)
         found = history_filter.find(options["limit"])
         _refuse(history_filter)
-        told = [event.as_json(sees_confidential=sees) for event in found.rows]
+        told = [event.as_json(sees_confidential=sees) for event in found.page.rows]
         if options["json"]:
             self.stdout.write(json.dumps(found.as_json(told)))
         elif options["jsonl"]:
@@ -84,13 +84,13 @@ class Command(BaseCommand):
             self._table(found)
 
     def _table(self, found: Found) -> None:
-        for event in found.rows:
+        for event in found.page.rows:
             why = f" — {event.reason}" if event.reason else ""
             came = event.way_in_words if event.way else event.source
             self.stdout.write(
                 f"{event.at:%Y-%m-%d %H:%M:%S}Z  {event.actor}  {event.verb}  {event.object_name}  ({came}){why}"
             )
-        further = f"; older ones: --after {found.older}" if found.older else ""
+        further = f"; older ones: --after {found.page.next}" if found.page.next else ""
         self.stderr.write(f"{found.counted}{further}")
 
     def _export(self, options: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from ...audit.actor import Actor
 from ...audit.source import SOURCES
 from ...models import AuditEvent, Checkpoint, Rollout, Verification
 from ...services.lists.history import HistoryFilter
+from ...sync import copies
 from .. import lists
 from ..presenters import history as present
 
@@ -29,7 +30,7 @@ def audit(request: HttpRequest) -> HttpResponse:
     """Filters in the address, keyset pages; days are of the reader's zone. A time that is none: 422, and which."""
     sees = Actor.of(request.user).sees_confidential
     history_filter = HistoryFilter(request.GET, sees=sees, zone=timezone.get_current_timezone())
-    asked, page = history_filter.asked, history_filter.find(PER_PAGE, "before")
+    asked, found = history_filter.asked, history_filter.find(PER_PAGE, "before")
     rows = [
         (
             event,
@@ -37,11 +38,12 @@ def audit(request: HttpRequest) -> HttpResponse:
             _pretty(event.shown("after")),
             _pretty(event.confidential) if sees else "",
         )
-        for event in page.rows
+        for event in found.page.rows
     ]
     context = {
         "rows": rows,
-        "page": page,
+        "page": found.page,
+        "found": found,
         "verification": Verification.objects.first(),
         "days": {name: asked[name] and not _is_day(asked[name]) for name in ("since", "until")},
         **_choices(asked),

@@ -1,4 +1,4 @@
-"""History: for its page, the API and ``audit find``. What needs a role to see is neither found nor counted without it."""
+"""History: for its page, the API and ``audit find``. What needs a role is neither found nor counted without it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from django.db.models import Q, QuerySet
 from ...audit.source import SOURCES
 from ...models import ApiToken, AuditEvent, EventWords, Rollout
 from ...models.event_words import normal
+from ...models.keyset import Page
 from ...rules.datetimes import asked_since, asked_until
 from ...rules.phrases import Phrase, later, say, say_n
 from ...rules.quoting import shorten
@@ -30,11 +31,9 @@ _VERB = re.compile(r"[a-z_]+(\.[a-z_]+)?")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A page, newest first; ``older`` and ``newer`` are cursors, ``count`` is exact up to ``MOST_COUNTED``."""
+    """A page, newest first, and how many there are in all, exact up to ``MOST_COUNTED``."""
 
-    rows: list[AuditEvent]
-    older: str = ""
-    newer: str = ""
+    page: Page
     count: int = 0
 
     @property
@@ -46,8 +45,8 @@ class Found:
         """As the API and ``audit find --json`` give it, with the events as they may be told."""
         return {
             "items": items,
-            "next": self.older or None,
-            "previous": self.newer or None,
+            "next": self.page.next or None,
+            "previous": self.page.previous or None,
             "count": min(self.count, MOST_COUNTED),
             "is_more": self.is_more,
         }
@@ -119,15 +118,16 @@ def _verbs(text: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _token(text: str) -> str:
-    return text if text.isascii() and text.isdigit() and len(text) < 19 and ApiToken.objects.filter(pk=text) else ""
-
-
 def _came(kind: str) -> Callable[[str], str]:
     def known(text: str) -> str:
         return text if EventWords.objects.filter(way=f"{kind}:{text}"[:200]).exists() else ""
 
     return known
+
+
+def _token(text: str) -> str:
+    is_number = text.isascii() and text.isdigit() and len(text) < 19
+    return text if is_number and ApiToken.objects.filter(pk=text).exists() else _came("token")(text)
 
 
 class HistoryFilter(Asked):
@@ -206,9 +206,9 @@ class HistoryFilter(Asked):
     def find(self, limit: int, cursor: str = "after") -> Found:
         """A page of what fits; nothing where a filter was not understood, the first page where the cursor was not."""
         if any(self.filters[name].narrows for name in self.errors):
-            return Found([])
+            return Found(Page([], "", ""))
 
-        def page(after: str) -> Found:
-            return Found(*self.look_up.page(after, limit), self.look_up.count)
+        def page(at: str) -> Found:
+            return Found(self.look_up.page(at, limit), self.look_up.count)
 
         return self.paged(page, cursor)

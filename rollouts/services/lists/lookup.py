@@ -22,13 +22,13 @@ from django.db.models.expressions import RawSQL
 from ...audit.word_index import INDEX, trigrams
 from ...models import AuditEvent, EventWords
 from ...models.event_words import key_of, pattern
-from ...models.keyset import Keyset
+from ...models.keyset import BACK, Keyset, Page
 
 #: Hits are counted exactly up to here; where a part of a question leaves no more, it is those that are looked at.
 MOST_COUNTED = 1_000
 NEWEST_FIRST = Keyset("audit", {"-at": datetime, "-pk": int})
-#: From a page's first event on, to what is newer.
-OLDEST_FIRST = Keyset("audit-newer", {"at": datetime, "pk": int})
+#: The time and the number of an event.
+Place = tuple[datetime, int]
 
 
 @dataclass(frozen=True)
@@ -45,23 +45,19 @@ class LookUp:
     way: str = ""
     sees: bool = False
 
-    def page(self, cursor: str, limit: int) -> tuple[list[AuditEvent], str, str]:
-        """Events, newest first, the cursor of older ones and that of newer ones; empty where there are none.
-
-        Raises ``WrongCursor``.
-        """
-        is_back = OLDEST_FIRST.owns(cursor)
-        keyset = OLDEST_FIRST if is_back else NEWEST_FIRST
-        place = keyset.key(cursor)
-        events = self._from(keyset, cursor, place, limit + 1)
-        has_more, events = len(events) > limit, events[:limit]
-        if not events:
-            return [], "", ""
-        if is_back:
+    def page(self, cursor: str, limit: int) -> Page:
+        """Events, newest first, from where the cursor leads. Raises ``WrongCursor``."""
+        place: Any = NEWEST_FIRST.key(cursor)
+        back = cursor.startswith(BACK)
+        events = self._from(place, limit + 1, back=back)
+        if back and len(events) <= limit:  # less than a page is never before another
+            cursor, back = "", False
+            events = self._from(None, limit + 1, back=False)
+        is_more, events = len(events) > limit, events[:limit]
+        if back:
             events.reverse()
-        older = NEWEST_FIRST.cursor(events[-1]) if has_more or is_back else ""
-        newer = OLDEST_FIRST.cursor(events[0]) if (has_more if is_back else place) else ""
-        return events, older, newer
+        previous = f"{BACK}{NEWEST_FIRST.cursor(events[0]) if events else ''}" if cursor else ""
+        return Page(events, previous, NEWEST_FIRST.cursor(events[-1]) if events and (back or is_more) else "")
 
     @cached_property
     def count(self) -> int:
@@ -80,25 +76,31 @@ class LookUp:
     def events(self) -> QuerySet[AuditEvent]:
         """All of them as one selection."""
         fitting = self._where(self._in_time)
-        return fitting.filter(pk__in=self._entries(alone=True).values("event_id")) if self._has_entries else fitting
+        if not self._has_entries:
+            return fitting
+        entries = self._matching(EventWords.objects.order_by())
+        if self.words and connection.vendor == "sqlite":
+            matched = f"SELECT rowid FROM {INDEX} WHERE {INDEX} MATCH %s"  # noqa: S608
+            entries = entries.filter(pk__in=RawSQL(matched, (self._match,)))  # noqa: S611
+        return fitting.filter(pk__in=entries.values("event_id"))
 
     @property
     def _has_entries(self) -> bool:
         return bool(self.words or self.way)
 
-    def _from(self, keyset: Keyset, cursor: str, place: tuple[Any, ...] | None, limit: int) -> list[AuditEvent]:
-        """The next ones in the order of the keyset, after a place, which is a time and a number."""
-        is_back = keyset is OLDEST_FIRST
+    def _from(self, place: Place | None, limit: int, *, back: bool) -> list[AuditEvent]:
+        """The next ones after a place, or ``back`` from it."""
         if self._few is not None:
-            inside = (one for one in self._few if not place or (one > place if is_back else one < place))
-            return _loaded(pk for _, pk in sorted(inside, reverse=not is_back)[:limit])
+            inside = (one for one in self._few if place is None or (one > place if back else one < place))
+            return _loaded(pk for _, pk in sorted(inside, reverse=not back)[:limit])
         if self._has_entries:
-            entries = self._entries(place and key_of(*place), is_back)
+            entries = self._entries(key_of(*place) if place else None, back)
             return _loaded(entries.values_list("event_id", flat=True)[:limit])
-        parts = [keyset.after(part, cursor) for part in self._parts()]
+        cursor = NEWEST_FIRST.cursor({"at": place[0], "pk": place[1]}) if place else ""
+        parts = [NEWEST_FIRST.beyond(part, cursor, back=back) for part in self._parts()]
         if len(parts) == 1:
             return list(parts[0].select_related("rollout")[:limit])
-        return _loaded(_first_of(parts, limit, "ASC" if is_back else "DESC"))
+        return _loaded(_first_of(parts, limit, "ASC" if back else "DESC"))
 
     @property
     def _in_time(self) -> QuerySet[AuditEvent]:
@@ -117,7 +119,7 @@ class LookUp:
         return [self._in_time.filter(*ways) for ways in product(*self.conditions)]
 
     @cached_property
-    def _few(self) -> list[tuple[datetime, int]] | None:
+    def _few(self) -> list[Place] | None:
         """Time and number of all that fit, where one part of the question leaves few; None where none does."""
         if len(self.conditions) < 2 and not self._has_entries:
             return None
@@ -149,40 +151,45 @@ class LookUp:
                     break
             yield found
 
-    def _entries(self, after: int | None = None, is_back: bool = False, *, alone: bool = False) -> QuerySet[EventWords]:
-        """Words of the events that fit, newest first or oldest first, after a key; ``alone`` without conditions."""
-        entries: QuerySet[EventWords] = EventWords.objects.all()
-        key, bounds = "key", []
-        if self.since:
+    def _entries(self, after: int | None = None, back: bool = False) -> QuerySet[EventWords]:
+        """Words of the events that fit, newest first or oldest first, after a key."""
+        entries, key = self._matching(EventWords.objects.all()), "key"
+        if self.words and connection.vendor == "sqlite":
+            key = f"{INDEX}.rowid"  # in whose order the index is read
+            entries = entries.extra(  # noqa: S610 - names of our own
+                tables=[INDEX], where=[f"{key} = {EventWords._meta.db_table}.key", f"{INDEX} MATCH %s"],
+                params=[self._match],
+            )  # fmt: skip
+        bounds = []
+        if self.since:  # a key knows seconds
             bounds.append((">=", key_of(self.since, 0)))
+            entries = entries.filter(event__at__gte=self.since)
         if self.until:
             bounds.append(("<", key_of(self.until, -1) + 2))
+            entries = entries.filter(event__at__lt=self.until)
         if after is not None:
-            bounds.append((">", after + 1) if is_back else ("<", after))
-        if self.words:
-            entries = self._texts(entries)
-            if connection.vendor == "sqlite":
-                key = f"{INDEX}.rowid"
-                entries = entries.extra(  # noqa: S610 - names of our own
-                    tables=[INDEX],
-                    where=[f"{key} = {EventWords._meta.db_table}.key", f"{INDEX} MATCH %s"],
-                    params=[trigrams(map(pattern, self.words))],
-                )
-        if self.way:
-            has_way = Q(way=self.way)
-            if self.words:
-                has_way = Q(Exists(EventWords.objects.filter(event_id=OuterRef("event_id"), way=self.way)))
-            entries = entries.filter(has_way)
+            bounds.append((">", after + 1) if back else ("<", after))
         for side, value in bounds:
             entries = entries.extra(where=[f"{key} {side} %s"], params=[value])  # noqa: S610
-        if self.since or self.until:  # a key knows seconds
-            edges = Q(event__at__gte=self.since) if self.since else Q()
-            entries = entries.filter(edges & (Q(event__at__lt=self.until) if self.until else Q()))
-        if self.conditions and not alone:
+        if self.conditions:
             fitting = self._where(AuditEvent.objects.order_by().filter(pk=OuterRef("event_id")))
             entries = entries.filter(Exists(fitting))
-        order = RawSQL(key, ())
-        return entries.order_by(order.asc() if is_back else order.desc())
+        order = RawSQL(key, ())  # noqa: S611 - a name of our own
+        return entries.order_by(order.asc() if back else order.desc())
+
+    @property
+    def _match(self) -> str:
+        return trigrams(map(pattern, self.words))
+
+    def _matching(self, entries: QuerySet[EventWords]) -> QuerySet[EventWords]:
+        """By words and way."""
+        if self.words:
+            entries = self._texts(entries)
+        if not self.way:
+            return entries
+        if not self.words:
+            return entries.filter(way=self.way)
+        return entries.filter(Exists(EventWords.objects.filter(event_id=OuterRef("event_id"), way=self.way)))
 
     def _texts(self, entries: QuerySet[EventWords]) -> QuerySet[EventWords]:
         entries = entries.filter(for_roles=True) if self.sees else entries.filter(for_all=True)
@@ -201,7 +208,8 @@ def _loaded(numbers: Iterable[int]) -> list[AuditEvent]:
 def _first_of(parts: Sequence[QuerySet[AuditEvent]], limit: int, way: str) -> list[int]:
     """The numbers of the first of several selections, each of which is in order and has an index in that order."""
     asked = [part.values_list("at", "pk")[:limit].query.sql_with_params() for part in parts]
-    union = " UNION ALL ".join(f"SELECT * FROM ({sql}) AS part{place}" for place, (sql, _) in enumerate(asked))
+    wrapped = (f"SELECT * FROM ({sql}) AS part{place}" for place, (sql, _) in enumerate(asked))  # noqa: S608
+    union = " UNION ALL ".join(wrapped)
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT * FROM ({union}) AS parts ORDER BY 1 {way}, 2 {way} LIMIT {limit}",  # noqa: S608 - as Django wrote it

@@ -1,5 +1,6 @@
-"""What the history is looked up by: indexes, and the words of each event. Nothing is locked for long, and what is broken
-off goes on where it was.
+"""What the history is looked up by: indexes, and the words of each event.
+
+Nothing is locked for long, and what is broken off goes on where it was.
 """
 
 import django.db.models.deletion
@@ -47,7 +48,7 @@ def nothing(apps, schema_editor):
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("rollouts", "0033_rollouts_told")]
+    dependencies = [("rollouts", "0034_touched")]
 
     operations = [
         migrations.RunPython(prepare, nothing),
