@@ -4,21 +4,26 @@
 over twice the bare SQL's time, and none over five times the newest page's.
 """
 
+
 from __future__ import annotations
 
 import json
 import os
 import statistics
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.core.management import call_command
 from django.db import connection, transaction
 
-from rollouts.models import AuditEvent, EventWords, Rollout, clock
-from rollouts.models.event_words import key_of, text_of, way_of
-from rollouts.services.lists.history import HistoryFilter
+from rollouts.models import AuditEvent, Rollout, clock
+from rollouts.models.event_words import key_of, text_of
+from rollouts.services.lists.history import NEWEST_FIRST, HistoryFilter
+from rollouts.services.lists.lookup import MOST_COUNTED
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.django_db(transaction=True), pytest.mark.timeout(36_000)]
 EVENTS = int(os.environ.get("EVENTS", "5000000"))
@@ -32,10 +37,9 @@ def populate() -> None:
     """Events as the demo has them, by raw inserts: what is measured is looking them up."""
     models = list(AuditEvent.objects.select_related("rollout").order_by("pk"))
     begun, start = AuditEvent.objects.count(), models[-1].pk
-    rollouts = list(Rollout.objects.all())
     first = clock.now() - timedelta(minutes=EVENTS)
     texts = {event.pk: text_of(event, "before", "after") for event in models}
-    columns = [field for field in AuditEvent._meta.concrete_fields]
+    columns = list(AuditEvent._meta.concrete_fields)
     names = ", ".join(connection.ops.quote_name(field.column) for field in columns)
     marks = ", ".join(["%s"] * len(columns))
     known = {
@@ -74,7 +78,6 @@ def populate() -> None:
                 "VALUES (%s, %s, %s, %s, %s, %s)",
                 words,
             )
-    assert rollouts
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE rollouts_auditevent")
@@ -124,38 +127,58 @@ def look_ups() -> dict[str, tuple[dict[str, str], str, list[object]]]:
     }  # fmt: skip
 
 
-def bare(where: str, values: list[object], after: tuple[object, int] | None) -> tuple[str, str, list[object]]:
-    """The page and the number of hits, as an expert writes them."""
-    tables, order, place = "rollouts_auditevent e", "e.at DESC, e.id DESC", "(e.at, e.id) < (%s, %s)"
-    bound: list[object] = list(after or ())
-    if where.startswith("w.") or "WORD" in where:
-        tables = "rollouts_eventwords w JOIN rollouts_auditevent e ON e.id = w.event_id"
-        order, place = "w.key DESC", "w.key < %s"
-        if "WORD" in where and connection.vendor == "sqlite":
-            tables = f"rollouts_eventwords_index i CROSS JOIN {tables} AND w.key = i.rowid".replace(
-                "w JOIN", "w CROSS JOIN"
-            )
-            order, place = "i.rowid DESC", "i.rowid < %s"
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """One page and the number of hits, as an expert writes them: the rows of the page only are joined to what is shown."""
+
+    where: str
+    values: list[object]
+
+    @property
+    def of_words(self) -> bool:
+        return "w." in self.where or "WORD" in self.where
+
+    def read(self, after: tuple[object, int] | None) -> tuple[int, int]:
+        """How many rows, and how many there are."""
+        tables, order, place, where, values = (
+            "rollouts_auditevent e",
+            "e.at DESC, e.id DESC",
+            "",
+            self.where,
+            self.values,
+        )
+        if self.of_words:
+            tables, order = "rollouts_eventwords w JOIN rollouts_auditevent e ON e.id = w.event_id", "w.key DESC"
+        if "WORD" in where:
             word = str(values[0])
-            parts = {word[n : n + 3] for n in (*range(0, len(word) - 3, 3), len(word) - 3)}
-            values = [" ".join(f'"{part}"' for part in parts), f"%{word}%", *values[1:]]
-            where = where.replace("WORD", "rollouts_eventwords_index MATCH %s AND w.text LIKE %s AND w.for_all")
-        elif "WORD" in where:
-            values = [f"%{values[0]}%", *values[1:]]
-            where = where.replace("WORD", "w.text LIKE %s AND w.for_all")
+            where, values = where.replace("WORD", "w.text LIKE %s AND w.for_all"), [f"%{word}%", *values[1:]]
+            if connection.vendor == "sqlite":
+                tables = (
+                    "rollouts_eventwords_index i CROSS JOIN rollouts_eventwords w ON w.key = i.rowid "
+                    "CROSS JOIN rollouts_auditevent e ON e.id = w.event_id"
+                )
+                order, where = "i.rowid DESC", f"rollouts_eventwords_index MATCH %s AND {where}"
+                parts = {word[n : n + 3] for n in (*range(0, len(word) - 3, 3), len(word) - 3)}
+                values = [" ".join(f'"{part}"' for part in parts), *values]
+        bound = list(values)
         if after:
-            bound = [key_of(*after)]
-    # Since when tables are joined to what is shown: only the rows of the page.
-    page = (
-        f"SELECT e.*, r.* FROM (SELECT e.id, {order.split()[0]} AS k FROM {tables} WHERE {where} "
-        f"{'AND ' + place if after else ''} ORDER BY {order} LIMIT {PAGE + 1}) AS p "
-        f"JOIN rollouts_auditevent e ON e.id = p.id LEFT JOIN rollouts_rollout r ON r.id = e.rollout_id ORDER BY k DESC, e.id DESC"
-    )
-    return page, f"SELECT count(*) FROM (SELECT 1 FROM {tables} WHERE {where} LIMIT 1001) AS c", values
+            at, pk = after
+            place = f"AND {order.split()[0]} < %s" if self.of_words else "AND (e.at, e.id) < (%s, %s)"
+            bound += [key_of(at, pk)] if self.of_words else [connection.ops.adapt_datetimefield_value(at), pk]
+        page = (
+            f"SELECT e.*, r.* FROM (SELECT e.id, {order.split()[0]} AS k FROM {tables} WHERE {where} {place} "
+            f"ORDER BY {order} LIMIT {PAGE + 1}) AS p JOIN rollouts_auditevent e ON e.id = p.id "
+            "LEFT JOIN rollouts_rollout r ON r.id = e.rollout_id ORDER BY k DESC, e.id DESC"
+        )
+        with connection.cursor() as sql:
+            sql.execute(page, bound)
+            found = len(sql.fetchall())
+            sql.execute(f"SELECT count(*) FROM (SELECT 1 FROM {tables} WHERE {where} LIMIT 1001) AS c", values)
+            return min(found, PAGE), sql.fetchone()[0]
 
 
-def timed(work) -> float:
-    """The median of some turns, in ms."""
+def timed(work: Callable[[], object]) -> float:
+    """The median of some turns, in ms of this process and its database's answers."""
     found = []
     for _ in range(TIMES):
         begun = time.perf_counter()
@@ -164,72 +187,40 @@ def timed(work) -> float:
     return statistics.median(found)
 
 
+def thousandth(asked: dict[str, str]) -> AuditEvent | None:
+    """The last event of the page before the thousandth; None where there are not so many."""
+    question, offset = HistoryFilter(asked).look_up, PAGE * (THOUSANDTH - 1) - 1
+    if question.count <= MOST_COUNTED:
+        return None
+    if question.words or question.way:
+        numbers = question._entries().values_list("event_id", flat=True)[offset : offset + 1]
+        return AuditEvent.objects.filter(pk__in=list(numbers)).first()
+    return question.events.order_by("-at", "-pk")[offset : offset + 1].first()
+
+
 def test_look_ups(settings, tmp_path, capsys):
     settings.GITLAB_URL, settings.DATA_DIR = "http://127.0.0.1:18003", tmp_path
     call_command("demo", "--port", "18003", verbosity=0)
-    begun = time.monotonic()
+    begun, newest = time.monotonic(), 0.0
     populate()
-    rows, newest = [], 0.0
     with capsys.disabled():
-        print("populated", time.monotonic() - begun, flush=True)
-    for name, (asked, where, values) in look_ups().items():
-        for which in ("first", "1,000th"):
-            after, cursor = None, ""
-            if which != "first":
-                place = HistoryFilter(asked).look_up
-                deep = deep_place(asked)
-                if deep is None:
+        print(f"\n{EVENTS:,} events on {connection.vendor}, written in {time.monotonic() - begun:,.0f} s")
+        print(f"{'look-up':26}{'page':>8}{'hits':>7}{'bare SQL':>10}{'portal':>10}{'ratio':>8}{'newest':>9}")
+        for name, (asked, where, values) in look_ups().items():
+            for which in ("first", "1,000th"):
+                last = thousandth(asked) if which == "1,000th" else None
+                if which == "1,000th" and last is None:
                     continue
-                after, cursor = deep
-                del place
-            page, count, bound = bare(where, values, after)
+                expert = partial(Bare(where, values).read, (last.at, last.pk) if last else None)
+                cursor = NEWEST_FIRST.cursor(last) if last else ""
 
-            def by_hand(page=page, count=count, bound=bound, after=after):
-                with connection.cursor() as sql:
-                    place = (
-                        []
-                        if after is None
-                        else [key_of(*after)]
-                        if "k < " in page or "key <" in page or "rowid <" in page
-                        else [connection.ops.adapt_datetimefield_value(after[0]), after[1]]
-                    )
-                    sql.execute(page, [*bound, *place])
-                    read = sql.fetchall()
-                    sql.execute(count, bound)
-                    return len(read), sql.fetchone()[0]
+                def portal(asked=asked, cursor=cursor):
+                    found = HistoryFilter({**asked, "after": cursor}).find(PAGE)
+                    return len(found.page.rows), found.count
 
-            def ours(asked=asked, cursor=cursor):
-                found = HistoryFilter({**asked, "after": cursor}).find(PAGE)
-                return len(found.page.rows), found.count
-
-            (hand_rows, hand_count), (our_rows, our_count) = by_hand(), ours()
-            assert (min(hand_rows, PAGE), hand_count) == (our_rows, our_count), name
-            expert, portal = timed(by_hand), timed(ours)
-            newest = newest or portal
-            rows.append((name, which, our_count, expert, portal))
-            with capsys.disabled():
-                print(name, which, our_count, round(expert, 1), round(portal, 1), flush=True)
-    with capsys.disabled():
-        print(f"\n{EVENTS:,} events on {connection.vendor}, written in {time.monotonic() - begun:,.0f} s with all")
-        print(f"{'look-up':26}{'page':>8}{'hits':>7}{'bare SQL':>10}{'portal':>9}{'ratio':>7}{'newest':>8}")
-        for name, which, hits, expert, portal in rows:
-            more = "1,000+" if hits > 1000 else str(hits)
-            print(
-                f"{name:26}{which:>8}{more:>7}{expert:>8.1f}ms{portal:>7.1f}ms{portal / expert:>6.1f}×{portal / newest:>7.1f}×"
-            )
-
-
-def deep_place(asked: dict[str, str]) -> tuple[tuple[object, int], str] | None:
-    """The last event of the 999th page and its cursor; None where there are not so many."""
-    from rollouts.services.lists.lookup import NEWEST_FIRST
-
-    question = HistoryFilter(asked).look_up
-    offset = PAGE * (THOUSANDTH - 1) - 1
-    if question._few is not None:
-        return None
-    if question._has_entries:
-        numbers = list(question._entries().values_list("event_id", flat=True)[offset : offset + 1])
-        events = list(AuditEvent.objects.filter(pk__in=numbers))
-    else:
-        events = list(question.events.order_by("-at", "-pk")[offset : offset + 1])
-    return ((events[0].at, events[0].pk), NEWEST_FIRST.cursor(events[0])) if events else None
+                assert expert() == portal(), name
+                hand, ours = timed(expert), timed(portal)
+                newest, hits = newest or ours, portal()[1]
+                told = "1,000+" if hits > MOST_COUNTED else str(hits)
+                print(f"{name:26}{which:>8}{told:>7}{hand:>8.1f}ms{ours:>8.1f}ms{ours / hand:>7.1f}×"
+                      f"{ours / newest:>8.1f}×", flush=True)  # fmt: skip

@@ -7,7 +7,7 @@ import pytest
 from rollouts.rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from tests.benchmarks.transitions import walked
 
-#: With what it owes to GitLab, which is asked for, cancelled and written with it, and the words that its events are found by.
+#: With what it owes to GitLab, which is asked for, cancelled and written with it, and the words of its events.
 MOST = 21
 #: Items change in the same way.
 CHANGES = (*PHASE_VERBS, *ROLLOUT_VERBS, "confirm", "unconfirm")
