@@ -4,7 +4,6 @@
 over twice the bare SQL's time, and none over five times the newest page's.
 """
 
-
 from __future__ import annotations
 
 import json

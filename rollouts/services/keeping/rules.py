@@ -219,7 +219,7 @@ KEPT = (
     Kept(
         "events",
         say("Events of the history"),
-        ("rollouts.AuditEvent", "rollouts.AuditEvent_concerns", "rollouts.AlsoTouched"),
+        ("rollouts.AuditEvent", "rollouts.AuditEvent_concerns", "rollouts.AlsoTouched", "rollouts.EventWords"),
         say("What happened, who did it and why: the portal's own evidence."),
         "at",
     ),

@@ -48,7 +48,7 @@ def nothing(apps, schema_editor):
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("rollouts", "0034_touched")]
+    dependencies = [("rollouts", "0035_keeping_runs")]
 
     operations = [
         migrations.RunPython(prepare, nothing),
