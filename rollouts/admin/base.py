@@ -22,7 +22,7 @@ from ..audit.recording import Recording, recorded
 from ..models import Rollout, verbose_names
 from ..models.change_log import AuditedModel
 from ..models.keyset import WrongCursor
-from ..portal.redirects import SeeOther
+from ..portal.answers import SeeOther
 from ..rules.machine import Role
 from ..rules.phrases import spoken
 from ..services import plans, rollout_work

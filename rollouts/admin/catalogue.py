@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 
 from ..audit.actor import Actor
 from ..models import AIModel, PlanTemplate
-from ..portal.downloads import download
+from ..portal.answers import download
 from ..rules.document import DocumentRefused
 from ..rules.model_sheet import dump_csv, dump_yaml
 from ..rules.phrases import spoken

@@ -20,7 +20,7 @@ from django.utils.translation import ngettext
 
 from ..audit.actor import Actor
 from ..portal import refusals
-from ..portal.redirects import SeeOther
+from ..portal.answers import SeeOther
 from ..rules.catalogue import LIMIT, parse_models, parse_unit_primitives
 from ..rules.document import DocumentRefused, Fault
 from ..rules.model_sheet import parse_csv, parse_yaml

@@ -21,8 +21,8 @@ from django.utils.translation import gettext_lazy
 
 from ..audit.actor import Actor
 from ..models import ChecklistItem, Phase, Rollout, RolloutIssue, clock
+from ..portal.answers import SeeOther
 from ..portal.charts import track
-from ..portal.redirects import SeeOther
 from ..rules import gitlab_text, names
 from ..rules.expected import Drift
 from ..rules.phrases import say, sentence

@@ -14,7 +14,7 @@ from django.urls import path, reverse
 from ..audit.actor import Actor
 from ..models import Phase, Rollout, clock
 from ..portal import refusals
-from ..portal.redirects import SeeOther
+from ..portal.answers import SeeOther
 from ..rules import offers
 from ..rules.blockers import Blocker
 from ..rules.facts import RolloutFacts

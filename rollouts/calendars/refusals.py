@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from ..rules.phrases import say
-from ..rules.quoting import shorten
+from ..rules.phrases import say, shorten
 from .limits import CPU_SECONDS
 
 

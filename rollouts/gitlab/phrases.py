@@ -1,6 +1,6 @@
 """What the door says to people: English text that remembers its template, so that it can be said in other languages.
 
-The door knows neither translations nor the rest of the portal; ``sync/phrases.py`` makes the portal's own phrases of
+The door knows neither translations nor the rest of the portal; ``sync/outcome.py`` makes the portal's own phrases of
 this.
 """
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from rollouts.management.actors import actor_named
+from rollouts.management.asked import actor_named
 from rollouts.rules.document import Fault
 from rollouts.services.imports import Imported
 from rollouts.services.refusals import Refused

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Self
 from django.db import models
 from django.utils.html import conditional_escape
 
-from ..rules.concealment import concealed
+from ..rules.origins import concealed
 from ..rules.percentages import plain_number
 
 

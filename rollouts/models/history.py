@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from ..rules import ways
-from ..rules.concealment import concealed
+from ..rules.origins import concealed
 from ..rules.phrases import Phrase, say
 from .phrase_fields import PhraseJSONField
 from .rollouts import Rollout

@@ -10,9 +10,9 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from ..rules.concealment import server_of
 from ..rules.locks import DAYS as DAYS_OF_THE_WEEK
 from ..rules.locks import Weekly, Window
+from ..rules.origins import server_of
 from ..rules.phrases import say
 from .change_log import AuditedModel, AuditedQuerySet
 from .gitlab import GitLabInstance, Outcome

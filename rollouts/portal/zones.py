@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST
 
 from ..audit.middleware import Middleware
 from ..rules.zones import is_zone, zone
-from .redirects import SeeOther
+from .answers import SeeOther
 
 COOKIE = "zone"
 A_YEAR = 365 * 86_400

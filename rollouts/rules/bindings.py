@@ -11,8 +11,7 @@ import re
 from collections.abc import Iterable
 
 from .origins import base_address
-from .phrases import invalid
-from .quoting import shorten
+from .phrases import invalid, shorten
 
 DEFAULT = "gitlab"
 TOKEN, HOOK_SECRET, HOOK_SIGNING_TOKEN = SECRETS = (

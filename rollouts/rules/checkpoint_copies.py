@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from .issue_url import parse_issue_url
-from .phrases import invalid
-from .quoting import shorten
+from .phrases import invalid, shorten
 
 _MAIL = re.compile(r"[^@\s,;<>\"]{1,64}@[A-Za-z0-9.-]{1,190}\Z")
 LONGEST = 500

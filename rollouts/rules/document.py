@@ -23,8 +23,7 @@ from yaml.events import (
     SequenceStartEvent,
 )
 
-from .phrases import say
-from .quoting import kind_of, shorten
+from .phrases import kind_of, say, shorten
 
 LIMIT = 262_144
 MOST_NODES = 10_000

@@ -11,8 +11,7 @@ import unicodedata
 from urllib.parse import urlsplit
 
 from . import user_names
-from .phrases import invalid, say
-from .quoting import shorten
+from .phrases import invalid, say, shorten
 
 SLUG = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*\Z")
 LONGEST_SLUG = 100

@@ -9,9 +9,8 @@ from __future__ import annotations
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
-from . import names
-from .phrases import invalid
-from .quoting import shorten
+from . import names, origins
+from .phrases import invalid, shorten
 
 _IMPLIED = {"http": 80, "https": 443}
 
@@ -68,3 +67,16 @@ def _origin(parts: SplitResult) -> str:
     host = f"[{host}]" if ":" in host else host
     is_implied = parts.port in (None, _IMPLIED[parts.scheme])
     return f"{parts.scheme}://{host}" if is_implied else f"{parts.scheme}://{host}:{parts.port}"
+
+
+def concealed(value: object) -> str:
+    """That there is one, and nothing of it."""
+    return "…" if value else ""
+
+
+def server_of(address: str) -> str:
+    """Of an address the server alone: its path and query may be all that somebody needs."""
+    try:
+        return f"{origins.origin(address)}/…"
+    except ValueError:
+        return concealed(address)

@@ -11,10 +11,9 @@ from .document import Document, DocumentRefused, Fault, Path, read
 from .expected import Audience
 from .exposure import OPT_OUT
 from .metrics import Bound
-from .phrases import joined, say
+from .phrases import joined, say, shorten
 from .plan_document import Criteria, FlagPlan, ModelPlan, PhasePlan, PlanDocument, StepPlan, dump_plan
 from .plan_schema import FlagWritten, ModelWritten, PhasePlanWritten, PlanWritten, StepWritten
-from .quoting import shorten
 from .schema import fit, nearest
 from .template import Template, TemplatePhase
 

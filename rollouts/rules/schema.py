@@ -11,8 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Val
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from .document import Document, Fault, Path
-from .phrases import invalid, joined, say
-from .quoting import kind_of, shorten
+from .phrases import invalid, joined, kind_of, say, shorten
 
 
 class Written(BaseModel):

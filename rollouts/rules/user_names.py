@@ -13,8 +13,7 @@ from functools import lru_cache
 
 from confusable_homoglyphs.confusables import confusables_data
 
-from .phrases import Phrase, invalid, say
-from .quoting import shorten
+from .phrases import Phrase, invalid, say, shorten
 
 LONGEST = 150
 #: Letters of one script, digits and what addresses of mail hold: GitLab's own user names are of these too.

@@ -7,8 +7,7 @@ from difflib import get_close_matches
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
-from .phrases import invalid, say
-from .quoting import shorten
+from .phrases import invalid, say, shorten
 
 _NOT_PLACES = ("posix/", "right/")
 _NOT_NAMES = frozenset({"localtime", "Factory", "posixrules"})

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from django.db.models import Exists, OuterRef
 
 from ..models import AIModel, PlanTemplate, Rollout
-from ..rules.phrases import Phrase, say, spoken
-from ..rules.quoting import shorten
+from ..rules.phrases import Phrase, say, shorten, spoken
 
 #: So many choices are named; who meant another sees the whole list on the page.
 MOST_NAMED = 20

@@ -26,7 +26,7 @@ from ..rules.issue_url import parse_issue_url
 from ..rules.phrases import say
 from ..services.instances import all_instances
 from . import rate_limits
-from .phrases import phrase_of
+from .outcome import phrase_of
 from .writes import MARK
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from ..gitlab.hooks import EVENTS, HookRecord
 from ..models import GitLabInstance, GitLabProject, SyncScope
 from ..rules.phrases import joined, say
 from . import leases, rate_limits
-from .phrases import phrase_of
+from .outcome import phrase_of
 
 NAMES = {
     "issues_events": say("issues"),

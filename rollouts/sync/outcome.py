@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from ..gitlab import GitLabProblem
-from .phrases import phrase_of
+from ..gitlab.phrases import GitLabPhrase
+from ..rules.phrases import say
 
 
 @dataclass(slots=True)
@@ -61,3 +62,14 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "seconds": round(self.seconds, 3), "error": self.error}
+
+
+def phrase_of(problem: GitLabProblem | str) -> str:
+    """The words of a problem, with what was put into them; a text that is no template of the door stays as it is."""
+    text = problem.words if isinstance(problem, GitLabProblem) else problem
+    if not isinstance(text, GitLabPhrase):
+        return text
+    return say(
+        text.template,
+        **{name: phrase_of(value) if isinstance(value, str) else value for name, value in text.given.items()},
+    )

@@ -14,7 +14,7 @@ from ..models import GitLabInstance, InstanceHealth, clock
 from ..rules import rate_limits as rules
 from ..rules.phrases import say
 from ..rules.rate_limits import Standing, Wait
-from .phrases import phrase_of
+from .outcome import phrase_of
 
 #: Where a 429 does not say for how long.
 PAUSE_UNTOLD = timedelta(seconds=30)

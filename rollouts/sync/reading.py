@@ -10,26 +10,35 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Q
 
 from ..audit.actor import Actor
+from ..audit.recording import recorded
 from ..gitlab import GitLab, GitLabProblem
 from ..models import (
     FeatureFlag,
+    GitLabActor,
+    GitLabInstance,
     GitLabProject,
+    IncidentSource,
     InstanceHealth,
+    Outcome,
     SyncScope,
     TrackedIssue,
     clock,
 )
+from ..rules.phrases import say
 from ..services import due
-from . import actors, flags, incidents, issues, renames
+from . import flags, issues, renames
 from .leases import Lease
-from .outcome import Report
+from .outcome import Problem, Report, phrase_of
 
 log = logging.getLogger(__name__)
 JOB = Actor.job("sync")
 #: How often our own token is asked for when it expires.
 TOKEN_EVERY = timedelta(hours=6)
+#: How long an actor that GitLab did not know is not asked for again.
+ASK_AGAIN = timedelta(minutes=10)
 
 
 @dataclass(slots=True)
@@ -111,8 +120,8 @@ def _read_instance(reading: Reading) -> None:
     if reading.full:  # a list that is the same as before says nothing of the definitions of flags that it lacks
         reading.etags.pop("flags", None)
     flags.sync_instance_flags(gitlab, instance, report, reading.etags)
-    incidents.sync_incidents(gitlab, instance, report)
-    actors.resolve_actors(gitlab, instance, report, full=reading.full)
+    sync_incidents(gitlab, instance, report)
+    resolve_actors(gitlab, instance, report, full=reading.full)
     _read_token(reading)
 
 
@@ -167,3 +176,48 @@ def _read_token(reading: Reading) -> None:
         token_expires_on=token.expires_at,
         token_read_at=reading.began,
     )
+
+
+def resolve_actors(gitlab: GitLab, instance: GitLabInstance, report: Report, *, full: bool = False) -> None:
+    """One call for each actor that is not resolved yet and was not asked for lately (``full``: asked anyway)."""
+    now = clock.now()
+    unresolved = GitLabActor.objects.filter(instance=instance, gitlab_id="")
+    if not full:
+        unresolved = unresolved.filter(Q(asked_at=None) | Q(asked_at__lt=now - ASK_AGAIN))
+    for actor in unresolved:
+        kind, _, name = actor.name.partition(":")
+        ask = {"user": gitlab.user_id, "group": gitlab.group_id, "project": gitlab.project_id}[kind]
+        try:
+            answer = ask(name)
+        except GitLabProblem as problem:
+            report.problems.append(Problem.of(actor.name, problem))
+            continue
+        actor.asked_at = now
+        if answer is None:
+            actor.save()
+            continue
+        with recorded("actor.resolve", by=JOB) as recording:
+            actor.gitlab_id = f"{kind.capitalize()}:{answer}"
+            actor.save()
+            recording.about = actor
+
+
+def sync_incidents(gitlab: GitLab, instance: GitLabInstance, report: Report) -> None:
+    """One call for each label of each source; what was known stays, and grows stale, where GitLab does not answer."""
+    for source in IncidentSource.objects.filter(instance=instance):
+        read_at = clock.now()
+        try:
+            labels = {issue.iid: label for label in source.labels for issue in gitlab.open_issues(source.path, label)}
+        except GitLabProblem as problem:
+            source.outcome, source.words = problem.kind, phrase_of(problem)
+            source.save()
+            report.problems.append(Problem.of(say("incidents of {project}", project=source.path), problem))
+            continue
+        still = [{"iid": iid, "label": label} for iid, label in sorted(labels.items())]
+        source.read_at, source.outcome, source.words = read_at, Outcome.OK, ""
+        if still == source.open_issues:
+            source.save()
+            continue
+        with recorded("incidents.read", by=JOB, about=source):
+            source.open_issues = still
+            source.save()

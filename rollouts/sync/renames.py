@@ -23,8 +23,7 @@ from ..models import (
 )
 from ..rules.phrases import joined, say
 from ..services import rollout_work
-from .outcome import Problem, Report
-from .phrases import phrase_of
+from .outcome import Problem, Report, phrase_of
 
 JOB = Actor.job("sync")
 

@@ -12,8 +12,7 @@ from ..gitlab import GitLabProblem
 from ..models import GitLabInstance, GitLabProject, Outcome, Phase, PortfolioRow, ReadingGap
 from ..rules.machine import MOVING
 from ..services.freshness import is_stale
-from .outcome import Problem, Report
-from .phrases import phrase_of
+from .outcome import Problem, Report, phrase_of
 
 Scope = GitLabInstance | GitLabProject
 

@@ -14,8 +14,7 @@ from ..services import facts as facts_of
 from ..services.gates import commands_to
 from ..services.locks import standing
 from . import claims, flags, rate_limits
-from .outcome import Report
-from .phrases import phrase_of
+from .outcome import Report, phrase_of
 
 #: What no waiting cures.
 HOPELESS = (Outcome.UNAUTHORIZED, Outcome.FORBIDDEN, Outcome.NOT_FOUND, "rejected")

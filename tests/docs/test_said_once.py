@@ -8,13 +8,13 @@ import pytest
 
 ROOM = Path(__file__).parents[2] / "rollouts"
 ONCE = {
-    "Content-Disposition": "portal/downloads.py",
+    "Content-Disposition": "portal/answers.py",
     "csv.writer": "rules/spreadsheet.py",
     "settings.FRESHNESS_SECONDS": "services/freshness.py",
     "ReadingGap.objects.filter": "services/freshness.py",
     "403.html": "portal/refusals.py",
     "400.html": "portal/refusals.py",
-    "= 303": "portal/redirects.py",
+    "= 303": "portal/answers.py",
     '== {"role"}': "services/refusals.py",
     "evidence_long": "services/refusals.py",
     "LEADS_ON": "rules/offers.py",

@@ -10,8 +10,7 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from rollouts.audit.source import coming_from
-from rollouts.management.actors import actor_named
-from rollouts.management.refusals import refuse
+from rollouts.management.asked import actor_named, refuse
 from rollouts.models import clock
 from rollouts.services import tokens
 from rollouts.services.refusals import Refused

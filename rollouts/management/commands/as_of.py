@@ -12,7 +12,7 @@ from django.http import Http404
 from rollouts.api import answers, past
 from rollouts.api.problems import Problem
 from rollouts.api.rollouts import rollout_answer
-from rollouts.management.actors import actor_named
+from rollouts.management.asked import actor_named
 from rollouts.models import clock
 from rollouts.rules.datetimes import parse_moment
 

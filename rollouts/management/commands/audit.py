@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from rollouts.audit import exporting, sealing, verifying
 from rollouts.audit.signed_note import NoteRefused
-from rollouts.management.actors import actor_named
+from rollouts.management.asked import actor_named
 from rollouts.models import AuditEvent
 from rollouts.rules import spreadsheet
 from rollouts.rules.phrases import spoken

@@ -8,8 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from rollouts.audit.source import coming_from
-from rollouts.management.actors import actor_named
-from rollouts.management.refusals import refuse, rollout_named
+from rollouts.management.asked import actor_named, refuse, rollout_named
 from rollouts.services import items
 from rollouts.services.refusals import Refused
 

@@ -9,8 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from rollouts.audit.source import coming_from
-from rollouts.management.actors import actor_named
-from rollouts.management.refusals import rollout_named
+from rollouts.management.asked import actor_named, rollout_named
 from rollouts.rules.document import LIMIT, DocumentRefused
 from rollouts.services import plans
 from rollouts.services.refusals import Refused

@@ -11,8 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from rollouts.audit.source import coming_from
-from rollouts.management.actors import actor_named
-from rollouts.management.refusals import phase_named, refuse, rollout_named
+from rollouts.management.asked import actor_named, phase_named, refuse, rollout_named
 from rollouts.models import Rollout
 from rollouts.rules import guards
 from rollouts.rules.approvals import UNSEEN

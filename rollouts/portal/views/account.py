@@ -24,7 +24,7 @@ from ...models import ApiToken, FeedKey, accounts, clock
 from ...services import demo_accounts, tokens
 from ...services.refusals import Refused
 from .. import lockout, refusals
-from ..redirects import SeeOther
+from ..answers import SeeOther
 
 MOST_DAYS = 3_650
 MOST_TOKENS = 100

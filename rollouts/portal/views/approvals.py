@@ -18,8 +18,8 @@ from ...services import locks, transitions
 from ...services.lists.asked import Asked
 from ...services.refusals import Refused
 from .. import lists, refusals
+from ..answers import SeeOther
 from ..presenters import inbox as present
-from ..redirects import SeeOther
 
 
 @require_safe

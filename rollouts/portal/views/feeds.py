@@ -25,9 +25,8 @@ from ...models import FeedKey, Rollout, clock
 from ...models.keyset import WrongCursor
 from ...rules.phrases import spoken
 from ...services import feed_keys
-from ..downloads import as_file
+from ..answers import SeeOther, as_file
 from ..feeds import absolute, calendar, calendar_of_one, events
-from ..redirects import SeeOther
 
 ICS, ATOM = "text/calendar; charset=utf-8", "application/atom+xml; charset=utf-8"
 #: Events that belong to no rollout and yet say when one may move.

@@ -24,10 +24,9 @@ from ...services.lists.flags import FlagFilter
 from ...services.refusals import Refused
 from ...services.who_is_in import LONGEST, judge
 from .. import lists, live, refusals
-from ..downloads import download
+from ..answers import SeeOther, download
 from ..presenters import flag_page, who_is_in
 from ..presenters import flags as present
-from ..redirects import SeeOther
 
 PER_PAGE = 50
 READINGS_PER_PAGE = 25

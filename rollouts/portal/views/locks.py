@@ -26,7 +26,7 @@ from ...rules.zones import zone_names
 from ...services import calendars, locks
 from ...services.refusals import Refused
 from .. import refusals
-from ..redirects import SeeOther
+from ..answers import SeeOther
 
 
 class LockForm(forms.Form):

@@ -22,7 +22,7 @@ from ...rules.next_action import next_action
 from ...rules.phrases import say, spoken
 from ...services import as_of, difference, plans, portfolio_as_of
 from ...services.as_of import NotThere
-from ..downloads import download
+from ..answers import download
 from ..presenters import rollout_page
 
 #: So many fields that changed are told, and so many events.

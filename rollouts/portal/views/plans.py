@@ -23,11 +23,10 @@ from ...services import choices, facts, plans, prospects, schedules
 from ...services.refusals import Refused
 from ...services.templates import all_templates
 from .. import refusals
+from ..answers import SeeOther, download
 from ..charts.ramp import picture
-from ..downloads import download
 from ..forms import PlanForm
 from ..presenters import prospect
-from ..redirects import SeeOther
 
 #: The template that a new rollout takes unless another is chosen.
 BUILTIN = "code_suggestions"

@@ -24,10 +24,9 @@ from ...services import choices, portfolio_rows, views
 from ...services.lists.asked import Shown
 from ...services.lists.rollouts import RolloutFilter, owners
 from .. import listing, lists, refusals
-from ..downloads import download
+from ..answers import SeeOther, download
 from ..presenters import first_start
 from ..presenters.portfolio import ShownRow
-from ..redirects import SeeOther
 
 GROUPS = {
     "": gettext_lazy("who must act"),

@@ -10,15 +10,15 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ...audit.actor import Actor
-from ...models import ChecklistItem, Override, Phase, Rollout, clock
+from ...models import ChecklistItem, GitLabWrite, Override, Phase, Rollout, clock
 from ...rules import offers
 from ...rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from ...rules.phrases import later, say, spoken
-from ...services import dry_run, facts, items, metrics, overrides, transitions
+from ...services import dry_run, facts, items, metrics, outbox, overrides, transitions
 from ...services.refusals import Refused
 from .. import refusals
+from ..answers import SeeOther
 from ..presenters import rollout_page
-from ..redirects import SeeOther
 
 
 def _whole(slug: str) -> Rollout:
@@ -152,3 +152,17 @@ def review_override(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         return _page(request, slug, refused, say("Review of the override"))
     messages.success(request, gettext("The review is closed."))
     return SeeOther(reverse("portal:rollout", args=[slug]))
+
+
+@require_POST
+def write(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
+    """``cancel`` (with a reason) or ``again``. Refused: 409 with the reasons, nothing changed."""
+    owed, by = get_object_or_404(GitLabWrite.objects.select_related("rollout"), pk=pk), Actor.of(request.user)
+    if verb == "cancel":
+        outbox.cancel(owed, by=by, reason=request.POST.get("reason", ""))
+    elif verb == "again":
+        outbox.again(owed, by=by)
+    else:
+        raise Http404(f"There is no {verb} of a write.")
+    messages.success(request, gettext("Cancelled.") if verb == "cancel" else gettext("It is tried again."))
+    return SeeOther(f"{owed.rollout.get_absolute_url()}#writes")

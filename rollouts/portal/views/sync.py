@@ -17,8 +17,8 @@ from ...models import GitLabInstance, GitLabWrite, SyncRun
 from ...rules.machine import Role
 from ...services.instances import all_instances
 from ...sync import passes, read_now, status
+from ..answers import SeeOther
 from ..presenters import sync_page
-from ..redirects import SeeOther
 
 
 @require_safe

@@ -16,8 +16,7 @@ from django.db.models import F, Q, QuerySet
 
 from ...audit.actor import Actor
 from ...models.keyset import Keyset, Page, WrongCursor
-from ...rules.phrases import say
-from ...rules.quoting import shorten
+from ...rules.phrases import say, shorten
 from .. import choices
 
 #: So much of a text is looked for.

@@ -1,11 +1,17 @@
-"""What is kept as a file by whoever asks for it."""
+"""Answers that are no page: where somebody is sent after a change, and what they keep as a file."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
 from django.utils.http import content_disposition_header
+
+
+class SeeOther(HttpResponseRedirect):
+    """After a change look at it by GET, so that a reload repeats nothing."""
+
+    status_code = 303
 
 
 def as_file(answer: HttpResponseBase, name: str, *, shown: bool = False) -> HttpResponseBase:

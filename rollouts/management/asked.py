@@ -1,4 +1,4 @@
-"""How a command says no: exit 1 with every blocker, exit 2 for what there is not."""
+"""What a command was asked: who runs it, which rollout and phase it names, and how it is refused."""
 
 from __future__ import annotations
 
@@ -6,11 +6,23 @@ import json
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 
+from rollouts.audit.actor import Actor
 from rollouts.models import Phase, Rollout
 from rollouts.services import facts
 from rollouts.services.refusals import Refused
+
+
+def actor_named(username: str | None) -> Actor:
+    """Raises ``CommandError`` (exit 2) for a user that there is not, or that is switched off."""
+    if not username:
+        return Actor.system_user()
+    user = get_user_model()._default_manager.filter(username=username).first()
+    if user is None or not user.is_active:
+        raise CommandError(f"There is no active portal user {username}.", returncode=2)
+    return Actor.of(user)
 
 
 def rollout_named(slug: str) -> Rollout:
