@@ -118,26 +118,23 @@ class FeaturesWritten(Foreign):
 
 def parse_models(text: str | bytes, *, source: str = "models.yml") -> tuple[CatalogueModel, ...]:
     """Read the models of a catalogue, in its order. Raises ``DocumentRefused`` with every fault."""
-    document = read(text, source=source, limit=LIMIT, nodes=MOST_NODES)
-    written, faults = fit(document, ModelsWritten)
-    if written is not None:
-        named = (model.gitlab_identifier for model in written.models)
-        faults = _twin_faults(document, "models", "gitlab_identifier", named)
-    if faults or written is None:
-        raise DocumentRefused(faults)
-    return tuple(_model(model) for model in written.models)
+    return tuple(map(_model, _rows(text, source, ModelsWritten, "models", "gitlab_identifier")))
 
 
 def parse_unit_primitives(text: str | bytes, *, source: str = "unit_primitives.yml") -> tuple[FeatureSetting, ...]:
     """Read which features use which models, in the file's order. Raises ``DocumentRefused`` with every fault."""
+    top = "configurable_unit_primitives"
+    return tuple(map(_feature, _rows(text, source, FeaturesWritten, top, "feature_setting")))
+
+
+def _rows(text: str | bytes, source: str, shape: type[Foreign], top: str, key: str) -> list[Any]:
+    """What stands below ``top``, each with a ``key`` of its own."""
     document = read(text, source=source, limit=LIMIT, nodes=MOST_NODES)
-    written, faults = fit(document, FeaturesWritten)
-    if written is not None:
-        named = (feature.feature_setting for feature in written.configurable_unit_primitives)
-        faults = _twin_faults(document, "configurable_unit_primitives", "feature_setting", named)
-    if faults or written is None:
+    written, faults = fit(document, shape)
+    rows: list[Any] = getattr(written, top, [])
+    if faults := faults or _twin_faults(document, top, key, [getattr(row, key) for row in rows]):
         raise DocumentRefused(faults)
-    return tuple(_feature(feature) for feature in written.configurable_unit_primitives)
+    return rows
 
 
 def _model(written: ModelWritten) -> CatalogueModel:
