@@ -23,7 +23,7 @@ from pydantic import (
 from ..rules.datetimes import asked_since, asked_until, parse_moment
 from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from ..rules.percentages import as_step
-from ..rules.quoting import shorten
+from ..rules.phrases import shorten
 from ..services import items, who_is_in
 from ..services.lists.asked import Asked, Filter, Moment, OneOf
 from ..services.lists.flags import FlagFilter

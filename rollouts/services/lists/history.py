@@ -17,8 +17,7 @@ from ...models import ApiToken, AuditEvent, EventWords, Rollout
 from ...models.event_words import normal
 from ...models.keyset import Page
 from ...rules.datetimes import asked_since, asked_until
-from ...rules.phrases import Phrase, later, say, say_n
-from ...rules.quoting import shorten
+from ...rules.phrases import Phrase, later, say, say_n, shorten
 from .asked import LONGEST, Asked, Filter, Moment, OneOf, Text
 from .lookup import MOST_COUNTED, NEWEST_FIRST, LookUp
 
