@@ -9,8 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from rollouts.audit.source import coming_from
-from rollouts.management.actors import actor_named
-from rollouts.management.refusals import refuse
+from rollouts.management.asked import actor_named, refuse
 from rollouts.services.keeping import runs
 from rollouts.services.refusals import Refused
 
