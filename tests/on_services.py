@@ -22,7 +22,7 @@ SAME_ANYWHERE = (
     "portal/test_style.py", "portal/test_translatable.py",
 )  # fmt: skip
 #: Within those, what looks at the database all the same.
-ON_BOTH = ("browser/test_journey.py", "browser/test_live.py", "docs/test_auditors_guide.py")
+ON_BOTH = ("browser/test_edges.py", "browser/test_journey.py", "browser/test_live.py", "docs/test_auditors_guide.py")
 
 
 def is_same_anywhere(path: Path) -> bool:

@@ -115,7 +115,7 @@ def test_calendars_from_before_keep_what_they_lock(tmp_path):
     def run(*arguments):
         subprocess.run([sys.executable, *arguments], cwd=home, env=env, check=True, capture_output=True)
 
-    run("-m", "tests.setup.earlier", "0023")
+    run("-m", "tests.setup.earlier", "build", "0023")
     window = ["2026-12-24T11:00:00+00:00", "2027-01-02T08:00:00+00:00", "Freeze"]
     with sqlite3.connect(path) as old:
         old.execute(

@@ -1,15 +1,19 @@
-"""Databases as earlier releases left them, and what is in a database: ``python -m tests.setup.earlier NUMBER | both``.
+"""Databases as earlier releases left them, and what becomes of them: ``python -m tests.setup.earlier QUESTION NUMBER…``.
 
-``migrate`` itself knows only the newest: it runs migrations that are squashed as the one that replaces them.
+Each question is answered in one process, on an empty database, as JSON. ``migrate`` itself knows only the newest: it runs
+migrations that are squashed as the one that replaces them.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from datetime import UTC, datetime, timedelta
+from io import StringIO
 from pathlib import Path
 
 import django
+from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
@@ -43,6 +47,54 @@ def both() -> list[dict[str, object]]:
     empty()
     build("0028_unread")
     return [at_once, told()]
+
+
+def onward(*numbers: str) -> dict[str, list[str]]:
+    """What ``showmigrations`` says of the portal's, after a ``migrate`` from each of these; ``--check`` finds none left."""
+    said = {}
+    for number in numbers:
+        build(number)
+        call_command("migrate", verbosity=0)
+        call_command("migrate", check_unapplied=True, verbosity=0)  # ends the process where one is left
+        shown = StringIO()
+        call_command("showmigrations", "rollouts", stdout=shown, no_color=True)
+        said[number] = shown.getvalue().split("\n")
+        empty()
+    return said
+
+
+def filled(number: str) -> list[str]:
+    """What the portal reads of a rollout that an earlier release wrote."""
+    build(number)
+    fill(number)
+    call_command("migrate", verbosity=0)
+    from rollouts.models import Phase, RampStep, Rollout
+
+    phase, rollout, step = Phase.objects.get(rollout__slug="haiku"), Rollout.objects.get(), RampStep.objects.get()
+    times = (phase.confirmed_at, phase.paused_at, phase.started_at and phase.started_at.date(), rollout.completed_at)
+    return [phase.state, *map(str, times), str(step.percentage)]
+
+
+def fill(number: str) -> None:
+    """One rollout, as the release wrote it whose last migration this was: with its last phase skipped after it had begun."""
+    old = MigrationExecutor(connection).loader.project_state([("rollouts", number)]).apps
+    at = datetime(2026, 10, 1, tzinfo=UTC)
+
+    def row(kind: str, /, **values: object) -> object:
+        return old.get_model("rollouts", kind).objects.create(**values)
+
+    instance, _ = old.get_model("rollouts", "GitLabInstance").objects.get_or_create(name="gitlab")
+    flag = row("FeatureFlag", instance=instance, name="use_claude_code_completion")
+    model = row("AIModel", slug="haiku", name="Haiku")
+    template = row("PlanTemplate", slug="plain", title="Plain", document={})
+    rollout = row("Rollout", slug="haiku", title="Haiku", flag=flag, ai_model=model, template=template, state="underway",
+                  created_at=at, created_by="mia", completed_at=at)  # fmt: skip
+    phase = row("Phase", rollout=rollout, name="everyone", title="All users", position=0, audience="everyone",
+                state="skipped", optional=True, final_soak=timedelta(days=1), started_at=at, confirmed_at=at,
+                paused_at=at, ended_at=at, reason="too slow")  # fmt: skip
+    row("RampStep", phase=phase, percentage=25, soak=timedelta(minutes=15))
+    row("ChecklistItem", rollout=rollout, phase=phase, key="bugs", title="Bugs?", kind="decision", gate="complete",
+        confirmed_by="mia", confirmed_at=at - timedelta(days=1), evidence="none")  # fmt: skip
 
 
 def told() -> dict[str, object]:
@@ -83,7 +135,5 @@ def _parts(sql: str) -> list[str]:
 
 if __name__ == "__main__":
     django.setup()
-    if sys.argv[1] == "both":
-        print(json.dumps(both()))
-    else:
-        build(sys.argv[1])
+    question = {"build": build, "both": both, "onward": onward, "filled": filled}[sys.argv[1]]
+    print(json.dumps(question(*sys.argv[2:])))

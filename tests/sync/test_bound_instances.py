@@ -248,7 +248,7 @@ def test_rows_from_before_lose_their_passwords_and_stay(tmp_path):
     def run(*arguments):
         subprocess.run([sys.executable, *arguments], env=given, check=True, cwd=ROOT)
 
-    run("-m", "tests.setup.earlier", "0017")
+    run("-m", "tests.setup.earlier", "build", "0017")
     with sqlite3.connect(tmp_path / "portal.sqlite3") as database:
         database.execute(
             "INSERT INTO rollouts_gitlabinstance (name, url, token_variable, hook_secret_variable,"
