@@ -8,7 +8,7 @@ TEMPLATES := templates gitlab_simulator/site/templates
 PROPERTIES := $(shell grep -rlE "^from hypothesis|^    @given" tests/rules tests/services tests/sync)
 SHEETS := $(wildcard static/*.css gitlab_simulator/site/*.css)
 
-.PHONY: help run dev test test-fast test-services lint format drills bench bench-pages bench-sync bench-transitions bench-proof bench-growth bench-audit messages map decisions screenshots requirements clean
+.PHONY: help run dev test test-fast test-services mutants lint format drills bench bench-pages bench-sync bench-transitions bench-proof bench-growth bench-audit messages map decisions screenshots requirements clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -39,6 +39,9 @@ test-fast: .venv/test.stamp ## rules, services and models alone, while one write
 test-services: .venv/test.stamp ## what a database can change, on a throw-away PostgreSQL and Redis
 	@$(BIN)/python -m tests.tools chromium redis-server postgresql
 	@$(BIN)/python -m tests.on_services -n 2 --dist loadgroup -m "not drill and not benchmark and not screenshots and not embedded and not same_anywhere"
+
+mutants: .venv/test.stamp ## sow a hundred faults into rules, services and sync: do the tests of their floor see them? (FLOORS=rules)
+	@$(BIN)/python -m tests.mutants $(FLOORS)
 
 lint: .venv/test.stamp ## ruff, djlint, formats of templates and style sheets, import-linter, mypy
 	@$(BIN)/ruff check .

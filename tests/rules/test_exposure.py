@@ -197,3 +197,16 @@ def test_widening_is_anybody_more():
     assert widens(NOBODY, gates(percentage_of_actors=1))
     assert not widens(EVERYONE, gates(percentage_of_actors=99))
     assert widens(gates(actors=["User:1"]), gates(actors=["User:2"]))
+
+
+@pytest.mark.parametrize(
+    ("exposure", "least"),
+    [
+        (Exposure(boolean=True), 1),
+        (Exposure(percentage_of_actors=Decimal(25)), Decimal("0.25")),
+        (Exposure(groups=frozenset({"company"})), 0),
+        (NOBODY, 0),
+    ],
+)
+def test_what_is_surely_in_is_everybody_or_the_share_of_actors(exposure, least):
+    assert exposure.least_reach == least

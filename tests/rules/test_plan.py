@@ -129,6 +129,26 @@ def test_a_projects_flag_knows_no_feature_groups_so_actors_may_stand_for_them():
     assert parsed(plan).phase("company") == PhasePlan("company", Audience.ACTORS, actors=("group:acme",))
 
 
+@pytest.mark.parametrize(
+    ("written", "refusals"),
+    [
+        ("method: percentage, steps: [0.5, 100]", 1),
+        ("steps: [0.5, 100]", 1),
+        ("steps: [0.5, 1.5, 100]", 2),
+        ("method: percentage, steps: [1, 100]", 0),
+        ("method: all_at_once", 0),
+    ],
+)
+def test_a_projects_flag_takes_whole_percentages_only(written, refusals):
+    plan = SMALL.replace("{name: f}", "{project: acme/app, name: f}") + f"phases: {{everyone: {{{written}}}}}"
+    if not refusals:
+        assert parsed(plan).phase("everyone")
+        return
+    told = refused(plan)
+    assert len(told) == refusals
+    assert all("a project's flag takes whole percentages only" in one for one in told)
+
+
 def test_criteria_take_one_sentence_or_several():
     plan = parsed(SMALL + "criteria: {success: p50 below 700 ms, roll_back: [a, b], continue: c}\nmitigation: none\n")
     assert plan.criteria == Criteria(success=("p50 below 700 ms",), continue_=("c",), roll_back=("a", "b"))

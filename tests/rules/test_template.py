@@ -124,6 +124,13 @@ def test_a_bad_template_is_refused_with_line_and_cure(old, new, line, message):
     assert fault.line == line
 
 
+def test_an_issues_description_has_its_greatest_length_and_not_one_sign_more():
+    longest = SMALL + "issues: {plan: {title: Plan, description: %s}}\n"
+    assert parse_template(longest % ("x" * 50_000))
+    (fault,) = faults_of(parse_template, longest % ("x" * 50_001))
+    assert fault.line == 8
+
+
 def test_a_template_has_phases():
     (fault,) = faults_of(parse_template, "template: t\ntitle: T\nphases: []\n")
     assert fault.message == "phases needs at least one entry."
