@@ -55,3 +55,17 @@ def test_an_issue_s_address_holds_no_password_either(userinfo):
     with pytest.raises(ValueError, match="user name or password") as refused:
         parse_issue_url(f"https://{userinfo}@gitlab.example.com/acme/app/-/issues/1")
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "origin"),
+    [("https://A.example:443/x?y", "https://a.example"), (" http://a.example:8000/", "http://a.example:8000")],
+)
+def test_an_origin_is_scheme_host_and_port(written, origin):
+    assert origins.origin(written) == origin
+
+
+@pytest.mark.parametrize("written", ["ftp://a.example", "https://", "https:///x", "a.example", ""])
+def test_what_has_no_origin_is_refused(written):
+    with pytest.raises(ValueError, match="is not a web address"):
+        origins.origin(written)

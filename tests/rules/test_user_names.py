@@ -22,6 +22,8 @@ def test_plain_names_are_fine(name):
         ("аlice", "CYRILLIC SMALL LETTER A"),
         ("аlice", "only looks like «a»"),
         ("José", "plain letters only"),
+        ("José", "«é» (LATIN SMALL LETTER E WITH ACUTE) in «José»"),
+        ("ali\u200bce", "«?» (ZERO WIDTH SPACE) in «ali?ce»"),
         ("ali\u202ece", "RIGHT-TO-LEFT OVERRIDE"),
         ("ali\u200bce", "ZERO WIDTH SPACE"),
         ("", "is no name"),
