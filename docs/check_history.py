@@ -22,16 +22,12 @@ def sha256(data):
     return hashlib.sha256(data).digest()
 
 
-def leaf(digest):
-    return sha256(b"\x00" + digest)  # RFC 6962; the digest is the SHA-256 of an event's sealed form
-
-
 def node(left, right):
     return sha256(b"\x01" + left + right)
 
 
 def root_of(leaves):
-    """RFC 6962, section 2.1."""
+    """RFC 6962, section 2.1; a leaf is SHA-256(00 || digest), the digest is the SHA-256 of an event's sealed form."""
     if len(leaves) < 2:
         return leaves[0] if leaves else sha256(b"")
     left = 1 << (len(leaves) - 1).bit_length() - 1
@@ -75,9 +71,8 @@ def note_of(text, key):
 
         name, _id, public = key.strip().split("+", 2)
         public = b64decode(public)
-        key_id = sha256(name.encode() + b"\n" + public)[:4]
         signed = [b64decode(line.split(" ")[2]) for line in signatures.splitlines() if line.split(" ")[1] == name]
-        mine = [each[4:] for each in signed if each[:4] == key_id]
+        mine = [each[4:] for each in signed if each[:4] == sha256(name.encode() + b"\n" + public)[:4]]
         try:
             Ed25519PublicKey.from_public_bytes(public[1:]).verify(b"".join(mine[:1]), f"{body}\n".encode())
         except InvalidSignature:
@@ -87,29 +82,34 @@ def note_of(text, key):
 
 def check_export(lines, checkpoint, key):
     *events, last = lines
-    manifest = json.loads(last).get("manifest")
-    if manifest is None:
+    if (manifest := json.loads(last).get("manifest")) is None:
         raise Wrong("the export breaks off: its last line is no manifest")
     if manifest["events"] != len(events) or manifest["sha256"] != sha256("".join(events).encode()).hex():
         raise Wrong("the lines are not those that the manifest was written for")
-    digests, heads = [], {}
+    digests, heads, gone, told = [], {}, {}, {}
     for line in events:
         row = json.loads(line)
-        form = json.loads(row["sealed"])
+        form = row.get("tombstone") or json.loads(row["sealed"])
         number, previous = heads.get(form["chain"], (0, ""))
         place = f"event {form['event']}, number {form['number']} of {form['chain']}"
         if manifest["is_whole"] and row["position"] != len(digests):
             raise Wrong(f"{place}: it stands at place {row['position']}, not {len(digests)}")
         if manifest["is_whole"] and (form["number"], form["previous"]) != (number + 1, previous):
             raise Wrong(f"{place}: it does not follow on number {number}")
-        digests.append(sha256(row["sealed"].encode()))
+        digests.append(sha256(row["sealed"].encode()) if "sealed" in row else bytes.fromhex(form["digest"]))
+        told[form["event"]] = form.get("after", {}).get("tombstones", {}).get("sha256")
+        if "tombstone" in row:
+            gone.setdefault(form["told_by"], []).append(f"{form['event']}:{form['digest']}\n")
         heads[form["chain"]] = (form["number"], digests[-1].hex())
+    for teller, lost in gone.items() if manifest["is_whole"] else ():
+        if sha256("".join(sorted(lost)).encode()).hex() != told[teller]:
+            raise Wrong(f"the tombstones of event {teller} are not those that it tells of")
     size, root = note_of(checkpoint or manifest["checkpoint"], key)
     if not manifest["is_whole"]:
         return f"{len(digests)} events as the manifest says. They are a part: `audit prove` proves each of them."
     if size > len(digests):
         raise Wrong(f"the checkpoint is over {size} events, the export has {len(digests)}")
-    if root_of([leaf(digest) for digest in digests[:size]]) != root:
+    if root_of([sha256(b"\x00" + digest) for digest in digests[:size]]) != root:
         raise Wrong(f"the first {size} events are not those that the checkpoint was signed over")
     return f"{len(digests)} events in {len(heads)} chains; the first {size} stand under the checkpoint."
 
@@ -122,7 +122,7 @@ def check_proof(proof, checkpoint, key):
         if roots_by_consistency(first, size, first_root, path) != (first_root, root):
             raise Wrong(f"the first {first} of the {size} events are not those of the earlier checkpoint")
         return f"The history of {size} events begins with the {first} of the earlier checkpoint."
-    start, at = leaf(sha256(proof["sealed"].encode())), proof["position"]
+    start, at = sha256(b"\x00" + sha256(proof["sealed"].encode())), proof["position"]
     if at >= size or climb(path, at, size - 1, start, start)[1] != root:
         raise Wrong("the event is not one of those that the checkpoint was signed over")
     return f"The event stands at place {at + 1} of the {size} under the checkpoint."

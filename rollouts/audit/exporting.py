@@ -1,7 +1,8 @@
 """What leaves the portal to be checked without it (docs/history-format.md, docs/check_history.py): exports and proofs.
 
 An export is JSON lines: an event a line, and at the end a manifest, so that one that breaks off shows. Each event
-stands there twice: ``sealed``, exactly as it is hashed, and ``event``, as people read it.
+stands there twice: ``sealed``, exactly as it is hashed, and ``event``, as people read it. Where something was taken out
+of an event, ``tombstone`` stands in the place of ``sealed``: the digest, and the event that tells of it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from django.db.models import QuerySet
 from ..models import AuditEvent, Checkpoint, Seal
 from ..rules import merkle
 from ..rules.phrases import say
-from . import canonical, sealing
+from . import canonical, sealing, tombstones
 from .signed_note import read as read_note
 
 BATCH = 1_000
@@ -37,10 +38,12 @@ def export(
     seals = Seal.objects.filter(position__lt=newest.size).order_by("position")
     if query:
         seals = seals.filter(event__in=events.order_by().values("pk"))
-    written, count, last, forms = sha256(), 0, -1, _Forms()
+    written, count, last, forms, told = sha256(), 0, -1, _Forms(), tombstones.told()
     while batch := list(seals.filter(position__gt=last).select_related("event__rollout")[:BATCH]):
         for seal, form in forms.of(batch):
-            row = {"position": seal.position, "sealed": form.decode(), "event": tell(seal.event)}
+            told_by = told.get(seal.event_id)
+            sealed = {"sealed": form.decode()} if told_by is None else {"tombstone": _tombstone(seal, form, told_by)}
+            row = {"position": seal.position, **sealed, "event": tell(seal.event)}
             line = json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n"
             written.update(line.encode())
             to.write(line)
@@ -73,6 +76,10 @@ def proof(event: int) -> dict[str, Any]:
             say("Event {event} is not under a checkpoint yet: `audit checkpoint` seals it.", event=str(event))
         )
     ((_seal, form),) = _Forms().of([seal])
+    if event in tombstones.told():
+        raise NotSealed(
+            say("Event {event} is no longer what was sealed: its tombstone stands in an export.", event=str(event))
+        )
     path = merkle.inclusion(list(sealing.leaves(0, newest.size)), seal.position)
     return {
         "event": event,
@@ -94,6 +101,11 @@ def growth(note: str) -> dict[str, Any]:
         )  # fmt: skip
     path = merkle.consistency(list(sealing.leaves(0, newest.size)), first.size)
     return {"first": note, "path": [step.hex() for step in path], "checkpoint": newest.note, "keys": newest.keys}
+
+
+def _tombstone(seal: Seal, form: bytes, told_by: int) -> dict[str, Any]:
+    place = {"event": seal.event_id, "chain": seal.chain, "number": seal.number}
+    return {**place, "previous": json.loads(form)["previous"], "digest": seal.digest, "told_by": told_by}
 
 
 def _newest() -> Checkpoint:

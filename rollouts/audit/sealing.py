@@ -158,8 +158,11 @@ class Salts:
     def know(self, names: Iterable[set[str]]) -> None:
         """Read the salts of these people, and make those that are missing where it may."""
         wanted = set[str]().union(*names) - self._salts.keys()
-        known = PersonSalt.objects.filter(name__in=wanted).values_list("name", "salt") if wanted else ()
-        self._salts |= {name: key(salt) for name, salt in known}
+        known = PersonSalt.objects.filter(name__in=wanted).values_list("name", "salt", "hidden") if wanted else ()
+        for name, salt, hidden in known:
+            self._salts[name] = key(salt)
+            if hidden:
+                self._hidden[name] = hidden
         if missing := wanted - self._salts.keys():
             made = {name: secrets.token_bytes(32) if self._make else b"" for name in sorted(missing)}
             if self._make:

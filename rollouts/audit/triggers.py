@@ -18,6 +18,7 @@ TABLES: dict[str, tuple[str, tuple[tuple[str, ...], ...]]] = {
     "rollouts_auditevent_concerns": ("history is append-only", (("auditevent_id", "rollout_id"),)),
     "rollouts_seal": ("seals are append-only", (("position",), ("event_id",), ("chain", "number"))),
     "rollouts_checkpoint": ("checkpoints are append-only", (("size",),)),
+    "rollouts_tombstone": ("tombstones are append-only", (("event_id",),)),
     "rollouts_flagreading": ("readings are append-only", ()),
     "rollouts_approval": ("approvals are append-only", (("request_id", "approver", "digest"),)),
 }

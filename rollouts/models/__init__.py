@@ -14,7 +14,7 @@ from .outbox import GitLabWrite
 from .phases import Phase, RampStep
 from .portfolio_rows import PortfolioRow, RowWait
 from .rollouts import Rollout, RolloutIssue
-from .seals import Checkpoint, CheckpointCopy, PersonSalt, Seal, Verification
+from .seals import Checkpoint, CheckpointCopy, PersonSalt, Seal, Tombstone, Verification
 from .sync import HookDelivery, InstanceHealth, ReadingGap, SyncRun, SyncScope
 from .tokens import ApiToken, FeedKey
 from .touched import AlsoTouched
@@ -61,6 +61,7 @@ __all__ = [
     "Seal",
     "SyncRun",
     "SyncScope",
+    "Tombstone",
     "TrackedIssue",
     "Verification",
 ]

@@ -49,11 +49,32 @@ class Checkpoint(models.Model):
         return f"{self.size}"
 
 
+class Tombstone(models.Model):
+    """Of an event that is no longer what was sealed, because a rule or a person's going took something out of it.
+
+    ``told_by`` is the event that says so, by number and by the hash over all that it took something from. The seal
+    stays, and with it the event's place, number and digest.
+    """
+
+    event = models.OneToOneField(AuditEvent, on_delete=models.PROTECT, related_name="tombstone")
+    told_by = models.ForeignKey(AuditEvent, on_delete=models.PROTECT, related_name="tombstones")
+
+    class Meta:
+        ordering = ("event",)
+
+    def __str__(self) -> str:
+        return f"{self.event_id}"
+
+
 class PersonSalt(models.Model):
-    """Keys the hash of one person's name. Who is forgotten has none any more."""
+    """Keys the hash of one person's name.
+
+    Who is forgotten has none any more: ``name`` then stands in for the name, and ``hidden`` is what it was hashed as.
+    """
 
     name = models.CharField(max_length=1_000, unique=True)
-    salt = models.CharField(max_length=64)
+    salt = models.CharField(max_length=64, blank=True)
+    hidden = models.CharField(max_length=71, blank=True)
 
     def __str__(self) -> str:
         return self.name

@@ -174,6 +174,7 @@ LOGS = {
     "SyncRun", "SyncScope", "ReadingGap", "InstanceHealth", "HookDelivery", "AuditEvent", "AlsoTouched", "PortfolioRow",
     "RowWait", "LockPeriod", "Seal", "Checkpoint", "CheckpointCopy", "PersonSalt", "Verification", "KeepingRun",
     "EventWords",
+    "Tombstone",
 }  # fmt: skip
 
 

@@ -37,6 +37,7 @@ DONE = {
     "admin.delete": later("deleted {what}"),
     "model.retire": later("set the retirement of {what}"),
     "template.save": later("saved the template {what}"),
+    "person.forget": later("took the name of somebody who left out of everything: {what}"),
     "person.give_role": later("gave a role to {what}"),
     "person.take_role": later("took a role from {what}"),
     "token.issue": later("issued the API token {what}"),

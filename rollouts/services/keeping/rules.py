@@ -226,7 +226,13 @@ KEPT = (
     Kept(
         "seals",
         say("Seals and checkpoints"),
-        ("rollouts.Seal", "rollouts.Checkpoint", "rollouts.CheckpointCopy", "rollouts.PersonSalt"),
+        (
+            "rollouts.Seal",
+            "rollouts.Tombstone",
+            "rollouts.Checkpoint",
+            "rollouts.CheckpointCopy",
+            "rollouts.PersonSalt",
+        ),
         say("They prove the history. Without them no event could be verified."),
     ),
     Kept(

@@ -1,0 +1,319 @@
+"""Forgetting a person who left: the name goes everywhere, what was done stays, and the history still verifies.
+
+User names stand outside of what is hashed, keyed by a salt: the salt goes, and a stand-in takes the name's place, so
+those events are what was sealed. Where a name was written into a sentence, or with an address of mail, the event
+loses it all the same, and gets a tombstone that the event of the forgetting tells of (``audit.tombstones``).
+
+Rows are rewritten past the models, which would write the name into the history once more. History, readings and
+approvals are append-only in the database: their triggers step aside within the one transaction, so this is for who
+owns the tables.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from axes.models import AccessAttempt
+from django.apps import apps
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from django.db import DatabaseError, connection, models, transaction
+from django.db.models import Q
+
+from ..audit import canonical, sealing, tombstones, triggers
+from ..audit.actor import Actor
+from ..audit.recording import recorded
+from ..models import ApprovalRequest, AuditEvent, EventWords, PersonSalt, Rollout, SavedView, Seal
+from ..models.tokens import Ended
+from ..rules.blockers import Blocker
+from ..rules.forgetting import Without, is_stand_in, rewritten, stand_in, without
+from ..rules.machine import Role
+from ..rules.phrases import joined, say
+from . import accounts
+from .refusals import refuse_if, role_missing
+
+#: What GitLab says of its own users and flags, and what proves the history: no names of people of the portal.
+NOT_OURS = frozenset(
+    """CheckpointCopy Checkpoint EventWords FeatureFlag GitLabActor GitLabInstance GitLabProject HookDelivery
+    InstanceHealth KeepingRun PersonSalt Seal SyncRun SyncScope TrackedIssue Verification""".split()
+)
+APPEND_ONLY = ("rollouts_auditevent", "rollouts_flagreading", "rollouts_approval")
+#: Where the rules of the portal look a thing up by, or what GitLab said.
+UNTOUCHED = frozenset({"chain", "digest", "gates", "key", "marker", "raw", "request_id", "slug", "verb"})
+BATCH = 500
+NAMED = 5
+
+
+@dataclass(slots=True)
+class Forgotten:
+    """What was done, or would be: how many rows of each table lose the name, and how many events their sealed form."""
+
+    stands_in: str
+    rows: dict[str, int] = field(default_factory=dict)
+    tombstones: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        return {"stands_in": self.stands_in, "rows": self.rows, "tombstones": self.tombstones}
+
+
+class NotTheOwner(RuntimeError):
+    """The database refuses: whoever connects does not own the tables."""
+
+
+class _OnlyTried(Exception):
+    """A dry run has seen what it would do."""
+
+
+def forget(person: User, *, by: Actor, reason: str, dry_run: bool = False) -> Forgotten:
+    """All of it in one transaction. Raises ``Refused``, and ``NotTheOwner``; then nothing changed."""
+    found = Forgotten("")
+    try:
+        with transaction.atomic():
+            found = _forget(person, by, reason)
+            if dry_run:
+                raise _OnlyTried
+    except _OnlyTried:
+        pass
+    except DatabaseError as error:
+        if "must be owner" in str(error) or "permission denied" in str(error):
+            raise NotTheOwner(str(error).splitlines()[0]) from None
+        raise
+    return found
+
+
+def _forget(person: User, by: Actor, reason: str) -> Forgotten:
+    person = User.objects.select_for_update().get(pk=person.pk)
+    names = _names_of(person)
+    refuse_if(_blockers(person, names, by, reason))
+    signs = secrets.token_hex(3)
+    stand_ins = {name: stand_in(signs, number) for number, name in enumerate(names, start=1)}
+    now_called = stand_ins[person.get_username()]
+    full_name = person.get_full_name()
+    words = {**stand_ins, **{word: now_called for word in (person.email, full_name) if word}}
+    found = Forgotten(now_called)
+    triggers.drop(connection, *APPEND_ONLY)
+    with recorded("person.forget", by=by, reason=without(words)(reason.strip())) as recording:
+        _close(person, now_called, words)
+        recording.about = person
+        accounts.end_access(person, Ended.SWITCHED_OFF)
+        if person.groups.exists():
+            person.groups.clear()
+        _hide(stand_ins)
+        _rewrite_tables(without(words), words, found)
+        changed = _rewrite_events(person, words, found)
+        found.tombstones = len(changed)
+        recording.notes |= {"rows": dict(found.rows), tombstones.KEY: tombstones.listed(changed)}
+    told_by = AuditEvent.objects.filter(verb="person.forget", object_id=str(person.pk)).order_by("-pk")[0]
+    tombstones.put(changed, told_by)
+    triggers.create(connection)
+    return found
+
+
+def _names_of(person: User) -> list[str]:
+    """The present user name first, then those that the account had before and that are nobody else's today."""
+    now = person.get_username()
+    about = AuditEvent.objects.filter(object_type="User", object_id=str(person.pk)).order_by("pk")
+    earlier = {
+        part["username"]
+        for before, after in about.values_list("before", "after")
+        for part in (before, after)
+        if isinstance(part.get("username"), str)
+    }
+    taken = set(User.objects.filter(username__in=earlier).values_list("username", flat=True))
+    return [now, *sorted(earlier - taken - {now, ""})]
+
+
+def _blockers(person: User, names: list[str], by: Actor, reason: str) -> list[Blocker]:
+    name = person.get_username()
+    blockers = role_missing(by, Role.ADMIN, say("Forgetting somebody"))
+    if not reason.strip():
+        blockers.append(Blocker("reason_missing", say("Forgetting somebody needs a reason.")))
+    if is_stand_in(name):
+        blockers.append(Blocker("same", say("{name} is forgotten already.", name=name)))
+    if by.user is not None and by.user.pk == person.pk:
+        blockers.append(Blocker("oneself", say("Nobody forgets themselves: ask another admin.")))
+    if person.is_active and _is_admin(person) and not _admins().exclude(pk=person.pk).exists():
+        blockers.append(Blocker("last_door", say("{name} is the only admin: make another one first.", name=name)))
+    owned = Rollout.objects.open().filter(Q(created_by=name, owners=[]) | Q(pk__in=_owned(name)))
+    if titles := list(owned.order_by("title").values_list("title", flat=True)[: NAMED + 1]):
+        message = say("{name} owns open rollouts: {titles}. Give them another owner first, by their plans.",
+                      name=name, titles=_some(titles))  # fmt: skip
+        blockers.append(Blocker("owns", message))
+    asked = ApprovalRequest.objects.filter(requested_by=name, closed_at=None).select_related("phase__rollout")
+    if standing := [str(request) for request in asked.order_by("pk")[: NAMED + 1]]:
+        message = say("{name} has asked for what still stands: {requests}. Withdraw it, or ask anew in another name.",
+                      name=name, requests=_some(standing))  # fmt: skip
+        blockers.append(Blocker("asks", message))
+    return blockers
+
+
+def _owned(name: str) -> list[int]:
+    rows = Rollout.objects.open().exclude(owners=[]).values_list("pk", "owners")
+    return [pk for pk, owners in rows if name in owners]
+
+
+def _some(titles: list[str]) -> str:
+    return joined(titles[:NAMED], ", ") + (" …" if len(titles) > NAMED else "")
+
+
+def _is_admin(person: User) -> bool:
+    return _admins().filter(pk=person.pk).exists()
+
+
+def _admins() -> Any:
+    return User.objects.filter(Q(is_superuser=True) | Q(groups__name=Role.ADMIN.value), is_active=True)
+
+
+def _close(person: User, name: str, words: dict[str, str]) -> None:
+    """The account opens nothing any more and says nobody's name. Past its signals, which would tell the old one."""
+    sessions = [
+        row.pk for row in Session.objects.iterator() if row.get_decoded().get("_auth_user_id") == str(person.pk)
+    ]
+    Session.objects.filter(pk__in=sessions).delete()
+    AccessAttempt.objects.filter(username__in=words).delete()
+    models.QuerySet(SavedView).filter(person=person, shared=False).delete()
+    empty = {"first_name": "", "last_name": "", "email": "", "is_active": False}
+    person.set_unusable_password()
+    User.objects.filter(pk=person.pk).update(
+        username=name, password=person.password, is_staff=False, is_superuser=False, last_login=None, **empty
+    )
+    person.refresh_from_db()
+
+
+def _hide(stand_ins: dict[str, str]) -> None:
+    """From now on the stand-in is hashed as the name was; what keyed the name is gone."""
+    for salt in PersonSalt.objects.filter(name__in=stand_ins):
+        hidden = salt.hidden or canonical.hidden(salt.name, sealing.key(salt.salt))
+        PersonSalt.objects.filter(pk=salt.pk).update(name=stand_ins[salt.name], salt="", hidden=hidden)
+
+
+def _rewrite_tables(without: Without, words: dict[str, str], found: Forgotten) -> None:
+    for model in apps.get_app_config("rollouts").get_models():
+        if model is AuditEvent or model.__name__ in NOT_OURS:
+            continue
+        changed = sum(_rewrite(model, row, without) for row in _rows_with(model, words))
+        if changed:
+            found.rows[model._meta.db_table.removeprefix("rollouts_")] = changed
+
+
+def _rewrite_events(person: User, words: dict[str, str], found: Forgotten) -> set[int]:
+    """The events that are no longer what was sealed."""
+    rows, changed = list(_rows_with(AuditEvent, words, about=person)), set[int]()
+    personal = {"email", "first_name", "last_name"}
+    for row in rows:
+        if _rewrite(AuditEvent, row, without(words), personal if _is_about(row, person) else frozenset()):
+            changed.add(row["id"])
+    if changed:
+        found.rows["auditevent"] = len(changed)
+    for start in range(0, len(changed), BATCH):
+        some = sorted(changed)[start : start + BATCH]
+        EventWords.objects.renew(AuditEvent.objects.filter(pk__in=some).select_related("rollout"))
+    return _broken(changed)
+
+
+def _is_about(row: dict[str, Any], person: User) -> bool:
+    return (row["object_type"], row["object_id"]) == ("User", str(person.pk))
+
+
+def _broken(events: set[int]) -> set[int]:
+    """Those whose digest is not that of their seal any more, and that no earlier tombstone tells of."""
+    broken, hide = set[int](), sealing.Salts()
+    for start in range(0, len(events), BATCH):
+        some = sorted(events)[start : start + BATCH]
+        seals = list(Seal.objects.filter(event__in=some, event__tombstone=None).select_related("event"))
+        names = {seal.event_id: canonical.names_in(seal.event) for seal in seals}
+        hide.know(names.values())
+        concerns = sealing.concerned(names)
+        for seal in seals:
+            before = Seal.objects.filter(chain=seal.chain, number=seal.number - 1).values_list("digest", flat=True)
+            form = canonical.sealed(
+                seal.event, names[seal.event_id], concerns[seal.event_id], hide, sealing.key(seal.salt),
+                number=seal.number, previous=before.first() or "",
+            )  # fmt: skip
+            if canonical.digest(form) != seal.digest:
+                broken.add(seal.event_id)
+    return broken
+
+
+# Rows as the database holds them: no field of a model reads them otherwise.
+
+
+def _columns(model: type[models.Model]) -> dict[str, bool]:
+    """Text columns that may hold a name, each with whether it is JSON."""
+    return {
+        str(column.column): isinstance(column, models.JSONField)
+        for column in model._meta.concrete_fields
+        if isinstance(column, models.CharField | models.TextField | models.JSONField) and column.name not in UNTOUCHED
+    }
+
+
+def _rows_with(model: type[models.Model], words: dict[str, str], about: User | None = None) -> Iterator[dict[str, Any]]:
+    """Rows in which any of these words stands, as plain text."""
+    columns = _columns(model)
+    if not columns:
+        return
+    quote = connection.ops.quote_name
+    is_in = "strpos({}::text, %s) > 0" if connection.vendor == "postgresql" else "instr({}, %s) > 0"
+    written = sorted({form for word in words for form in (word, json.dumps(word)[1:-1])})
+    wanted = [is_in.format(quote(column)) for column in columns for _ in written]
+    values: list[Any] = written * len(columns)
+    if about is not None:
+        wanted.append("(object_type = 'User' AND object_id = %s)")
+        values.append(str(about.pk))
+    as_text = "{}::text" if connection.vendor == "postgresql" else "{}"
+    chosen = ", ".join(as_text.format(quote(column)) for column in columns)
+    table, key = quote(model._meta.db_table), quote(str(model._meta.pk.column))
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {key}, {chosen} FROM {table} WHERE {' OR '.join(wanted)}", values)  # noqa: S608 - our own names
+        rows = cursor.fetchall()
+    for pk, *texts in rows:
+        yield {"id": pk, **dict(zip(columns, texts, strict=True))}
+
+
+def _rewrite(
+    model: type[models.Model], row: dict[str, Any], without: Without, emptied: frozenset[str] | set[str] = frozenset()
+) -> bool:
+    """Write the row's columns that differ without the names; whether any did."""
+    changed: dict[str, str] = {}
+    for column, is_json in _columns(model).items():
+        text = row[column]
+        if text is None:
+            continue
+        new = text
+        if is_json:
+            value = json.loads(text)
+            told = _emptied(rewritten(value, without), emptied)
+            new = text if told == value else json.dumps(told)
+        elif (told_text := without(text)) != text:
+            new = told_text[: _longest(model, column)]
+        if new != text:
+            changed[column] = new
+    if not changed:
+        return False
+    quote = connection.ops.quote_name
+    sets = ", ".join(
+        f"{quote(column)} = %s" + ("::jsonb" if _columns(model)[column] and connection.vendor == "postgresql" else "")
+        for column in changed
+    )
+    key = quote(str(model._meta.pk.column))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {quote(model._meta.db_table)} SET {sets} WHERE {key} = %s",  # noqa: S608 - our own names
+            [*changed.values(), row["id"]],
+        )
+    return True
+
+
+def _longest(model: type[models.Model], column: str) -> int | None:
+    found = next(each for each in model._meta.concrete_fields if each.column == column)
+    return found.max_length if isinstance(found, models.CharField) else None
+
+
+def _emptied(value: Any, keys: frozenset[str] | set[str]) -> Any:
+    if not keys or not isinstance(value, dict):
+        return value
+    return {key: "" if key in keys and isinstance(one, str) else _emptied(one, keys) for key, one in value.items()}
