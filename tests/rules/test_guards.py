@@ -165,7 +165,8 @@ def test_a_step_from_half_of_all_on_needs_a_request_of_its_own():
     ramp = Ramp((Step(25, timedelta(0)), Step(50, timedelta(0)), Step(100, timedelta(0))))
     everyone = phase("everyone", "active", replace(EVERYONE, ramp=ramp, step=25), confirmed_at=NOW)
     standing = facts(everyone, reading=reading(Exposure(percentage_of_actors=Decimal(25))))
-    assert codes("advance", standing, "everyone", MIA) == {"approval_missing"}
+    (missing,) = guards.blockers("advance", standing, "everyone", MIA)
+    assert (missing.code, missing.message.partition(" needs ")[0]) == ("approval_missing", "Everyone to 50 %")
     target = standing.target(everyone)
     two = asked(target=target, policy=Policy(needed=2), given=given(ALICE, ROOT))
     approved = facts(replace(everyone, request=two), reading=standing.reading)
