@@ -8,7 +8,7 @@ TEMPLATES := templates gitlab_simulator/site/templates
 PROPERTIES := $(shell grep -rlE "^from hypothesis|^    @given" tests/rules tests/services tests/sync)
 SHEETS := $(wildcard static/*.css gitlab_simulator/site/*.css)
 
-.PHONY: help run dev test test-fast test-services mutants lint format drills bench bench-pages bench-sync bench-transitions bench-proof bench-growth bench-audit messages map decisions screenshots requirements clean
+.PHONY: help run dev test test-fast test-services mutants lint format drills bench bench-pages bench-sync bench-transitions bench-start bench-hand bench-proof bench-growth bench-audit messages map decisions screenshots requirements clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -81,6 +81,12 @@ bench-transitions: .venv/test.stamp ## queries of each transition, item and plan
 	@$(BIN)/python -m tests.tools redis-server postgresql
 	@$(BIN)/python -m pytest -q -m benchmark -s tests/benchmarks/bench_transitions.py
 	@$(BIN)/python -m tests.on_services -q -m benchmark -s tests/benchmarks/bench_transitions.py
+
+bench-start: .venv/test.stamp ## how long processes take to start, beside a bare Django, and which imports cost most
+	@$(BIN)/python -m pytest -q -m benchmark -s tests/benchmarks/bench_start.py
+
+bench-hand: .venv/test.stamp ## pages that people decide on, a transition by its button, an open page's hour
+	@$(BIN)/python -m pytest -q -m benchmark -s tests/benchmarks/bench_hand.py
 
 bench-proof: .venv/test.stamp ## sealing and verifying the history, beside merely reading it
 	@$(BIN)/python -m pytest -q -m benchmark -s tests/benchmarks/bench_proof.py

@@ -1,5 +1,1 @@
 """How the portal is configured and started."""
-
-from .celery import app as celery_app
-
-__all__ = ["celery_app"]

@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import environ
-import structlog
 from csp.constants import NONE, SELF
 from environ.fileaware_mapping import FileAwareMapping
 
@@ -324,7 +323,6 @@ DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", default="") or f"portal@{urlsplit(PORT
 
 # Jobs
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="embedded://")
-broker.register()
 if CELERY_BROKER_URL.startswith("embedded:"):
     CELERY_BROKER_URL = "embedded://localhost//"
     CELERY_BROKER_TRANSPORT_OPTIONS = broker.options(DATA_DIR / "broker")
@@ -356,25 +354,10 @@ CELERY_BEAT_SCHEDULE = {
 }
 
 # Logs: one line per event on stderr; JSON where no person is looking
-SHARED_LOG_STEPS = [
-    structlog.contextvars.merge_contextvars,
-    structlog.stdlib.add_log_level,
-    structlog.stdlib.add_logger_name,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-    structlog.processors.format_exc_info,
-]
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {
-        "line": {
-            "()": structlog.stdlib.ProcessorFormatter,
-            "foreign_pre_chain": SHARED_LOG_STEPS,
-            "processor": structlog.dev.ConsoleRenderer(colors=False)
-            if sys.stderr.isatty() or DEBUG
-            else structlog.processors.JSONRenderer(),
-        }
-    },
+    "formatters": {"line": {"()": "config.logs.Line", "for_people": sys.stderr.isatty() or DEBUG}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {"django": {"handlers": ["console"], "level": "WARNING", "propagate": False}},

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.contrib.auth.signals import user_logged_in
-from django.db.migrations.executor import MigrationExecutor
 from django.db.models.signals import post_migrate
 from django.utils.formats import number_format
 from django.utils.translation import get_language, gettext, gettext_lazy, ngettext
@@ -36,6 +35,8 @@ def _ensure_what_comes_with_the_portal(**kwargs: Any) -> None:
 
 def _is_on_the_way(connection: Any) -> bool:
     """Whether ``migrate`` was asked for an earlier state than the newest."""
+    from django.db.migrations.executor import MigrationExecutor
+
     executor = MigrationExecutor(connection)
     return bool(executor.migration_plan(executor.loader.graph.leaf_nodes("rollouts")))
 

@@ -8,6 +8,8 @@ from celery import shared_task
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
+import config.celery  # noqa: F401 - the app whose tasks these are, also where another process rings for them
+
 from .audit import sealing, verifying
 from .audit.source import coming_from
 from .models import GitLabInstance

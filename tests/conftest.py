@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
-import hypothesis
 import pytest
 
 from tests.on_services import is_same_anywhere
 
-# How long an example takes says how busy the machine is, nothing of the property.
-# ``deep`` is for drills.
-hypothesis.settings.register_profile("ci", max_examples=50, deadline=None)
-hypothesis.settings.register_profile("deep", max_examples=1_000, deadline=None)
-hypothesis.settings.load_profile("ci")
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def profiles(name):
+    """What properties are tried with. How long an example takes says how busy the machine is, nothing of the property."""
+    from hypothesis import settings
+
+    settings.register_profile("ci", max_examples=50, deadline=None)
+    settings.register_profile("deep", max_examples=1_000, deadline=None)  # for drills
+    settings.load_profile(name)
+
+
+def pytest_configure(config):
+    if chosen := config.getoption("--hypothesis-profile"):
+        profiles(chosen)
+
+
+def pytest_collectstart(collector):
+    """Before the first file with properties is read: who runs others does not wait for hypothesis."""
+    is_first = isinstance(collector, pytest.Module) and "hypothesis" not in sys.modules
+    if is_first and b"hypothesis" in collector.path.read_bytes():
+        profiles("ci")
 
 
 def pytest_collection_modifyitems(items):

@@ -7,13 +7,15 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.admin import AdminSite
-from django.contrib.admin.apps import AdminConfig
+from django.contrib.admin import site as default_site
+from django.contrib.admin.apps import SimpleAdminConfig
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import resolve, reverse, reverse_lazy
 from django.utils.decorators import method_decorator
 from django.utils.http import urlencode
+from django.utils.module_loading import autodiscover_modules
 from django.utils.translation import gettext, gettext_lazy, gettext_noop
 
 from . import page_help
@@ -39,17 +41,14 @@ ROOMS = (
 IMPORTED = ("AIModel", "PlanTemplate")
 
 
-class PortalAdminConfig(AdminConfig):
-    """Puts our site in place of Django's; our registrations come when all models are there."""
+class PortalAdminConfig(SimpleAdminConfig):
+    """Puts our site in place of Django's; what is registered with it comes when it is asked for."""
 
     default_site = "rollouts.admin.site.PortalAdminSite"
 
     def ready(self) -> None:
-        """Register our pages once all models are loaded, after Django's own that some of them replace."""
         super().ready()
-        from . import registry
-
-        registry.register_all()
+        default_site._setup()  # type: ignore[attr-defined] # Django checks the sites that there are
 
 
 class PortalAdminSite(AdminSite):
@@ -57,6 +56,25 @@ class PortalAdminSite(AdminSite):
     index_title = gettext_lazy("Admin")
     site_url = "/"
     enable_nav_sidebar = False
+    is_complete = False
+
+    def complete(self) -> None:
+        """Register our pages, after those of others that some of them replace.
+
+        Only processes that serve or check pages come here. All others do without our admin, which imports half of the
+        portal: that is why it is no module-level import, and Django's own autodiscovery is off.
+        """
+        if self.is_complete:
+            return
+        self.is_complete = True
+        autodiscover_modules("admin", register_to=self)
+        from . import registry
+
+        registry.register_all()
+
+    def check(self, app_configs: Any) -> list[Any]:
+        self.complete()
+        return super().check(app_configs)
 
     def has_permission(self, request: HttpRequest) -> bool:
         """By role, not by ``is_staff``: whoever has one besides viewer."""
@@ -81,6 +99,7 @@ class PortalAdminSite(AdminSite):
 
     def get_urls(self) -> list[Any]:
         """Straight to the portal's sign-in, without a stop at the admin's own address for it."""
+        self.complete()
         urls = super().get_urls()
         for url in urls:
             if hasattr(view := getattr(url, "callback", None), "login_url"):

@@ -22,7 +22,8 @@ from ..rules.expected import Audience, Drift, FlagReading, Opening, Presence
 from ..rules.facts import PhaseFacts, RolloutFacts
 from ..rules.phrases import spoken
 from ..rules.ramp import Ramp, Step
-from ..rules.template import Template, TemplateItem, TemplatePhase, parse_template
+from ..rules.template import Template, TemplateItem, TemplatePhase
+from ..rules.template_document import parse_template
 
 WIDTH, HEIGHT, LEFT, BOTTOM = 648.0, 150.0, 40.0, 24.0
 AROUND = 1

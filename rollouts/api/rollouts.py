@@ -23,7 +23,8 @@ from ..services.lists.rollouts import RolloutFilter
 from . import answers, bodies, pages, past, questions
 from .auth import actor
 from .contract import ITEM_BODY, LIST, LOOK, MEASURED_BODY, PLAN_BODY, TRANSITION, TRANSITION_BODY, WRITE
-from .problems import Problem, error, refusals_about
+from .problems import Problem, error
+from .refusing import refusals_about
 
 router = Router(tags=["rollouts"])
 AS_MADE = Keyset("rollouts", {"rollout_id": int})

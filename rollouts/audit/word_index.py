@@ -59,9 +59,10 @@ def prepare(connection: Any) -> None:
 
 
 def create(connection: Any) -> None:
-    """The index; safe to call again."""
+    """The index, with what it needs; safe to call again."""
     if TABLE not in connection.introspection.table_names():
         return  # on the way to this release
+    prepare(connection)
     with connection.cursor() as cursor:
         for statement in _ON_SQLITE if connection.vendor == "sqlite" else _ON_POSTGRESQL:
             cursor.execute(statement)

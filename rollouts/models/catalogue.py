@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from ..rules.document import DocumentRefused
 from ..rules.phrases import say
-from ..rules.template import Template, parse_template
 from .change_log import AuditedModel
+
+if TYPE_CHECKING:
+    from ..rules.template import Template
 
 
 @lru_cache(maxsize=64)
 def _parsed(document: str, source: str) -> Template:
+    # Documents are read with pydantic, which takes as long to import as all models: whoever reads one imports it.
+    from ..rules.template_document import parse_template
+
     return parse_template(document, source=source)
 
 
@@ -88,8 +93,10 @@ class PlanTemplate(AuditedModel):
         return _parsed(self.document, self.slug)
 
     def clean(self) -> None:
+        from ..rules.document import DocumentRefused  # as in _parsed
+
         try:
-            parsed = parse_template(self.document, source=self.slug or "template")
+            parsed = _parsed(self.document, self.slug or "template")
         except DocumentRefused as refused:
             raise ValidationError({"document": [str(fault) for fault in refused.faults]}) from None
         if parsed.slug != self.slug:

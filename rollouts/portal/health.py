@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from celery import current_app
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.staticfiles.storage import ManifestFilesMixin, staticfiles_storage
@@ -13,7 +12,6 @@ from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
-from kombu.exceptions import OperationalError
 
 from ..models import GitLabInstance, waiting
 from ..services import freshness
@@ -55,8 +53,13 @@ def _database() -> str:
 
 
 def _broker() -> str:
+    # Not above: a middleware stands on this module, and a web process starts faster than Celery is imported.
+    from kombu.exceptions import OperationalError
+
+    from config.celery import app as celery
+
     try:
-        with current_app.connection_for_read(connect_timeout=2) as broker:
+        with celery.connection_for_read(connect_timeout=2) as broker:
             broker.ensure_connection(max_retries=1, timeout=2)
     except (OperationalError, OSError):
         return "the broker does not answer"

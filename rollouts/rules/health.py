@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from . import freshness
 from .expected import Drift, drift_in_words
-from .facts import RolloutFacts
 from .machine import PhaseState, state_in_words
 from .phrases import say
+
+if TYPE_CHECKING:  # models know the words of health, and nothing of facts
+    from .facts import RolloutFacts
 
 
 class Health(StrEnum):

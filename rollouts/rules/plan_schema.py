@@ -11,7 +11,8 @@ from . import gitlab_text, names
 from .datetimes import parse_moment
 from .phrases import say
 from .schema import Written, checked, filled, text, words
-from .template_schema import Actors, Addresses, Duration, Groups, Method, People, Percentage, Slug, Steps
+from .template import Method
+from .template_schema import Actors, Addresses, Duration, Groups, People, Percentage, Slug, Steps
 
 #: What a database holds in one integer.
 MOST_REQUESTS = 2_000_000_000

@@ -1,4 +1,5 @@
-"""The plan template as a person writes it: keys, types and names. What they mean together is judged in ``template``."""
+"""The plan template as a person writes it: keys, types and names. What they mean together is judged in
+``template_document``."""
 
 from __future__ import annotations
 
@@ -16,9 +17,7 @@ from .percentages import as_step
 from .phrases import invalid
 from .ramp import SAFE_SOAK, SAFE_STEPS
 from .schema import Written, checked, filled, text, words
-
-AudienceKind = Literal["actors", "groups", "everyone"]
-Method = Literal["percentage", "all_at_once"]
+from .template import AudienceKind, Method
 
 
 def rising_steps(steps: list[Decimal]) -> list[Decimal]:

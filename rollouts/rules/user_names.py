@@ -10,8 +10,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
-
-from confusable_homoglyphs.confusables import confusables_data
+from typing import Any
 
 from .phrases import Phrase, invalid, say, shorten
 
@@ -112,8 +111,16 @@ def _looks_of(names: frozenset[str]) -> frozenset[str]:
 @lru_cache(maxsize=2_000)
 def _plain(sign: str) -> str:
     """The one plain sign, or two, that stands for all that look like it: l for 1, I and |; rn for m; a for а."""
-    alike = [found["c"] for found in confusables_data.get(sign) or () if found["c"].isascii()]
+    alike = [found["c"] for found in _confusables().get(sign) or () if found["c"].isascii()]
     return min([*alike, *([sign] if sign.isascii() else [])], key=_order, default=sign)
+
+
+@lru_cache(maxsize=1)
+def _confusables() -> dict[str, Any]:
+    """Unicode's table, read when the first name is judged: settings and models import this module, and no name is."""
+    from confusable_homoglyphs.confusables import confusables_data
+
+    return dict(confusables_data)
 
 
 def _order(plain: str) -> tuple[bool, bool, str]:

@@ -6,7 +6,6 @@ import logging
 from datetime import datetime
 from typing import Any
 
-from celery import current_app
 from django.conf import settings
 from django.db import transaction
 
@@ -197,7 +196,10 @@ def blockers_of(verb: str, write: Any, by: Actor) -> list[Blocker]:
 
 def ring() -> None:
     """Tell the workers that something is owed. Where the broker is down, beat rings later."""
+    # Not above: every command that changes something imports this module, and few have something to ring for.
+    from config.celery import app as celery
+
     try:
-        current_app.send_task("rollouts.tasks.work_outbox", retry=False, ignore_result=True, expires=60)
+        celery.send_task("rollouts.tasks.work_outbox", retry=False, ignore_result=True, expires=60)
     except Exception as error:
         log.warning("the broker does not answer (%s): the outbox is worked at the next beat", type(error).__name__)

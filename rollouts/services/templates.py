@@ -11,7 +11,8 @@ from ..models import PlanTemplate
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
 from ..rules.phrases import say
-from ..rules.template import Template, parse_template
+from ..rules.template import Template
+from ..rules.template_document import parse_template
 from .refusals import refuse_if, role_missing
 
 FOLDER = Path(__file__).parent.parent / "plan_templates"

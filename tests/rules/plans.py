@@ -9,7 +9,7 @@ import pytest
 
 import rollouts
 from rollouts.rules.document import DocumentRefused, Fault
-from rollouts.rules.template import parse_template
+from rollouts.rules.template_document import parse_template
 
 CODE_SUGGESTIONS = (Path(rollouts.__file__).parent / "plan_templates" / "code_suggestions.yaml").read_text("utf-8")
 TEMPLATES = {"code_suggestions": parse_template(CODE_SUGGESTIONS)}

@@ -17,7 +17,7 @@ from rollouts.rules.expected import Audience
 from rollouts.rules.metrics import Bound
 from rollouts.rules.percentages import plain
 from rollouts.rules.plan import Criteria, FlagPlan, ModelPlan, PhasePlan, PlanDocument, StepPlan, dump_plan, parse_plan
-from rollouts.rules.template import parse_template
+from rollouts.rules.template_document import parse_template
 from tests.rules.plans import CODE_SUGGESTIONS, EXAMPLE, TEMPLATES, faults_of
 
 SMALL = """\

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from rollouts.rules.checklist import Gate, ItemKind
-from rollouts.rules.template import TemplateItem, parse_template
+from rollouts.rules.template import TemplateItem
+from rollouts.rules.template_document import parse_template
 from tests.rules.plans import TEMPLATES, faults_of
 
 GUIDE = TEMPLATES["code_suggestions"]

@@ -177,7 +177,7 @@ def test_a_stricter_policy_voids_what_was_approved_under_the_old_one(world):
 )
 def test_a_policy_that_protects_nothing_is_refused(approvals, words):
     from rollouts.rules.document import DocumentRefused
-    from rollouts.rules.template import parse_template
+    from rollouts.rules.template_document import parse_template
 
     text = (
         f"template: t\ntitle: T\nphases:\n  - {{name: team, title: Team, audience: actors, approvals: {approvals}}}\n"

@@ -8,7 +8,9 @@ import pytest
 from kombu import Connection
 from redis.exceptions import ConnectionError as ConnectionLost
 
-from config.broker import RedisTransport, options
+import config.celery  # noqa: F401 - names the transports
+from config.broker import options
+from config.redis_broker import Transport as RedisTransport
 
 
 def test_a_channel_that_was_closed_with_its_connection_says_that_the_connection_is_lost():
