@@ -8,7 +8,7 @@ TEMPLATES := templates gitlab_simulator/site/templates
 PROPERTIES := $(shell grep -rlE "^from hypothesis|^    @given" tests/rules tests/services tests/sync)
 SHEETS := $(wildcard static/*.css gitlab_simulator/site/*.css)
 
-.PHONY: help run dev test test-fast test-services mutants lint format drills bench bench-pages bench-sync bench-transitions bench-start bench-hand bench-proof bench-growth bench-audit messages map decisions screenshots requirements clean
+.PHONY: help run dev test test-fast test-services mutants lint format drills bench bench-pages bench-sync bench-transitions bench-start bench-hand bench-proof bench-growth bench-audit messages map decisions screenshots requirements clean bench-asof
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -100,6 +100,9 @@ bench-audit: .venv/test.stamp ## look-ups in a history of 5,000,000 events (EVEN
 	@$(BIN)/python -m tests.tools redis-server postgresql
 	@$(BIN)/python -m pytest -q -m benchmark -s tests/benchmarks/bench_audit.py
 	@$(BIN)/python -m tests.on_services -q -m benchmark -s tests/benchmarks/bench_audit.py
+
+bench-asof: .venv/test.stamp ## a rollout with 10,000 events as it was, beside its page of now
+	@$(BIN)/python -m pytest -q -m benchmark -s tests/benchmarks/bench_asof.py
 
 messages: .venv/test.stamp ## find what is to translate, update and compile locale/*/LC_MESSAGES
 	@DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python -m tests.translations
