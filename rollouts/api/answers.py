@@ -289,6 +289,126 @@ class Rollouts(Schema):
     previous: Previous
 
 
+class ApprovalReported(Schema):
+    by: str
+    at: Moment
+    way: str = Field(description="By which door, session or token, in words.")
+    for_this: bool = Field(description="Whether it was for what was asked last, and not for what that had been before.")
+    digest: str
+    note: str
+
+
+class RequestReported(Schema):
+    what: str
+    phase: str
+    state: str
+    requested_by: str
+    requested_at: Moment
+    way: str
+    digest: str
+    saw: list[str] = Field(description="What the approvers were shown, in sentences; the digest is of all of it.")
+    approvals: list[ApprovalReported]
+    closed_by: str
+    closed_at: Moment | None
+    reason: str
+
+
+class MoveReported(Schema):
+    event: int
+    at: Moment
+    by: str
+    verb: str
+    phase: str
+    for_whom: str = Field(description="Whom it let in by the plan; empty where it let in nobody.")
+    reason: str
+    way: str
+
+
+class ReadingReported(Schema):
+    at: Moment
+    live_for: str
+    source: str
+    entered_by: str
+    evidence: str
+
+
+class OverrideReported(Schema):
+    verb: str
+    phase: str
+    by: str
+    at: Moment
+    reason: str
+    passed: list[str]
+    reviewed_by: str
+    reviewed_at: Moment | None
+    verdict: str
+
+
+class LockReported(Schema):
+    title: str
+    from_: Moment = Field(alias="from", serialization_alias="from")
+    until: Moment
+
+
+class DriftReported(Schema):
+    from_: Moment = Field(alias="from", serialization_alias="from")
+    until: Moment | None = Field(description="null: it lasts.")
+    seconds: float
+    gitlab: str
+    plan: str
+
+
+class EvidenceReported(Schema):
+    item: str
+    phase: str
+    confirmed_by: str
+    confirmed_at: Moment
+    evidence: str
+
+
+class RolloutReport(Schema):
+    slug: str
+    title: str
+    state: str
+    model: str
+    flag: str
+    planned_by: str
+    authors: list[str]
+    owners: list[str]
+    made_at: Moment
+    until: Moment
+    requests: list[RequestReported]
+    moves: list[MoveReported] = Field(description="What was let in and taken back, when and by whom.")
+    readings: list[ReadingReported] = Field(description="Who saw it, as read from GitLab: the newest 500.")
+    readings_all: int
+    overrides: list[OverrideReported]
+    locks: list[LockReported]
+    drift: list[DriftReported]
+    evidence: list[EvidenceReported]
+
+
+class RowReported(Schema):
+    rollout: str
+    title: str
+    at: Moment
+    words: str
+    seconds: float | None
+
+
+class FigureReported(Schema):
+    name: str
+    title: str
+    count: int
+    median_seconds: float | None
+    rows: list[RowReported] = Field(description="The newest 200.")
+
+
+class PeriodReport(Schema):
+    from_: Moment = Field(alias="from", serialization_alias="from")
+    to: Moment
+    figures: list[FigureReported]
+
+
 class PlanApplied(Schema):
     slug: str
     title: str

@@ -172,6 +172,11 @@ class RolloutAsked(AskedInAddress):
     )
 
 
+class PeriodAsked(AskedInAddress):
+    from_: Since = Field(alias="from", description="A day or a time; without zone UTC.")
+    to: Until = Field(description="A time, or a day, which is then included.")
+
+
 class WhichFlag(AskedInAddress):
     instance: Name = Field("", description="Short name of the GitLab instance, where several have the flag.")
     project: Name = Field("", description="Path of the project, for a project's flag.")
