@@ -209,7 +209,7 @@ class RolloutTold(Schema):
     phases: list[PhaseTold]
     guard_metrics: list[MetricTold] = Field(description="Figures that the plan bounds, each as last measured.")
     url: str
-    as_of: AsOf | None = Field(None, description="Only where `as_of` was asked for.")
+    then: AsOf | None = Field(None, description="Only where `as_of` was asked for.")
     changed: Changes | None = Field(None, description="Only where `since` was asked for.")
 
 

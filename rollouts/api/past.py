@@ -36,7 +36,7 @@ def answer(tell: Tell, slug: str, by: Actor, moment: datetime | None, since: dat
     with clock.told_at(past.moment):
         told = tell(past.rollout, past.facts, by)
         if moment is not None:
-            told["as_of"] = _then(past, by)
+            told["then"] = _then(past, by)
     if changed:
         told["changed"] = {
             "since": changed.since.moment,

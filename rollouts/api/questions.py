@@ -165,7 +165,7 @@ class EventsAsked(_asked(HistoryFilter)):  # type: ignore[misc]
 
 class RolloutAsked(AskedInAddress):
     as_of: MomentAsked | None = Field(
-        None, description="As it was then, out of its history; the answer has `as_of` with all that the page had."
+        None, description="As it was then, out of its history; the answer has `then` with all that the page had."
     )
     since: MomentAsked | None = Field(
         None, description="Besides, what has changed since then: `changed`, up to `as_of` or now."

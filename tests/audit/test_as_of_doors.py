@@ -52,25 +52,25 @@ def asked(world, moment, name="vic", **more):
 def test_the_api_tells_state_approvals_checklist_plan_and_exposure_of_then(friday):
     before = asked(friday, FRIDAY - timedelta(minutes=1))
     assert before["phases"][0]["state"] == "requested"
-    assert before["as_of"]["requests"][0]["approvals"] == []
-    assert before["as_of"]["could_approve"] == ["alice", "root", "sam"]
+    assert before["then"]["requests"][0]["approvals"] == []
+    assert before["then"]["could_approve"] == ["alice", "root", "sam"]
     assert before["flag"]["read"]["actors"] == []
     then = asked(friday, FRIDAY + timedelta(minutes=1))
     assert then["phases"][0]["state"] == "approved"
-    assert [(one["by"], one["counted"]) for one in then["as_of"]["requests"][0]["approvals"]] == [("alice", True)]
-    assert then["as_of"]["plan"].startswith("rollout: haiku")
-    assert {item["key"] for item in then["as_of"]["checklist"]}
+    assert [(one["by"], one["counted"]) for one in then["then"]["requests"][0]["approvals"]] == [("alice", True)]
+    assert then["then"]["plan"].startswith("rollout: haiku")
+    assert {item["key"] for item in then["then"]["checklist"]}
     now = script(friday).get("/rollouts/haiku").json()
     assert now["phases"][0]["state"] == "active"
-    assert "as_of" not in now
+    assert "then" not in now
 
 
 def test_who_lost_the_role_since_had_counted_then(friday):
     accounts.take_role(friday.people["alice"], Role.APPROVER, by=friday.actor("root"))
-    then = asked(friday, FRIDAY + timedelta(minutes=1))["as_of"]
+    then = asked(friday, FRIDAY + timedelta(minutes=1))["then"]
     assert then["could_approve"] == ["alice", "root", "sam"]
     assert then["requests"][0]["approvals"][0]["counted"]
-    assert asked(friday, World.now())["as_of"]["could_approve"] == ["root", "sam"]
+    assert asked(friday, World.now())["then"]["could_approve"] == ["root", "sam"]
 
 
 def test_what_has_changed_since_is_told_in_words_and_field_by_field(friday):
@@ -97,9 +97,9 @@ def test_a_model_that_another_rollouts_plan_has_brought_and_changed_is_told_as_i
     assert AIModel.objects.get(slug="claude-haiku").quota_requests_per_minute == 120_000
     for hours, quota in ((1.5, 60_000), (2.5, 90_000), (3.5, 120_000)):
         time_machine.move_to(FRIDAY + timedelta(hours=5))
-        told = asked(world, FRIDAY + timedelta(hours=hours))["as_of"]
+        told = asked(world, FRIDAY + timedelta(hours=hours))["then"]
         assert f"requests_per_minute: {quota}" in told["plan"]
-        assert told["untold"] == asked(world, FRIDAY + timedelta(hours=4))["as_of"]["untold"]
+        assert told["untold"] == asked(world, FRIDAY + timedelta(hours=4))["then"]["untold"]
 
 
 def test_locks_that_held_then_are_told(friday, time_machine):
@@ -109,9 +109,9 @@ def test_locks_that_held_then_are_told(friday, time_machine):
                      by=friday.actor("mia"))  # fmt: skip
     time_machine.move_to(now + timedelta(hours=5), tick=True)
     locks.end(lock, by=friday.actor("mia"), reason="over")
-    assert [one["title"] for one in asked(friday, now + timedelta(hours=4))["as_of"]["locks"]] == ["Freeze"]
-    assert asked(friday, now - timedelta(hours=1))["as_of"]["locks"] == []
-    assert asked(friday, World.now())["as_of"]["locks"] == []
+    assert [one["title"] for one in asked(friday, now + timedelta(hours=4))["then"]["locks"]] == ["Freeze"]
+    assert asked(friday, now - timedelta(hours=1))["then"]["locks"] == []
+    assert asked(friday, World.now())["then"]["locks"] == []
 
 
 def test_what_is_confidential_needs_the_role_in_the_past_too(friday):
@@ -179,4 +179,4 @@ def test_what_was_there_before_the_history_is_told_as_such(world):
     world.apply()
     told = asked(world, World.now())
     assert told["baseline"] == "codestral-2501"
-    assert any("Codestral" in words for words in told["as_of"]["untold"])
+    assert any("Codestral" in words for words in told["then"]["untold"])

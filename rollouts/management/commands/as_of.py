@@ -54,7 +54,7 @@ def _moment(written: str) -> datetime:
 
 
 def _lines(told: answers.RolloutTold) -> list[str]:
-    then = told.as_of
+    then = told.then
     assert then is not None
     lines = [
         f"{told.title} as it was on {_at(then.at)}, after {then.events} events (the last was {then.newest_event})",
