@@ -166,7 +166,7 @@ class AsOf(Schema):
     events: int = Field(description="So many events of the rollout's history had happened.")
     newest_event: int = Field(description="The number of the last of them.")
     words: str = Field(description="How it did, in a sentence.")
-    next: str = Field(description="What came next, and for whom it waited.")
+    coming: str = Field(description="What came next, and for whom it waited.")
     checklist: list[ItemThen]
     requests: list[RequestThen]
     could_approve: list[str] = Field(description="Who could have approved what was asked for, or what came next.")
@@ -317,7 +317,7 @@ class MoveReported(Schema):
     event: int
     at: Moment
     by: str
-    verb: str
+    verb: Verb
     phase: str
     for_whom: str = Field(description="Whom it let in by the plan; empty where it let in nobody.")
     reason: str
@@ -333,7 +333,7 @@ class ReadingReported(Schema):
 
 
 class OverrideReported(Schema):
-    verb: str
+    verb: Verb
     phase: str
     by: str
     at: Moment

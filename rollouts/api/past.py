@@ -83,7 +83,7 @@ def _then(past: Past, by: Actor) -> dict[str, Any]:
         "events": past.events,
         "newest_event": past.newest,
         "words": health.judge(facts).words,
-        "next": joined([coming.words, coming.detail], ": ") if coming.detail else coming.words,
+        "coming": joined([coming.words, coming.detail], ": ") if coming.detail else coming.words,
         "checklist": [
             {
                 "phase": item.phase or None,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Max
+from django.db.models import Max, Q, QuerySet
 
 from ..models import FeatureFlag, GitLabInstance, GitLabProject, ReadingGap, clock
 from ..rules import freshness
@@ -36,11 +36,22 @@ def newest() -> datetime | None:
     return max((at for at in moments if at), default=None)
 
 
+def gap_at(flag: FeatureFlag, moment: datetime) -> ReadingGap | None:
+    """The time without a reading in which a moment lies, if it does; one query."""
+    begun = Q(since__isnull=True) | Q(since__lte=moment)
+    gaps = _gaps(flag, moment).filter(begun).order_by("until")
+    return gaps.first()
+
+
+def _gaps(flag: FeatureFlag, since: datetime) -> QuerySet[ReadingGap]:
+    return ReadingGap.objects.filter(instance=flag.instance_id, project=flag.project_id, until__gt=since)
+
+
 def unread(flag: FeatureFlag, by_hand: Iterable[datetime], since: datetime, until: datetime) -> list[Span]:
     """When, between the two, nobody knew where a flag stood, in order: it was not read for longer than a reading
     counts, and none of the readings ``by_hand`` held then. One query.
     """
-    rows = ReadingGap.objects.filter(instance=flag.instance_id, project=flag.project_id, until__gt=since)
+    rows = _gaps(flag, since)
     gaps = [(start or since, end) for start, end in rows.order_by("-until").values_list("since", "until")[:GAPS]]
     if is_stale(flag.scope_read_at, until):
         gaps.append((flag.scope_read_at or since, until))

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 from django.contrib.auth import get_user_model
 from django.db import models
-from django.db.models import Q
 
 from ..audit.replay import Replay, row_of
 from ..models import (
@@ -28,7 +27,6 @@ from ..models import (
     Phase,
     PlanTemplate,
     RampStep,
-    ReadingGap,
     Rollout,
     RolloutIssue,
     TrackedIssue,
@@ -148,11 +146,7 @@ class Built:
         )
         if newest is None or newest <= self.moment:
             return newest
-        gaps = ReadingGap.objects.filter(
-            Q(since__isnull=True) | Q(since__lte=self.moment),
-            instance=flag.instance_id, project=flag.project_id, until__gt=self.moment,
-        )  # fmt: skip
-        gap = gaps.order_by("until").first()
+        gap = freshness.gap_at(flag, self.moment)
         if gap is not None:
             return gap.since
         self.untold.append(

@@ -65,11 +65,11 @@ def test_the_report_of_a_rollout_tells_it_all(told):
     assert first["approvals"][0]["for_this"]
     assert any("Rollout" in one or "Flag" in one for one in first["saw"])
     assert [(one["verb"], one["by"]) for one in report["moves"]] == [
-        ("phase.start", "mia"),
-        ("phase.complete", "mia"),
-        ("phase.start", "mia"),
-        ("phase.roll_back", "mia"),
-        ("phase.start", "root"),
+        ("start", "mia"),
+        ("complete", "mia"),
+        ("start", "mia"),
+        ("roll_back", "mia"),
+        ("start", "root"),
     ]
     assert report["moves"][0]["for_whom"] == "2 named actors"
     (override,) = report["overrides"]

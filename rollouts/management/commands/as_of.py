@@ -59,7 +59,7 @@ def _lines(told: answers.RolloutTold) -> list[str]:
     lines = [
         f"{told.title} as it was on {_at(then.at)}, after {then.events} events (the last was {then.newest_event})",
         f"{told.state}, {told.health}: {then.words}",
-        f"Next: {then.next}",
+        f"Next: {then.coming}",
     ]
     for phase in told.phases:
         step = "" if phase.step is None else f" at {phase.step} %"
