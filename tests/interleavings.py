@@ -32,6 +32,7 @@ from rollouts.services import checklist, locks, plans, portfolio_rows, readings,
 from rollouts.services.instances import default_instance
 from rollouts.services.refusals import Refused
 from rollouts.sync import outbox, passes
+from rollouts.sync.leases import Lost
 from tests.walk import FLAG, ISSUES, World
 
 ROLLOUTS = {"haiku": FLAG, "opus": FLAG, "sonnet": "use_sonnet"}  # two of them share a flag
@@ -171,6 +172,8 @@ class Walk:
             outcome = getattr(self, step.what)(*step.told) or "done"
         except (Refused, DocumentRefused) as refused:
             outcome = f"refused: {str(refused)[:100]}"
+        except Lost:
+            outcome = "its lease ran out before it was through: the next one reads it"
         except Exception as error:
             outcome = f"{type(error).__name__}: {error}"
             self.broken.append(f"{who}: {step}: {traceback.format_exc()}")
