@@ -13,7 +13,7 @@ import environ
 from csp.constants import NONE, SELF
 from environ.fileaware_mapping import FileAwareMapping
 
-from rollouts.rules import bindings, checkpoint_copies, names, origins
+from rollouts.rules import bindings, checkpoint_copies, identities, names, origins
 
 from . import broker
 
@@ -243,10 +243,23 @@ TEMPLATES = [
     }
 ]
 
-# Who signs in
+# Who signs in: by password, and by an identity provider where one is named
+OIDC_ISSUER = understood("OIDC_ISSUER", lambda written: written and origins.server_address(written))
+OIDC_CLIENT_ID = env.str("OIDC_CLIENT_ID", default="")
+OIDC_CLIENT_SECRET = env.str("OIDC_CLIENT_SECRET", default="")
+OIDC_NAME = env.str("OIDC_NAME", default="GitLab")
+OIDC_ROLES = understood("OIDC_ROLES", identities.roles_by_group)
+OIDC_GROUPS_CLAIM = env.str("OIDC_GROUPS_CLAIM", default="groups")
+OIDC_UNMAPPED = env.bool("OIDC_UNMAPPED", default=True)
+OIDC_ONLY = env.bool("OIDC_ONLY", default=False)
+if OIDC_ISSUER and not (OIDC_CLIENT_ID and OIDC_CLIENT_SECRET):
+    stop("OIDC_ISSUER is set; it needs OIDC_CLIENT_ID and OIDC_CLIENT_SECRET, which the provider gives you.")
+if OIDC_ONLY and not OIDC_ISSUER:
+    stop("OIDC_ONLY would let nobody in: OIDC_ISSUER is not set.")
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "rollouts.portal.signing_in.Passwords",
+    "rollouts.portal.signing_in.ByProvider",
     "django.contrib.auth.backends.ModelBackend",  # so that sessions of earlier releases go on
 ]
 AUTH_PASSWORD_VALIDATORS = [

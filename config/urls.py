@@ -1,12 +1,11 @@
 """Where each address leads."""
 
 from django.contrib import admin
-from django.contrib.auth import views as auth
 from django.urls import include, path
 
 from rollouts.api import root as api
 from rollouts.portal import health, hooks, metrics
-from rollouts.portal.views import account
+from rollouts.portal.views import account, identity
 
 handler400 = "rollouts.portal.views.trouble.not_understood"
 handler500 = "rollouts.portal.views.trouble.broken"
@@ -17,7 +16,9 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", api.urls),
     path("accounts/login/", account.SignIn.as_view(), name="login"),
-    path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),
+    path("accounts/logout/", identity.SignOut.as_view(), name="logout"),
+    path("accounts/provider/", identity.begin, name="oidc_begin"),
+    path("accounts/provider/callback/", identity.callback, name="oidc_callback"),
     path("hooks/gitlab/", hooks.gitlab, name="hook"),
     path("hooks/gitlab/<slug:name>/", hooks.gitlab, name="instance_hook"),
     path("", include("rollouts.portal.urls")),

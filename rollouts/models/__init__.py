@@ -1,6 +1,6 @@
 """What is stored. The state machine sits on Phase and Rollout; their guards are in ``rules``."""
 
-from .accounts import Account
+from .accounts import Account, Identity
 from .approvals import Approval, ApprovalRequest, Override
 from .catalogue import AIModel, PlanTemplate
 from .checklist import ChecklistItem
@@ -41,6 +41,7 @@ __all__ = [
     "GitLabProject",
     "GitLabWrite",
     "HookDelivery",
+    "Identity",
     "IncidentSource",
     "InstanceHealth",
     "KeepingRun",

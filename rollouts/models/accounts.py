@@ -71,3 +71,20 @@ def touched_by(user: Any) -> frozenset[str]:
 def must_change_password(user: Any) -> bool:
     account = of(user)
     return bool(account and account.must_change_password)
+
+
+class Identity(AuditedModel):
+    """Who somebody is at the identity provider: known again by ``issuer`` and ``subject``, never by a name."""
+
+    person = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="identity")
+    issuer = models.CharField(max_length=300)
+    subject = models.CharField(max_length=255)
+    username = models.CharField(max_length=255, blank=True, help_text=_("What the provider calls them."))
+
+    class Meta:
+        ordering = ("person",)
+        verbose_name_plural = _("identities")
+        constraints = [models.UniqueConstraint(fields=("issuer", "subject"), name="one_person_per_identity")]
+
+    def __str__(self) -> str:
+        return say("identity of {person}", person=self.person)

@@ -38,6 +38,13 @@ class Passwords(ModelBackend):
         return person if works else None
 
 
+class ByProvider(Passwords):
+    """Who came in by the identity provider: nothing is typed here."""
+
+    def authenticate(self, request: Any, username: Any = None, password: Any = None, **more: Any) -> Any:
+        return None
+
+
 def address_of(request: HttpRequest) -> str:
     """The client's address, by as many proxies as ``TRUSTED_PROXIES`` says; what it wrote itself is not believed."""
     own = request.META.get("REMOTE_ADDR", "")

@@ -15,7 +15,8 @@ from rollouts.models.approvals import ApprovalIsProtected
 from rollouts.models.change_log import AuditedModel, Unaudited
 from rollouts.models.guarded import StateIsProtected
 from rollouts.models.history import HistoryIsAppendOnly
-from rollouts.services import feed_keys, tokens, views
+from rollouts.rules.identities import Claims
+from rollouts.services import feed_keys, identities, tokens, views
 from tests.models.approvals import with_approvals
 
 pytestmark = pytest.mark.django_db
@@ -193,6 +194,7 @@ def test_nothing_changes_outside_a_deed(world, model):
     tokens.issue(world.people["mia"], "report", BY)
     feed_keys.renew(world.people["mia"], by=BY)
     views.keep("mine", "health=drifting", by=world.actor("mia"))
+    identities.come_in(Claims("7", "ann", "", frozenset()))
     thing = model.objects.first()
     assert thing is not None
     field = next(

@@ -46,6 +46,7 @@ DONE = {
     "account.change": later("changed the account {what}"),
     "account.delete": later("deleted the account {what}"),
     "account.password": later("set a password of their own"),
+    "account.come_in": later("came in by the identity provider"),
     "account.sign_in": later("signed in"),
     "account.sign_out": later("signed out"),
     "account.lock_out": later("locked out for too many wrong passwords: {what}"),

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash, views
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
@@ -50,7 +51,22 @@ class SignIn(views.LoginView):
     def get_context_data(self, **more: Any) -> dict[str, Any]:
         form = more.get("form") or self.get_form()
         refused = [each.message for each in form.non_field_errors().as_data() if each.code == "demo"]
-        return super().get_context_data(**{**more, "form": form}, shut_out=refused, limits=lockout.limits())
+        return super().get_context_data(**{**more, "form": form}, shut_out=refused, **ways())
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if settings.OIDC_ONLY:
+            words = gettext("Nobody signs in by password here: sign in by %(name)s.") % {"name": settings.OIDC_NAME}
+            return refusals.in_words(request, words, 403)
+        return super().post(request, *args, **kwargs)
+
+
+def ways() -> dict[str, Any]:
+    """What of the sign-in page follows from the settings."""
+    return {
+        "limits": lockout.limits(),
+        "provider": settings.OIDC_NAME if settings.OIDC_ISSUER else "",
+        "by_password": not settings.OIDC_ONLY,
+    }
 
 
 class PasswordForm(PasswordChangeForm):

@@ -1,0 +1,331 @@
+"""Signing in by an OpenID provider that really runs: who comes in, with which roles, and who does not."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+from html import unescape
+from urllib.parse import parse_qs, urlsplit
+
+import oidc_provider_mock
+import pytest
+import requests
+import werkzeug.serving
+from django.contrib.auth.models import Group, User
+from django.test import Client
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+
+from rollouts.models import ApiToken, AuditEvent, Identity
+from rollouts.rules.identities import roles_by_group
+from rollouts.services import tokens
+
+pytestmark = pytest.mark.django_db
+
+
+class Provider:
+    """The provider, and between it and the portal somebody who may change what it answers: ``changed[path](answer)``."""
+
+    def __init__(self):
+        self._app = oidc_provider_mock.app(require_nonce=True)
+        self.changed = {}
+        self._server = werkzeug.serving.make_server("localhost", 0, self._answer, threaded=True)
+        self.url = f"http://localhost:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self.key = RSAKey.generate_key(2048, {"kid": "other"})
+        self.is_down = False
+
+    def _answer(self, environ, start):
+        change = self.changed.get(environ["PATH_INFO"])
+        if self.is_down:
+            start("503 Service Unavailable", [("Content-Type", "text/html")])
+            return [b"<h1>down</h1>"]
+        if change is None:
+            return self._app(environ, start)
+        body = b"".join(self._app(environ, lambda *_: None))
+        changed = json.dumps(change(json.loads(body))).encode()
+        start("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(changed)))])
+        return [changed]
+
+    def sign_otherwise(self, **claims):
+        """The token endpoint gives an ID token with these claims instead, signed by a key that the provider has."""
+
+        def change(answer):
+            payload = answer["id_token"].split(".")[1]
+            told = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+            signed = jwt.encode({"alg": "RS256", "kid": "other"}, {**told, **claims}, self.key)
+            return {**answer, "id_token": signed}
+
+        self.changed["/oauth2/token"] = change
+        self.changed["/jwks"] = lambda _: {"keys": [self.key.as_dict(private=False)]}
+
+    def knows(self, sub, **claims):
+        requests.put(f"{self.url}/users/{sub}", json=claims, timeout=10).raise_for_status()
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+@pytest.fixture
+def provider(settings, monkeypatch):
+    from rollouts.portal import identity_provider
+
+    monkeypatch.setenv("AUTHLIB_INSECURE_TRANSPORT", "1")  # the provider's own: it speaks plain http here
+    identity_provider._registered.cache_clear()
+    with Provider() as running:
+        settings.OIDC_ISSUER, settings.OIDC_CLIENT_ID, settings.OIDC_CLIENT_SECRET = running.url, "portal", "secret"
+        settings.OIDC_ROLES = roles_by_group("acme/managers:manager acme/Approvers:approver acme/managers:approver")
+        running.knows(
+            "7", preferred_username="ann", email="ann@example.com", email_verified=True, groups=["acme/managers"]
+        )
+        yield running
+
+
+def way_back(client, sub="7", **begin):
+    """Off to the provider, where this person says yes; the address that leads back."""
+    away = client.get("/accounts/provider/", begin)
+    assert away.status_code == 302, away.content.decode()
+    agreed = requests.post(away["Location"], data={"sub": sub}, allow_redirects=False, timeout=10)
+    assert agreed.status_code == 302, agreed.text
+    parts = urlsplit(agreed.headers["Location"])
+    assert parts.path == "/accounts/provider/callback/"
+    return f"{parts.path}?{parts.query}"
+
+
+def come(client, sub="7", **begin):
+    return client.get(way_back(client, sub, **begin))
+
+
+def roles(name):
+    return sorted(User.objects.get(username=name).groups.values_list("name", flat=True))
+
+
+def said(response):
+    """What stands on the page itself."""
+    main = response.content.decode().partition("<main")[2].partition("</main>")[0]
+    return " ".join(unescape(main).split())
+
+
+def test_who_comes_for_the_first_time_has_an_account_with_the_roles_of_their_groups(world, provider):
+    client = Client()
+    page = said(client.get("/accounts/login/", {"next": "/flags/"}))
+    assert "Sign in by GitLab" in page
+    answer = come(client, next="/flags/")
+    assert (answer.status_code, answer["Location"]) == (303, "/flags/")
+    assert client.get("/flags/").status_code == 200
+    assert roles("ann") == ["approver", "manager"]
+    person = User.objects.get(username="ann")
+    assert (person.email, person.has_usable_password()) == ("ann@example.com", False)
+    assert Identity.objects.get().subject == "7"
+    told = {e.verb: e for e in AuditEvent.objects.filter(object_name="ann")}
+    assert told["account.come_in"].after["username"] == "ann"
+    assert told["account.come_in"].actor == "sign-in"
+    assert told["account.sign_in"].after["way"] == "identity provider"
+
+
+def test_the_way_there_has_pkce_a_state_and_a_nonce(world, provider):
+    asked = parse_qs(urlsplit(Client().get("/accounts/provider/")["Location"]).query)
+    assert asked["code_challenge_method"] == ["S256"]
+    assert all(len(asked[name][0]) >= 20 for name in ("code_challenge", "state", "nonce"))
+    assert asked["redirect_uri"] == ["http://localhost:8000/accounts/provider/callback/"]
+
+
+def test_roles_are_those_of_today_and_what_opened_the_portal_ends_with_them(world, provider):
+    come(Client())
+    person = User.objects.get(username="ann")
+    tokens.issue(person, "report", world.actor("ann"))
+    person.groups.add(Group.objects.create(name="night watch"))
+    provider.knows("7", preferred_username="ann", groups=["acme/approvers"])
+    come(Client())
+    assert roles("ann") == ["approver", "night watch"]
+    assert ApiToken.objects.get().revoked_because == "role_lost"
+    provider.knows("7", preferred_username="ann")
+    come(Client())
+    assert roles("ann") == ["night watch"]
+
+
+def test_who_is_in_no_mapped_group_is_a_viewer_or_stays_outside(world, provider, settings):
+    provider.knows("8", preferred_username="bob", groups=["acme/others"])
+    client = Client()
+    assert come(client, "8").status_code == 303
+    assert client.get("/").status_code == 200
+    settings.OIDC_UNMAPPED = False
+    answer = come(Client(), "8")
+    assert answer.status_code == 403
+    assert "None of your groups has a role here" in said(answer)
+    provider.knows("9", preferred_username="eve", groups=[])
+    assert come(Client(), "9").status_code == 403
+    assert not User.objects.filter(username="eve").exists()
+
+
+def test_accounts_join_by_a_verified_address_and_never_by_a_name(world, provider):
+    mia = world.people["mia"]
+    provider.knows(
+        "5", preferred_username="mia", email="mia@example.com", email_verified=True, groups=["acme/managers"]
+    )
+    answer = come(Client(), "5")
+    assert answer.status_code == 403
+    assert "There is an account mia here already" in said(answer)
+    mia.email = "Mia@example.com"
+    mia.save()
+    provider.knows("5", preferred_username="mia", email="mia@example.com", email_verified=False)
+    assert come(Client(), "5").status_code == 403
+    provider.knows("5", preferred_username="mm", email="mia@example.com", email_verified=True, groups=["acme/managers"])
+    assert come(Client(), "5").status_code == 303
+    assert Identity.objects.get().person == mia
+    assert roles("mia") == ["approver", "manager"]
+    provider.knows("6", preferred_username="other", email="mia@example.com", email_verified=True)
+    assert come(Client(), "6").status_code == 303  # the address is taken: another person, not mia
+    assert Identity.objects.get(subject="6").person.username == "other"
+
+
+def test_who_is_switched_off_here_stays_outside(world, provider):
+    come(Client())
+    User.objects.filter(username="ann").update(is_active=False)
+    before = AuditEvent.objects.count()
+    answer = come(Client())
+    assert answer.status_code == 403
+    assert "switched off" in said(answer)
+    assert AuditEvent.objects.count() == before
+
+
+@pytest.mark.parametrize("name", ["portal", "аnn", "a b", "", "x" * 200, "-"])
+def test_a_name_that_no_account_may_have_is_refused_in_words(world, provider, name):
+    provider.knows("8", preferred_username=name, groups=["acme/managers"])
+    answer = come(Client(), "8")
+    assert answer.status_code == 403
+    assert "An account for you can't be made" in said(answer) or "needs the scope profile" in said(answer)
+    assert not Identity.objects.exists()
+
+
+def test_a_way_back_works_once_and_only_in_the_browser_that_began(world, provider):
+    begun = Client()
+    back = way_back(begun)
+    assert Client().get(back).status_code == 400
+    assert begun.get(back).status_code == 303
+    begun.post("/accounts/logout/")
+    again = begun.get(back)
+    assert again.status_code == 400
+    assert "is used up" in said(again)
+    assert begun.get("/").status_code == 302
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"nonce": "another"},
+        {"iss": "https://elsewhere.example.com"},
+        {"aud": "another portal"},
+        {"exp": int(time.time()) - 600},
+        {"iat": int(time.time()) + 600},
+        {"sub": "8"},
+    ],
+    ids=lambda claims: next(iter(claims)),
+)
+def test_an_id_token_that_does_not_hold_lets_nobody_in(world, provider, claims):
+    provider.sign_otherwise(**claims)
+    answer = come(Client())
+    assert answer.status_code in (400, 502)
+    assert not User.objects.filter(username="ann").exists()
+    assert not AuditEvent.objects.filter(verb="account.sign_in").exists()
+
+
+def test_keys_that_were_rotated_are_read_anew(world, provider):
+    come(Client())
+    provider.sign_otherwise()
+    assert come(Client()).status_code == 303
+
+
+def test_a_key_that_is_not_the_providers_lets_nobody_in(world, provider):
+    provider.sign_otherwise()
+    del provider.changed["/jwks"]
+    assert come(Client()).status_code in (400, 502)
+    assert not User.objects.filter(username="ann").exists()
+
+
+def test_a_clock_that_is_a_minute_off_does_not_matter(world, provider):
+    provider.sign_otherwise(exp=int(time.time()) - 60)
+    assert come(Client()).status_code == 303
+
+
+def test_userinfo_of_somebody_else_is_refused(world, provider):
+    provider.changed["/userinfo"] = lambda told: {**told, "sub": "8"}
+    answer = come(Client())
+    assert answer.status_code == 502
+    assert "somebody else" in said(answer)
+
+
+def test_a_provider_that_is_down_is_said_and_passwords_still_work(world, provider):
+    client = Client()
+    back = way_back(client)
+    provider.is_down = True
+    answer = client.get(back)
+    assert answer.status_code == 502
+    assert "GitLab can't be asked at the moment" in said(answer)
+    assert 'name="password"' in said(answer)
+    assert Client().post("/accounts/login/", {"username": "mia", "password": "rollout"}).status_code == 302
+
+
+def test_a_provider_that_calls_itself_otherwise_is_refused(world, provider):
+    provider.changed["/.well-known/openid-configuration"] = lambda told: {**told, "issuer": "https://else.example.com"}
+    answer = Client().get("/accounts/provider/")
+    assert answer.status_code == 502
+    assert "something else than OIDC_ISSUER" in said(answer)
+
+
+def test_what_a_stranger_writes_into_the_way_back_is_not_repeated(world, provider):
+    answer = Client().get("/accounts/provider/callback/", {"error": "x", "error_description": "Call +1 555 0100 now"})
+    assert answer.status_code == 502
+    assert "555" not in said(answer)
+    denied = Client().get("/accounts/provider/callback/", {"error": "access_denied"})
+    assert denied.status_code == 403
+    for broken in ({}, {"code": "x"}, {"state": "x"}, {"code": "x" * 5_000, "state": "y"}):
+        assert Client().get("/accounts/provider/callback/", broken).status_code == 400
+
+
+@pytest.mark.parametrize("following", ["https://elsewhere.example.com/", "//elsewhere.example.com", "javascript:x"])
+def test_nobody_is_led_to_another_site(world, provider, following):
+    assert come(Client(), next=following)["Location"] == "/"
+
+
+def test_passwords_can_be_switched_off(world, provider, settings):
+    settings.OIDC_ONLY = True
+    assert 'name="password"' not in said(Client().get("/accounts/login/"))
+    answer = Client().post("/accounts/login/", {"username": "mia", "password": "rollout"})
+    assert answer.status_code == 403
+    assert "sign in by GitLab" in said(answer)
+    assert come(Client()).status_code == 303
+
+
+def test_signing_out_ends_the_session_at_the_provider_too(world, provider):
+    client = Client()
+    come(client)
+    away = client.post("/accounts/logout/")
+    assert away.status_code == 303
+    assert away["Location"].startswith(f"{provider.url}/oauth2/end_session?")
+    asked = parse_qs(urlsplit(away["Location"]).query)
+    assert asked["post_logout_redirect_uri"] == ["http://localhost:8000/accounts/login/"]
+    assert client.get("/").status_code == 302
+    by_password = Client()
+    by_password.post("/accounts/login/", {"username": "mia", "password": "rollout"})
+    assert by_password.post("/accounts/logout/")["Location"] == "/accounts/login/"
+
+
+def test_without_a_provider_there_is_no_such_way(world):
+    for path in ("/accounts/provider/", "/accounts/provider/callback/"):
+        assert Client().get(path).status_code == 404
+    assert "Sign in by" not in said(Client().get("/accounts/login/"))
+
+
+@pytest.mark.parametrize("written", ["acme", "acme:boss", ":manager", "acme:manager acme/x:"])
+def test_a_mapping_that_is_none_is_refused(written):
+    with pytest.raises(ValueError, match="is no group with a role"):
+        roles_by_group(written)
