@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .machine import Role
-from .phrases import invalid
-from .quoting import shorten
+from .phrases import invalid, shorten
 
 LONGEST_SUBJECT = 255
 _MAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}\Z")

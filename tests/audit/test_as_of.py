@@ -40,6 +40,7 @@ from tests.walk import World
 MADE_OF = (Phase, RampStep, ChecklistItem, ApprovalRequest, Approval, Override, RolloutIssue)
 RESTS_ON = (AIModel, PlanTemplate, FeatureFlag, FlagReading, GitLabInstance, GitLabProject, GitLabActor, TrackedIssue)
 ELSEWHERE = {
+    "Identity",
     "Account",
     "ApiToken",
     "ChangeLock",

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 
 from ...rules.phrases import spoken
 from ...services import identities
-from ..redirects import SeeOther
+from ..answers import SeeOther
 from .account import SignInForm, ways
 
 NEXT, ID_TOKEN = "oidc_next", "oidc_id_token"

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("rollouts", "0034_touched"),
+        ("rollouts", "0037_tombstones"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
