@@ -105,10 +105,11 @@ class AskedInAddress(Schema):
     @model_validator(mode="before")
     @classmethod
     def _knows_all(cls, values: Any, info: ValidationInfo) -> Any:
+        names = [field.alias or name for name, field in cls.model_fields.items()]
         if info.context is not None and (
-            unknown := [name for name in info.context["request"].GET if name not in cls.model_fields]
+            unknown := [name for name in info.context["request"].GET if name not in names]
         ):
-            known = ", ".join(cls.model_fields)
+            known = ", ".join(names)
             faults = [
                 error("query", name, f"There is no parameter {shorten(name)}. There are: {known}.") for name in unknown
             ]

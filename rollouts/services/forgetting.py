@@ -27,7 +27,7 @@ from django.db.models import Q
 from ..audit import canonical, sealing, tombstones, triggers
 from ..audit.actor import Actor
 from ..audit.recording import recorded
-from ..models import ApprovalRequest, AuditEvent, EventWords, PersonSalt, Rollout, SavedView, Seal
+from ..models import ApprovalRequest, AuditEvent, EventWords, Identity, PersonSalt, Rollout, SavedView, Seal
 from ..models.tokens import Ended
 from ..rules.blockers import Blocker
 from ..rules.forgetting import Without, is_stand_in, rewritten, stand_in, without
@@ -176,6 +176,7 @@ def _close(person: User, name: str, words: dict[str, str]) -> None:
     Session.objects.filter(pk__in=sessions).delete()
     AccessAttempt.objects.filter(username__in=words).delete()
     models.QuerySet(SavedView).filter(person=person, shared=False).delete()
+    models.QuerySet(Identity).filter(person=person).delete()
     empty = {"first_name": "", "last_name": "", "email": "", "is_active": False}
     person.set_unusable_password()
     User.objects.filter(pk=person.pk).update(

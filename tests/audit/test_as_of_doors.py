@@ -10,7 +10,7 @@ import pytest
 
 from rollouts.audit.actor import Actor
 from rollouts.audit.recording import recorded
-from rollouts.models import AIModel, AuditEvent
+from rollouts.models import AIModel, AuditEvent, EventWords
 from rollouts.rules.machine import Role
 from rollouts.services import accounts, locks, tokens
 from tests.api.scripts import Script
@@ -174,6 +174,7 @@ def test_what_was_there_before_the_history_is_told_as_such(world):
     from rollouts.audit import triggers
 
     triggers.drop(connection)
+    EventWords.objects.filter(event__verb="model.quota").delete()
     AuditEvent.objects.filter(verb="model.quota")._raw_delete("default")
     triggers.create(connection)
     world.apply()

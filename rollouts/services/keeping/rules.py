@@ -293,6 +293,7 @@ KEPT = (
             "contenttypes.ContentType",
             "admin.LogEntry",
             "rollouts.Account",
+            "rollouts.Identity",
             "rollouts.FeedKey",
             "rollouts.SavedView",
         ),
