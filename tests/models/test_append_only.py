@@ -9,7 +9,7 @@ import pytest
 from django.apps import apps
 from django.db import DatabaseError, connection, transaction
 
-from rollouts.audit import sealing, triggers
+from rollouts.audit import sealing, tombstones, triggers
 from rollouts.models import AuditEvent
 from rollouts.services import plans
 
@@ -93,10 +93,12 @@ def refused(statement: str) -> str:
 
 @pytest.fixture
 def past(world):
-    """There is history, a reading that concerns two rollouts, and an approval."""
+    """There is history with a tombstone, a reading that concerns two rollouts, and an approval."""
     plans.apply(world.document(slug="second"), by=world.actor("mia"), source="p")
     world.up_to("team", "active")
     sealing.work(now=True)
+    first, *_, last = AuditEvent.objects.order_by("pk")
+    tombstones.put([first.pk], last)
     before = rows()
     assert all(before.values())
     yield before
@@ -160,6 +162,8 @@ def as_the_portal(world):
     plans.apply(world.document(slug="second"), by=world.actor("mia"), source="p")
     world.up_to("team", "active")
     sealing.work(now=True)
+    first, *_, last = AuditEvent.objects.order_by("pk")
+    tombstones.put([first.pk], last)
     if connection.vendor != "postgresql":
         yield None  # SQLite knows no users: who may write the file owns it
         return

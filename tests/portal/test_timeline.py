@@ -103,7 +103,9 @@ def test_nothing_yet_and_nothing_that_fits(world):
     assert "No rollout fits" in words(client, "?q=gemini")
 
 
-def test_long_names_and_long_ramps(world):
+def test_long_names_and_long_ramps(world, time_machine):
+    now = timezone.now()
+    time_machine.move_to(now + timedelta(days=(2 - now.weekday()) % 7))  # Wednesday: the week holds the whole ramp
     name = "Ein sehr langer Name " * 9 + "🚀 <b>x</b>"
     steps = [*range(1, 20), 100]
     world.plan |= {"title": f'"{name}"', "steps": steps, "soak": "1h"}

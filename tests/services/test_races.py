@@ -65,12 +65,16 @@ def test_what_moves_between_two_lists_of_a_page_is_in_one_of_them(gitlab):
     runs, waits = (PortfolioRow.objects.filter(place=place) for place in ("runs", "waits"))
     assert waits.count() == 1
 
-    def lists():
-        yield Keyset("runs", {"pk": int}), runs
-        at_once(lambda: PortfolioRow.objects.update(place="runs"))  # after the one was read, before the other
-        yield Keyset("waits", {"pk": int}), waits
+    class Moving(type(waits)):
+        """Moves after the one list was read, before this other is."""
 
-    (running, waiting), _following = page_of(lists(), "", 50)
+        def _fetch_all(self):
+            at_once(lambda: PortfolioRow.objects.update(place="runs"))
+            super()._fetch_all()
+
+    waits.__class__ = Moving
+    lists = [(Keyset("runs", {"pk": int}), runs), (Keyset("waits", {"pk": int}), waits)]
+    running, waiting = page_of(lists, "", 50).rows
     assert [len(running), len(waiting)] == [0, 1]
     assert [runs.count(), waits.count()] == [1, 0]
 
