@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -23,15 +22,17 @@ def profiles(name):
 
 
 def pytest_configure(config):
-    if chosen := config.getoption("--hypothesis-profile"):
+    config.has_profile = bool(chosen := config.getoption("--hypothesis-profile"))
+    if chosen:
         profiles(chosen)
 
 
 def pytest_collectstart(collector):
     """Before the first file with properties is read: who runs others does not wait for hypothesis."""
-    is_first = isinstance(collector, pytest.Module) and "hypothesis" not in sys.modules
-    if is_first and b"hypothesis" in collector.path.read_bytes():
+    is_module = isinstance(collector, pytest.Module) and not collector.config.has_profile
+    if is_module and b"hypothesis" in collector.path.read_bytes():
         profiles("ci")
+        collector.config.has_profile = True
 
 
 def pytest_collection_modifyitems(items):
