@@ -76,7 +76,7 @@ def leave(id_token: str) -> str:
         end: dict[str, Any] = _client().create_logout_url(
             post_logout_redirect_uri=f"{settings.PORTAL_URL}{reverse('login')}", id_token_hint=id_token
         )
-    except (requests.RequestException, RuntimeError, ValueError, KeyError, TypeError):
+    except (ProviderFailed, requests.RequestException, RuntimeError, ValueError, KeyError, TypeError):
         return ""
     return str(end["url"])
 

@@ -1,4 +1,7 @@
-"""Who comes in by the identity provider: known by issuer and subject, joined by a verified address, or made.
+"""Who comes in by the identity provider: known by issuer and subject, or made.
+
+An account that is there already is joined by nothing that an admin can write, an address of mail included: who gave it
+one of their own would then approve in its name.
 
 Roles are those of the groups that the provider tells at this very sign-in; what it tells no more is taken away.
 """
@@ -43,7 +46,7 @@ def come_in(claims: Claims) -> User:
                 .filter(issuer=settings.OIDC_ISSUER, subject=claims.subject)
                 .first()
             )
-            person = identity.person if identity else _joined(claims) or _made(claims)
+            person = identity.person if identity else _made(claims)
             recording.about = person
             if not person.is_active or demo_accounts.is_closed(person):
                 raise NotLetIn(say("Your account here is switched off. Ask an admin of the portal."))
@@ -60,22 +63,14 @@ def come_in(claims: Claims) -> User:
     return person
 
 
-def _joined(claims: Claims) -> User | None:
-    """The one account of nobody's identity yet that has this verified address."""
-    if not claims.address:
-        return None
-    found = list(User.objects.filter(email__iexact=claims.address, identity=None)[:2])
-    return found[0] if len(found) == 1 else None
-
-
 def _made(claims: Claims) -> User:
     if not claims.username:
         raise NotLetIn(say("The provider does not say what you are called: it needs the scope profile."))
     if User.objects.filter(username__iexact=claims.username).exists():
         raise NotLetIn(
             say(
-                "There is an account {name} here already, and nothing says that it is yours. An admin joins the two by "
-                "giving it the address that the provider has verified.",
+                "There is an account {name} here already, and nothing says that it is yours. Sign in with its "
+                "password, or ask an admin.",
                 name=claims.username,
             )
         )
