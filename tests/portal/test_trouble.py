@@ -73,6 +73,13 @@ def test_maintenance_is_said_by_every_page_and_not_by_health_checks(world, mia, 
     assert mia.get("/readyz").json()["maintenance"] == settings.MAINTENANCE
 
 
+def test_maintenance_is_said_in_the_language_of_who_reads_it_not_of_who_came_before(world, mia, settings):
+    assert mia.get("/", headers={"accept-language": "de"})["Content-Language"] == "de"
+    settings.MAINTENANCE = "We move."
+    assert "people see the models that they saw before" in words(mia.get("/", headers={"accept-language": "en"}))
+    assert "Am Portal wird gearbeitet" in words(mia.get("/", headers={"accept-language": "de"}))
+
+
 def test_no_gitlab_is_said_to_who_can_do_something_about_it(db, client, django_user_model):
     root = django_user_model.objects.create_superuser("root", password="x")
     client.force_login(root)
