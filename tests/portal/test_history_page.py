@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from rollouts.audit.recording import recorded
 from rollouts.models import AuditEvent, TrackedIssue, clock
@@ -138,3 +139,24 @@ def test_confidential_values_are_shown_to_those_who_may_and_others_are_told_that
     assert message in its_row("vic")
     history = words(signed_in(world, "root").get(f"/admin/rollouts/rollout/{world.rollout().pk}/history/"))
     assert SECRET_TITLE in history
+
+
+def test_before_and_after_are_a_difference_that_is_read_with_ways_on(world):
+    rollout = world.apply(owners=["mia", "ann"])
+    world.apply(title="Claude Haiku for code", owners=["mia", "bob"])
+    vic = signed_in(world, "vic")
+    event = AuditEvent.objects.filter(verb="plan.apply").latest("pk")
+    page = words(vic.get("/audit/", {"verb": "plan.apply"}))
+    row = page.partition(f'id="event-{event.pk}"')[2].partition("</tr>")[0]
+    changed = re.sub(r">\s+<", "><", row)
+    assert "<ins>Claude Haiku <b >for code</b></ins>" in changed  # words, and only those that are new
+    assert "<del>mia<b >, ann</b></del>" in changed  # lists, item by item
+    assert "<ins>mia<b >, bob</b></ins>" in changed
+    day = timezone.localtime(event.at)
+    assert f"{day:%A}, {day.day} {day:%b %Y}" in page
+    assert "2 events" in page
+    for way in (f"?object=Rollout%3A{rollout.pk}", f"?request={event.request_id}", "/rollouts/haiku/"):
+        assert f'href="{way}"' in row
+    found = words(vic.get("/audit/", {"request": event.request_id}))
+    assert f'id="event-{event.pk}"' in found
+    assert f'name="request" value="{event.request_id}"' in found  # the form keeps what a link has asked

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date
 
 from django.http import HttpRequest, HttpResponse
@@ -17,6 +16,7 @@ from ...services.lists.history import HistoryFilter
 from ...sync import copies
 from .. import lists
 from ..presenters import history as present
+from ..presenters import looked_up
 
 #: So many rollouts, the newest, are offered while one types; any other can be written.
 MOST_ROLLOUTS = 200
@@ -31,19 +31,12 @@ def audit(request: HttpRequest) -> HttpResponse:
     sees = Actor.of(request.user).sees_confidential
     history_filter = HistoryFilter(request.GET, sees=sees, zone=timezone.get_current_timezone())
     asked, found = history_filter.asked, history_filter.find(PER_PAGE, "before")
-    rows = [
-        (
-            event,
-            _pretty(event.shown("before")),
-            _pretty(event.shown("after")),
-            _pretty(event.confidential) if sees else "",
-        )
-        for event in found.page.rows
-    ]
+    rows = [looked_up.row(event, sees=sees) for event in found.page.rows]
     context = {
         "rows": rows,
         "page": found.page,
         "found": found,
+        "named": looked_up.named(asked),
         "verification": Verification.objects.first(),
         "days": {name: asked[name] and not _is_day(asked[name]) for name in ("since", "until")},
         **_choices(asked),
@@ -91,7 +84,3 @@ def _is_day(text: str) -> bool:
         return date.fromisoformat(text).isoformat() == text
     except ValueError:
         return False
-
-
-def _pretty(values: object) -> str:
-    return json.dumps(values, indent=1, sort_keys=True, ensure_ascii=False) if values else ""
