@@ -490,7 +490,8 @@ class EventTold(Schema):
     source: str
     request_id: str
     way: dict[str, Any] = Field(
-        {}, description="By what way it came: `os_user`, `token` (id, name, how it begins), or `session`."
+        {},
+        description="By what way it came: `os_user`, `token` (id, name, how it begins), `session`; which `pass`.",
     )
     before: dict[str, Any]
     after: dict[str, Any]

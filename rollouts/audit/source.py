@@ -94,6 +94,17 @@ def came_by(way: Mapping[str, Any]) -> None:
     _source.set(replace(_source.get(), way=lambda: way))
 
 
+@contextmanager
+def of_pass(number: int | None) -> Iterator[None]:
+    """What is done in this block was found by this pass over a GitLab, beside the way by which it came."""
+    came = _source.get()
+    token = _source.set(replace(came, way=lambda: {**came.way(), "pass": number}) if number else came)
+    try:
+        yield
+    finally:
+        _source.reset(token)
+
+
 def remember_sign_in(sender: Any, request: HttpRequest | None, user: Any, **more: Any) -> None:
     """A session knows when its person signed in last: who signs in again has shown again who they are."""
     if request is not None and hasattr(request, "session"):

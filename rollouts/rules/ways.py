@@ -1,4 +1,4 @@
-"""By what way something came to the portal, in words: which session, which token, whose terminal."""
+"""By what way something came to the portal, in words: which session, which token, whose terminal, which pass."""
 
 from __future__ import annotations
 
@@ -35,4 +35,6 @@ def _details(way: Mapping[str, Any]) -> list[Phrase]:
         if at := session.get("signed_in_at"):
             moment = datetime.fromisoformat(at).astimezone(UTC)
             messages.append(say("signed in {at} UTC", at=day_and_clock(moment)))
+    if number := way.get("pass"):
+        messages.append(say("pass {number}", number=str(number)))
     return messages

@@ -202,7 +202,7 @@ def _newest(
         else:
             ties.pop(issue.pk, None)
         newest[issue.pk] = told
-        notes[issue.pk] = {"gitlab_user": row.content["user"]} if row.content["user"] else {}
+        notes[issue.pk] = {"delivery": row.pk} | ({"gitlab_user": row.content["user"]} if row.content["user"] else {})
     for issue in known.values():
         told = newest.get(issue.pk, {})
         if not told or not issue.changed_at or not may_be_same(told["changed_at"], issue.changed_at):

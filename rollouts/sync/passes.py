@@ -22,6 +22,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connections, transaction
 from django.db.models import Q, QuerySet
 
+from ..audit.source import of_pass
 from ..gitlab import GitLab
 from ..models import GitLabInstance, Outcome, Rollout, SyncRun, SyncScope, clock
 from ..rules.expected import Drift
@@ -66,7 +67,7 @@ def sync_instance(
     try:
         if unasked:
             report.problems.append(Problem(instance.name, Outcome.CONNECTION_REFUSED, unasked))
-        for done, part in enumerate(_read_all(instance, scopes, full=full, jobs=jobs), start=1):
+        for done, part in enumerate(_read_all(instance, scopes, run.pk, full=full, jobs=jobs), start=1):
             report.add(part)
             tell(done, len(scopes))
             SyncRun.objects.filter(pk=run.pk).update(done=done, heard_at=clock.now())
@@ -202,7 +203,8 @@ def _next(instance: GitLabInstance, *, hints_first: bool) -> Lease | None:
 def _read_and_credit(gitlab: GitLab, lease: Lease) -> None:
     """One scope under its lease; what was read is counted, and the lease given back, in one transaction."""
     try:
-        part = reading.read(gitlab, lease)
+        with of_pass(lease.scope.run_id):
+            part = reading.read(gitlab, lease)
     except (Lost, OperationalError, InterfaceError):
         raise  # it waits on: whoever holds the lease now, or the next, reads it again
     except Exception:
@@ -216,13 +218,13 @@ def _read_and_credit(gitlab: GitLab, lease: Lease) -> None:
             runs.credit(lease.scope.run_id, part.report)
 
 
-def _read_all(instance: GitLabInstance, scopes: list[int], *, full: bool, jobs: int) -> Iterator[Report]:
-    """Each scope's report as it is through, read here or by so many threads."""
+def _read_all(instance: GitLabInstance, scopes: list[int], run: int, *, full: bool, jobs: int) -> Iterator[Report]:
+    """Each scope's report as it is through, read here or by so many threads, for the pass with this number."""
     if not scopes:
         return
     if jobs == 1:
         gitlab = rate_limits.connect(instance)
-        yield from (_read_now(instance, gitlab, pk, full) for pk in scopes)
+        yield from (_read_now(instance, gitlab, pk, run, full) for pk in scopes)
         return
     todo, through = deque(scopes), SimpleQueue[Report | BaseException]()
 
@@ -230,7 +232,7 @@ def _read_all(instance: GitLabInstance, scopes: list[int], *, full: bool, jobs: 
         try:
             gitlab = rate_limits.connect(instance)
             while todo:
-                through.put(_read_now(instance, gitlab, todo.popleft(), full))
+                through.put(_read_now(instance, gitlab, todo.popleft(), run, full))
         except IndexError:
             pass  # another thread took the last one
         except BaseException as error:  # handed to the thread that waits
@@ -251,7 +253,7 @@ def _read_all(instance: GitLabInstance, scopes: list[int], *, full: bool, jobs: 
         thread.join()
 
 
-def _read_now(instance: GitLabInstance, gitlab: GitLab, pk: int, full: bool) -> Report:
+def _read_now(instance: GitLabInstance, gitlab: GitLab, pk: int, run: int, full: bool) -> Report:
     """One scope, if the instance may be asked; what somebody else has just read, or reads, is left to them."""
     if halted := rate_limits.must_wait(instance, clock.now()):
         return Report(instance.name, problems=[_halted(instance, halted)])
@@ -259,7 +261,8 @@ def _read_now(instance: GitLabInstance, gitlab: GitLab, pk: int, full: bool) -> 
     if lease is None:
         return Report(instance.name)
     try:
-        part = reading.read(gitlab, lease, full=full)
+        with of_pass(run):
+            part = reading.read(gitlab, lease, full=full)
     except Lost:
         return Report(instance.name)
     except (OperationalError, InterfaceError):

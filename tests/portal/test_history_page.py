@@ -11,12 +11,14 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from rollouts.audit.recording import recorded
-from rollouts.models import AuditEvent, TrackedIssue, clock
+from rollouts.audit.source import coming_from
+from rollouts.models import AuditEvent, SyncRun, TrackedIssue, clock
 from rollouts.services import tokens
 from rollouts.services.lists.history import HistoryFilter
 from tests.api.scripts import Script
+from tests.markup import flat
 from tests.portal.pages import signed_in, words
-from tests.walk import SECRET_TITLE
+from tests.walk import FLAG, SECRET_TITLE
 
 pytestmark = pytest.mark.django_db
 
@@ -121,7 +123,7 @@ def test_confidential_values_are_shown_to_those_who_may_and_others_are_told_that
     world.sync()
     issue = TrackedIssue.objects.get(iid=11)
     with recorded("issue.read", by=world.actor("root"), about=issue, rollout=world.rollout()):
-        issue.title = f"{SECRET_TITLE}, again"
+        issue.title = f"{SECRET_TITLE} again"
         issue.save()
     event = AuditEvent.objects.latest("pk")
     assert event.confidential
@@ -141,22 +143,69 @@ def test_confidential_values_are_shown_to_those_who_may_and_others_are_told_that
     assert SECRET_TITLE in history
 
 
+def row_of(event, response):
+    return flat(response).partition(f'id="event-{event.pk}"')[2].partition("</tr>")[0]
+
+
 def test_before_and_after_are_a_difference_that_is_read_with_ways_on(world):
-    rollout = world.apply(owners=["mia", "ann"])
-    world.apply(title="Claude Haiku for code", owners=["mia", "bob"])
+    rollout = world.apply_text(world.document().replace("[mia]", "[mia, ann]"))
+    changed = world.document(title="Claude Haiku for code").replace("[mia]", "[mia, bob]")
+    with coming_from("command", "r-1"):
+        world.apply_text(changed)
     vic = signed_in(world, "vic")
     event = AuditEvent.objects.filter(verb="plan.apply").latest("pk")
-    page = words(vic.get("/audit/", {"verb": "plan.apply"}))
-    row = page.partition(f'id="event-{event.pk}"')[2].partition("</tr>")[0]
-    changed = re.sub(r">\s+<", "><", row)
-    assert "<ins>Claude Haiku <b >for code</b></ins>" in changed  # words, and only those that are new
-    assert "<del>mia<b >, ann</b></del>" in changed  # lists, item by item
-    assert "<ins>mia<b >, bob</b></ins>" in changed
+    answer = vic.get("/audit/", {"verb": "plan.apply"})
+    row, page = row_of(event, answer), words(answer)
+    assert "<span>Claude Haiku</span><ins>for code</ins>" in row  # words, and only those that are new
+    assert "<span>mia,</span><del>ann</del><ins>bob</ins>" in row  # lists, item by item
     day = timezone.localtime(event.at)
     assert f"{day:%A}, {day.day} {day:%b %Y}" in page
     assert "2 events" in page
-    for way in (f"?object=Rollout%3A{rollout.pk}", f"?request={event.request_id}", "/rollouts/haiku/"):
+    for way in (f"?object=Rollout%3A{rollout.pk}", "?request=r-1", "/rollouts/haiku/"):
         assert f'href="{way}"' in row
-    found = words(vic.get("/audit/", {"request": event.request_id}))
+    found = words(vic.get("/audit/", {"request": "r-1"}))
     assert f'id="event-{event.pk}"' in found
-    assert f'name="request" value="{event.request_id}"' in found  # the form keeps what a link has asked
+    assert 'name="request" value="r-1"' in found  # the form keeps what a link has asked
+
+
+def test_an_exposure_is_told_in_words_with_who_is_named(world):
+    world.apply()
+    for value, where in (
+        ("25", {"key": "percentage_of_actors"}),
+        ("true", {"feature_group": "acme_team_members"}),
+        ("true", {"user": "ann"}),
+    ):
+        world.gitlab.state.set_feature(FLAG, value, **where)
+    world.sync()
+    event = AuditEvent.objects.filter(verb="flag.read").latest("pk")
+    row = row_of(event, signed_in(world, "vic").get("/audit/", {"verb": "flag.read"}))
+    assert "25 % of actors, group acme_team_members and 1 named actor: User:" in row
+    assert "percentage_of_actors" not in row
+    assert "entered by" not in row  # nothing is told of what was empty and is
+
+
+def test_what_was_read_leads_to_the_pass_that_read_it_while_that_is_kept(world):
+    world.apply()
+    world.sync()
+    run, vic = SyncRun.objects.latest("pk"), signed_in(world, "vic")
+    event = AuditEvent.objects.filter(verb="issue.read").latest("pk")
+    address = f"/sync/?pass={run.pk}#pass-{run.pk}"
+    assert f'href="{address}"' in row_of(event, vic.get("/audit/"))
+    world.sync()  # a newer one, which found nothing new
+    page = flat(vic.get(address))
+    assert f'<tr id="pass-{run.pk}">' in page
+    assert f"Pass {run.pk} and those before" in page
+    SyncRun.objects.all().delete()
+    assert "/sync/?pass=" not in words(vic.get("/audit/"))
+    gone = vic.get(address)
+    assert gone.status_code == 422
+    assert f"There is no pass {run.pk}, or it is not kept any more." in words(gone)
+
+
+@pytest.mark.parametrize("number", ["x", "-1", "9" * 30, "\u0661", "0"])
+def test_a_pass_or_delivery_that_there_is_not_is_said(world, number):
+    vic = signed_in(world, "vic")
+    for kind in ("pass", "delivery"):
+        answer = vic.get("/sync/", {kind: number})
+        assert answer.status_code == 422
+        assert f"There is no {kind} " in words(answer)

@@ -90,10 +90,14 @@ def test_what_gitlab_says_is_on_the_page_after_it_is_worked(read):
     event = AuditEvent.objects.filter(verb="issue.read").latest("pk")
     assert (event.actor_kind, event.actor, event.source) == ("job", "webhook", "webhook")
     assert event.after["gitlab_user"] == "ann"
+    delivery = HookDelivery.objects.get()
+    assert event.after["delivery"] == delivery.pk
     client = Client()
     client.force_login(read.people["mia"])
+    address = f"/sync/?delivery={delivery.pk}#delivery-{delivery.pk}"
+    assert f'href="{address}"' in client.get("/audit/").content.decode()
+    assert f"delivery-{delivery.pk}" in client.get(address).content.decode()
     assert "Flag rollout of Haiku" in client.get("/rollouts/haiku/").content.decode()
-    delivery = HookDelivery.objects.get()
     assert (delivery.state, delivery.content) == ("done", {})  # it may be confidential: nothing of it is kept
 
 

@@ -1,10 +1,9 @@
-"""What an event changed, field by field, as a difference that is read: which words, which items of a list."""
+"""What an event changed, field by field, as a difference that is read."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import Any
 
 from django.apps import apps
@@ -18,19 +17,26 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ...models import AuditEvent, verbose_names
+from ...rules import word_difference
+from ...rules.exposure import Exposure
 from ...rules.phrases import Phrase, joined, spoken
+from ...rules.word_difference import Part
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:[\d.]+[+-]\d\d:\d\d$")
-#: So many characters of a value are shown, and compared.
-LONGEST = 600
+#: What says that a mapping is an exposure, as ``Exposure.as_json`` makes it.
+GATES = {"boolean", "percentage_of_actors", "groups", "actors"}
+#: What other fields tell better: GitLab's own answer stands as ``gates``, an object's number in its link.
+TOLD_OTHERWISE = {"id", "raw"}
 
 #: What events note besides fields.
 NOTES = {
     "gitlab": "GitLab",
+    "gitlab_user": gettext_lazy("GitLab user"),
     "plan": gettext_lazy("plan"),
     "read": gettext_lazy("read"),
     "password": gettext_lazy("password"),
     "periods": gettext_lazy("periods"),
+    "delivery": gettext_lazy("delivery"),
     "digest": gettext_lazy("digest"),
     "overridden": gettext_lazy("overridden"),
     "groups": gettext_lazy("roles"),
@@ -44,17 +50,11 @@ NOTES = {
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """One field as it was and as it became; empty texts where there was nothing.
-
-    ``gone`` and ``come`` are the same in parts (words of a text, items of a list), each with whether it changed.
-    """
+    """One field, and what of it stayed, went and came."""
 
     what: str
-    before: str
-    after: str
+    parts: tuple[Part, ...]
     is_confidential: bool = False
-    gone: tuple[tuple[str, bool], ...] = ()
-    come: tuple[tuple[str, bool], ...] = ()
 
 
 def changes(event: AuditEvent, *, sees_confidential: bool) -> tuple[Changed, ...]:
@@ -87,7 +87,8 @@ def _fields(
         if name:
             words = joined([event.name_in_words(name), words], ", ")
         was, now = (choices.get(side, side) if isinstance(side, str) else side for side in (was, now))
-        yield Changed(words, _plain(was), _plain(now), is_confidential, *_apart(_parts(was), _parts(now)))
+        if key not in TOLD_OTHERWISE and (parts := _parts(was, now)):
+            yield Changed(words, parts, is_confidential)
 
 
 def _choices(kind: str, key: str) -> dict[Any, Any]:
@@ -99,31 +100,15 @@ def _choices(kind: str, key: str) -> dict[Any, Any]:
     return dict(getattr(field, "flatchoices", ()))
 
 
-def _parts(value: Any) -> list[str]:
-    """The items of a list, each but the first behind a comma; the words of anything else, each with what follows it."""
-    if isinstance(value, list):
-        return [f"{', ' if place else ''}{_plain(item)}" for place, item in enumerate(value)]
-    return re.findall(r"\S+\s*", _plain(value)[:LONGEST])
-
-
-def _apart(was: list[str], now: list[str]) -> tuple[tuple[tuple[str, bool], ...], tuple[tuple[str, bool], ...]]:
-    """Both sides in parts, each with whether it changed; nothing is marked where one side is empty, or all differs."""
-    if not was or not now:
-        return (("".join(was), False),) if was else (), (("".join(now), False),) if now else ()
-    gone, come = [], []
-    one, other = ([part.strip(" ,") for part in side] for side in (was, now))
-    matcher = SequenceMatcher(None, one, other, autojunk=False)
-    is_alike = matcher.ratio() > 0
-    for kind, a, b, c, d in matcher.get_opcodes():
-        differs = kind != "equal" and is_alike
-        gone += [("".join(was[a:b]), differs)] if b > a else []
-        come += [("".join(now[c:d]), differs)] if d > c else []
-    return tuple(gone), tuple(come)
+def _parts(was: Any, now: Any) -> tuple[Part, ...]:
+    if isinstance(was or now, list) and all(isinstance(side or [], list) for side in (was, now)):
+        return word_difference.items(*([_plain(item) for item in side or []] for side in (was, now)))
+    return word_difference.words(_plain(was), _plain(now))
 
 
 def _plain(value: Any) -> str:
     match value:
-        case None | "" | [] | {}:
+        case None | "" | []:
             return ""
         case True:
             return _("yes")
@@ -131,6 +116,8 @@ def _plain(value: Any) -> str:
             return _("no")
         case list():
             return ", ".join(map(_plain, value))
+        case dict() if value.keys() >= GATES:
+            return _exposure(Exposure.from_json(value))
         case dict():
             return ", ".join(f"{key}: {_plain(each)}" for key, each in value.items())
         case Phrase() | Promise():
@@ -139,3 +126,9 @@ def _plain(value: Any) -> str:
             there = localtime(moment)
             return f"{date_format(there, _('j M Y H:i:s'))} {there:%Z}"
     return str(value)
+
+
+def _exposure(exposure: Exposure) -> str:
+    """Who sees it in words, and who they are that the words only count."""
+    who, named = spoken(exposure.words), sorted(exposure.actors)
+    return f"{who}: {', '.join(named)}" if named else who

@@ -1,16 +1,18 @@
-"""One event of a look-up: what it changed, and where its links lead."""
+"""Events of a look-up: what each changed, and where its links lead."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 from urllib.parse import urlencode
 
+from django.db import models
 from django.urls import reverse
 from django.utils.timezone import localtime
 
-from ...models import AuditEvent
+from ...models import AuditEvent, HookDelivery, SyncRun
 from ...models.event_words import way_of
 from ...rules.phrases import say
 from .changes import Changed, changes
@@ -24,17 +26,13 @@ NAMED = {
     "gitlab_user": say("GitLab user"),
     "request": say("request"),
 }
-#: Objects that have a page: by their number, or one of all of them.
-PAGES = {"FeatureFlag": "portal:flag"}
+#: Where one finds objects that belong to no rollout.
 LISTS = {
     "ChangeLock": "portal:locks",
     "LockCalendar": "portal:locks",
     "IncidentSource": "portal:locks",
     "GitLabInstance": "portal:sync",
-    "SyncRun": "portal:sync",
-    "HookDelivery": "portal:sync",
     "AIModel": "portal:models",
-    "ApprovalRequest": "portal:approvals",
 }
 
 
@@ -51,10 +49,26 @@ class Row:
     of_object: str
     of_request: str
     of_way: str
-    is_of_sync: bool
+    #: Numbers of what GitLab was read by, if it is still kept.
+    sync_pass: int | None
+    delivery: int | None
 
 
-def row(event: AuditEvent, *, sees: bool) -> Row:
+def rows(events: Sequence[AuditEvent], *, sees: bool) -> list[Row]:
+    passes, deliveries = [_pass(event) for event in events], [_delivery(event, sees) for event in events]
+    kept_passes, kept_deliveries = _kept(SyncRun, passes), _kept(HookDelivery, deliveries)
+    return [
+        _row(event, sees, kept_passes.get(passed), kept_deliveries.get(delivered))
+        for event, passed, delivered in zip(events, passes, deliveries, strict=True)
+    ]
+
+
+def named(asked: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """What is asked for that the form has no field for: name, words, value."""
+    return [(name, words, asked[name]) for name, words in NAMED.items() if asked[name]]
+
+
+def _row(event: AuditEvent, sees: bool, sync_pass: int | None, delivery: int | None) -> Row:
     kind, _, value = way_of(event).partition(":")
     return Row(
         event,
@@ -65,18 +79,28 @@ def row(event: AuditEvent, *, sees: bool) -> Row:
         urlencode({"object": f"{event.object_type}:{event.object_id}"}) if event.object_id else "",
         urlencode({"request": event.request_id}) if event.request_id else "",
         urlencode({kind: value}) if value else "",
-        event.source in ("sync", "webhook"),
+        sync_pass,
+        delivery,
     )
 
 
-def named(asked: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    """What is asked for that the form has no field for: name, words, value."""
-    return [(name, words, asked[name]) for name, words in NAMED.items() if asked[name]]
+def _pass(event: AuditEvent) -> Any:
+    return (event.way or {}).get("pass")
+
+
+def _delivery(event: AuditEvent, sees: bool) -> Any:
+    """It is a note of the event; of a confidential issue one that needs a role."""
+    hidden = [sides.get("after", {}) for sides in event.confidential.values()] if sees else []
+    return next((side["delivery"] for side in (event.after, *hidden) if "delivery" in side), None)
+
+
+def _kept(model: type[models.Model], numbers: Sequence[Any]) -> dict[Any, int]:
+    wanted = {number for number in numbers if isinstance(number, int)}
+    return {pk: pk for pk in model._default_manager.filter(pk__in=wanted).values_list("pk", flat=True)}
 
 
 def _url(event: AuditEvent) -> str:
-    if event.object_type in PAGES and event.object_id.isdigit():
-        return reverse(PAGES[event.object_type], args=[int(event.object_id)])
-    if event.object_type in LISTS:
-        return reverse(LISTS[event.object_type])
-    return event.rollout.get_absolute_url() if event.rollout else ""
+    """Where the object is found, if not on the page of the rollout, to which the row leads anyway."""
+    if event.object_type == "FeatureFlag" and event.object_id.isdigit():
+        return reverse("portal:flag", args=[int(event.object_id)])
+    return reverse(LISTS[event.object_type]) if event.object_type in LISTS else ""

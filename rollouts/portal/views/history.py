@@ -31,7 +31,7 @@ def audit(request: HttpRequest) -> HttpResponse:
     sees = Actor.of(request.user).sees_confidential
     history_filter = HistoryFilter(request.GET, sees=sees, zone=timezone.get_current_timezone())
     asked, found = history_filter.asked, history_filter.find(PER_PAGE, "before")
-    rows = [looked_up.row(event, sees=sees) for event in found.page.rows]
+    rows = looked_up.rows(found.page.rows, sees=sees)
     context = {
         "rows": rows,
         "page": found.page,

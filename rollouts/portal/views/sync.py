@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -16,20 +15,27 @@ from ...audit.actor import Actor
 from ...models import GitLabInstance, GitLabWrite, SyncRun
 from ...rules.machine import Role
 from ...services.instances import all_instances
+from ...services.lists.sync import SyncFilter
 from ...sync import passes, read_now, status
+from .. import lists
 from ..answers import SeeOther
 from ..presenters import sync_page
 
 
 @require_safe
 def sync(request: HttpRequest) -> HttpResponse:
+    """``?pass=`` lists the passes from that one back; ``?delivery=`` tells of one webhook."""
+    asked = SyncFilter(request.GET, SyncRun.objects.select_related("instance"))
     cards = sync_page.cards(status.of_all())
-    runs = sync_page.passes(SyncRun.objects.select_related("instance")[:20])
+    newest = asked["pass"]
+    runs = asked.queryset.filter(started_at__lte=newest.started_at) if newest else asked.queryset
     owed = GitLabWrite.objects.filter(state__in=("waiting", "begun", "given_up")).select_related("rollout")[:50]
     summary = sync_page.summary(cards)
     context = {
         "cards": cards,
-        "runs": runs,
+        "runs": sync_page.passes(runs[:20]),
+        "newest": newest,
+        "delivery": asked["delivery"],
         "owed": owed,
         "writes": settings.GITLAB_WRITES,
         "summary": summary,
@@ -37,7 +43,7 @@ def sync(request: HttpRequest) -> HttpResponse:
         "sees_keeping": Actor.of(request.user).person.has(Role.AUDITOR),
         "retired": GitLabInstance.objects.exclude(retired_at=None),
     }
-    return render(request, "portal/sync.html", context)
+    return lists.answer(request, "portal/sync.html", context, asked)
 
 
 @require_POST

@@ -61,6 +61,20 @@ class Text(Filter):
     """What may or may not be there: a name, a part of a text."""
 
 
+class Known(Text):
+    """A name that there is: ``known`` finds it, ``missing`` says that it does not."""
+
+    def __init__(self, known: Callable[[str], Any], missing: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.known, self.missing = known, missing
+
+    def read(self, text: str) -> Any:
+        found = self.known(text) if text.isprintable() else None
+        if not found:
+            raise ValueError(say(self.missing, written=shorten(text)))
+        return found
+
+
 class OneOf(Filter):
     """One of ``known``, which is fixed or follows from the data."""
 

@@ -14,11 +14,11 @@ from django.db.models import Q, QuerySet
 
 from ...audit.source import SOURCES
 from ...models import ApiToken, AuditEvent, EventWords, Rollout
-from ...models.event_words import normal
+from ...models.event_words import WAYS, normal
 from ...models.keyset import Page
 from ...rules.datetimes import asked_since, asked_until
 from ...rules.phrases import Phrase, later, say, say_n, shorten
-from .asked import LONGEST, Asked, Filter, Moment, OneOf, Text
+from .asked import LONGEST, Asked, Filter, Known, Moment, OneOf, Text
 from .lookup import MOST_COUNTED, NEWEST_FIRST, LookUp
 
 __all__ = ["NEWEST_FIRST", "Found", "HistoryFilter"]
@@ -55,20 +55,6 @@ class Found:
         if self.is_more:
             return say("More than {most} events", most=MOST_COUNTED)
         return say_n("{n} event", "{n} events", self.count)
-
-
-class Known(Text):
-    """A name that there is: ``known`` finds it, ``missing`` says that it does not."""
-
-    def __init__(self, known: Callable[[str], Any], missing: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.known, self.missing = known, missing
-
-    def read(self, text: str) -> Any:
-        found = self.known(text) if text.isprintable() else None
-        if not found:
-            raise ValueError(say(self.missing, written=shorten(text)))
-        return found
 
 
 class Words(Filter):
@@ -195,7 +181,7 @@ class HistoryFilter(Asked):
             conditions.append([Q(verb=verb) for verb in self["verb"]])
         if self["source"]:
             conditions.append([Q(source=self["source"])])
-        ways = [f"{kind}:{self[kind]}" for kind in ("token", "session", "os_user", "gitlab_user") if self[kind]]
+        ways = [f"{kind}:{self[kind]}" for kind in WAYS if self[kind]]
         if len(ways) > 1:  # each event came by one
             conditions.append([Q(pk=None)])
         return LookUp(
