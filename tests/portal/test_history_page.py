@@ -130,7 +130,7 @@ def test_confidential_values_are_shown_to_those_who_may_and_others_are_told_that
     assert not event.before
     assert not event.after  # there is nothing else to show of it
     row = f'id="event-{event.pk}"'
-    message = "comes from a confidential issue: it takes a role to see it"
+    message = "What else is known of it takes a role to see."
 
     def its_row(name):
         return words(signed_in(world, name).get("/audit/?verb=issue")).partition(row)[2].partition("</tr>")[0]

@@ -234,7 +234,7 @@ def test_the_file_is_safe_for_spreadsheets_and_tells_nothing_confidential(world)
 
 def test_views_are_kept_shared_and_removed(world):
     mia, vic = signed_in(world, "mia"), signed_in(world, "vic")
-    answer = mia.post("/views/", {"name": "Drift", "query": "health=drifting&after=3&evil=1", "shared": "yes"})
+    answer = mia.post("/views/", {"name": "Drift", "query": "health=drifting&after=3", "shared": "yes"})
     assert answer["Location"] == "/?health=drifting"
     assert AuditEvent.objects.filter(verb="view.keep", actor="mia").count() == 1
     assert "Drift" in words(vic.get("/"))

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 from ...models import AuditEvent, verbose_names
 from ...rules import word_difference
 from ...rules.exposure import Exposure
-from ...rules.phrases import Phrase, joined, spoken
+from ...rules.phrases import Phrase, spoken
 from ...rules.word_difference import Part
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:[\d.]+[+-]\d\d:\d\d$")
@@ -50,10 +50,11 @@ NOTES = {
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """One field, and what of it stayed, went and came."""
+    """One field, and what of it stayed, went and came; ``thing`` where it is another object's than the event's."""
 
     what: str
     parts: tuple[Part, ...]
+    thing: str = ""
     is_confidential: bool = False
 
 
@@ -63,7 +64,7 @@ def changes(event: AuditEvent, *, sees_confidential: bool) -> tuple[Changed, ...
     if sees_confidential:
         for name, sides in event.confidential.items():
             found += _fields(event, name, sides.get("before", {}), sides.get("after", {}), "", is_confidential=True)
-    return tuple(found)
+    return tuple(sorted(found, key=lambda change: bool(change.thing)))  # its own first
 
 
 def _fields(
@@ -84,11 +85,9 @@ def _fields(
             yield from _fields(event, key, was or {}, now or {}, kind_of, is_confidential=is_confidential)
             continue
         words = str(verbose_names.FIELDS.get(key) or NOTES.get(key) or key.replace("_", " "))
-        if name:
-            words = joined([event.name_in_words(name), words], ", ")
         was, now = (choices.get(side, side) if isinstance(side, str) else side for side in (was, now))
         if key not in TOLD_OTHERWISE and (parts := _parts(was, now)):
-            yield Changed(words, parts, is_confidential)
+            yield Changed(words, parts, event.name_in_words(name) if name else "", is_confidential)
 
 
 def _choices(kind: str, key: str) -> dict[Any, Any]:

@@ -73,6 +73,7 @@ DONE = {
     "phase.unread": later("stopped the clock of the soak of {what} for as long as GitLab was not read"),
     "rollout.reconcile": later("compared {what} with GitLab"),
     "view.keep": later("kept the view {what}"),
+    "view.rename": later("renamed the view {what}"),
     "view.remove": later("removed the view {what}"),
 }
 

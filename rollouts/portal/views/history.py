@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from ...audit.actor import Actor
 from ...audit.source import SOURCES
 from ...models import AuditEvent, Checkpoint, Rollout, Verification
+from ...services import views
 from ...services.lists.history import HistoryFilter
 from ...sync import copies
 from .. import lists
@@ -28,7 +29,8 @@ CHECKPOINTS = 50
 @require_safe
 def audit(request: HttpRequest) -> HttpResponse:
     """Filters in the address, keyset pages; days are of the reader's zone. A time that is none: 422, and which."""
-    sees = Actor.of(request.user).sees_confidential
+    viewer = Actor.of(request.user)
+    sees = viewer.sees_confidential
     history_filter = HistoryFilter(request.GET, sees=sees, zone=timezone.get_current_timezone())
     asked, found = history_filter.asked, history_filter.find(PER_PAGE, "before")
     rows = looked_up.rows(found.page.rows, sees=sees)
@@ -37,6 +39,7 @@ def audit(request: HttpRequest) -> HttpResponse:
         "page": found.page,
         "found": found,
         "named": looked_up.named(asked),
+        "saved": views.of(viewer, views.Page.AUDIT),
         "verification": Verification.objects.first(),
         "days": {name: asked[name] and not _is_day(asked[name]) for name in ("since", "until")},
         **_choices(asked),

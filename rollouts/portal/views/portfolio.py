@@ -6,13 +6,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import get_object_or_404
-from django.urls import reverse
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from ...audit.actor import Actor
 from ...models import clock
@@ -24,7 +20,7 @@ from ...services import choices, portfolio_rows, views
 from ...services.lists.asked import Shown
 from ...services.lists.rollouts import RolloutFilter, owners
 from .. import listing, lists, refusals
-from ..answers import SeeOther, download
+from ..answers import download
 from ..presenters import first_start
 from ..presenters.portfolio import ShownRow
 
@@ -76,14 +72,13 @@ def portfolio(request: HttpRequest) -> HttpResponse:
         "healths": [(kind.value, kind.words) for kind in Health if kind is not Health.OVER],
         "summary": summary,
         "most_counted": listing.MOST_COUNTED,
-        "is_filtered": any(value for key, value in request.GET.items() if key in views.KEPT),
+        "is_filtered": any(value for key, value in request.GET.items() if key in views.KEPT[views.Page.PORTFOLIO]),
         "group": group,
         "group_choices": GROUPS.items(),
         "sort": sort,
         "sort_choices": SORTS.items(),
         "is_board": is_board,
         "saved": views.of(viewer),
-        "query": request.META.get("QUERY_STRING", ""),
     }
     if is_board:
         context["groups"] = listing.board(asked.rows, known_phases, now)
@@ -123,20 +118,3 @@ def _cells(rows: Iterator[ShownRow], now: datetime, request: HttpRequest) -> Ite
 
 def _utc(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else ""
-
-
-@require_POST
-def keep_view(request: HttpRequest) -> HttpResponse:
-    by, name, query = (Actor.of(request.user), *(request.POST.get(name, "") for name in ("name", "query")))
-    view = views.keep(name, query, by=by, shared=request.POST.get("shared") == "yes")
-    messages.success(request, _("You kept the view %(name)s.") % {"name": view.name})
-    return SeeOther(f"{reverse('portal:portfolio')}?{view.query}")
-
-
-@require_POST
-def remove_view(request: HttpRequest, pk: int) -> HttpResponse:
-    by = Actor.of(request.user)
-    view = get_object_or_404(views.of(by), pk=pk)
-    views.remove(view, by=by)
-    messages.success(request, _("You removed the view %(name)s.") % {"name": view.name})
-    return SeeOther(reverse("portal:portfolio"))
