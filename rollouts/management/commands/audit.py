@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -21,6 +22,8 @@ from rollouts.services.lists.history import Found, HistoryFilter
 from rollouts.sync import copies
 
 MOST = 1_000
+#: An event is one line, and nothing in it moves the terminal's cursor.
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 #: Of a table for spreadsheets; before and after are JSON.
 EVENT_COLUMNS = (
     "id", "at", "actor_kind", "actor", "verb", "object_type", "object_id", "object", "rollout", "reason", "source",
@@ -87,9 +90,8 @@ class Command(BaseCommand):
         for event in found.page.rows:
             why = f" — {event.reason}" if event.reason else ""
             came = event.way_in_words if event.way else event.source
-            self.stdout.write(
-                f"{event.at:%Y-%m-%d %H:%M:%S}Z  {event.actor}  {event.verb}  {event.object_name}  ({came}){why}"
-            )
+            line = f"{event.at:%Y-%m-%d %H:%M:%S}Z  {event.actor}  {event.verb}  {event.object_name}  ({came}){why}"
+            self.stdout.write(UNPRINTABLE.sub(" ", line))
         further = f"; older ones: --after {found.page.next}" if found.page.next else ""
         self.stderr.write(f"{found.counted}{further}")
 
