@@ -95,6 +95,24 @@ def changes(asked: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def sentences(content: Mapping[str, Any]) -> list[str]:
+    """All of it, part by part: «Checklist, “The release is announced”: open». What is empty is left out."""
+    bare = {name: _bare(part) for name, part in content.items()}
+    told = _differences((), bare, {**content, "form": None})
+    return [
+        say("{name}: {value}", name=_name(path), value=_words(path, value))
+        for path, _, value in told
+        if value not in (None, "", [], {})
+    ]
+
+
+def _bare(part: Any) -> Any:
+    """A part of which nothing is told yet, but for what a checklist item asks."""
+    if not isinstance(part, Mapping):
+        return None
+    return {name: _asks(one) if isinstance(one, Mapping) and "done" in one else None for name, one in part.items()}
+
+
 def _differences(path: tuple[str, ...], before: Any, after: Any) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
     """Where two contents part, as deep as both go on; a checklist item that is there twice is told as one."""
     if before == after:

@@ -111,7 +111,10 @@ def _requests(rollout: Rollout) -> Iterator[dict[str, Any]]:
         .prefetch_related(Prefetch("approvals", Approval.objects.order_by("at", "pk")))
         .order_by("requested_at", "pk")
     )
+    content_before: dict[str, Any] | None = None
     for request in rows:
+        changed = None if content_before is None else digest.changes(content_before, request.content)
+        content_before = request.content
         yield {
             "what": str(request),
             "phase": request.phase.name,
@@ -121,7 +124,8 @@ def _requests(rollout: Rollout) -> Iterator[dict[str, Any]]:
             "requested_at": request.requested_at,
             "way": ways.in_words(request.source, request.way),
             "digest": request.digest,
-            "saw": digest.changes({"form": request.content.get("form")}, request.content),
+            "saw": digest.sentences(request.content),
+            "changed": changed,
             "approvals": [
                 {
                     "by": one.approver,
@@ -146,13 +150,14 @@ def _moves(rollout: Rollout) -> Iterator[dict[str, Any]]:
     for event in events:
         phase: Phase | None = phases.get(event.object_id)
         opens = facts_of.opening_of(phase, rollout).at(event.after.get("percentage")) if phase else NOBODY
+        verb = event.verb.partition(".")[2]
         is_in = event.verb in ("phase.start", "phase.advance")
         yield {
             "event": event.pk,
             "at": event.at,
             "by": event.actor,
-            "verb": event.verb.partition(".")[2],
-            "deed": event.verb,
+            "verb": verb,
+            "what": PHASE_VERBS[verb].did(event.in_words("object_name")),
             "phase": phase.title if phase else event.object_name,
             "for_whom": opens.words if is_in else "",
             "reason": event.in_words("reason"),

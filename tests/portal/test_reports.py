@@ -11,6 +11,7 @@ from django.test import Client
 
 from rollouts.services import locks, tokens
 from tests.api.scripts import Script
+from tests.markup import flat
 from tests.walk import FLAG, SECRET_TITLE, World
 
 FRIDAY = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
@@ -87,11 +88,34 @@ def test_the_page_says_the_same_and_nothing_confidential(told):
     page = look(told, "/rollouts/haiku/report/")
     assert page.status_code == 200
     said = words(page)
+    assert "started Owning team" in said
     for part in ("approved by alice", "a fix for all", "Freeze", "too slow", "not reviewed yet", "2 named actors"):
         assert part in said, part
     for name in ("vic", "root"):
         assert SECRET_TITLE not in look(told, "/rollouts/haiku/report/", name).content.decode()
     assert SECRET_TITLE not in json.dumps(script(told).get("/rollouts/haiku/report").json())
+
+
+def test_what_they_saw_is_told_once_and_then_what_was_new(told):
+    first, *others = script(told).get("/rollouts/haiku/report").json()["requests"]
+    assert others
+    assert not any("was nothing" in one or one.split(": ")[-1] == "nothing" for one in first["saw"])
+    assert "What, “phase”: team" in first["saw"]
+    page = words(look(told, "/rollouts/haiku/report/"))
+    requests = page.partition("What was let in when")[0].split("What they saw ")[1:]
+    assert "AI model, “provider”: " in requests[0]
+    assert "As for the request before, but for: " in requests[1]
+    new = requests[1].partition("All of it")[0]
+    assert "What, “phase”: was team, is company." in new
+    assert "AI model" not in new  # it is as it was
+
+
+def test_reports_are_found_from_the_history_and_the_portfolio(told):
+    for path in ("/audit/", "/"):
+        assert 'href="/reports/"' in look(told, path).content.decode()
+    for path, room in (("/reports/", "/audit/"), ("/rollouts/haiku/report/", "/"), ("/audit/proof/", "/audit/")):
+        bar = flat(look(told, path)).partition("</nav>")[0]
+        assert f'<a href="{room}" aria-current="page">' in bar, path
 
 
 def test_a_time_over_all_rollouts_is_told_in_numbers_with_their_rows(told):

@@ -12,7 +12,7 @@ from django.test import Client
 from rollouts.models import AuditEvent
 from rollouts.services import tokens
 from tests.api.scripts import Script
-from tests.walk import SECRET_TITLE, World
+from tests.walk import FLAG, SECRET_TITLE, World
 
 FRIDAY = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)
 
@@ -43,6 +43,24 @@ def look(world, query="", name="root"):
 
 def words(response):
     return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode().partition("<main")[2]).split())
+
+
+def test_what_had_to_be_done_then_is_not_offered_now(friday, time_machine):
+    friday.gitlab.state.set_feature(FLAG, "60", key="percentage_of_actors")
+    friday.sync()
+    drifted = f"{friday.now():%Y-%m-%dT%H:%M:%S.%fZ}"
+    client = Client()
+    client.force_login(friday.people["mia"])
+    now = client.get("/rollouts/haiku/").content.decode()
+    assert 'id="set"' in now
+    time_machine.move_to(FRIDAY + timedelta(days=4), tick=True)
+    then = look(friday, f"?at={drifted}", "mia").content.decode()
+    assert "What was next then:</b>" in then
+    assert 'id="set"' not in then
+    assert 'href="#set"' not in then
+    assert 'class="command' not in then
+    assert 'class="command' in now
+    assert "GitLab read" not in then.partition("</header>")[0]  # it is of now, and the page is not
 
 
 def test_the_page_says_what_it_said_then_and_nothing_can_be_pressed(friday):

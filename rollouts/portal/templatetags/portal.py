@@ -56,12 +56,6 @@ def length_of(span: timedelta | float) -> str:
     return in_readers_language(in_words(span if isinstance(span, timedelta) else timedelta(seconds=span)))
 
 
-@register.filter
-def kind_of(verb: str) -> str:
-    """What a verb means: «started …»."""
-    return history.kind(verb)
-
-
 @register.simple_tag
 def since(moment: datetime) -> SafeString:
     """«since 14:02», with the day where it is not today."""
