@@ -66,3 +66,17 @@ def test_on_paper_all_is_unfolded_and_nothing_can_be_pressed(drifting, sign_in):
     printed = mia.evaluate("getComputedStyle(document.querySelector('#exposure time[data-at]'), '::after').content")
     assert drifting.now().strftime("%-d %b") in printed
     assert mia.pdf(prefer_css_page_size=True).count(b"/Type /Page\n") <= 5
+
+
+def test_reports_and_history_print_as_tables_without_their_forms(drifting, sign_in):
+    mia = sign_in("mia", scheme="dark", width=718)
+    for path, row in (
+        (f"{HERE}report/", "#let-in tbody tr"),
+        ("/reports/", "#made tbody tr"),
+        ("/audit/", ".card tbody tr"),
+    ):
+        mia.goto(drifting.url + path)
+        mia.emulate_media(media="print", color_scheme="dark")
+        assert mia.locator("form:visible, button:visible, nav:visible").count() == 0, path
+        assert mia.locator(row).first.evaluate("(row) => getComputedStyle(row).display") == "table-row", path
+        assert mia.evaluate("document.documentElement.scrollWidth") <= 718, path
