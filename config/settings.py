@@ -172,6 +172,9 @@ COMMAND_MAY_APPROVE = env.bool("COMMAND_MAY_APPROVE", default=False)
 OVERRIDE_REVIEW_DAYS = number("OVERRIDE_REVIEW_DAYS", 3)
 
 # For how long what is past its use is kept (services.keeping). GitLab sends deliveries again for a week.
+KEEP_EVENTS_DAYS = days("KEEP_EVENTS_DAYS", 0, least=0)
+if 0 < KEEP_EVENTS_DAYS < 365:
+    stop(f"KEEP_EVENTS_DAYS is {KEEP_EVENTS_DAYS}; it must be 0, which keeps events for ever, or 365 and more.")
 KEEP_SESSIONS_DAYS = days("KEEP_SESSIONS_DAYS", 1, least=0)
 KEEP_LOCK_OUTS_DAYS = days("KEEP_LOCK_OUTS_DAYS", 30, least=1)
 KEEP_SYNC_RUNS_DAYS = days("KEEP_SYNC_RUNS_DAYS", 14, least=1)

@@ -377,6 +377,7 @@ class RolloutReport(Schema):
     owners: list[str]
     made_at: Moment
     until: Moment
+    gone_before: Moment | None = Field(description="`moves` and `drift` of before are past their age and gone.")
     requests: list[RequestReported]
     moves: list[MoveReported] = Field(description="What was let in and taken back, when and by whom.")
     readings: list[ReadingReported] = Field(description="Who saw it, as read from GitLab: the newest 500.")
@@ -406,6 +407,7 @@ class FigureReported(Schema):
 class PeriodReport(Schema):
     from_: Moment = Field(alias="from", serialization_alias="from")
     to: Moment
+    gone_before: Moment | None = Field(description="Events of before are past their age: they are not counted.")
     figures: list[FigureReported]
 
 
@@ -522,6 +524,7 @@ class VerifyTold(Schema):
     ok: bool | None = Field(description="Whether all stands as it was sealed; null where it was never verified yet.")
     events: int
     chains: int = Field(description="One for each rollout, and one for what belongs to none.")
+    tombstones: int = Field(description="How many of the events are told as gone, by an event that is sealed itself.")
     checkpoint: CheckpointTold | None = Field(description="The newest that it was held against.")
     first_bad: FirstBad | None
     verified_at: Moment | None

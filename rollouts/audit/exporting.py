@@ -39,11 +39,13 @@ def export(
     if query:
         seals = seals.filter(event__in=events.order_by().values("pk"))
     written, count, last, forms, told = sha256(), 0, -1, _Forms(), tombstones.told()
-    while batch := list(seals.filter(position__gt=last).select_related("event__rollout")[:BATCH]):
-        for seal, form in forms.of(batch):
-            told_by = told.get(seal.event_id)
-            sealed = {"sealed": form.decode()} if told_by is None else {"tombstone": _tombstone(seal, form, told_by)}
-            row = {"position": seal.position, **sealed, "event": tell(seal.event)}
+    while batch := list(seals.filter(position__gt=last)[:BATCH]):
+        for seal, event, form in forms.of(batch):
+            if (teller := told.get(seal.event_id)) or form is None:
+                sealed: dict[str, Any] = {"tombstone": forms.tombstone(seal, teller)}
+            else:
+                sealed = {"sealed": form.decode()}
+            row = {"position": seal.position, **sealed, "event": tell(event) if event else None}
             line = json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n"
             written.update(line.encode())
             to.write(line)
@@ -69,14 +71,14 @@ def proof(event: int) -> dict[str, Any]:
     Raises ``NotSealed``, and ``AuditEvent.DoesNotExist``.
     """
     newest = _newest()
-    AuditEvent.objects.get(pk=event)
-    seal = Seal.objects.filter(event=event, position__lt=newest.size).select_related("event").first()
+    seal = Seal.objects.filter(event=event, position__lt=newest.size).first()
     if seal is None:
+        AuditEvent.objects.get(pk=event)
         raise NotSealed(
             say("Event {event} is not under a checkpoint yet: `audit checkpoint` seals it.", event=str(event))
         )
-    ((_seal, form),) = _Forms().of([seal])
-    if event in tombstones.told():
+    ((_seal, _event, form),) = _Forms().of([seal])
+    if form is None or event in tombstones.told():
         raise NotSealed(
             say("Event {event} is no longer what was sealed: its tombstone stands in an export.", event=str(event))
         )
@@ -103,11 +105,6 @@ def growth(note: str) -> dict[str, Any]:
     return {"first": note, "path": [step.hex() for step in path], "checkpoint": newest.note, "keys": newest.keys}
 
 
-def _tombstone(seal: Seal, form: bytes, told_by: int) -> dict[str, Any]:
-    place = {"event": seal.event_id, "chain": seal.chain, "number": seal.number}
-    return {**place, "previous": json.loads(form)["previous"], "digest": seal.digest, "told_by": told_by}
-
-
 def _newest() -> Checkpoint:
     newest = Checkpoint.objects.first()
     if newest is None:
@@ -120,28 +117,42 @@ class _Forms:
 
     def __init__(self) -> None:
         self._hide = sealing.Salts()
+        self._earlier: dict[tuple[str, int], str] = {}
 
-    def of(self, seals: list[Seal]) -> list[tuple[Seal, bytes]]:
-        concerns = sealing.concerned(seal.event_id for seal in seals)
-        names = {seal.pk: canonical.names_in(seal.event) for seal in seals}
+    def of(self, seals: list[Seal]) -> list[tuple[Seal, AuditEvent | None, bytes | None]]:
+        """Each with its event and form, or without where the event is gone."""
+        events = AuditEvent.objects.select_related("rollout").in_bulk([seal.event_id for seal in seals])
+        concerns = sealing.concerned(events)
+        names = {pk: canonical.names_in(event) for pk, event in events.items()}
         self._hide.know(names.values())
-        earlier = {
+        self._earlier = {
             (chain, number + 1): digest
             for chain, number, digest in Seal.objects.filter(
                 chain__in={seal.chain for seal in seals}, number__in={seal.number - 1 for seal in seals}
             ).values_list("chain", "number", "digest")
         }
-        forms = []
+        forms: list[tuple[Seal, AuditEvent | None, bytes | None]] = []
         for seal in seals:
-            previous, salt = earlier.get((seal.chain, seal.number), ""), sealing.key(seal.salt)
+            event = events.get(seal.event_id)
+            if event is None:
+                forms.append((seal, None, None))
+                continue
             form = canonical.sealed(
-                seal.event,
-                names[seal.pk],
-                concerns[seal.event_id],
+                event,
+                names[event.pk],
+                concerns[event.pk],
                 self._hide,
-                salt,
+                sealing.key(seal.salt),
                 number=seal.number,
-                previous=previous,
+                previous=self._previous(seal),
             )
-            forms.append((seal, canonical.written(form)))
+            forms.append((seal, event, canonical.written(form)))
         return forms
+
+    def tombstone(self, seal: Seal, teller: tombstones.Teller | None) -> dict[str, Any]:
+        """Of one of those whose forms were asked for last."""
+        place = {"event": seal.event_id, "chain": seal.chain, "number": seal.number, "previous": self._previous(seal)}
+        return {**place, "digest": seal.digest, "told_by": teller.event if teller else None}
+
+    def _previous(self, seal: Seal) -> str:
+        return self._earlier.get((seal.chain, seal.number), "")

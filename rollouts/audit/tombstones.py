@@ -1,21 +1,31 @@
 """Tombstones: which events are no longer what was sealed, and the event that says so and is sealed itself.
 
-Whoever takes something out of events ``lists`` them in the notes of an event of its own: how many, and one hash over
-their numbers and digests. A tombstone that no such event tells of counts for nothing, so ``audit verify`` names the
-event as changed.
+Whoever takes something out of events, or lets them go, lists them in the notes of an event of its own: how many, and
+one hash over their numbers and digests. A tombstone that no such event tells of counts for nothing, so ``audit verify``
+names the event as changed or removed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..models import AuditEvent, Seal, Tombstone
 
 #: In the ``after`` of the event that tells of them.
 KEY = "tombstones"
+#: Tells of events that are gone altogether, because they are past their age; ``older_than`` says of which age.
+GONE = "keeping.tombstones"
 BATCH = 5_000
+
+
+class Teller(NamedTuple):
+    """The number of the event that tells of a tombstone; whether what it tells of is gone altogether."""
+
+    event: int
+    is_gone: bool
 
 
 def listed(events: Iterable[int]) -> dict[str, Any]:
@@ -35,13 +45,25 @@ def put(events: Iterable[int], told_by: AuditEvent) -> None:
     )
 
 
-def told() -> dict[int, int]:
+def told() -> dict[int, Teller]:
     """All events whose tombstone is told of, exactly, by an event that has none itself; and by which."""
     under: dict[int, list[int]] = {}
     for event, told_by in Tombstone.objects.values_list("event_id", "told_by_id").iterator(BATCH):
         under.setdefault(told_by, []).append(event)
-    known: dict[int, int] = {}
-    for teller in AuditEvent.objects.filter(pk__in=under, tombstone=None):
-        if teller.after.get(KEY) == listed(under[teller.pk]):
-            known |= dict.fromkeys(under[teller.pk], teller.pk)
+    known: dict[int, Teller] = {}
+    tellers = sorted(under)
+    for start in range(0, len(tellers), 500):
+        for teller in AuditEvent.objects.filter(pk__in=tellers[start : start + 500], tombstone=None):
+            if teller.after.get(KEY) == listed(under[teller.pk]):
+                known |= dict.fromkeys(under[teller.pk], Teller(teller.pk, teller.verb == GONE))
     return known
+
+
+def gone_before(chain: str = "") -> datetime | None:
+    """Events from before this moment may be past their age and gone, of a chain or of any; None where none are."""
+    tellers = AuditEvent.objects.filter(verb=GONE)
+    if chain:
+        gone = Tombstone.objects.filter(event__in=Seal.objects.filter(chain=chain).values("event"))
+        tellers = tellers.filter(pk__in=gone.values("told_by"))
+    newest = tellers.order_by("-at", "-pk").values_list("after__older_than", flat=True).first()
+    return datetime.fromisoformat(newest) if newest else None

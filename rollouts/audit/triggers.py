@@ -9,6 +9,8 @@ A migration that must rewrite such rows drops them; ``post_migrate`` creates the
 # ruff: noqa: S608 - the names of tables are our own
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 HISTORY = "rollouts_auditevent"
@@ -41,6 +43,36 @@ def drop(connection: Any, *tables: str) -> None:
     there = connection.introspection.table_names()
     tables = tables or tuple(table for table in TABLES if table in there)
     _run(connection, {"sqlite": _sqlite_down, "postgresql": _postgresql_down}, tables)
+
+
+@contextmanager
+def aside(connection: Any, *tables: str) -> Iterator[None]:
+    """Rows of these tables may be changed and deleted within this block, which is part of a transaction.
+
+    For who owns the tables. Others write nothing to them until it ends, and read on: PostgreSQL switches the trigger
+    off under a lock that readers do not notice, where dropping it would wait for them and hold them up.
+    """
+    assert connection.in_atomic_block, "a crash must put the triggers back"
+    off = {
+        "sqlite": lambda table: [f"DROP TRIGGER {table}_{name}" for name in ("no_update", "no_delete")],
+        "postgresql": lambda table: [f"ALTER TABLE {table} DISABLE TRIGGER {table}_no_change"],
+    }
+    on = {
+        "sqlite": _sqlite,
+        "postgresql": lambda table: [f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_no_change"],
+    }
+    _run(connection, off, tables)
+    yield
+    _run(connection, on, tables)
+
+
+def is_owner(connection: Any) -> bool:
+    """Whether who is connected may let the triggers step aside."""
+    if connection.vendor != "postgresql":
+        return True
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass(%s)", [HISTORY])
+        return bool(cursor.fetchone()[0])
 
 
 def _sqlite(table: str) -> list[str]:

@@ -34,6 +34,7 @@ class Report:
 
     events: int = 0
     chains: int = 0
+    tombstones: int = 0
     unsealed: int = 0
     checkpoint: Note | None = None
     first_bad: FirstBad | None = None
@@ -47,10 +48,14 @@ class Report:
         """What was found, in a sentence or two."""
         bad = self.first_bad
         if bad is None:
-            return say(
+            found = say(
                 "{events} events in {chains} chains stand as they were sealed; {unsealed} are not sealed yet.",
                 events=self.events, chains=self.chains, unsealed=self.unsealed,
             )  # fmt: skip
+            return say(
+                "{found} {n} of them are tombstones: what they said is gone, and an event tells of it.",
+                found=found, n=self.tombstones,
+            ) if self.tombstones else found  # fmt: skip
         if bad.event is None:
             return bad.why
         return say("Event {event} of {chain}: {why}", event=str(bad.event), chain=bad.chain, why=bad.why)
@@ -62,8 +67,8 @@ class Report:
         }  # fmt: skip
         bad = self.first_bad.as_json() if self.first_bad else None
         return {
-            "ok": self.is_ok, "events": self.events, "chains": self.chains, "unsealed": self.unsealed,
-            "checkpoint": newest, "first_bad": bad,
+            "ok": self.is_ok, "events": self.events, "chains": self.chains, "tombstones": self.tombstones,
+            "unsealed": self.unsealed, "checkpoint": newest, "first_bad": bad,
         }  # fmt: skip
 
 
@@ -103,6 +108,7 @@ def keep(report: Report) -> Verification:
         at=clock.now(),
         events=report.events,
         chains=report.chains,
+        tombstones=report.tombstones,
         size=report.checkpoint.size if report.checkpoint else None,
         first_bad=report.first_bad.as_json() if report.first_bad else None,
     )
@@ -117,12 +123,12 @@ def newest() -> dict[str, Any]:
     """What was found last, as JSON; ``ok`` is None where nobody has verified yet."""
     found = Verification.objects.first()
     if found is None:
-        nothing = {"events": 0, "chains": 0, "checkpoint": None, "first_bad": None}
+        nothing = {"events": 0, "chains": 0, "tombstones": 0, "checkpoint": None, "first_bad": None}
         return {"ok": None, **nothing, "verified_at": None}
     checkpoint = Checkpoint.objects.filter(size=found.size or 0).values("size", "root", "at").first()
     return {
-        "ok": found.is_ok, "events": found.events, "chains": found.chains, "checkpoint": checkpoint,
-        "first_bad": found.first_bad, "verified_at": found.at,
+        "ok": found.is_ok, "events": found.events, "chains": found.chains, "tombstones": found.tombstones,
+        "checkpoint": checkpoint, "first_bad": found.first_bad, "verified_at": found.at,
     }  # fmt: skip
 
 
@@ -139,25 +145,30 @@ def _walk(report: Report, expected: dict[int, str]) -> None:
             report.events, report.chains = frontier.size, len(heads)
             if seal.position != frontier.size:
                 raise _Bad(None, "", say("The event at place {place} was removed.", place=frontier.size + 1))
-            if event is None:
+            teller = told.get(seal.event_id)
+            if event is None and not (teller and teller.is_gone):
                 raise _Bad(seal.event_id, seal.chain, say("The event was removed."))
-            if event.chain != seal.chain:
+            if event is not None and event.chain != seal.chain:
                 raise _Bad(event.pk, seal.chain, say("The event was moved to the chain {chain}.", chain=event.chain))
             if seal.number <= number:
-                raise _Bad(event.pk, seal.chain, say("Two events are number {n} of the chain.", n=str(seal.number)))
+                raise _Bad(
+                    seal.event_id, seal.chain, say("Two events are number {n} of the chain.", n=str(seal.number))
+                )
             if seal.number != number + 1:
-                raise _Bad(event.pk, seal.chain, say("Number {n} of the chain was removed.", n=str(number + 1)))
-            form = canonical.sealed(
-                event,
-                names[event.pk],
-                concerns[event.pk],
-                hide,
-                sealing.key(seal.salt),
-                number=seal.number,
-                previous=previous,
-            )
-            if canonical.digest(form) != seal.digest and event.pk not in told:
-                raise _Bad(event.pk, seal.chain, say("The event is not what was sealed."))
+                raise _Bad(seal.event_id, seal.chain, say("Number {n} of the chain was removed.", n=str(number + 1)))
+            if event is not None:
+                form = canonical.sealed(
+                    event,
+                    names[event.pk],
+                    concerns[event.pk],
+                    hide,
+                    sealing.key(seal.salt),
+                    number=seal.number,
+                    previous=previous,
+                )
+                if canonical.digest(form) != seal.digest and teller is None:
+                    raise _Bad(event.pk, seal.chain, say("The event is not what was sealed."))
+            report.tombstones += teller is not None
             heads[seal.chain] = (seal.number, seal.digest)
             frontier.add(merkle.leaf(bytes.fromhex(seal.digest)))
             root = expected.pop(frontier.size, None)

@@ -16,7 +16,10 @@ from .phrase_fields import PhraseField, PhraseJSONField
 class Seal(models.Model):
     """An event's place: ``position`` among all, from 0, and ``number`` in its chain, from 1."""
 
-    event = models.OneToOneField(AuditEvent, on_delete=models.PROTECT, related_name="seal")
+    event = models.OneToOneField(
+        AuditEvent, on_delete=models.DO_NOTHING, db_constraint=False, related_name="seal",
+        help_text=_("That it is there no more is told by a tombstone."),
+    )  # fmt: skip
     position = models.BigIntegerField(unique=True)
     chain = models.CharField(max_length=120)
     number = models.PositiveIntegerField()
@@ -50,17 +53,17 @@ class Checkpoint(models.Model):
 
 
 class Tombstone(models.Model):
-    """Of an event that is no longer what was sealed, because a rule or a person's going took something out of it.
+    """Of an event that is no longer what was sealed: a person's going took something out of it, or a rule all of it.
 
     ``told_by`` is the event that says so, by number and by the hash over all that it took something from. The seal
     stays, and with it the event's place, number and digest.
     """
 
-    event = models.OneToOneField(AuditEvent, on_delete=models.PROTECT, related_name="tombstone")
+    event = models.OneToOneField(AuditEvent, on_delete=models.DO_NOTHING, db_constraint=False, related_name="tombstone")
     told_by = models.ForeignKey(AuditEvent, on_delete=models.PROTECT, related_name="tombstones")
 
     class Meta:
-        ordering = ("event",)
+        ordering = ("event_id",)  # by ``event`` they would be joined to what may be gone
 
     def __str__(self) -> str:
         return f"{self.event_id}"
@@ -86,6 +89,7 @@ class Verification(models.Model):
     at = models.DateTimeField()
     events = models.BigIntegerField()
     chains = models.BigIntegerField()
+    tombstones = models.BigIntegerField(default=0, help_text=_("How many of the events are tombstones."))
     size = models.BigIntegerField(null=True, help_text=_("Of the newest checkpoint that it was held against."))
     first_bad = PhraseJSONField(null=True, help_text=_("The first that is wrong: event, chain, why."))
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from django.contrib.auth import get_user_model
 from django.db import models
 
+from ..audit import tombstones
 from ..audit.replay import Replay
 from ..models import (
     AIModel,
@@ -41,6 +42,10 @@ SIGNS_IN = "account.sign_"
 
 class NotThere(ValueError):
     """There is nothing that could be told of this moment: says why, and of which moments there is."""
+
+
+class PastItsAge(NotThere):
+    """Of a rollout that ended so long ago that its events were let go: nothing is told of it at any moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,8 @@ class Looker:
         self.pk: int = Rollout.objects.values_list("pk", flat=True).get(slug=slug)
         self.slug = slug
         refuse_to_come(until)
+        if before := tombstones.gone_before(f"rollout:{slug}"):
+            raise PastItsAge(past_its_age(slug, before))
         self.replay = Replay(until)
         self.replay.read(AuditEvent.objects.of_rollout(slug))
         self.own = dict(self.replay.events)
@@ -150,6 +157,14 @@ class Looker:
 def refuse_to_come(moment: datetime) -> None:
     if moment > clock.now():
         raise NotThere(say("{moment} is yet to come: nobody knows how things stand then.", moment=_written(moment)))
+
+
+def past_its_age(slug: str, before: datetime) -> str:
+    return say(
+        "Events of {slug} from before {day} are past their age and gone: how it was can't be told any more. That they "
+        "were there is still proved.",
+        slug=slug, day=_written(before),
+    )  # fmt: skip
 
 
 def _written(moment: datetime) -> str:

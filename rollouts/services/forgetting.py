@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,7 +27,7 @@ from django.db.models import Q
 from ..audit import canonical, sealing, tombstones, triggers
 from ..audit.actor import Actor
 from ..audit.recording import recorded
-from ..models import ApprovalRequest, AuditEvent, EventWords, Identity, PersonSalt, Rollout, SavedView, Seal
+from ..models import ApprovalRequest, AuditEvent, Checkpoint, EventWords, Identity, PersonSalt, Rollout, SavedView, Seal
 from ..models.tokens import Ended
 from ..rules.blockers import Blocker
 from ..rules.forgetting import Without, is_stand_in, rewritten, stand_in, without
@@ -41,7 +41,7 @@ NOT_OURS = frozenset(
     """CheckpointCopy Checkpoint EventWords FeatureFlag GitLabActor GitLabInstance GitLabProject HookDelivery
     InstanceHealth KeepingRun PersonSalt Seal SyncRun SyncScope TrackedIssue Verification""".split()
 )
-APPEND_ONLY = ("rollouts_auditevent", "rollouts_flagreading", "rollouts_approval")
+APPEND_ONLY = (triggers.HISTORY, "rollouts_flagreading", "rollouts_approval")
 #: Where the rules of the portal look a thing up by, or what GitLab said.
 UNTOUCHED = frozenset({"chain", "digest", "gates", "key", "marker", "raw", "request_id", "slug", "verb"})
 BATCH = 500
@@ -69,11 +69,15 @@ class _OnlyTried(Exception):
 
 
 def forget(person: User, *, by: Actor, reason: str, dry_run: bool = False) -> Forgotten:
-    """All of it in one transaction. Raises ``Refused``, and ``NotTheOwner``; then nothing changed."""
+    """All of it in one transaction. Raises ``Refused``, and ``NotTheOwner``; then nothing changed.
+
+    Events that can't change any more are read before it, so that nobody waits for that.
+    """
     found = Forgotten("")
+    known = _Known(_words_of(person, dict.fromkeys(_names_of(person), "")))
     try:
         with transaction.atomic():
-            found = _forget(person, by, reason)
+            found = _forget(person, by, reason, known)
             if dry_run:
                 raise _OnlyTried
     except _OnlyTried:
@@ -85,17 +89,42 @@ def forget(person: User, *, by: Actor, reason: str, dry_run: bool = False) -> Fo
     return found
 
 
-def _forget(person: User, by: Actor, reason: str) -> Forgotten:
+class _Known:
+    """The settled events in which words stand, by number, found while nothing is locked."""
+
+    def __init__(self, words: dict[str, str]) -> None:
+        newest = Checkpoint.objects.first()
+        self.words, self.settled = set(words), newest.settled if newest else 0
+        self.events = [row["id"] for row in _rows_with(AuditEvent, words, "id <= %s", [self.settled])]
+
+
+def _forget(person: User, by: Actor, reason: str, known: _Known) -> Forgotten:
     person = User.objects.select_for_update().get(pk=person.pk)
     names = _names_of(person)
     refuse_if(_blockers(person, names, by, reason))
     signs = secrets.token_hex(3)
     stand_ins = {name: stand_in(signs, number) for number, name in enumerate(names, start=1)}
     now_called = stand_ins[person.get_username()]
-    full_name = person.get_full_name()
-    words = {**stand_ins, **{word: now_called for word in (person.email, full_name) if word}}
+    words = _words_of(person, stand_ins)
     found = Forgotten(now_called)
-    triggers.drop(connection, *APPEND_ONLY)
+    if known.words != set(words):  # renamed meanwhile
+        known = _Known(words)
+    with triggers.aside(connection, *APPEND_ONLY):
+        _rewrite_all(person, by, reason, stand_ins, words, known, found)
+    return found
+
+
+def _words_of(person: User, stand_ins: dict[str, str]) -> dict[str, str]:
+    """What is looked for, with what takes its place: names, the address of mail, the full name."""
+    now_called = stand_ins[person.get_username()]
+    return {**stand_ins, **{word: now_called for word in (person.email, person.get_full_name()) if word}}
+
+
+def _rewrite_all(
+    person: User, by: Actor, reason: str, stand_ins: dict[str, str], words: dict[str, str], known: _Known,
+    found: Forgotten,
+) -> None:  # fmt: skip
+    now_called = found.stands_in
     with recorded("person.forget", by=by, reason=without(words)(reason.strip())) as recording:
         _close(person, now_called, words)
         recording.about = person
@@ -104,13 +133,11 @@ def _forget(person: User, by: Actor, reason: str) -> Forgotten:
             person.groups.clear()
         _hide(stand_ins)
         _rewrite_tables(without(words), words, found)
-        changed = _rewrite_events(person, words, found)
+        changed = _rewrite_events(person, words, known, found)
         found.tombstones = len(changed)
         recording.notes |= {"rows": dict(found.rows), tombstones.KEY: tombstones.listed(changed)}
     told_by = AuditEvent.objects.filter(verb="person.forget", object_id=str(person.pk)).order_by("-pk")[0]
     tombstones.put(changed, told_by)
-    triggers.create(connection)
-    return found
 
 
 def _names_of(person: User) -> list[str]:
@@ -201,11 +228,15 @@ def _rewrite_tables(without: Without, words: dict[str, str], found: Forgotten) -
             found.rows[model._meta.db_table.removeprefix("rollouts_")] = changed
 
 
-def _rewrite_events(person: User, words: dict[str, str], found: Forgotten) -> set[int]:
+def _rewrite_events(person: User, words: dict[str, str], known: _Known, found: Forgotten) -> set[int]:
     """The events that are no longer what was sealed."""
-    rows, changed = list(_rows_with(AuditEvent, words, about=person)), set[int]()
+    about, changed = Q(object_type="User", object_id=str(person.pk)), set[int]()
+    numbers = {*known.events, *AuditEvent.objects.filter(about).values_list("pk", flat=True)}
+    rows = {row["id"]: row for row in _rows_with(AuditEvent, words, "id > %s", [known.settled])}
+    for start in range(0, len(numbers), BATCH):
+        rows |= {row["id"]: row for row in _rows(AuditEvent, sorted(numbers)[start : start + BATCH])}
     personal = {"email", "first_name", "last_name"}
-    for row in rows:
+    for row in rows.values():
         if _rewrite(AuditEvent, row, without(words), personal if _is_about(row, person) else frozenset()):
             changed.add(row["id"])
     if changed:
@@ -252,24 +283,32 @@ def _columns(model: type[models.Model]) -> dict[str, bool]:
     }
 
 
-def _rows_with(model: type[models.Model], words: dict[str, str], about: User | None = None) -> Iterator[dict[str, Any]]:
-    """Rows in which any of these words stands, as plain text."""
-    columns = _columns(model)
+def _rows_with(
+    model: type[models.Model], words: dict[str, str], within: str = "1 = 1", bound: Sequence[Any] = ()
+) -> Iterator[dict[str, Any]]:
+    """Rows, ``within`` some, in which any of these words stands, as plain text."""
+    columns, quote = _columns(model), connection.ops.quote_name
     if not columns:
         return
-    quote = connection.ops.quote_name
     is_in = "strpos({}::text, %s) > 0" if connection.vendor == "postgresql" else "instr({}, %s) > 0"
     written = sorted({form for word in words for form in (word, json.dumps(word)[1:-1])})
     wanted = [is_in.format(quote(column)) for column in columns for _ in written]
-    values: list[Any] = written * len(columns)
-    if about is not None:
-        wanted.append("(object_type = 'User' AND object_id = %s)")
-        values.append(str(about.pk))
+    yield from _read(model, f"{within} AND ({' OR '.join(wanted)})", [*bound, *written * len(columns)])
+
+
+def _rows(model: type[models.Model], keys: Sequence[int]) -> Iterator[dict[str, Any]]:
+    """These rows."""
+    key = connection.ops.quote_name(str(model._meta.pk.column))
+    yield from _read(model, f"{key} IN ({', '.join(['%s'] * len(keys))})", keys)
+
+
+def _read(model: type[models.Model], where: str, values: Sequence[Any]) -> Iterator[dict[str, Any]]:
+    columns, quote = _columns(model), connection.ops.quote_name
     as_text = "{}::text" if connection.vendor == "postgresql" else "{}"
     chosen = ", ".join(as_text.format(quote(column)) for column in columns)
     table, key = quote(model._meta.db_table), quote(str(model._meta.pk.column))
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {key}, {chosen} FROM {table} WHERE {' OR '.join(wanted)}", values)  # noqa: S608 - our own names
+        cursor.execute(f"SELECT {key}, {chosen} FROM {table} WHERE {where}", values)  # noqa: S608 - our own names
         rows = cursor.fetchall()
     for pk, *texts in rows:
         yield {"id": pk, **dict(zip(columns, texts, strict=True))}

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db.models import F, Min, QuerySet
 
+from ..audit import tombstones
 from ..models import Approval, AuditEvent, Override, Phase, Rollout
 from ..rules.machine import PHASE_VERBS
 from ..rules.phrases import say
@@ -31,16 +32,22 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class PeriodReport:
-    """``since`` and ``until`` bound it: from the first on, before the second."""
+    """``since`` and ``until`` bound it: from the first on, before the second.
+
+    ``gone_before`` is the moment before which events are past their age, where that is within: figures drawn from
+    events then count less than there was.
+    """
 
     since: datetime
     until: datetime
     figures: tuple[Figure, ...]
+    gone_before: datetime | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {
             "from": self.since,
             "to": self.until,
+            "gone_before": self.gone_before,
             "figures": [
                 {
                     "name": one.name,
@@ -72,7 +79,8 @@ def of_period(since: datetime, until: datetime) -> PeriodReport:
         _overrides(*within),
         _own_approvals(*within),
     ]
-    return PeriodReport(since, until, tuple(figures))
+    gone = tombstones.gone_before()
+    return PeriodReport(since, until, tuple(figures), gone if gone and gone > since else None)
 
 
 def _row(slug: str, title: str, at: datetime, words: str, length: timedelta | None = None) -> dict[str, Any]:

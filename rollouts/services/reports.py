@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models import Prefetch
 
+from ..audit import tombstones
 from ..models import Approval, ApprovalRequest, AuditEvent, FlagReading, Phase, Rollout
 from ..rules import digest, ways
 from ..rules.expected import Presence
@@ -24,7 +25,10 @@ MOVES = ("phase.start", "phase.advance", "phase.pause", "phase.resume", "phase.c
 
 @dataclass(frozen=True, slots=True)
 class RolloutReport:
-    """Rows are plain values, with times as ``datetime`` and lengths as ``timedelta``: a page and JSON tell them."""
+    """Rows are plain values, with times as ``datetime`` and lengths as ``timedelta``: a page and JSON tell them.
+
+    Of events from before ``gone_before``, ``moves`` and ``drift`` tell nothing: they are past their age.
+    """
 
     rollout: Rollout
     made_at: datetime
@@ -37,6 +41,7 @@ class RolloutReport:
     locks: tuple[dict[str, Any], ...]
     drift: tuple[dict[str, Any], ...]
     evidence: tuple[dict[str, Any], ...]
+    gone_before: datetime | None
 
     def as_json(self) -> dict[str, Any]:
         rollout = self.rollout
@@ -52,6 +57,7 @@ class RolloutReport:
             "owners": list(rollout.owners),
             "made_at": rollout.created_at,
             "until": self.until,
+            "gone_before": self.gone_before,
             **{name: getattr(self, name) for name in parts},
             "drift": [{**one, "seconds": one["length"].total_seconds()} for one in self.drift],
         }
@@ -101,6 +107,7 @@ def of_rollout(slug: str, now: datetime) -> RolloutReport:
             for row in rollout.items.all()
             if row.confirmed_at
         ),
+        gone_before=tombstones.gone_before(f"rollout:{slug}"),
     )
 
 

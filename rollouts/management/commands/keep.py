@@ -48,12 +48,25 @@ class Command(BaseCommand):
         found = runs.foreseen()
         if as_json:
             would = {
-                each.rule.name: {"rows": each.rows, "older_than": each.older_than.isoformat(), "days": each.rule.days}
+                each.rule.name: {
+                    "rows": each.rows,
+                    "older_than": each.older_than.isoformat(),
+                    "days": each.rule.days,
+                    "may": each.may,
+                }
                 for each in found
             }
             self.stdout.write(json.dumps({"ok": True, "would_go": would}))
             return
         for each in found:
+            if each.rule.is_off:
+                self.stdout.write(f"{each.rule.name}: kept for ever ({each.rule.setting}={each.rule.days})")
+                continue
+            if not each.may:
+                self.stdout.write(
+                    f"{each.rule.name}: this database user may not. Run it as the owner of the tables, as `migrate` is "
+                    "run: DATABASE_URL=postgres://portal_owner:…"
+                )
             self.stdout.write(
                 f"{each.rule.name}: {each.rows} rows from before {each.older_than:%Y-%m-%d %H:%M} UTC would go "
                 f"({each.rule.setting}={each.rule.days})"

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from ...models import KeepingRun
-from ...rules.phrases import say, say_n
+from ...rules.phrases import joined, say, say_n
 from ...services.keeping import sizes
 from ...services.keeping.rules import KEPT, RULES
 
@@ -44,7 +44,13 @@ def goes(run: KeepingRun | None) -> list[Line]:
     lines = []
     for rule in RULES:
         keeps = say_n("{n} day {since}", "{n} days {since}", rule.days, since=rule.since)
-        lines.append(_line(run, rule.name, rule.what, keeps, rule.stays, rule.setting))
+        if rule.is_off:
+            keeps = say("for ever")
+        why = rule.stays
+        if not rule.is_off and not rule.may():
+            told = say("The portal's own database user may not: who owns the tables runs «manage.py keep».")
+            why = joined([why, told], " ")
+        lines.append(_line(run, rule.name, rule.what, keeps, why, rule.setting))
     return lines
 
 

@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from ...audit import tombstones
 from ...audit.actor import Actor
 from ...audit.source import SOURCES
 from ...models import AuditEvent, Checkpoint, Rollout, Verification
@@ -41,6 +42,7 @@ def audit(request: HttpRequest) -> HttpResponse:
         "named": looked_up.named(asked),
         "saved": views.of(viewer, views.Page.AUDIT),
         "verification": Verification.objects.first(),
+        "gone_before": tombstones.gone_before(),
         "days": {name: asked[name] and not _is_day(asked[name]) for name in ("since", "until")},
         **_choices(asked),
     }

@@ -21,7 +21,7 @@ from ...rules.machine import Role
 from ...rules.next_action import next_action
 from ...rules.phrases import say, spoken
 from ...services import as_of, difference, plans, portfolio_as_of
-from ...services.as_of import NotThere
+from ...services.as_of import NotThere, PastItsAge
 from ..answers import download
 from ..presenters import rollout_page
 
@@ -43,6 +43,8 @@ def then(request: HttpRequest, slug: str) -> HttpResponseBase:
         moment, since = _moment(request, slug, now), _written(request, "since")
         changed = since and difference.between(slug, since, moment, sees_confidential=viewer.sees_confidential)
         past = changed.until if changed else as_of.of(slug, moment)
+    except PastItsAge as gone:
+        raise Http404(spoken(gone.args[0])) from None
     except ValueError as error:
         wrong, past = spoken(error.args[0]), as_of.of(slug, now)
     if request.GET.get("format") == "yaml" and not wrong:

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
+from ...audit.actor import Actor
 from ...models import (
     ApiToken,
     ChangeLock,
@@ -26,6 +27,7 @@ from ...models import (
     Verification,
 )
 from ...rules.phrases import say
+from . import old_events
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,9 @@ class Rule:
     """What is past its age goes. ``past`` are the rows of ``model`` that nobody needs any more at a moment.
 
     ``setting`` names the days, ``since`` from when they count, ``stays`` what is kept however old it is.
-    ``with_it`` are tables whose rows go with those.
+    ``with_it`` are tables whose rows go with those. Where no days mean for ever, ``is_off`` says so. What can't just be
+    deleted has its own ``let_go``: one batch beyond a place, how many went and up to which place it looked (-1: to the
+    end). ``may`` is whether whoever is connected to the database may.
     """
 
     name: str
@@ -45,6 +49,13 @@ class Rule:
     past: Callable[[datetime], QuerySet[Any]]
     stays: str = ""
     with_it: tuple[str, ...] = ()
+    has_end: bool = True
+    let_go: Callable[[KeepingRun, datetime, Actor, int], tuple[int, int]] | None = None
+    may: Callable[[], bool] = lambda: True
+
+    @property
+    def is_off(self) -> bool:
+        return not self.has_end and self.days == 0
 
     @property
     def days(self) -> int:
@@ -115,6 +126,23 @@ def _runs(older_than: datetime) -> QuerySet[Any]:
 
 
 RULES = (
+    Rule(
+        "events",
+        say("Events of the history"),
+        "rollouts.AuditEvent",
+        "KEEP_EVENTS_DAYS",
+        "at",
+        say("after their rollout ended"),
+        old_events.past,
+        say(
+            "What happened, who did it and why: the portal's own evidence. What another rollout rests on stays; of "
+            "what goes a tombstone stays, so that the history verifies."
+        ),
+        ("rollouts.AuditEvent_concerns", "rollouts.AlsoTouched", "rollouts.EventWords"),
+        has_end=False,
+        let_go=old_events.let_go,
+        may=old_events.may_go,
+    ),
     Rule(
         "sessions",
         say("Sessions of browsers"),
@@ -216,13 +244,6 @@ RULES = (
 )
 
 KEPT = (
-    Kept(
-        "events",
-        say("Events of the history"),
-        ("rollouts.AuditEvent", "rollouts.AuditEvent_concerns", "rollouts.AlsoTouched", "rollouts.EventWords"),
-        say("What happened, who did it and why: the portal's own evidence."),
-        "at",
-    ),
     Kept(
         "seals",
         say("Seals and checkpoints"),

@@ -30,11 +30,12 @@ JOB = Actor.job("keeping")
 
 @dataclass(frozen=True, slots=True)
 class Foreseen:
-    """What a run would do now by one rule."""
+    """What a run would do now by one rule; whether whoever is connected to the database may."""
 
     rule: Rule
     older_than: datetime
     rows: int
+    may: bool = True
 
 
 def work(*, by: Actor = JOB, batches: int = BATCHES, asked: bool = False) -> KeepingRun | None:
@@ -48,7 +49,8 @@ def work(*, by: Actor = JOB, batches: int = BATCHES, asked: bool = False) -> Kee
             return None
         run = KeepingRun.objects.create(begun_at=clock.now())
     for rule in RULES:
-        while batches > 0 and _let_go(run, rule):
+        place: int | None = None if rule.is_off or not rule.may() else -1
+        while batches > 0 and place is not None and (place := _let_go(run, rule, by, place)) is not None:
             batches -= 1
     if batches > 0:
         _end(run, by)
@@ -66,7 +68,8 @@ def foreseen() -> list[Foreseen]:
     found = []
     for rule in RULES:
         older_than = rule.older_than(now)
-        found.append(Foreseen(rule, older_than, rule.past(older_than).count()))
+        rows = 0 if rule.is_off else rule.past(older_than).count()
+        found.append(Foreseen(rule, older_than, rows, rule.may()))
     return found
 
 
@@ -87,22 +90,33 @@ def is_due() -> bool:
     return next_at() <= clock.now()
 
 
-def _let_go(run: KeepingRun, rule: Rule) -> int:
-    """One batch: how many rows went. 0 where there is none left, or the run has ended meanwhile."""
+def _let_go(run: KeepingRun, rule: Rule, by: Actor, after: int) -> int | None:
+    """One batch beyond a place, which counts where the rule says so: up to where it looked. None where there is none
+    left, or the run has ended meanwhile.
+    """
     with transaction.atomic():
         mine = KeepingRun.objects.select_for_update().get(pk=run.pk)
         if mine.ended_at is not None:
-            return 0
+            return None
+        if rule.let_go:
+            count, place = rule.let_go(mine, rule.older_than(mine.begun_at), by, after)
+            _count(mine, rule, count)
+            return place if place > after else None
         past = rule.past(rule.older_than(mine.begun_at)).order_by("pk").select_for_update(skip_locked=True)
         keys = list(past.values_list("pk", flat=True)[:BATCH])
         if not keys:
-            return 0
+            return None
         # Past the audited models' own delete(): the rows' own events tell what they were, the run's that they went.
         rows: models.QuerySet[Any] = models.QuerySet(of(rule.model))
         rows.filter(pk__in=keys).delete()
-        mine.gone[rule.name] = mine.gone.get(rule.name, 0) + len(keys)
-        mine.save(update_fields=["gone"])
-        return len(keys)
+        _count(mine, rule, len(keys))
+        return after
+
+
+def _count(run: KeepingRun, rule: Rule, rows: int) -> None:
+    if rows:
+        run.gone[rule.name] = run.gone.get(rule.name, 0) + rows
+        run.save(update_fields=["gone"])
 
 
 def _end(run: KeepingRun, by: Actor) -> None:

@@ -21,7 +21,7 @@ from django.db.models.expressions import RawSQL
 
 from ...audit.word_index import INDEX, trigrams
 from ...models import AuditEvent, EventWords
-from ...models.event_words import key_of, pattern
+from ...models.event_words import BY_WAY, key_of, pattern
 from ...models.keyset import BACK, Keyset, Page
 
 #: Hits are counted exactly up to here; where a part of a question leaves no more, it is those that are looked at.
@@ -35,7 +35,8 @@ Place = tuple[datetime, int]
 class LookUp:
     """All of it must be so. Each condition holds where one of its ways does; each of those has an index by time.
 
-    ``words`` are ``event_words.normal``; ``sees`` is whether words that need a role are looked for too.
+    ``words`` are ``event_words.normal``; ``sees`` is whether words that need a role are looked for too. ``hints`` are
+    words that each event holds for which the conditions are so (who did it): the index of words passes others by.
     """
 
     conditions: Sequence[Sequence[Q]] = ()
@@ -44,6 +45,7 @@ class LookUp:
     words: Sequence[str] = ()
     way: str = ""
     sees: bool = False
+    hints: Sequence[str] = ()
 
     def page(self, cursor: str, limit: int) -> Page:
         """Events, newest first, from where the cursor leads. Raises ``WrongCursor``."""
@@ -126,7 +128,9 @@ class LookUp:
         for candidates in self._narrow():
             if len(candidates) > MOST_COUNTED:
                 continue
-            fitting = self._where(self._in_time.filter(pk__in=candidates))
+            fitting = self._in_time.filter(pk__in=candidates)
+            if self.conditions:  # apart, so that no index is walked for them: each candidate is looked at
+                fitting = fitting.filter(Exists(self._where(AuditEvent.objects.order_by().filter(pk=OuterRef("pk")))))
             if self.words:
                 fitting = fitting.filter(Exists(self._texts(EventWords.objects.filter(event_id=OuterRef("pk")))))
             if self.way:
@@ -137,9 +141,9 @@ class LookUp:
     def _narrow(self) -> Iterator[list[int]]:
         """Numbers of the events that each part of the question leaves, and one too many where there are more."""
         most = MOST_COUNTED + 1
-        for alone in (LookUp(way=self.way), LookUp(words=self.words, sees=self.sees)):
+        for alone in (LookUp(way=self.way), LookUp(words=self.words)):
             if alone._has_entries:
-                entries = LookUp((), self.since, self.until, alone.words, alone.way, self.sees)._entries()
+                entries = LookUp((), self.since, self.until, alone.words, alone.way, self.sees, self.hints)._entries()
                 if connection.vendor == "postgresql":
                     entries = entries.order_by()  # its index knows no order
                 yield list(entries.values_list("event_id", flat=True)[:most])
@@ -179,7 +183,7 @@ class LookUp:
 
     @property
     def _match(self) -> str:
-        return trigrams(map(pattern, self.words))
+        return trigrams(map(pattern, (*self.words, *self.hints)))
 
     def _matching(self, entries: QuerySet[EventWords]) -> QuerySet[EventWords]:
         """By words and way."""
@@ -188,12 +192,12 @@ class LookUp:
         if not self.way:
             return entries
         if not self.words:
-            return entries.filter(way=self.way)
+            return entries.filter(BY_WAY, way=self.way)
         return entries.filter(Exists(EventWords.objects.filter(event_id=OuterRef("event_id"), way=self.way)))
 
     def _texts(self, entries: QuerySet[EventWords]) -> QuerySet[EventWords]:
         entries = entries.filter(for_roles=True) if self.sees else entries.filter(for_all=True)
-        for word in self.words:
+        for word in (*self.words, *self.hints):
             entries = entries.filter(text__contains=pattern(word))
         return entries
 
