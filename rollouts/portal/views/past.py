@@ -22,6 +22,7 @@ from ...rules.next_action import next_action
 from ...rules.phrases import say, spoken
 from ...services import as_of, difference, plans, portfolio_as_of
 from ...services.as_of import NotThere, PastItsAge
+from .. import refusals
 from ..answers import download
 from ..presenters import rollout_page
 
@@ -44,7 +45,7 @@ def then(request: HttpRequest, slug: str) -> HttpResponseBase:
         changed = since and difference.between(slug, since, moment, sees_confidential=viewer.sees_confidential)
         past = changed.until if changed else as_of.of(slug, moment)
     except PastItsAge as gone:
-        raise Http404(spoken(gone.args[0])) from None
+        return refusals.in_words(request, spoken(gone.args[0]), 404)
     except ValueError as error:
         wrong, past = spoken(error.args[0]), as_of.of(slug, now)
     if request.GET.get("format") == "yaml" and not wrong:
