@@ -111,13 +111,12 @@ def check_export(lines, checkpoint, key):
         raise Wrong(f"the checkpoint is over {size} events, the export has {len(digests)}")
     if root_of([sha256(b"\x00" + digest) for digest in digests[:size]]) != root:
         raise Wrong(f"the first {size} events are not those that the checkpoint was signed over")
-    buried = sum(map(len, gone.values()))
-    return f"{len(digests)} events ({buried} tombstones) in {len(heads)} chains; {size} stand under the checkpoint."
+    said = f"{len(digests)} events ({sum(map(len, gone.values()))} tombstones) in {len(heads)} chains"
+    return f"{said}; the first {size} stand under the checkpoint."
 
 
 def check_proof(proof, checkpoint, key):
-    path = [bytes.fromhex(step) for step in proof["path"]]
-    size, root = note_of(checkpoint or proof["checkpoint"], key)
+    path, (size, root) = list(map(bytes.fromhex, proof["path"])), note_of(checkpoint or proof["checkpoint"], key)
     if "first" in proof:
         first, first_root = note_of(proof["first"], key)
         if roots_by_consistency(first, size, first_root, path) != (first_root, root):

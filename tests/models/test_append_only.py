@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.apps import apps
 from django.db import DatabaseError, connection, transaction
+from django.test import Client
+from django.utils import timezone
 
+from rollouts import tasks
 from rollouts.audit import sealing, tombstones, triggers
-from rollouts.models import AuditEvent
+from rollouts.models import AuditEvent, KeepingRun
 from rollouts.services import plans
+from tests.commands.running import run as command
+from tests.portal.pages import signed_in
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs/guide/operators.md"
 MODELS = {model._meta.db_table: model for model in apps.get_app_config("rollouts").get_models(True)}
@@ -198,6 +204,22 @@ def test_the_portals_own_database_user_can_not_take_the_walls_down(as_the_portal
     for attack in attacks:
         assert re.search("append-only|permission denied|must be owner", refused(attack)), attack
         assert rows() == past, attack
+
+
+@pytest.mark.django_db
+def test_the_portals_own_database_user_lets_no_event_go_and_says_who_does(as_the_portal, world, settings, time_machine):
+    """Of PostgreSQL; SQLite has no users, so there the daily run does it."""
+    settings.KEEP_EVENTS_DAYS = 365
+    assert Client().post("/accounts/login/", {"username": "vic", "password": "rollout"}).status_code == 302
+    sealing.work(now=True)
+    time_machine.move_to(timezone.now() + timedelta(days=400))
+    tasks.keep()
+    run, stayed = KeepingRun.objects.get(), connection.vendor == "postgresql"
+    assert (run.ended_at is not None, "events" not in run.gone) == (True, stayed)
+    assert AuditEvent.objects.filter(verb="account.sign_in").exists() == stayed
+    page = signed_in(world, "root").get("/keeping/").content.decode()
+    assert ("who owns the tables runs «manage.py keep»" in page) == stayed
+    assert ("this database user may not" in command("keep", "--dry-run")[0]) == stayed
 
 
 @pytest.mark.django_db
