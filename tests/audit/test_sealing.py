@@ -12,8 +12,9 @@ from rollouts.audit import canonical, sealing, signed_note, triggers, verifying
 from rollouts.audit.actor import Actor
 from rollouts.audit.recording import recorded
 from rollouts.audit.signed_note import NoteRefused
-from rollouts.models import AIModel, AuditEvent, Checkpoint, PersonSalt, Seal, clock
+from rollouts.models import AIModel, AuditEvent, Checkpoint, EventWords, PersonSalt, Seal, clock
 from rollouts.rules import merkle
+from rollouts.services.lists.history import HistoryFilter
 
 BY = Actor.system_user()
 
@@ -71,6 +72,15 @@ def test_what_comes_later_goes_on_where_the_checkpoint_stood(history):
     second = Checkpoint.objects.first()
     assert (second.size, second.root) == (first.size + 1, merkle.root_of(sealing.leaves()).hex())
     assert verifying.verify(outside=first.note).is_ok
+
+
+def test_what_an_earlier_release_wrote_without_words_is_found_once_it_is_sealed(history):
+    event = add("wordless")
+    EventWords.objects.filter(event=event).delete()
+    assert not HistoryFilter({"q": "wordless"}).find(10).page.rows
+    assert sealing.work() == 1
+    assert [found.pk for found in HistoryFilter({"q": "wordless"}).find(10).page.rows] == [event.pk]
+    assert EventWords.objects.filter(event=event).count() == 1
 
 
 def changed(history):
