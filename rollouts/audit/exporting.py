@@ -14,13 +14,29 @@ from typing import Any, TextIO
 
 from django.db.models import QuerySet
 
-from ..models import AuditEvent, Checkpoint, Seal
+from ..models import (
+    AuditEvent,
+    Checkpoint,
+    GitLabInstance,
+    GitLabProject,
+    IncidentSource,
+    PersonSalt,
+    ReadingGap,
+    Seal,
+)
 from ..rules import merkle
 from ..rules.phrases import say
 from . import canonical, sealing, tombstones
 from .signed_note import read as read_note
 
 BATCH = 1_000
+#: What an export that can be taken up has besides events.
+BESIDE = {
+    GitLabInstance: ("flags_read_at",),
+    GitLabProject: ("flags_read_at", "issues_read_at"),
+    IncidentSource: ("read_at",),
+}
+GAP = ("instance_id", "project_id", "since", "until")
 
 
 class NotSealed(ValueError):
@@ -28,9 +44,16 @@ class NotSealed(ValueError):
 
 
 def export(
-    to: TextIO, events: QuerySet[AuditEvent], tell: Callable[[AuditEvent], dict[str, Any]], query: Mapping[str, str]
+    to: TextIO,
+    events: QuerySet[AuditEvent],
+    tell: Callable[[AuditEvent], dict[str, Any]],
+    query: Mapping[str, str],
+    *,
+    for_import: bool = False,
 ) -> dict[str, Any]:
     """Write these events in the order of their places, and the manifest, which it returns.
+
+    ``for_import``: with all that another portal needs to take the history up (``audit.export_reading``).
 
     Raises ``NotSealed`` where there is no checkpoint yet.
     """
@@ -46,6 +69,8 @@ def export(
             else:
                 sealed = {"sealed": form.decode()}
             row = {"position": seal.position, **sealed, "event": tell(event) if event else None}
+            if for_import:
+                row |= {"salt": seal.salt, "row": forms.row(event) if event else None}
             line = json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n"
             written.update(line.encode())
             to.write(line)
@@ -61,7 +86,9 @@ def export(
         "checkpoint": newest.note,
         "keys": newest.keys,
     }
-    to.write(json.dumps({"manifest": manifest}, ensure_ascii=False) + "\n")
+    if for_import:
+        manifest |= {"people": list(PersonSalt.objects.order_by("pk").values("name", "salt", "hidden")), **_beside()}
+    to.write(json.dumps({"manifest": manifest}, ensure_ascii=False, default=str) + "\n")
     return manifest
 
 
@@ -105,6 +132,15 @@ def growth(note: str) -> dict[str, Any]:
     return {"first": note, "path": [step.hex() for step in path], "checkpoint": newest.note, "keys": newest.keys}
 
 
+def _beside() -> dict[str, Any]:
+    """What no event holds and the past is told by: when GitLab was read, and when it was not."""
+    read = {
+        model.__name__: {str(one.pop("pk")): one for one in model._default_manager.values("pk", *names)}
+        for model, names in BESIDE.items()
+    }
+    return {"read": read, "gaps": list(ReadingGap.objects.order_by("pk").values(*GAP))}
+
+
 def _newest() -> Checkpoint:
     newest = Checkpoint.objects.first()
     if newest is None:
@@ -118,11 +154,12 @@ class _Forms:
     def __init__(self) -> None:
         self._hide = sealing.Salts()
         self._earlier: dict[tuple[str, int], str] = {}
+        self._concerns: dict[int, list[int]] = {}
 
     def of(self, seals: list[Seal]) -> list[tuple[Seal, AuditEvent | None, bytes | None]]:
         """Each with its event and form, or without where the event is gone."""
         events = AuditEvent.objects.select_related("rollout").in_bulk([seal.event_id for seal in seals])
-        concerns = sealing.concerned(events)
+        concerns = self._concerns = sealing.concerned(events)
         names = {pk: canonical.names_in(event) for pk, event in events.items()}
         self._hide.know(names.values())
         self._earlier = {
@@ -148,6 +185,12 @@ class _Forms:
             )
             forms.append((seal, event, canonical.written(form)))
         return forms
+
+    def row(self, event: AuditEvent) -> dict[str, Any]:
+        """All of an event as the database holds it; of one of those whose forms were asked for last."""
+        columns = {column.attname: getattr(event, column.attname) for column in AuditEvent._meta.concrete_fields}
+        said, at = canonical.kept(event), event.at.isoformat()
+        return {**columns, "at": at, "said": said, "concerns": sorted(self._concerns[event.pk])}
 
     def tombstone(self, seal: Seal, teller: tombstones.Teller | None) -> dict[str, Any]:
         """Of one of those whose forms were asked for last."""

@@ -11,13 +11,16 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError, connection
 
-from rollouts.audit import exporting, sealing, verifying
+from rollouts.audit import export_reading, exporting, sealing, triggers, verifying
 from rollouts.audit.signed_note import NoteRefused
+from rollouts.audit.source import coming_from
 from rollouts.management.asked import actor_named
 from rollouts.models import AuditEvent
 from rollouts.rules import spreadsheet
 from rollouts.rules.phrases import spoken
+from rollouts.services import history_import
 from rollouts.services.lists.history import Found, HistoryFilter
 from rollouts.sync import copies
 
@@ -48,7 +51,14 @@ class Command(BaseCommand):
             "export", help="events as JSON lines with a manifest, to be checked without the portal"
         )
         export.add_argument("file", help="where to; - is the standard output")
+        export.add_argument(
+            "--for-import", action="store_true",
+            help="with all that `audit import` needs: as confidential as the database, and whole",
+        )  # fmt: skip
         _filters(export)
+        take_up = verbs.add_parser("import", help="take an export up into an empty portal: history, as of, reports")
+        take_up.add_argument("file", help="made by audit export --for-import")
+        take_up.add_argument("--key", default="", help="the verifier key of the portal that made it, if not this one")
         verify = verbs.add_parser("verify", help="does each event stand where and as it was sealed? exit 1 where not")
         verify.add_argument("--checkpoint", metavar="FILE", help="a checkpoint that was kept elsewhere")
         verify.add_argument("--key", default="", help="the verifier key that signed it, if no key of today did")
@@ -101,17 +111,42 @@ class Command(BaseCommand):
         events = history_filter.rows
         _refuse(history_filter)
         query = {name: text for name, text in history_filter.asked.items() if text}
+        if options["for_import"] and (query or not sees or options["user"]):
+            raise CommandError("--for-import takes all of the history: leave filters and --as out.", returncode=2)
         sealing.work(batches=sys.maxsize, now=True)
         try:
             to = nullcontext(sys.stdout) if options["file"] == "-" else open(options["file"], "w", encoding="utf-8")  # noqa: SIM115 - closed below
             with to as file:
                 manifest = exporting.export(
-                    file, events, lambda event: event.as_json(sees_confidential=sees), query
+                    file, events, lambda event: event.as_json(sees_confidential=sees), query,
+                    for_import=options["for_import"],
                 )  # fmt: skip
         except OSError as error:
             raise CommandError(f"{options['file']} can't be written ({error.strerror}).") from None
         told = f"{manifest['events']} events, SHA-256 {manifest['sha256']}"
         (self.stderr if options["file"] == "-" else self.stdout).write(told)
+
+    def _import(self, options: dict[str, Any]) -> None:
+        try:
+            with coming_from("command"):
+                taken = history_import.take_up(Path(options["file"]), by=actor_named(None), key=options["key"])
+        except OSError as error:
+            raise CommandError(f"{options['file']} can't be read ({error.strerror}): nothing was changed.") from None
+        except (export_reading.ExportRefused, NoteRefused) as refused:
+            raise CommandError(f"{refused} Nothing was changed.") from None
+        except DatabaseError as error:
+            if not triggers.is_owner(connection):
+                raise CommandError(
+                    "the database refuses. Run this as the owner of the tables, as `migrate` is run: "
+                    "DATABASE_URL=postgres://portal_owner:… Nothing was changed."
+                ) from None
+            raise CommandError(
+                f"the rows that the history tells of do not fit together ({str(error).splitlines()[0]}): nothing was "
+                "changed."
+            ) from None
+        self.stdout.write(f"{taken.events} events taken up, under a checkpoint of {taken.origin}.")
+        for table, rows in taken.rows.items():
+            self.stdout.write(f"  {table}: {rows} rows, as the history tells them")
 
     def _verify(self, options: dict[str, Any]) -> None:
         report = verifying.verify(_note(options["checkpoint"]), options["key"])

@@ -58,6 +58,7 @@ DONE = {
     "incidents.read": later("read the incidents of {what}"),
     "issue.follow": later("followed {what} to where it was moved"),
     "keeping.delete": later("deleted what was past its age"),
+    "history.import": later("took up the history of another portal"),
     "keeping.tombstones": later("let go of events that were past their age; a tombstone of each stays"),
     "lock.add": later("entered the change lock {what}"),
     "lock.end": later("ended the change lock {what}"),
