@@ -8,7 +8,7 @@ TEMPLATES := templates gitlab_simulator/site/templates
 PROPERTIES := $(shell grep -rlE "^from hypothesis|^    @given" tests/rules tests/services tests/sync)
 SHEETS := $(wildcard static/*.css gitlab_simulator/site/*.css)
 
-.PHONY: help run dev test test-fast test-services mutants lint format drills bench bench-pages bench-sync bench-transitions bench-start bench-hand bench-proof bench-growth bench-audit bench-migration messages map decisions screenshots requirements clean bench-asof
+.PHONY: help run dev test test-fast test-services mutants lint format drills bench bench-pages bench-sync bench-transitions bench-start bench-hand bench-proof bench-growth bench-audit bench-migration bench-forget messages map decisions screenshots requirements clean bench-asof
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -93,6 +93,11 @@ bench-proof: .venv/test.stamp ## sealing and verifying the history, beside merel
 
 bench-migration: .venv/test.stamp ## a history of 1,000,000 events (EVENTS=…) of an earlier release: taken over, killed midway, gone on with
 	@$(BIN)/python -m pytest -q -m benchmark -s tests/benchmarks/bench_migration.py
+
+bench-forget: .venv/test.stamp ## for how long others wait while somebody is forgotten, on SQLite and PostgreSQL
+	@$(BIN)/python -m tests.tools redis-server postgresql
+	@$(BIN)/python -m pytest -q -m benchmark -s tests/benchmarks/bench_forget.py
+	@$(BIN)/python -m tests.on_services -q -m benchmark -s tests/benchmarks/bench_forget.py
 
 bench-growth: .venv/test.stamp ## bytes that each thing which happens leaves in the database, on SQLite and PostgreSQL
 	@$(BIN)/python -m tests.tools redis-server postgresql

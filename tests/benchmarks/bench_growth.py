@@ -20,7 +20,9 @@ from tests.walk import World
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(3600), pytest.mark.django_db(transaction=True)]
 TIMES = int(os.environ.get("TIMES", "400"))
 #: Events, their seals and checkpoints, what search keeps of them; readings; bookkeeping.
-HISTORY = ("rollouts_auditevent", "rollouts_seal", "rollouts_personsalt", "rollouts_checkpoint")
+HISTORY = (
+    "rollouts_auditevent", "rollouts_seal", "rollouts_personsalt", "rollouts_checkpoint", "rollouts_eventwords",
+)  # fmt: skip
 
 
 def test_bytes_by_what_happens(transactional_db, gitlab, settings, capsys):

@@ -88,8 +88,9 @@ def told(world, now):
         )
         answer = browser.get(page + bound)
         assert answer.status_code == 200, page
-        # What can be chosen names the one verb more, by which it was taken up.
-        found[page] = re.sub(r"<form.*?</form>", "", words(answer).split("Sign out")[-1])
+        # What can be chosen names the one verb more by which it was taken up, and passes over GitLab are kept for days.
+        text = re.sub(r"<form.*?</form>|<a href=\"/sync/[^>]*>[^<]*</a>", "", words(answer).split("Sign out")[-1])
+        found[page] = " ".join(text.split())
     for at in moments[::5]:
         found[f"as_of {at}"] = command("as_of", "haiku", at.isoformat(), "--json")[0]
     found["find"] = command("audit", "find", "--until", now.isoformat(), "--limit", "1000", "--json")[0]
