@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ...models import AuditEvent, verbose_names
-from ...rules import word_difference
+from ...rules import digest, word_difference
 from ...rules.exposure import Exposure
 from ...rules.phrases import Phrase, spoken
 from ...rules.word_difference import Part
@@ -50,12 +51,16 @@ NOTES = {
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """One field, and what of it stayed, went and came; ``thing`` where it is another object's than the event's."""
+    """One field, and what of it stayed, went and came; ``thing`` where it is another object's than the event's.
+
+    ``is_code``: nobody has words for it, so it stands as it is kept.
+    """
 
     what: str
     parts: tuple[Part, ...]
     thing: str = ""
     is_confidential: bool = False
+    is_code: bool = False
 
 
 def changes(event: AuditEvent, *, sees_confidential: bool) -> tuple[Changed, ...]:
@@ -86,8 +91,11 @@ def _fields(
             continue
         words = str(verbose_names.FIELDS.get(key) or NOTES.get(key) or key.replace("_", " "))
         was, now = (choices.get(side, side) if isinstance(side, str) else side for side in (was, now))
+        if key == "content":
+            was, now = _sentences(was), _sentences(now)
         if key not in TOLD_OTHERWISE and (parts := _parts(was, now)):
-            yield Changed(words, parts, event.name_in_words(name) if name else "", is_confidential)
+            thing = event.name_in_words(name) if name else ""
+            yield Changed(words, parts, thing, is_confidential, key == "content" or _is_code(was) or _is_code(now))
 
 
 def _choices(kind: str, key: str) -> dict[Any, Any]:
@@ -97,6 +105,13 @@ def _choices(kind: str, key: str) -> dict[Any, Any]:
     except (LookupError, ValueError, FieldDoesNotExist):
         return {}
     return dict(getattr(field, "flatchoices", ()))
+
+
+def _is_code(value: Any) -> bool:
+    """Whether it is, or holds, a mapping that is no exposure."""
+    if isinstance(value, dict):
+        return bool(value) and not value.keys() >= GATES
+    return isinstance(value, list) and any(map(_is_code, value))
 
 
 def _parts(was: Any, now: Any) -> tuple[Part, ...]:
@@ -113,18 +128,23 @@ def _plain(value: Any) -> str:
             return _("yes")
         case False:
             return _("no")
-        case list():
-            return ", ".join(map(_plain, value))
         case dict() if value.keys() >= GATES:
             return _exposure(Exposure.from_json(value))
         case dict():
-            return ", ".join(f"{key}: {_plain(each)}" for key, each in value.items())
+            return json.dumps(value, ensure_ascii=False, default=str) if value else ""
+        case list():
+            return ", ".join(map(_plain, value))
         case Phrase() | Promise():
             return spoken(value) if isinstance(value, Phrase) else str(value)
         case str() if TIME.match(value) and (moment := parse_datetime(value)):
             there = localtime(moment)
             return f"{date_format(there, _('j M Y H:i:s'))} {there:%Z}"
     return str(value)
+
+
+def _sentences(content: Any) -> Any:
+    """What a request is for, as a list of sentences; other contents as they are."""
+    return digest.sentences(content) if isinstance(content, dict) and "form" in content else content
 
 
 def _exposure(exposure: Exposure) -> str:
