@@ -69,7 +69,16 @@ def populate() -> None:
             elif number % 1000 == 5:
                 way = f"session:s{number % 7}"
             events.append(row)
-            words.append((key_of(when, pk), pk, True, True, f"{row[place['actor']]} {reason} {texts[event.pk]}", way))
+            words.append(
+                (
+                    key_of(when, pk),
+                    pk,
+                    True,
+                    True,
+                    f"{row[place['actor']]} {row[place['verb']]} {reason} {texts[event.pk]}",
+                    way,
+                )
+            )
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.executemany(f"INSERT INTO rollouts_auditevent ({names}) VALUES ({marks})", events)
             cursor.executemany(
