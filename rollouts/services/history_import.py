@@ -90,6 +90,7 @@ def take_up(path: Path, *, by: Actor, key: str = "") -> TakenUp:
         with transaction.atomic():
             _refuse_unless_empty()
             triggers.drop(connection)
+            connection.check_constraints()  # from here on at the end: events come before the rollouts that they are of
             for model in BY_MIGRATE:
                 _past_the_model(model)._raw_delete("default")
             taken.events = _events(export)
