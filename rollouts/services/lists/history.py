@@ -14,7 +14,7 @@ from django.db.models import Q, QuerySet
 
 from ...audit.source import SOURCES
 from ...models import ApiToken, AuditEvent, EventWords, Rollout
-from ...models.event_words import BY_WAY, WAYS, WHOLE_BELOW, normal
+from ...models.event_words import BY_WAY, WAYS, normal
 from ...models.keyset import Page
 from ...rules.datetimes import asked_since, asked_until
 from ...rules.phrases import Phrase, later, say, say_n, shorten
@@ -184,11 +184,9 @@ class HistoryFilter(Asked):
         ways = [f"{kind}:{self[kind]}" for kind in WAYS if self[kind]]
         if len(ways) > 1:  # each event came by one
             conditions.append([Q(pk=None)])
-        hints = [normal(self["actor"] or ""), *(self["verb"] or ())[:1]] if len(self["verb"] or ()) < 2 else []
         return LookUp(
-            conditions, self["since"] or None, self["until"] or None, self["q"] or (),
-            "".join(ways[:1]), self.sees, [hint for hint in hints if len(hint) >= WHOLE_BELOW],
-        )  # fmt: skip
+            conditions, self["since"] or None, self["until"] or None, self["q"] or (), "".join(ways[:1]), self.sees
+        )
 
     def find(self, limit: int, cursor: str = "after") -> Found:
         """A page of what fits; nothing where a filter was not understood, the first page where the cursor was not."""

@@ -35,8 +35,7 @@ Place = tuple[datetime, int]
 class LookUp:
     """All of it must be so. Each condition holds where one of its ways does; each of those has an index by time.
 
-    ``words`` are ``event_words.normal``; ``sees`` is whether words that need a role are looked for too. ``hints`` are
-    words that each event holds for which the conditions are so (who did it): the index of words passes others by.
+    ``words`` are ``event_words.normal``; ``sees`` is whether words that need a role are looked for too.
     """
 
     conditions: Sequence[Sequence[Q]] = ()
@@ -45,7 +44,6 @@ class LookUp:
     words: Sequence[str] = ()
     way: str = ""
     sees: bool = False
-    hints: Sequence[str] = ()
 
     def page(self, cursor: str, limit: int) -> Page:
         """Events, newest first, from where the cursor leads. Raises ``WrongCursor``."""
@@ -143,7 +141,7 @@ class LookUp:
         most = MOST_COUNTED + 1
         for alone in (LookUp(way=self.way), LookUp(words=self.words)):
             if alone._has_entries:
-                entries = LookUp((), self.since, self.until, alone.words, alone.way, self.sees, self.hints)._entries()
+                entries = LookUp((), self.since, self.until, alone.words, alone.way, self.sees)._entries()
                 if connection.vendor == "postgresql":
                     entries = entries.order_by()  # its index knows no order
                 yield list(entries.values_list("event_id", flat=True)[:most])
@@ -183,7 +181,7 @@ class LookUp:
 
     @property
     def _match(self) -> str:
-        return trigrams(map(pattern, (*self.words, *self.hints)))
+        return trigrams(map(pattern, self.words))
 
     def _matching(self, entries: QuerySet[EventWords]) -> QuerySet[EventWords]:
         """By words and way."""
@@ -197,7 +195,7 @@ class LookUp:
 
     def _texts(self, entries: QuerySet[EventWords]) -> QuerySet[EventWords]:
         entries = entries.filter(for_roles=True) if self.sees else entries.filter(for_all=True)
-        for word in (*self.words, *self.hints):
+        for word in self.words:
             entries = entries.filter(text__contains=pattern(word))
         return entries
 
