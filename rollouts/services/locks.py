@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from django.db.models import FilteredRelation, Q
+from django.db.models import DateTimeField, F, FilteredRelation, Q, TextField, Value
+from django.db.models.functions import Cast
 
 from ..audit.actor import Actor
 from ..audit.recording import recorded
@@ -60,58 +62,89 @@ NO_LOCKS = Locks()
 
 
 def standing(now: datetime) -> Locks:
-    """Every lock that holds now; three queries, and no more rows however many locks are over."""
-    locks = ChangeLock.objects.touching(now, now + NEAR)
-    return of_these(now, locks, IncidentSource.objects.select_related("instance"))
+    """Every lock that holds now; two queries, and no more rows however many locks are over."""
+    return of_these(now, ChangeLock.objects.touching(now, now + NEAR), *from_elsewhere(now))
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """A calendar of locks with its periods that touch what is looked at. ``url`` is empty for one that was uploaded."""
+
+    name: str
+    url: str
+    read_at: datetime | None
+    windows: list[Window]
+
+
+@dataclass(frozen=True, slots=True)
+class Incidents:
+    """The open issues of a project that lock: each ``{"iid": 7, "label": "incident"}``."""
+
+    instance_id: int
+    instance_url: str
+    path: str
+    read_at: datetime | None
+    open_issues: list[dict[str, Any]]
 
 
 def of_these(
-    now: datetime, locks: Iterable[ChangeLock], sources: Iterable[IncidentSource], *, calendars_read: bool = False
+    now: datetime,
+    locks: Iterable[ChangeLock],
+    calendars: Iterable[Calendar],
+    incidents: Iterable[Incidents],
+    *,
+    calendars_read: bool = False,
 ) -> Locks:
-    """What holds at a moment of these locks by hand and incidents, and of the calendars as they are known; one query.
-
-    ``calendars_read``: whether they were read in time is not asked.
-    """
+    """What holds at a moment of these. ``calendars_read``: whether they were read in time is not asked."""
     holding: list[tuple[int | None, LockFacts]] = []
     unread: list[tuple[int | None, str]] = []
     edges: list[datetime] = []
-    since, until = now - NEAR, now + NEAR
     for lock in locks:
-        windows = lock.windows(since, until)
+        windows = lock.windows(now - NEAR, now + NEAR)
         edges += rules.edges(windows, now)
         if rules.current(windows, now):
             holding.append((lock.instance_id, LockFacts(lock.title, rules.merged_end(windows, now))))
-    for name, url, read_at, windows in _calendars(now, until):
-        edges += rules.edges(windows, now)
-        holding += [(None, LockFacts(one.title or name, one.ends_at)) for one in rules.current(windows, now)]
-        if url and not calendars_read and (read_at is None or now - read_at > CALENDAR_FRESH):
-            unread.append((None, _unread(*CALENDAR_UNREAD, name, read_at, now)))
-    for source in sources:
+    for calendar in calendars:
+        edges += rules.edges(calendar.windows, now)
+        current = rules.current(calendar.windows, now)
+        holding += [(None, LockFacts(one.title or calendar.name, one.ends_at)) for one in current]
+        was_read = calendars_read or not calendar.url
+        if not was_read and (calendar.read_at is None or now - calendar.read_at > CALENDAR_FRESH):
+            unread.append((None, _unread(*CALENDAR_UNREAD, calendar.name, calendar.read_at, now)))
+    for source in incidents:
         for issue in source.open_issues:
-            title = say(
-                "open {label} issue {reference}", label=issue["label"], reference=f"{source.path}#{issue['iid']}"
-            )
-            holding.append(
-                (
-                    source.instance_id,
-                    LockFacts(title, None, f"{source.instance.url}/{source.path}/-/issues/{issue['iid']}"),
-                )
-            )
+            reference = f"{source.path}#{issue['iid']}"
+            title = say("open {label} issue {reference}", label=issue["label"], reference=reference)
+            url = f"{source.instance_url}/{source.path}/-/issues/{issue['iid']}"
+            holding.append((source.instance_id, LockFacts(title, None, url)))
         if freshness.is_stale(source.read_at, now):
             unread.append((source.instance_id, _unread(*INCIDENTS_UNREAD, source.path, source.read_at, now)))
     return Locks(tuple(holding), tuple(unread), min(edges, default=None))
 
 
-def _calendars(since: datetime, until: datetime) -> Iterator[tuple[str, str, datetime | None, list[Window]]]:
-    """Each calendar (name, address, when read) with its periods that touch this span; one query."""
-    touching = Q(periods__ends_at__gt=since, periods__starts_at__lt=until)
-    rows = (
-        LockCalendar.objects.annotate(near=FilteredRelation("periods", condition=touching))
-        .order_by("name", "near__starts_at", "near__ends_at")
-        .values_list("name", "url", "read_at", "near__starts_at", "near__ends_at", "near__title")
-    )
-    for (name, url, read_at), periods in groupby(rows, key=itemgetter(0, 1, 2)):
-        yield name, url, read_at, [Window(start, end, title) for *_, start, end, title in periods if start]
+def from_elsewhere(now: datetime) -> tuple[list[Calendar], list[Incidents]]:
+    """Calendars with what of them is near, and projects of incidents; one query."""
+    touching = Q(periods__ends_at__gt=now, periods__starts_at__lt=now + NEAR)
+    never, nothing = Value(None, DateTimeField()), Value("", TextField())
+    period = ("of", "issues", "starts", "ends", "of_what")
+    # Django's types know no column that only a query has.
+    near: Any = LockCalendar.objects.annotate(near=FilteredRelation("periods", condition=touching)).order_by()
+    calendars = near.annotate(
+        of=Value(0), issues=nothing, starts=F("near__starts_at"), ends=F("near__ends_at"), of_what=F("near__title")
+    ).values_list("name", "url", "read_at", *period)
+    projects: Any = IncidentSource.objects.order_by()
+    incidents = projects.annotate(
+        of=F("instance_id"), issues=Cast("open_issues", TextField()), starts=never, ends=never, of_what=nothing
+    ).values_list("path", "instance__url", "read_at", *period)
+    rows = calendars.union(incidents, all=True).order_by("of", "name", "starts", "ends")
+    found: tuple[list[Calendar], list[Incidents]] = [], []
+    for (name, url, read_at, instance, issues), periods in groupby(rows, key=itemgetter(0, 1, 2, 3, 4)):
+        if instance:
+            found[1].append(Incidents(instance, url, name, read_at, json.loads(issues)))
+        else:
+            windows = [Window(start, end, title) for *_, start, end, title in periods if start]
+            found[0].append(Calendar(name, url, read_at, windows))
+    return found
 
 
 def coming(now: datetime, most: int = 20) -> list[tuple[Window, str]]:

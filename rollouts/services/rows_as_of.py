@@ -22,7 +22,6 @@ from ..models import (
     GitLabInstance,
     GitLabProject,
     IncidentSource,
-    LockCalendar,
     Override,
     Phase,
     PlanTemplate,
@@ -197,18 +196,20 @@ class Built:
 
     def locks(self) -> tuple[locks.Locks, tuple[ChangeLock, ...]]:
         """What locked then, and all that were entered by hand until then."""
-        instance = self.rollout.flag.instance_id
+        instance = self.rollout.flag.instance
         known = tuple(self.replay.all(ChangeLock, self.moment))
         there = [lock for lock in known if lock.ended_at is None]
-        sources = [one for one in self.replay.all(IncidentSource, self.moment) if one.instance_id == instance]
-        for source in sources:
-            source.instance = self.rollout.flag.instance
-            source.read_at = self.moment
-        if sources:
+        incidents = [
+            locks.Incidents(instance.pk, instance.url, one.path, self.moment, one.open_issues)
+            for one in self.replay.all(IncidentSource, self.moment)
+            if one.instance_id == instance.pk
+        ]
+        if incidents:
             self.untold.append(say("Whether incidents had been read lately is not kept."))
-        if LockCalendar.objects.exists():
+        calendars, _ = locks.from_elsewhere(self.moment)
+        if calendars:
             self.untold.append(say("Calendars of change locks are told as they are known now."))
-        holding = locks.of_these(self.moment, there, sources, calendars_read=True)
+        holding = locks.of_these(self.moment, there, calendars, incidents, calendars_read=True)
         return holding, known
 
     def _others_live(self) -> list[str] | None:

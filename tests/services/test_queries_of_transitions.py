@@ -8,7 +8,7 @@ from rollouts.rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from tests.benchmarks.transitions import walked
 
 #: With what it owes to GitLab, which is asked for, cancelled and written with it, and the words of its events.
-MOST = 21
+MOST = 20
 #: Items change in the same way.
 CHANGES = (*PHASE_VERBS, *ROLLOUT_VERBS, "confirm", "unconfirm")
 
