@@ -182,6 +182,7 @@ KEEP_DELIVERIES_DAYS = days("KEEP_DELIVERIES_DAYS", 14, least=7)
 KEEP_WRITES_DAYS = days("KEEP_WRITES_DAYS", 365, least=30)
 KEEP_LOCKS_DAYS = days("KEEP_LOCKS_DAYS", 730, least=30)
 KEEP_TOKENS_DAYS = days("KEEP_TOKENS_DAYS", 365, least=1)
+KEEP_NOTICES_DAYS = number("KEEP_NOTICES_DAYS", 90, most=365)  # no longer than the events that they tell of
 KEEP_VERIFICATIONS_DAYS = days("KEEP_VERIFICATIONS_DAYS", 100, least=7)
 
 INSTALLED_APPS = [
@@ -365,6 +366,7 @@ CELERY_BEAT_SCHEDULE = {
     "due": every(5, "work_due"),
     "calendars": every(300, "read_calendars"),
     "seal": every(60, "seal_history"),
+    "notices": every(5, "tell_people"),
     "verify": every(24 * 3600, "verify_history"),
     "copies": every(300, "copy_checkpoints"),
     "keep": every(3600, "keep"),  # once a day; each hour so that one that was broken off goes on

@@ -13,7 +13,7 @@ import config.celery  # noqa: F401 - the app whose tasks these are, also where a
 from .audit import sealing, verifying
 from .audit.source import coming_from
 from .models import GitLabInstance
-from .services import due
+from .services import due, notices
 from .services.instances import all_instances
 from .services.keeping import runs as keeping
 from .sync import calendars, copies, deliveries, outbox, passes
@@ -82,6 +82,12 @@ def seal_history() -> None:
     sealing.work()
     if verifying.was_never():
         verify_history.apply_async(expires=60)
+
+
+@shared_task(ignore_result=True)
+def tell_people() -> None:
+    """Make notices of what happened since."""
+    notices.work()
 
 
 @shared_task(ignore_result=True)

@@ -10,6 +10,7 @@ from .gitlab import GitLabActor, GitLabInstance, GitLabProject, Outcome, Tracked
 from .history import AuditEvent
 from .keeping import KeepingRun
 from .locks import ChangeLock, IncidentSource, LockCalendar, LockPeriod
+from .notices import Notice, NoticePlace
 from .outbox import GitLabWrite
 from .phases import Phase, RampStep
 from .portfolio_rows import PortfolioRow, RowWait
@@ -47,6 +48,8 @@ __all__ = [
     "KeepingRun",
     "LockCalendar",
     "LockPeriod",
+    "Notice",
+    "NoticePlace",
     "Outcome",
     "Override",
     "PersonSalt",

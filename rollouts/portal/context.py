@@ -11,6 +11,7 @@ from ..audit import source
 from ..audit.actor import Actor
 from ..models import GitLabInstance, clock
 from ..rules.machine import Role
+from ..services import notices
 from ..sync.status import token_warnings
 from . import freshness, live
 
@@ -33,6 +34,7 @@ def chrome(request: HttpRequest) -> dict[str, Any]:
         "sees_confidential": actor.sees_confidential,
         "may_manage": may_manage,
         "may_open_admin": actor.may_open_admin,
+        "bell": notices.unread(user).count(),
         "freshness": freshness.freshness(instances, now),
         "unknown": freshness.unknown(instances, now, may_cure=may_manage),
         "token_warnings": token_warnings() if actor.person.has(Role.ADMIN) else [],

@@ -27,7 +27,18 @@ from django.db.models import Q
 from ..audit import canonical, sealing, tombstones, triggers
 from ..audit.actor import Actor
 from ..audit.recording import recorded
-from ..models import ApprovalRequest, AuditEvent, Checkpoint, EventWords, Identity, PersonSalt, Rollout, SavedView, Seal
+from ..models import (
+    ApprovalRequest,
+    AuditEvent,
+    Checkpoint,
+    EventWords,
+    Identity,
+    Notice,
+    PersonSalt,
+    Rollout,
+    SavedView,
+    Seal,
+)
 from ..models.tokens import Ended
 from ..rules.blockers import Blocker
 from ..rules.forgetting import Without, is_stand_in, rewritten, stand_in, without
@@ -39,7 +50,7 @@ from .refusals import refuse_if, role_missing
 #: What GitLab says of its own users and flags, and what proves the history: no names of people of the portal.
 NOT_OURS = frozenset(
     """CheckpointCopy Checkpoint EventWords FeatureFlag GitLabActor GitLabInstance GitLabProject HookDelivery
-    InstanceHealth KeepingRun PersonSalt Seal SyncRun SyncScope TrackedIssue Verification""".split()
+    InstanceHealth KeepingRun NoticePlace PersonSalt Seal SyncRun SyncScope TrackedIssue Verification""".split()
 )
 APPEND_ONLY = (triggers.HISTORY, "rollouts_flagreading", "rollouts_approval")
 #: Where the rules of the portal look a thing up by, or what GitLab said.
@@ -203,6 +214,7 @@ def _close(person: User, name: str, words: dict[str, str]) -> None:
     Session.objects.filter(pk__in=sessions).delete()
     AccessAttempt.objects.filter(username__in=words).delete()
     models.QuerySet(SavedView).filter(person=person, shared=False).delete()
+    models.QuerySet(Notice).filter(person=person).delete()
     models.QuerySet(Identity).filter(person=person).delete()
     empty = {"first_name": "", "last_name": "", "email": "", "is_active": False}
     person.set_unusable_password()

@@ -1,0 +1,93 @@
+"""Which event tells whom, and what they can do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .machine import Role
+from .people import Person
+from .phrases import Phrase, say
+
+
+class Audience(StrEnum):
+    """Who an event concerns, by what they are to it."""
+
+    APPROVERS = "approvers"
+    ASKER = "asker"
+    OWNERS = "owners"
+    ADMINS = "admins"
+
+
+class Kind(StrEnum):
+    """What a notice is about; the newest of a kind about one thing stands for those shortly before it."""
+
+    ASKED = "asked"
+    DECIDED = "decided"
+    VOID = "void"
+    MOVED = "moved"
+    CONFIRMED = "confirmed"
+    HELD = "held"
+    DRIFT = "drift"
+    GIVEN_UP = "given_up"
+
+
+@dataclass(frozen=True, slots=True)
+class Tells:
+    """``anchor`` is where on the rollout's page the button is, with {phase}; empty: on the page of approvals."""
+
+    kind: Kind
+    to: frozenset[Audience]
+    to_do: Phrase
+    anchor: str = ""
+
+
+_OWNERS = frozenset({Audience.OWNERS})
+_LOOK = say("Look at it.")
+_AT_PHASE = "#phase-{phase}"
+_MOVED = Tells(Kind.MOVED, _OWNERS, _LOOK, _AT_PHASE)
+#: By verb. What is not here tells nobody.
+TELLS: Mapping[str, Tells] = {
+    "phase.request": Tells(Kind.ASKED, frozenset({Audience.APPROVERS}), say("Approve or reject it.")),
+    "phase.approve": Tells(Kind.DECIDED, frozenset({Audience.ASKER}), say("Go on with it."), _AT_PHASE),
+    "phase.reject": Tells(Kind.DECIDED, frozenset({Audience.ASKER}), say("See why, and ask again."), _AT_PHASE),
+    "approval.void": Tells(
+        Kind.VOID,
+        frozenset({Audience.APPROVERS, Audience.ASKER}),
+        say("It has changed since: it needs approval again."),
+    ),
+    "approval.expire": Tells(
+        Kind.VOID, frozenset({Audience.ASKER}), say("Ask again, if it is still wanted."), _AT_PHASE
+    ),
+    **{f"phase.{verb}": _MOVED for verb in ("start", "advance", "pause", "resume", "complete", "skip", "roll_back")},
+    "phase.confirmed": Tells(Kind.CONFIRMED, _OWNERS, _LOOK, _AT_PHASE),
+    "ramp.held": Tells(Kind.HELD, _OWNERS, say("See what holds it."), "#ramp"),
+    "ramp.freed": Tells(Kind.HELD, _OWNERS, _LOOK, "#ramp"),
+    "drift.began": Tells(Kind.DRIFT, _OWNERS, say("Bring GitLab and the plan together."), "#exposure"),
+    "drift.ended": Tells(Kind.DRIFT, _OWNERS, _LOOK, "#exposure"),
+    "outbox.given_up": Tells(
+        Kind.GIVEN_UP, frozenset({Audience.OWNERS, Audience.ADMINS}), say("See why, and try again."), "#writes"
+    ),
+}
+
+
+def recipients(
+    to: Iterable[Audience], people: Iterable[Person], *, owners: Iterable[str], asker: str, actor: str
+) -> frozenset[str]:
+    """The names of whom it concerns, of these people. Nobody is told of what they did themselves.
+
+    Who asked is no approver of it (four eyes). Without owners a rollout is its maker's: the caller says so.
+    """
+    wanted, owning = frozenset(to), frozenset(owners)
+    found = set()
+    for person in people:
+        may_approve = person.has(Role.APPROVER) and person.name != asker
+        if (
+            (Audience.APPROVERS in wanted and may_approve)
+            or (Audience.ASKER in wanted and person.name == asker)
+            or (Audience.OWNERS in wanted and person.name in owning)
+            or (Audience.ADMINS in wanted and person.has(Role.ADMIN))
+        ):
+            found.add(person.name)
+    return frozenset(found - {actor})

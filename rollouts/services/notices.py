@@ -1,0 +1,136 @@
+"""Tell people what concerns them: each event once for each person, whatever dies in between.
+
+Nothing is written with the event for this. Seals number events in the order in which they become visible, without a
+gap; a worker goes on behind the last one that was told, and its notices and the new place are one transaction
+(docs/decisions/0109-told-by-seals.md).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from ..audit import sealing
+from ..audit.actor import Actor
+from ..models import ApprovalRequest, AuditEvent, Notice, NoticePlace, Seal, clock
+from ..rules.approvals import RequestState
+from ..rules.notices import TELLS, Kind, recipients
+
+BATCH = 200
+#: What changes again within this time is one thing to tell.
+MERGED = timedelta(minutes=5)
+
+
+def work(*, batches: int = 20) -> int:
+    """Tell what was not told, so much at most; returns how many notices there are more."""
+    sealing.seal()
+    made = 0
+    for _ in range(batches):
+        seen, told = _tell_some()
+        made += told
+        if seen < BATCH:
+            break
+    return made
+
+
+def of(person: User) -> QuerySet[Notice]:
+    """What a person is told, whatever is moot left out."""
+    return Notice.objects.filter(person=person, dropped=False).select_related("event__rollout")
+
+
+def unread(person: User) -> QuerySet[Notice]:
+    return Notice.objects.filter(person=person, dropped=False, read_at=None)
+
+
+def mark_read(person: User, *, pk: int | None = None) -> int:
+    """One, or all, of this person's; another's is not found. Returns how many were unread."""
+    rows = unread(person) if pk is None else unread(person).filter(pk=pk)
+    return rows.update(read_at=clock.now())
+
+
+@transaction.atomic
+def _tell_some() -> tuple[int, int]:
+    NoticePlace.objects.get_or_create(pk=1)
+    place = NoticePlace.objects.select_for_update().get(pk=1)
+    seals = list(Seal.objects.filter(position__gt=place.position).order_by("position")[:BATCH])
+    if not seals:
+        return 0, 0
+    place.position = seals[-1].position
+    place.save()
+    wanted = AuditEvent.objects.filter(pk__in=[seal.event_id for seal in seals], verb__in=TELLS)
+    events = list(wanted.select_related("rollout").order_by("pk"))
+    made = _make(events)
+    _drop_moot({event.object_id for event in events if event.object_type == "Phase"} | _asked_of(seals))
+    return len(seals), made
+
+
+def _asked_of(seals: Iterable[Seal]) -> set[str]:
+    """Phases that something happened to, though nobody is told of it: a request that was withdrawn."""
+    about = AuditEvent.objects.filter(pk__in=[seal.event_id for seal in seals], object_type="Phase")
+    return set(about.values_list("object_id", flat=True))
+
+
+def _make(events: list[AuditEvent]) -> int:
+    if not events:
+        return 0
+    active = User.objects.filter(is_active=True).prefetch_related("groups")
+    people = {user.get_username(): user for user in active}
+    persons = [Actor.of(user).person for user in people.values()]
+    askers = _askers(events)
+    rows = []
+    for event in events:
+        tells = TELLS[event.verb]
+        owners = (event.rollout.owners or [event.rollout.created_by]) if event.rollout else []
+        names = recipients(
+            tells.to, persons, owners=owners, asker=askers.get(event.pk, ""), actor=event.actor
+        )  # fmt: skip
+        about = f"{event.object_type} {event.object_id}"
+        rows += [
+            Notice(event=event, person=people[name], kind=tells.kind, about=about, at=event.at)
+            for name in sorted(names)
+        ]
+    Notice.objects.bulk_create(rows, batch_size=200)
+    _merge(rows)
+    return len(rows)
+
+
+def _askers(events: Iterable[AuditEvent]) -> dict[int, str]:
+    """By event: who had asked for what it is about, last before it."""
+    about = [event for event in events if event.object_type == "Phase"]
+    asked = defaultdict(list)
+    requests = ApprovalRequest.objects.filter(phase__in={event.object_id for event in about}).order_by("requested_at")
+    for phase, at, name in requests.values_list("phase", "requested_at", "requested_by"):
+        asked[str(phase)].append((at, name))
+    found = {}
+    for event in about:
+        before = [name for at, name in asked[event.object_id] if at <= event.at]
+        if before:
+            found[event.pk] = before[-1]
+    return found
+
+
+def _merge(rows: Iterable[Notice]) -> None:
+    """An unread one of shortly before, of the same kind about the same thing, is told by the newer."""
+    for row in rows:
+        earlier = Notice.objects.filter(
+            person=row.person, kind=row.kind, about=row.about, dropped=False, read_at=None,
+            event__lt=row.event_id, at__gte=row.at - MERGED,
+        )  # fmt: skip
+        earlier.update(dropped=True)
+
+
+def _drop_moot(phases: Iterable[str]) -> None:
+    """Nobody is asked any more where nothing is: it was decided, or withdrawn."""
+    keys = set(phases)
+    if not keys:
+        return
+    asked = ApprovalRequest.objects.filter(phase__in=keys, state=RequestState.OPEN)
+    gone = keys - {str(key) for key in asked.values_list("phase", flat=True)}
+    moot: Any = Q(kind=Kind.ASKED, about__in=[f"Phase {key}" for key in gone])
+    Notice.objects.filter(moot, dropped=False, read_at=None).update(dropped=True)
