@@ -40,7 +40,10 @@ class Migration(migrations.Migration):
                 (
                     "event",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="notices", to="rollouts.auditevent"
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="notices",
+                        to="rollouts.auditevent",
                     ),
                 ),
                 (

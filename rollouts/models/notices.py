@@ -16,7 +16,7 @@ class Notice(models.Model):
     One that was ``dropped`` is shown no more: it became moot, or a newer one stands for it.
     """
 
-    event = models.ForeignKey(AuditEvent, on_delete=models.PROTECT, related_name="notices")
+    event = models.ForeignKey(AuditEvent, on_delete=models.DO_NOTHING, db_constraint=False, related_name="notices")
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notices")
     kind = models.CharField(max_length=20)
     about = models.CharField(max_length=120, help_text=_("The object of the event: Phase 12."))

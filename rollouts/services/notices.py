@@ -25,6 +25,8 @@ from ..rules.notices import TELLS, Kind, recipients
 BATCH = 200
 #: What changes again within this time is one thing to tell.
 MERGED = timedelta(minutes=5)
+#: What is older is no news: the history of another portal that was taken up, or weeks in which no worker ran.
+OLD = timedelta(days=3)
 
 
 def work(*, batches: int = 20) -> int:
@@ -63,7 +65,9 @@ def _tell_some() -> tuple[int, int]:
         return 0, 0
     place.position = seals[-1].position
     place.save()
-    wanted = AuditEvent.objects.filter(pk__in=[seal.event_id for seal in seals], verb__in=TELLS)
+    wanted = AuditEvent.objects.filter(
+        pk__in=[seal.event_id for seal in seals], verb__in=TELLS, at__gt=clock.now() - OLD
+    )
     events = list(wanted.select_related("rollout").order_by("pk"))
     made = _make(events)
     _drop_moot({event.object_id for event in events if event.object_type == "Phase"} | _asked_of(seals))
@@ -104,7 +108,9 @@ def _askers(events: Iterable[AuditEvent]) -> dict[int, str]:
     """By event: who had asked for what it is about, last before it."""
     about = [event for event in events if event.object_type == "Phase"]
     asked = defaultdict(list)
-    requests = ApprovalRequest.objects.filter(phase__in={event.object_id for event in about}).order_by("requested_at")
+    requests = ApprovalRequest.objects.filter(phase__in={int(event.object_id) for event in about}).order_by(
+        "requested_at"
+    )
     for phase, at, name in requests.values_list("phase", "requested_at", "requested_by"):
         asked[str(phase)].append((at, name))
     found = {}
@@ -130,7 +136,7 @@ def _drop_moot(phases: Iterable[str]) -> None:
     keys = set(phases)
     if not keys:
         return
-    asked = ApprovalRequest.objects.filter(phase__in=keys, state=RequestState.OPEN)
+    asked = ApprovalRequest.objects.filter(phase__in=map(int, keys), state=RequestState.OPEN)
     gone = keys - {str(key) for key in asked.values_list("phase", flat=True)}
     moot: Any = Q(kind=Kind.ASKED, about__in=[f"Phase {key}" for key in gone])
     Notice.objects.filter(moot, dropped=False, read_at=None).update(dropped=True)

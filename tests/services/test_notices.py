@@ -82,6 +82,14 @@ def test_asked_again_within_minutes_is_one_thing_to_do(world):
     assert len(people) == len(set(people))
 
 
+def test_what_is_old_is_no_news(world, time_machine):
+    world.apply()
+    world.do("request", "team", "mia")
+    world.let_pass(time_machine, days=4)
+    tell_people()
+    assert not Notice.objects.filter(kind="asked").exists()
+
+
 def test_every_verb_that_tells_somebody_is_one_that_the_history_knows():
     assert all(history.sentence(AuditEvent(verb=verb, object_name="x", after={}, before={})) for verb in TELLS)
 

@@ -30,7 +30,7 @@ class Told:
 def told(notices: Iterable[Notice]) -> list[Told]:
     """Two queries, whatever the rows."""
     rows = list(notices)
-    phases = {row.event.object_id for row in rows if row.event.object_type == "Phase"}
+    phases = {int(row.event.object_id) for row in rows if row.event.object_type == "Phase"}
     names = {str(pk): name for pk, name in Phase.objects.filter(pk__in=phases).values_list("pk", "name")}
     asked = ApprovalRequest.objects.filter(phase__in=phases, state__in=sorted(STANDING))
     until = {str(phase): (pk, at) for pk, phase, at in asked.values_list("pk", "phase", "expires_at")}
