@@ -65,7 +65,7 @@ class Simulator:
         self._server = Server(self.state, self._port)
         self._port = self._server.server_port  # a restart keeps the address
         self.state.url = self.url
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True, name="simulator")
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True, name="simulator")
         self._thread.start()
         self._sender = Sender(self.state)
         self._sender.start()

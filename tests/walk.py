@@ -1,12 +1,15 @@
 """A world for tests: a simulated GitLab over real HTTP, people with roles, and rollouts that walk legal paths.
 
 No test writes a state: ``world.up_to("team", "approved")`` goes there through plans, GitLab, syncs and transitions.
+Who goes from the beginning where another test went before stands there at once (``tests.worlds``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -20,10 +23,12 @@ from rollouts.rules.progress import blockers_of_exit_item
 from rollouts.services import checklist, facts, plans, transitions
 from rollouts.services.instances import all_instances
 from rollouts.sync import passes
+from tests.worlds import Memory
 
 FLAG = "use_haiku"
 ROLES = {"mia": "manager", "alice": "approver", "vic": "viewer", "root": "admin", "sam": "approver"}
 SECRET_TITLE = "Haiku beats the others, secretly"
+PHASES = ("team", "company", "everyone")
 ISSUES = {"rollout_plan": 11, "flag_rollout": 12, "internal_rollout": 13, "internal_feedback": 14}
 
 PLAN = """
@@ -52,6 +57,7 @@ class World:
     """One GitLab, one portal, and what people do in it."""
 
     gitlab: Simulator
+    memory: Memory | None = None
     people: dict[str, Any] = field(default_factory=dict)
     plan: dict[str, Any] = field(
         default_factory=lambda: {
@@ -67,7 +73,13 @@ class World:
     def build(cls, gitlab: Simulator) -> World:
         """Seed GitLab with a project, its four issues (the plan is confidential), a flag; and people for each role."""
         world = cls(gitlab)
-        state = gitlab.state
+        world.memory = Memory(gitlab)
+        world._remembered("build", world._build)
+        world.people = {user.username: user for user in get_user_model().objects.filter(username__in=ROLES)}
+        return world
+
+    def _build(self) -> None:
+        state = self.gitlab.state
         state.add_project("acme/app")
         state.add_group("acme/code")
         state.add_user("ann")
@@ -77,10 +89,20 @@ class World:
             title = SECRET_TITLE if confidential else role.replace("_", " ")
             state.add_issue("acme/app", title, iid=iid, confidential=confidential)
         for name, role in ROLES.items():
-            user = get_user_model().objects.create_user(name, password="rollout")
-            user.groups.add(Group.objects.get(name=role))
-            world.people[name] = user
-        return world
+            self._join(name, role)
+
+    def join(self, name: str, role: str) -> Any:
+        """One person more."""
+        self._remembered(("join", name, role), partial(self._join, name, role))
+        self.people[name] = get_user_model().objects.get(username=name)
+        return self.people[name]
+
+    def _join(self, name: str, role: str) -> None:
+        user = get_user_model().objects.create_user(name, password="rollout")
+        user.groups.add(Group.objects.get(name=role))
+
+    def _remembered(self, step: Hashable, walk: Callable[[], Any]) -> Any:
+        return self.memory.of(step, walk) if self.memory else walk()
 
     def actor(self, name: str) -> Actor:
         return Actor.of(get_user_model().objects.get(username=name))
@@ -92,8 +114,10 @@ class World:
         return self.apply_text(self.document(**changes))
 
     def apply_text(self, document: str) -> Rollout:
-        applied = plans.apply(document, by=self.actor("mia"), source="plan.yaml")
-        return self.rollout(applied.slug)
+        def walk() -> str:
+            return plans.apply(document, by=self.actor("mia"), source="plan.yaml").slug
+
+        return self.rollout(self._remembered(("apply", document.replace(self.gitlab.url, "")), walk))
 
     def rollout(self, slug: str | None = None) -> Rollout:
         return Rollout.objects.whole().get(slug=slug or self.plan["slug"])
@@ -104,7 +128,10 @@ class World:
         return attempts.latest("attempt")
 
     def sync(self, **how: Any) -> list[Any]:
-        return [passes.sync_instance(instance, trigger="command", **how) for instance in all_instances()]
+        def walk() -> list[Any]:
+            return [passes.sync_instance(instance, trigger="command", **how) for instance in all_instances()]
+
+        return self._remembered(("sync", repr(how)), walk)
 
     def do(self, verb: str, phase: str, by: str, **more: Any) -> Phase:
         """What the person presses who looks at the page as it is now."""
@@ -119,6 +146,9 @@ class World:
 
     def confirm(self, phase: str | None = None) -> None:
         """Confirm every manual item of the rollout, or of one phase, that can be known yet, with evidence."""
+        self._remembered(("confirm", phase, self.plan["slug"]), partial(self._confirm, phase))
+
+    def _confirm(self, phase: str | None) -> None:
         rollout, told = self.rollout(), self.facts()
         for item in ChecklistItem.objects.filter(rollout=rollout, confirmed_at=None):
             name = item.phase.name if item.phase else None
@@ -161,17 +191,18 @@ class World:
         return timezone.now()
 
     def up_to(self, name: str, state: str) -> Phase:
-        """Walk from nothing to this phase in this state, through every door in between."""
+        """From nothing to this phase in this state, through every door in between."""
+        self._remembered(("up_to", name, state, repr(self.plan)), partial(self._up_to, name, state))
+        return self.phase(name)
+
+    def _up_to(self, name: str, state: str) -> None:
         if not Rollout.objects.filter(slug=self.plan["slug"]).exists():
             self.apply()
             self.sync()
             self.confirm()
-        for phase in ("team", "company", "everyone"):
-            goal = state if phase == name else PhaseState.COMPLETED
-            self._walk(phase, goal)
-            if phase == name:
-                return self.phase(phase)
-        raise KeyError(name)
+        if before := PHASES[: PHASES.index(name)]:
+            self.up_to(before[-1], PhaseState.COMPLETED)
+        self._walk(name, state)
 
     def _walk(self, name: str, goal: str) -> None:
         way = {

@@ -345,11 +345,9 @@ def standing(world):
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("forbidden", FORBIDDEN, ids=lambda each: each.__name__)
-def test_no_door_lets_a_forbidden_change_through(world, settings, django_user_model, forbidden, role):
+def test_no_door_lets_a_forbidden_change_through(world, settings, forbidden, role):
     settings.CELERY_TASK_ALWAYS_EAGER = True
-    eve = django_user_model.objects.create_user("eve", password="rollout")
-    eve.groups.add(Group.objects.get(name=role))
-    world.people["eve"] = eve
+    eve = world.join("eve", role)
     phase, verb, extra = forbidden(world, eve)
     before = standing(world)
     for door in DOORS:
@@ -384,14 +382,12 @@ def let_in(world, before):
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_no_address_lets_it_through(world, django_user_model, role):
+def test_no_address_lets_it_through(world, role):
     """Each address that the portal has, by each method, with all that a form could say: pages to come as well.
 
     What is allowed (a roll back, a withdrawal) may happen, and is taken back before the next one is tried.
     """
-    eve = django_user_model.objects.create_user("eve", password="rollout")
-    eve.groups.add(Group.objects.get(name=role))
-    world.people["eve"] = eve
+    eve = world.join("eve", role)
     phase, verb, _ = start_of_her_own_with_one_of_two(world, eve)
     before = moved(world), world.facts().expected
     browser = signed_in(world, "eve")
@@ -424,11 +420,9 @@ def test_no_address_lets_it_through(world, django_user_model, role):
                     transaction.set_rollback(True)
 
 
-def test_the_same_doors_open_for_what_is_allowed(world, settings, django_user_model):
+def test_the_same_doors_open_for_what_is_allowed(world, settings):
     """The matrix is no closed wall: with the right approvals the same doors let the same verb through."""
-    eve = django_user_model.objects.create_user("eve", password="rollout")
-    eve.groups.add(Group.objects.get(name="manager"))
-    world.people["eve"] = eve
+    eve = world.join("eve", "manager")
     for door in (page, admin_button, api, command, service):
         world.up_to("team", "approved")
         door(world, eve, "team", "start", {})

@@ -1,0 +1,83 @@
+"""A world that is given again is the one that a walk makes, and only where the walk would make it."""
+
+import re
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from rollouts.services.refusals import Refused
+from tests import worlds
+from tests.walk import World
+
+pytestmark = pytest.mark.django_db
+SHA_256 = re.compile(r"\b[0-9a-f]{64}\b")
+WALKS = [("team", "planned"), ("team", "approved"), ("company", "requested"), ("everyone", "active")]
+
+
+def plain(value):
+    """Without when it was, how long it took and where GitLab was."""
+    match value:
+        case datetime():
+            return "at"
+        case float():
+            return "long"
+        case str():
+            return SHA_256.sub("signed", re.sub(r"(\.\d+)?(Z|\+00:00)?", "", worlds.MOMENT.sub("at", value)))
+    return value
+
+
+def left(gitlab, name, state):
+    """All rows after a walk, which is then taken back."""
+    with transaction.atomic():
+        World.build(gitlab).up_to(name, state)
+        found = {table: [tuple(map(plain, row)) for row in there.values()] for table, there in worlds.rows().items()}
+        transaction.set_rollback(True)
+    gitlab.state.document = gitlab.state._empty()
+    with gitlab.state.change():
+        gitlab.state.seed()
+    return found
+
+
+@pytest.mark.embedded  # PostgreSQL gives no number twice, so that rows of two walks have others
+@pytest.mark.parametrize(("name", "state"), WALKS)
+def test_it_has_the_rows_of_a_walk(gitlab, monkeypatch, name, state):
+    monkeypatch.undo()
+    left(gitlab, name, state)
+    given = left(gitlab, name, state)
+    with monkeypatch.context() as patched:
+        patched.setattr(worlds.Memory, "is_open", lambda self: False)
+        assert given == left(gitlab, name, state)
+
+
+@pytest.mark.parametrize("time", ["first", "again"])
+def test_what_was_asked_for_stands_and_is_of_now(world, time):
+    world.up_to("company", "requested")
+    asked = world.facts().phase("company").request
+    assert world.looked_at("company") == asked.digest
+    assert timedelta(0) <= timezone.now() - world.rollout().created_at < timedelta(minutes=5)
+    world.approve("company")
+    assert world.do("start", "company", "mia").state == "active"
+
+
+def test_who_has_changed_something_walks(world):
+    world.people["mia"].groups.clear()
+    with pytest.raises(Refused):
+        world.up_to("team", "approved")
+
+
+def test_who_patches_walks(world, monkeypatch):
+    calls = []
+    from rollouts.services import plans
+
+    real = plans.apply
+    monkeypatch.setattr(plans, "apply", lambda *args, **more: calls.append(1) or real(*args, **more))
+    world.up_to("team", "requested")
+    assert calls == [1]
+
+
+def test_who_moves_the_clock_walks_at_that_time(world, time_machine):
+    time_machine.move_to("2026-03-01T12:00:00Z", tick=False)
+    world.up_to("team", "requested")
+    assert world.rollout().created_at.month == 3
