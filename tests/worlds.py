@@ -24,11 +24,14 @@ from time_machine import escape_hatch
 
 from gitlab_simulator import Simulator
 from rollouts.audit import triggers
+from rollouts.models import AuditEvent
+from rollouts.models.event_words import EventWords
 from rollouts.rules import digest
 
 #: What migrations made, and no test changes.
 FIXED = {"django_content_type", "auth_permission"}
-MOMENT = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)")
+MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
+WORDS = EventWords._meta.db_table
 
 Row = tuple[Any, ...]
 #: Each table's rows by their keys, in the order of the keys.
@@ -136,6 +139,7 @@ class Kept:
             if there != self.before[name]:
                 changed = {key: row for key, row in there.items() if self.before[name].get(key) != row}
                 added[name] = {key: tuple(moved(value) for value in row) for key, row in changed.items()}
+        added.pop(WORDS, None)
         _sign_anew(added)
         with transaction.atomic(), connection.cursor() as cursor:
             for table in tables():
@@ -148,6 +152,8 @@ class Kept:
                 for key, row in written.items():
                     if key in before:
                         table.update(cursor, row)
+        history = AuditEvent.objects.filter(pk__in=added.get(AuditEvent._meta.db_table, {}))
+        EventWords.objects.keep(history.select_related("rollout"))  # they are of the moments too
         gitlab.state.document = moved(self.document)
 
 

@@ -7,24 +7,33 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
+from rollouts.models.event_words import EDGE
 from rollouts.services.refusals import Refused
 from tests import worlds
 from tests.walk import World
 
 pytestmark = pytest.mark.django_db
+MOMENT = re.compile(worlds.MOMENT.pattern, re.IGNORECASE)
 SHA_256 = re.compile(r"\b[0-9a-f]{64}\b")
 WALKS = [("team", "planned"), ("team", "approved"), ("company", "requested"), ("everyone", "active")]
 
 
 def plain(value):
-    """Without when it was, how long it took and where GitLab was."""
+    """Without when it was, how long it took, where GitLab was and what is drawn by lot."""
     match value:
+        case int() if value > 2**40:
+            return "at"
+        case int() if 999_000 < value <= 1_000_000:
+            return "requests left"
         case datetime():
             return "at"
         case float():
             return "long"
+        case str() if value.startswith("md5$"):
+            return "password"
         case str():
-            return SHA_256.sub("signed", re.sub(r"(\.\d+)?(Z|\+00:00)?", "", worlds.MOMENT.sub("at", value)))
+            words = MOMENT.sub("at", value.partition(EDGE)[0])
+            return SHA_256.sub("signed", re.sub(r"(\.\d+)?(Z|\+00:00)?", "", words))
     return value
 
 
@@ -32,7 +41,10 @@ def left(gitlab, name, state):
     """All rows after a walk, which is then taken back."""
     with transaction.atomic():
         World.build(gitlab).up_to(name, state)
-        found = {table: [tuple(map(plain, row)) for row in there.values()] for table, there in worlds.rows().items()}
+        found = {
+            table: sorted((tuple(map(plain, row)) for row in there.values()), key=repr)
+            for table, there in worlds.rows().items()
+        }
         transaction.set_rollback(True)
     gitlab.state.document = gitlab.state._empty()
     with gitlab.state.change():
@@ -48,7 +60,11 @@ def test_it_has_the_rows_of_a_walk(gitlab, monkeypatch, name, state):
     given = left(gitlab, name, state)
     with monkeypatch.context() as patched:
         patched.setattr(worlds.Memory, "is_open", lambda self: False)
-        assert given == left(gitlab, name, state)
+        walked = left(gitlab, name, state)
+    for tb in walked:
+        for a, b in zip(given[tb], walked[tb]):
+            if a != b: print("DIFF", tb, "\n  ", a, "\n  ", b)
+    assert {table: rows for table, rows in given.items() if rows != walked[table]} == {}
 
 
 @pytest.mark.parametrize("time", ["first", "again"])
