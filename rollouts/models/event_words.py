@@ -76,7 +76,7 @@ def _leaves(values: Any) -> Iterator[str]:
             if ": " in key:  # another object, by its name
                 yield key
             yield from _leaves(value)
-    elif isinstance(values, list):
+    elif isinstance(values, list | tuple):  # an event just written has them as they were given
         for value in values:
             yield from _leaves(value)
     elif values is not None and not isinstance(values, bool):

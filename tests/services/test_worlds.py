@@ -61,9 +61,6 @@ def test_it_has_the_rows_of_a_walk(gitlab, monkeypatch, name, state):
     with monkeypatch.context() as patched:
         patched.setattr(worlds.Memory, "is_open", lambda self: False)
         walked = left(gitlab, name, state)
-    for tb in walked:
-        for a, b in zip(given[tb], walked[tb]):
-            if a != b: print("DIFF", tb, "\n  ", a, "\n  ", b)
     assert {table: rows for table, rows in given.items() if rows != walked[table]} == {}
 
 
