@@ -24,7 +24,7 @@ from time_machine import escape_hatch
 
 from gitlab_simulator import Simulator
 from rollouts.audit import triggers
-from rollouts.models import AuditEvent
+from rollouts.models import AuditEvent, clock
 from rollouts.models.event_words import EventWords
 from rollouts.rules import digest
 
@@ -131,6 +131,7 @@ class Kept:
     document: dict[str, Any]
     url: str
     at: datetime
+    requests: list[Any]  # what GitLab was asked
     gave: Any
 
     def restore(self, gitlab: Simulator) -> None:
@@ -157,6 +158,7 @@ class Kept:
         history = AuditEvent.objects.filter(pk__in=added.get(AuditEvent._meta.db_table, {}))
         EventWords.objects.keep(history.select_related("rollout"))  # they are of the moments too
         gitlab.state.document = moved(self.document)
+        gitlab.server.log.extend(self.requests)
 
 
 class Moved:
@@ -229,9 +231,12 @@ class Memory:
         if kept is not None:
             kept.restore(self._gitlab)
         else:
+            asked = len(self._gitlab.requests)
             gave = walk()  # of steps that are remembered themselves, it may be
             document = copy.deepcopy(self._gitlab.state.document)
-            kept = self._kept[key] = Kept(there, rows(), document, self._gitlab.url, timezone.now(), gave)
+            kept = self._kept[key] = Kept(
+                there, rows(), document, self._gitlab.url, timezone.now(), self._gitlab.requests[asked:], gave
+            )
         self._at, self._rows = kept, rows()
         self._document = copy.deepcopy(self._gitlab.state.document)
         return kept.gave
@@ -241,6 +246,7 @@ class Memory:
             self.is_open()
             and not self._is_lost
             and not escape_hatch.is_travelling()
+            and abs(clock.now() - timezone.now()) < timedelta(seconds=1)  # no moment is told
             and there == self._rows
             and self._gitlab.state.document == self._document
             and not self._gitlab.server.faults.words()
