@@ -191,7 +191,6 @@ INSTALLED_APPS = [
     "rollouts.admin.site.PortalAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
@@ -305,6 +304,7 @@ SECURE_HSTS_SECONDS = 31_536_000 if OVER_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = OVER_HTTPS and env.bool("HSTS_PRELOAD", default=False)
 # That subdomains and preloading are left out is the operator's choice: HSTS_PRELOAD.
 SILENCED_SYSTEM_CHECKS = [] if SECURE_HSTS_PRELOAD else ["security.W005", "security.W021"]
+SESSION_ENGINE = "rollouts.models.sessions"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = OVER_HTTPS
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"

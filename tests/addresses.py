@@ -49,6 +49,8 @@ def _choices(key: str, route: str, world: Any) -> list[Any]:
         return list(kind.objects.values_list("slug", flat=True)[:MOST])
     if key == "phase":
         return ["team", "company", "everyone"]
+    if key == "name" and route.startswith("people/"):
+        return [person.username for person in world.people.values()]
     if key == "name":
         return ["gitlab", world.plan["flag"]]
     if key in ("app_label", "content_type_id"):

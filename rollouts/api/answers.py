@@ -611,6 +611,19 @@ class SyncTold(Schema):
     instances: list[InstanceTold]
 
 
+class PersonTold(Schema):
+    """Somebody as everybody may know them; the slugs are of open rollouts, at most 50."""
+
+    name: str
+    full_name: str
+    has_account: bool = Field(description="False for an owner whom a plan names, and who has no account here.")
+    is_active: bool
+    roles: list[str]
+    at_provider: str = Field(description="What the identity provider calls them; empty where they don't come by it.")
+    owns: list[str]
+    waiting: list[str] = Field(description="What waits for them to do something.")
+
+
 class Welcome(Schema):
     """Who you are to the portal, and where to read on."""
 

@@ -12,7 +12,7 @@ from django.urls import URLPattern
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError
 
-from . import answers, approvals, flags, history, problems, reference, refusing, reports, rollouts, sync
+from . import answers, approvals, flags, history, people, problems, reference, refusing, reports, rollouts, sync
 from .auth import AUTH, actor
 from .contract import LIST
 
@@ -73,7 +73,15 @@ api = RolloutAPI(
 )
 for refusal, handler in refusing.HANDLERS.items():
     api.add_exception_handler(refusal, handler)
-for router in (rollouts.router, approvals.router, flags.router, history.router, reports.router, sync.router):
+for router in (
+    rollouts.router,
+    approvals.router,
+    flags.router,
+    history.router,
+    people.router,
+    reports.router,
+    sync.router,
+):
     api.add_router("", router)
 
 

@@ -7,7 +7,6 @@ session.
 from __future__ import annotations
 
 import getpass
-import hashlib
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,8 +17,8 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 
-#: In a session, when its person signed in last: a reference to it tells no secret.
-SIGNED_IN_AT = "signed_in_at"
+from ..models.sessions import SIGNED_IN_AT, reference_of
+
 #: What somebody at a terminal of the server stands behind.
 AT_A_TERMINAL = ("command", "shell")
 
@@ -116,7 +115,7 @@ def by_session(request: HttpRequest) -> Mapping[str, Any]:
     user, session = getattr(request, "user", None), getattr(request, "session", None)
     if user is None or session is None or not user.is_authenticated or not session.session_key:
         return {}
-    reference = hashlib.sha256(session.session_key.encode()).hexdigest()[:12]
+    reference = reference_of(session.session_key)
     return {"session": {"reference": reference, "signed_in_at": session.get(SIGNED_IN_AT, "")}}
 
 

@@ -16,6 +16,7 @@ from .phases import Phase, RampStep
 from .portfolio_rows import PortfolioRow, RowWait
 from .rollouts import Rollout, RolloutIssue
 from .seals import Checkpoint, CheckpointCopy, PersonSalt, Seal, Tombstone, Verification
+from .sessions import BrowserSession
 from .sync import HookDelivery, InstanceHealth, ReadingGap, SyncRun, SyncScope
 from .tokens import ApiToken, FeedKey
 from .touched import AlsoTouched
@@ -29,6 +30,7 @@ __all__ = [
     "Approval",
     "ApprovalRequest",
     "AuditEvent",
+    "BrowserSession",
     "ChangeLock",
     "ChecklistItem",
     "Checkpoint",

@@ -46,7 +46,7 @@ def _database() -> str:
     try:
         with waiting.bounded(WORTH_WAITING), transaction.atomic(), connection.cursor() as cursor:
             # Whatever it finds: the lock is taken, and a database that only reads refuses it.
-            cursor.execute("DELETE FROM django_session WHERE session_key = ''")
+            cursor.execute("DELETE FROM rollouts_browsersession WHERE session_key = ''")
     except (DatabaseError, InterfaceError) as error:
         return f"the database takes no writes ({error})"
     return "ok"

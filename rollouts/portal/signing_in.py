@@ -14,6 +14,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from ipware import get_client_ip
 
+from ..models.sessions import DEVICE
+from ..rules import browsers
 from ..services import demo_accounts, sign_ins
 from . import devices, lockout
 
@@ -85,6 +87,7 @@ def _signed_in(sender: Any, request: HttpRequest | None, user: Any, **more: Any)
     if not _came_in(request):
         return
     by_password = request.session.get(BACKEND_SESSION_KEY) in BY_PASSWORD
+    request.session[DEVICE] = browsers.in_words(request.headers.get("User-Agent", ""))
     sign_ins.signed_in(
         user,
         way=sign_ins.PASSWORD if by_password else sign_ins.IDENTITY_PROVIDER,

@@ -20,7 +20,6 @@ from typing import Any
 from axes.models import AccessAttempt
 from django.apps import apps
 from django.contrib.auth.models import User
-from django.contrib.sessions.models import Session
 from django.db import DatabaseError, connection, models, transaction
 from django.db.models import Q
 
@@ -30,6 +29,7 @@ from ..audit.recording import recorded
 from ..models import (
     ApprovalRequest,
     AuditEvent,
+    BrowserSession,
     Checkpoint,
     EventWords,
     Identity,
@@ -49,8 +49,9 @@ from .refusals import refuse_if, role_missing
 
 #: What GitLab says of its own users and flags, and what proves the history: no names of people of the portal.
 NOT_OURS = frozenset(
-    """CheckpointCopy Checkpoint EventWords FeatureFlag GitLabActor GitLabInstance GitLabProject HookDelivery
-    InstanceHealth KeepingRun NoticePlace PersonSalt Seal SyncRun SyncScope TrackedIssue Verification""".split()
+    """BrowserSession CheckpointCopy Checkpoint EventWords FeatureFlag GitLabActor GitLabInstance GitLabProject
+    HookDelivery InstanceHealth KeepingRun NoticePlace PersonSalt Seal SyncRun SyncScope TrackedIssue
+    Verification""".split()
 )
 APPEND_ONLY = (triggers.HISTORY, "rollouts_flagreading", "rollouts_approval")
 #: Where the rules of the portal look a thing up by, or what GitLab said.
@@ -208,10 +209,7 @@ def _admins() -> Any:
 
 def _close(person: User, name: str, words: dict[str, str]) -> None:
     """The account opens nothing any more and says nobody's name. Past its signals, which would tell the old one."""
-    sessions = [
-        row.pk for row in Session.objects.iterator() if row.get_decoded().get("_auth_user_id") == str(person.pk)
-    ]
-    Session.objects.filter(pk__in=sessions).delete()
+    BrowserSession.objects.filter(person=person).delete()
     AccessAttempt.objects.filter(username__in=words).delete()
     models.QuerySet(SavedView).filter(person=person, shared=False).delete()
     models.QuerySet(Notice).filter(person=person).delete()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 
 import pytest
-from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection
 from django.utils import timezone
 
 from rollouts.audit import sealing, signed_note
 from rollouts.models import GitLabWrite
+from rollouts.models.sessions import SessionStore
 from rollouts.services import deliveries, tokens
 from rollouts.services.instances import default_instance
 from rollouts.services.keeping.sizes import bytes_by_table

@@ -15,7 +15,6 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.contrib.sessions.models import Session
 from django.db import connection
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
@@ -25,6 +24,7 @@ from django.utils import timezone
 
 from config.urls import urlpatterns as portal
 from rollouts.models import Phase
+from rollouts.models.sessions import BrowserSession as Session
 from rollouts.portal.live import ANYWAY, VERSION
 from tests.benchmarks.population import demo, grow_to
 

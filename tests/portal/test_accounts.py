@@ -127,7 +127,7 @@ def test_the_terminal_makes_a_token_that_says_so_and_touches_the_account(world, 
     name = Actor.system_user().name
     assert token.made_by == name
     assert world.actor("alice").person.touched_by == {name}
-    assert "it approves nothing" in browser("alice", "rollout").get("/account/").content.decode()
+    assert "it approves nothing" in browser("alice", "rollout").get("/people/alice/").content.decode()
 
 
 def test_a_token_that_the_terminal_made_decides_nothing(world, capsys):
@@ -188,7 +188,7 @@ def test_switched_on_again_the_old_tokens_stay_ended(world):
     root.post(f"/admin/auth/user/{alice.pk}/change/", {"username": "alice", "groups": groups})
     root.post(f"/admin/auth/user/{alice.pk}/change/", {"username": "alice", "groups": groups, "is_active": "on"})
     assert Script(text).get("/").status_code == 401
-    page = browser("alice", "rollout").get("/account/").content.decode()
+    page = browser("alice", "rollout").get("/people/alice/").content.decode()
     assert "the person was switched off" in page
 
 
@@ -199,7 +199,7 @@ def test_a_person_makes_and_revokes_their_tokens_on_their_page(world):
     assert "no-store" in page["Cache-Control"]
     text = page.content.decode().partition("<code>mrp_")[2].partition("</code>")[0]
     assert Script(f"mrp_{text}").get("/").json()["name"] == "vic"
-    assert text not in vic.get("/account/").content.decode()
+    assert text not in vic.get("/people/vic/").content.decode()
     token = ApiToken.objects.get()
     assert (token.made_by, AuditEvent.objects.get(verb="token.issue").actor) == ("", "vic")
     other = browser("mia", "rollout")

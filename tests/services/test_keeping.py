@@ -12,8 +12,6 @@ import pytest
 from axes.models import AccessAttempt
 from django.apps import apps
 from django.contrib.auth.models import Group
-from django.contrib.sessions.backends.db import SessionStore
-from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from rollouts import tasks
@@ -29,6 +27,8 @@ from rollouts.models import (
     SyncRun,
     Verification,
 )
+from rollouts.models.sessions import BrowserSession as Session
+from rollouts.models.sessions import SessionStore
 from rollouts.services import deliveries, locks, tokens
 from rollouts.services.instances import default_instance
 from rollouts.services.keeping import runs, sizes

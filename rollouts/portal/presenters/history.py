@@ -48,6 +48,7 @@ DONE = {
     "account.password": later("set a password of their own"),
     "account.come_in": later("came in by the identity provider"),
     "account.sign_in": later("signed in"),
+    "account.end_sessions": later("ended sessions of their own in other browsers"),
     "account.sign_out": later("signed out"),
     "account.lock_out": later("locked out for too many wrong passwords: {what}"),
     "account.sign_in_failed": later("refused a wrong password: {what}"),

@@ -146,11 +146,11 @@ RULES = (
     Rule(
         "sessions",
         say("Sessions of browsers"),
-        "sessions.Session",
+        "rollouts.BrowserSession",
         "KEEP_SESSIONS_DAYS",
         "expire_date",
         say("after they ended"),
-        lambda older_than: _rows("sessions.Session").filter(expire_date__lt=older_than),
+        lambda older_than: _rows("rollouts.BrowserSession").filter(expire_date__lt=older_than),
     ),
     Rule(
         "lock_outs",

@@ -1,0 +1,124 @@
+"""``/people/<name>/``: what everybody may know of somebody; of oneself also sessions, tokens and feeds."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext, gettext_lazy, ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from ...audit.actor import Actor
+from ...models import ApiToken, FeedKey, accounts, clock
+from ...models.sessions import reference_of
+from ...services import people, sessions, tokens
+from ...services.refusals import Refused
+from .. import refusals
+from ..answers import SeeOther
+
+MOST_DAYS = 3_650
+MOST_TOKENS = 100
+
+
+class TokenForm(forms.Form):
+    name = forms.CharField(
+        max_length=tokens.LONGEST_NAME,
+        label=gettext_lazy("What it is for"),
+        help_text=gettext_lazy("In a few words: nightly report."),
+    )
+    days = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=MOST_DAYS,
+        initial=90,
+        label=gettext_lazy("Works for so many days"),
+        help_text=gettext_lazy("Empty: until it is revoked."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
+
+
+@require_safe
+def own(request: HttpRequest) -> HttpResponse:
+    """``/account/`` is the short way to one's own page."""
+    return redirect("portal:person", request.user.get_username())
+
+
+@never_cache
+@require_safe
+def person(request: HttpRequest, name: str) -> HttpResponse:
+    if name == request.user.get_username():
+        return _own_page(request, TokenForm())
+    seen = people.find(name)
+    if seen is None:
+        raise Http404(f"Nobody is called {name}.")
+    return render(request, "portal/person.html", {"seen": seen, "provider_name": settings.OIDC_NAME})
+
+
+@never_cache
+@require_POST
+def make_token(request: HttpRequest) -> HttpResponse:
+    """The page with the new token on it, this once; 422 with what is wrong, and there is none."""
+    form = TokenForm(request.POST)
+    if not form.is_valid():
+        return _own_page(request, form, status=422)
+    days = form.cleaned_data["days"]
+    expires_at = clock.now() + timedelta(days=days) if days else None
+    try:
+        token, text = tokens.issue(request.user, form.cleaned_data["name"], Actor.of(request.user), expires_at)
+    except Refused as refused:
+        return _own_page(request, form, **refusals.told(refused), status=refused.status)
+    return _own_page(request, TokenForm(), made=token, text=text, status=201)
+
+
+@require_POST
+def revoke_token(request: HttpRequest, pk: int) -> HttpResponse:
+    token = get_object_or_404(ApiToken, pk=pk, person_id=request.user.pk)
+    tokens.revoke(token, Actor.of(request.user))
+    messages.success(request, gettext("The token opens nothing any more."))
+    return back(request, "tokens")
+
+
+@require_POST
+def end_sessions(request: HttpRequest) -> HttpResponse:
+    """The one that the form names, else all but this one."""
+    here, reference = reference_of(request.session.session_key or ""), request.POST.get("session", "")
+    ended = sessions.end(request.user, by=Actor.of(request.user), here=here, reference=reference)
+    words = ngettext("%(n)s other browser is signed out.", "%(n)s other browsers are signed out.", ended)
+    messages.success(request, words % {"n": ended})
+    return back(request, "sessions")
+
+
+def back(request: HttpRequest, section: str = "") -> HttpResponse:
+    """To one's own page, where something of it has changed."""
+    page = reverse("portal:person", args=[request.user.get_username()])
+    return SeeOther(f"{page}#{section}" if section else page)
+
+
+def _own_page(request: HttpRequest, form: TokenForm, *, status: int = 200, **more: Any) -> HttpResponse:
+    now = clock.now()
+    rows = [
+        (token, token.opens_at(now))
+        for token in ApiToken.objects.filter(person_id=request.user.pk).select_related("person__account")[:MOST_TOKENS]
+    ]
+    known = {
+        "seen": people.seen(request.user),
+        "is_own": True,
+        "provider_name": settings.OIDC_NAME,
+        "form": form,
+        "rows": rows,
+        "sessions": sessions.of(request.user)[: sessions.MOST],
+        "here": reference_of(request.session.session_key or ""),
+        "feeds": FeedKey.objects.filter(person_id=request.user.pk).first(),
+        "touched": sorted(accounts.touched_by(request.user)),
+        "may_set_password": request.user.has_usable_password(),  # type: ignore[union-attr]
+    }
+    return render(request, "portal/person.html", {**known, **more}, status=status)

@@ -1,0 +1,71 @@
+"""Somebody as others see them: roles, what they own, and what waits for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+
+from ..audit.actor import Actor
+from ..models import Identity
+from .lists.rollouts import RolloutFilter
+
+#: So many rollouts of each kind are shown; the portfolio has them all.
+SHOWN = 50
+TOLD = ("rollout__slug", "rollout__title", "phase_title", "provider")
+
+
+@dataclass(frozen=True, slots=True)
+class Rollouts:
+    """The first rollouts of a list, and whether there are more."""
+
+    rows: list[dict[str, Any]]
+    is_part: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """``at_provider`` is what the identity provider calls them, where they come in by it."""
+
+    name: str
+    full_name: str
+    roles: tuple[str, ...]
+    is_active: bool
+    at_provider: str
+    owned: Rollouts
+    waiting: Rollouts
+    has_account: bool = True
+
+
+def owner(name: str) -> Seen | None:
+    """Somebody whom a plan names, and who has no account here; None where no plan does."""
+    owned = _asked(None, owner=name, state="all")
+    return Seen(name, "", (), False, "", owned, Rollouts([], False), has_account=False) if owned.rows else None
+
+
+def find(name: str) -> Seen | None:
+    """Whoever is called so: with an account, or named by a plan as an owner."""
+    person = User.objects.prefetch_related("groups").filter(username=name).first()
+    return seen(person) if person else owner(name)
+
+
+def seen(person: Any) -> Seen:
+    """What everybody may know of somebody. Nothing of a confidential issue, no address of mail."""
+    actor = Actor.of(person)
+    identity = Identity.objects.filter(person=person, issuer=settings.OIDC_ISSUER).first()
+    return Seen(
+        name=person.get_username(),
+        full_name=person.get_full_name(),
+        roles=tuple(sorted(actor.roles)),
+        is_active=person.is_active,
+        at_provider=identity.username if identity else "",
+        owned=_asked(actor, owner=actor.name, state="open"),
+        waiting=_asked(actor, show="yours", state="open") if person.is_active else Rollouts([], False),
+    )
+
+
+def _asked(actor: Actor | None, **asked: str) -> Rollouts:
+    lines = RolloutFilter(asked, by=actor).lines().order_by("urgency", "since", "pk").values(*TOLD)[: SHOWN + 1]
+    return Rollouts(list(lines[:SHOWN]), len(lines) > SHOWN)
