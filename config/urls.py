@@ -5,7 +5,7 @@ from django.urls import include, path
 
 from rollouts.api import root as api
 from rollouts.portal import health, hooks, metrics
-from rollouts.portal.views import account, identity
+from rollouts.portal.views import account, again, identity
 
 handler400 = "rollouts.portal.views.trouble.not_understood"
 handler500 = "rollouts.portal.views.trouble.broken"
@@ -16,6 +16,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", api.urls),
     path("accounts/login/", account.SignIn.as_view(), name="login"),
+    path("accounts/again/", again.again, name="again"),
     path("accounts/logout/", identity.SignOut.as_view(), name="logout"),
     path("accounts/provider/", identity.begin, name="oidc_begin"),
     path("accounts/provider/callback/", identity.callback, name="oidc_callback"),

@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
 from django.utils import timezone
 
-from ..models.sessions import SIGNED_IN_AT, reference_of
+from ..models.sessions import PROVED_AT, SIGNED_IN_AT, reference_of
 
 #: What somebody at a terminal of the server stands behind.
 AT_A_TERMINAL = ("command", "shell")
@@ -116,7 +117,14 @@ def by_session(request: HttpRequest) -> Mapping[str, Any]:
     if user is None or session is None or not user.is_authenticated or not session.session_key:
         return {}
     reference = reference_of(session.session_key)
-    return {"session": {"reference": reference, "signed_in_at": session.get(SIGNED_IN_AT, "")}}
+    proved = {"proved_at": session[PROVED_AT]} if session.get(PROVED_AT) else {}
+    return {"session": {"reference": reference, "signed_in_at": session.get(SIGNED_IN_AT, ""), **proved}}
+
+
+def proved_at() -> datetime | None:
+    """When who acts last showed who they are, in the browser by which they act; a token or a command shows nothing."""
+    at = (current().way().get("session") or {}).get("proved_at")
+    return datetime.fromisoformat(at) if at else None
 
 
 def by_token(pk: int, name: str, prefix: str) -> Mapping[str, Any]:

@@ -17,6 +17,8 @@ from django.db import models
 
 #: In a session: when its person signed in last, and by what browser.
 SIGNED_IN_AT, DEVICE = "signed_in_at", "signed_in_by"
+#: When they last showed who they are: by their password here, or to the provider, where it says when.
+PROVED_AT = "proved_at"
 LONGEST_DEVICE = 100
 
 

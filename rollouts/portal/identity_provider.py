@@ -34,11 +34,12 @@ class ProviderFailed(Exception):
         self.status = status
 
 
-def begin(request: HttpRequest) -> HttpResponse:
-    """Off to the provider. Raises ``ProviderFailed``."""
+def begin(request: HttpRequest, *, anew: bool = False) -> HttpResponse:
+    """Off to the provider, which asks ``anew`` who somebody is. Raises ``ProviderFailed``."""
+    more = {"prompt": "login", "max_age": 0} if anew else {}
     try:
         client = _client()
-        answer: HttpResponse = client.authorize_redirect(request, _our_end())
+        answer: HttpResponse = client.authorize_redirect(request, _our_end(), **more)
     except (requests.RequestException, RuntimeError, ValueError, KeyError, TypeError) as error:
         raise _unreachable(error) from None
     return answer

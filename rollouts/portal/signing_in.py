@@ -12,9 +12,10 @@ from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
+from django.utils import timezone
 from ipware import get_client_ip
 
-from ..models.sessions import DEVICE
+from ..models.sessions import DEVICE, PROVED_AT
 from ..rules import browsers
 from ..services import demo_accounts, sign_ins
 from . import devices, lockout
@@ -87,6 +88,8 @@ def _signed_in(sender: Any, request: HttpRequest | None, user: Any, **more: Any)
     if not _came_in(request):
         return
     by_password = request.session.get(BACKEND_SESSION_KEY) in BY_PASSWORD
+    if by_password:
+        request.session[PROVED_AT] = timezone.now().isoformat(timespec="seconds")
     request.session[DEVICE] = browsers.in_words(request.headers.get("User-Agent", ""))
     sign_ins.signed_in(
         user,

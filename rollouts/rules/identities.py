@@ -9,23 +9,30 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from .machine import Role
 from .phrases import invalid, shorten
 
 LONGEST_SUBJECT = 255
+#: Of the year 9999.
+LAST_SECOND = 253_402_300_000
 _MAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """``address`` only where the provider has verified it; ``groups`` by their full paths, in small letters."""
+    """``address`` only where the provider has verified it; ``groups`` by their full paths, in small letters.
+
+    ``proved_at``: when the person showed the provider who they are (``auth_time``), where it says so.
+    """
 
     subject: str
     username: str
     address: str
     groups: frozenset[str]
+    proved_at: datetime | None = None
 
 
 def read(claims: Mapping[str, Any], userinfo: Mapping[str, Any], groups_claim: str = "groups") -> Claims:
@@ -50,7 +57,15 @@ def read(claims: Mapping[str, Any], userinfo: Mapping[str, Any], groups_claim: s
         frozenset(one.strip("/").lower() for one in groups if isinstance(one, str))
         if isinstance(groups, list)
         else frozenset(),
+        _moment(claims.get("auth_time")),
     )
+
+
+def _moment(seconds: Any) -> datetime | None:
+    """Of the ID token only: it is signed."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int) or not 0 < seconds < LAST_SECOND:
+        return None
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def roles_by_group(written: str) -> dict[str, frozenset[Role]]:

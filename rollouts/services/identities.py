@@ -8,6 +8,8 @@ Roles are those of the groups that the provider tells at this very sign-in; what
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import ValidationError
@@ -15,13 +17,17 @@ from django.db import IntegrityError
 
 from ..audit.actor import Actor
 from ..audit.recording import recorded
-from ..models import Identity
+from ..models import Identity, roles
+from ..rules.blockers import Blocker
 from ..rules.identities import Claims, roles_of
 from ..rules.machine import Role
 from ..rules.phrases import say
-from . import demo_accounts
+from . import accounts, demo_accounts
+from .refusals import Refused, refuse_if
 
 JOB = Actor.job("sign-in")
+#: What the clocks of provider and portal may differ by.
+CLOCKS_DIFFER = timedelta(minutes=2)
 
 
 class NotLetIn(Exception):
@@ -33,8 +39,8 @@ def come_in(claims: Claims) -> User:
 
     Raises ``NotLetIn``; then nothing changed.
     """
-    roles = roles_of(claims.groups, settings.OIDC_ROLES)
-    if not roles and not settings.OIDC_UNMAPPED:
+    told = roles_of(claims.groups, settings.OIDC_ROLES)
+    if not told and not settings.OIDC_UNMAPPED:
         raise NotLetIn(
             say("None of your groups has a role here. Ask an admin of the portal which group you need to be in.")
         )
@@ -54,13 +60,90 @@ def come_in(claims: Claims) -> User:
                 identity = Identity(person=person, issuer=settings.OIDC_ISSUER, subject=claims.subject)
             identity.username = claims.username[:255]
             identity.save()
-            _give(person, roles)
+            _give(person, told)
     except ValidationError as wrong:
         words = " ".join(wrong.messages)
         raise NotLetIn(say("An account for you can't be made. {words}", words=words)) from None
     except IntegrityError:  # the same person signed in twice at once
         raise NotLetIn(say("You are signing in somewhere else at this moment. Try again.")) from None
     return person
+
+
+def shown_anew(person: User, claims: Claims, *, since: datetime) -> None:
+    """They showed the provider since then who they are. Raises ``NotLetIn`` for somebody else, or who did not."""
+    identity = Identity.objects.filter(person=person, issuer=settings.OIDC_ISSUER).first()
+    if identity is None or identity.subject != claims.subject:
+        raise NotLetIn(
+            say(
+                "Somebody else came back than who is signed in here. Begin again, as {name}.",
+                name=person.get_username(),
+            )
+        )
+    if claims.proved_at is None:
+        raise NotLetIn(
+            say(
+                "{provider} does not say when you signed in there, so it shows nothing anew.",
+                provider=settings.OIDC_NAME,
+            )
+        )
+    if claims.proved_at < since - CLOCKS_DIFFER:
+        raise NotLetIn(say("You did not sign in anew at {name}. Begin again.", name=settings.OIDC_NAME))
+
+
+def link(person: User, claims: Claims, *, by: Actor) -> Identity:
+    """Whoever is signed in comes in by the provider too from now on. Raises ``Refused``; then nothing changed.
+
+    Nobody makes it for somebody else; nor while somebody else's hands are on the account, who would go on in it by an
+    identity of theirs.
+    """
+    blockers = [*_not_own(person, by), *by.person.hands_of(by.person.touched_by)]
+    if Identity.objects.filter(person=person).exists():
+        blockers.append(Blocker("linked", say("Your account is connected already. Disconnect it first.")))
+    taken = Identity.objects.filter(issuer=settings.OIDC_ISSUER, subject=claims.subject).exclude(person=person)
+    if taken.exists():
+        blockers.append(Blocker("taken", _TAKEN))
+    refuse_if(blockers)
+    try:
+        with recorded("identity.link", by=by) as recording:
+            identity = Identity(person=person, issuer=settings.OIDC_ISSUER, subject=claims.subject)
+            identity.username = claims.username[:255]
+            identity.save()
+            recording.about = identity
+    except IntegrityError:  # at the same moment in another browser
+        raise Refused([Blocker("taken", _TAKEN)]) from None
+    return identity
+
+
+def unlink(person: User, *, by: Actor) -> None:
+    """They come in by their password only, without the roles that groups of the provider give.
+
+    Raises ``Refused``; then nothing changed.
+    """
+    blockers = _not_own(person, by)
+    if not person.has_usable_password() or settings.OIDC_ONLY:
+        words = say("Nothing would open your account any more: there is no other way in.")
+        blockers.append(Blocker("last_door", words))
+    given = frozenset[Role]().union(*settings.OIDC_ROLES.values())
+    if Role.ADMIN in given & roles.of(person) and not person.is_superuser:
+        words = say("You can't take the role admin from yourself: ask another admin.")
+        blockers.append(Blocker("last_door", words))
+    refuse_if(blockers)
+    with recorded("identity.unlink", by=by, about=person) as recording:
+        identity = Identity.objects.locked().filter(person=person).first()
+        if identity is None:
+            raise Refused([Blocker("not_linked", say("Your account is not connected: nothing has to be done."))])
+        recording.notes["username"] = identity.username
+        identity.delete()
+        _give(person, frozenset(role for role in roles.of(person) - {Role.VIEWER} if role not in given))
+
+
+_TAKEN = say("This identity belongs to another account here. Sign in by it, or disconnect it there first.")
+
+
+def _not_own(person: User, by: Actor) -> list[Blocker]:
+    if accounts.is_own(person, by):
+        return []
+    return [Blocker("role", say("Nobody but {name} connects the account of {name}.", name=person.get_username()))]
 
 
 def _made(claims: Claims) -> User:
@@ -80,10 +163,10 @@ def _made(claims: Claims) -> User:
     return person
 
 
-def _give(person: User, roles: frozenset[Role]) -> None:
+def _give(person: User, given: frozenset[Role]) -> None:
     """Exactly these roles; other groups stay."""
     has = {group for group in person.groups.values_list("name", flat=True) if group in set(Role)}
-    wanted = {role.value for role in roles}
+    wanted = {role.value for role in given}
     if lost := has - wanted:
         person.groups.remove(*Group.objects.filter(name__in=lost))
     if new := wanted - has:

@@ -6,6 +6,7 @@ import base64
 import json
 import threading
 import time
+from datetime import timedelta
 from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,6 +16,7 @@ import requests
 import werkzeug.serving
 from django.contrib.auth.models import Group, User
 from django.test import Client
+from django.utils import timezone
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
@@ -332,3 +334,159 @@ def test_without_a_provider_there_is_no_such_way(world):
 def test_a_mapping_that_is_none_is_refused(written):
     with pytest.raises(ValueError, match="is no group with a role"):
         roles_by_group(written)
+
+
+# Connecting an account that is there
+
+
+def signed_in(name, password="rollout"):
+    client = Client()
+    assert client.post("/accounts/login/", {"username": name, "password": password}).status_code == 302
+    return client
+
+
+def connect(client, sub="7"):
+    """By the form of one's own page, to the provider and back."""
+    assert client.post("/account/identity/connect/").status_code == 303
+    assert 'href="/accounts/provider/"' in said(client.get(client.get("/account/")["Location"]))
+    return come(client, sub)
+
+
+def test_somebody_connects_their_own_account_and_comes_in_by_it(world, provider):
+    client = signed_in("vic")
+    assert connect(client).status_code == 303
+    assert Identity.objects.get().person.username == "vic"
+    assert roles("vic") == ["viewer"], "connecting gives no role"
+    event = AuditEvent.objects.get(verb="identity.link")
+    assert (event.actor, event.after["subject"]) == ("vic", "7")
+    other = Client()
+    assert come(other).status_code == 303
+    assert other.get("/account/")["Location"] == "/people/vic/"
+    assert roles("vic") == ["approver", "manager"]
+    assert "calls you ann" in said(client.get("/people/vic/"))
+    assert "as ann" in said(client.get("/people/vic/"))
+
+
+def test_connecting_asks_for_the_password_anew_when_the_last_is_old(world, provider, time_machine):
+    client = signed_in("vic")
+    time_machine.move_to(timezone.now() + timedelta(minutes=6))
+    answer = client.post("/account/identity/connect/")
+    assert answer["Location"] == "/accounts/again/?next=%2Faccount%2F"
+    assert client.get("/accounts/provider/")["Location"] == "/", "nothing was asked for"
+    wrong = client.post("/accounts/again/", {"password": "nonsense", "next": "/account/"})
+    assert wrong.status_code == 422
+    assert client.post("/account/identity/connect/")["Location"].startswith("/accounts/again/")
+    right = client.post("/accounts/again/", {"password": "rollout", "next": "/account/"})
+    assert (right.status_code, right["Location"]) == (303, "/account/")
+    assert connect(client).status_code == 303
+    assert Identity.objects.get().person.username == "vic"
+
+
+def test_a_link_from_elsewhere_connects_nothing(world, provider):
+    client = signed_in("vic")
+    assert client.get("/accounts/provider/")["Location"] == "/"
+    assert client.get("/account/identity/connect/").status_code == 405
+    assert not Identity.objects.exists()
+
+
+def test_what_one_browser_began_no_other_ends(world, provider):
+    mia, vic = signed_in("mia"), signed_in("vic")
+    mia.post("/account/identity/connect/")
+    back = way_back(mia)
+    assert vic.get(back).status_code == 400
+    assert not Identity.objects.exists()
+    assert mia.get(back).status_code == 303
+    assert mia.get(back).status_code == 400
+
+
+def test_two_accounts_never_share_an_identity(world, provider):
+    connect(signed_in("vic"))
+    answer = connect(signed_in("mia"))
+    assert answer.status_code == 409
+    assert "belongs to another account" in said(answer)
+    again = connect_anyway(signed_in("vic"), provider)
+    assert again.status_code == 409
+    assert Identity.objects.get().person.username == "vic"
+
+
+def connect_anyway(client, provider):
+    """With another identity, though one is there: the form is not offered then."""
+    provider.knows("8", preferred_username="bob")
+    client.post("/account/identity/connect/")
+    return come(client, "8")
+
+
+def test_nobody_connects_an_account_that_somebody_else_had_a_hand_in(world, provider):
+    root = signed_in("root")
+    groups = list(Group.objects.filter(name__in=["viewer", "approver"]).values_list("pk", flat=True))
+    vic = world.people["vic"]
+    root.post(f"/admin/auth/user/{vic.pk}/change/", {"username": "vic", "groups": groups, "is_active": "on"})
+    root.post("/accounts/logout/")
+    root.post("/accounts/login/", {"username": "vic", "password": "rollout"})  # the same browser: it may be root
+    answer = connect(root)
+    assert answer.status_code == 409
+    assert "until vic has signed in anew" in said(answer)
+    assert not Identity.objects.exists()
+
+
+def test_disconnecting_takes_the_roles_that_came_from_there(world, provider):
+    connect(signed_in("vic"))
+    come(Client())
+    client = signed_in("vic")
+    assert client.post("/account/identity/disconnect/").status_code == 303
+    assert not Identity.objects.exists()
+    assert roles("vic") == []
+    assert AuditEvent.objects.get(verb="identity.unlink").after["username"] == "ann"
+    answer = come(Client())
+    assert answer.status_code == 303, "who came from there is another account from now on"
+    assert User.objects.get(username="ann").identity.subject == "7"
+
+
+def test_who_has_no_other_way_in_does_not_disconnect(world, provider):
+    provider.sign_otherwise(auth_time=int(time.time()))
+    client = Client()
+    come(client)
+    answer = client.post("/account/identity/disconnect/")
+    assert answer.status_code == 409
+    assert "no other way in" in said(answer)
+    assert Identity.objects.exists()
+
+
+# Showing anew who one is
+
+
+def anew(client, sub="7"):
+    return come(client, sub, again="1", next="/flags/")
+
+
+def test_who_comes_by_the_provider_shows_it_there_anew(world, provider):
+    client = Client()
+    come(client)
+    asked = parse_qs(urlsplit(client.get("/accounts/provider/?again=1")["Location"]).query)
+    assert (asked["max_age"], asked["prompt"]) == (["0"], ["login"])
+    provider.sign_otherwise(auth_time=None)
+    answer = anew(client)
+    assert answer.status_code == 403
+    assert "does not say when you signed in" in said(answer)
+    provider.sign_otherwise(auth_time=int(time.time()) - 3_600)
+    answer = anew(client)
+    assert answer.status_code == 403
+    assert "You did not sign in anew" in said(answer)
+    assert come(Client(), again="1").status_code == 303, "who comes in need not have signed in there just now …"
+    old = Client()
+    come(old)
+    assert old.post("/account/identity/disconnect/")["Location"].startswith("/accounts/again/"), "… and it is known"
+    provider.sign_otherwise(auth_time=int(time.time()))
+    assert anew(client)["Location"] == "/flags/"
+    assert client.post("/account/identity/disconnect/").status_code == 409, "fresh enough to be told why not"
+
+
+def test_nobody_shows_it_for_somebody_else(world, provider):
+    client = Client()
+    come(client)
+    provider.knows("8", preferred_username="bob")
+    provider.sign_otherwise(auth_time=int(time.time()))
+    answer = anew(client, "8")
+    assert answer.status_code == 403
+    assert "Somebody else came back" in said(answer)
+    assert not User.objects.filter(username="bob").exists()

@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from ...audit.actor import Actor
-from ...models import ApiToken, FeedKey, accounts, clock
+from ...models import ApiToken, FeedKey, Identity, accounts, clock
 from ...models.sessions import reference_of
 from ...services import people, sessions, tokens
 from ...services.refusals import Refused
@@ -112,6 +112,9 @@ def _own_page(request: HttpRequest, form: TokenForm, *, status: int = 200, **mor
     known = {
         "seen": people.seen(request.user),
         "is_own": True,
+        "has_provider": bool(settings.OIDC_ISSUER),
+        "identity": Identity.objects.filter(person_id=request.user.pk).first(),
+        "connects": settings.OIDC_ISSUER and request.session.get("oidc_link"),
         "provider_name": settings.OIDC_NAME,
         "form": form,
         "rows": rows,
