@@ -66,6 +66,8 @@ class Actor:
             touched_by=SimpleLazyObject(lambda: accounts.touched_by(self.user)),  # few rules ask
             spoken_by=self.spoken_by,
             hand=source.hand(),
+            proved_at=source.proved_at(),
+            is_in_a_browser=source.is_a_browser(),
         )
 
     @property

@@ -127,6 +127,11 @@ def proved_at() -> datetime | None:
     return datetime.fromisoformat(at) if at else None
 
 
+def is_a_browser() -> bool:
+    """Whether who acts is signed in, in a browser."""
+    return "session" in current().way()
+
+
 def by_token(pk: int, name: str, prefix: str) -> Mapping[str, Any]:
     """The way of a program: which token it holds, never the token itself."""
     return {"token": {"id": pk, "name": name, "begins": prefix}}

@@ -50,6 +50,7 @@ class Circle:
 class Policy:
     """Who must agree. ``needed`` is at least 1; a person counts with one of the roles or named groups.
 
+    ``reauthenticate``: who approves has shown within this time who they are, by a sign-in.
     ``also`` are further roles and groups of which the person must have one too: of a policy that was edited, the
     stricter of before and now counts.
     """
@@ -60,6 +61,7 @@ class Policy:
     requester_may: bool = False
     author_may: bool = False
     lives: timedelta = LIVES
+    reauthenticate: timedelta | None = None
     also: tuple[Circle, ...] = ()
 
     def __post_init__(self) -> None:
@@ -85,6 +87,7 @@ class Policy:
             requester_may=self.requester_may and other.requester_may,
             author_may=self.author_may and other.author_may,
             lives=min(self.lives, other.lives),
+            reauthenticate=min(filter(None, (self.reauthenticate, other.reauthenticate)), default=None),
             also=tuple(sorted(more, key=lambda circle: str(circle.as_json()))),
         )
 
@@ -114,6 +117,8 @@ class Policy:
             who=self.who,
             length=in_words(self.lives),
         )
+        if self.reauthenticate:
+            extra.append(say("each with a sign-in of the last {length}", length=in_words(self.reauthenticate)))
         return joined([message, *extra], "; ") if extra else message
 
     def as_json(self) -> dict[str, Any]:
@@ -123,6 +128,7 @@ class Policy:
             "requester_may": self.requester_may,
             "author_may": self.author_may,
             "lives_seconds": int(self.lives.total_seconds()),
+            **({"reauthenticate_seconds": int(self.reauthenticate.total_seconds())} if self.reauthenticate else {}),
             **({"also": [circle.as_json() for circle in self.also]} if self.also else {}),
         }
 
@@ -136,6 +142,9 @@ class Policy:
             requester_may=kept["requester_may"],
             author_may=kept["author_may"],
             lives=timedelta(seconds=kept["lives_seconds"]),
+            reauthenticate=timedelta(seconds=kept["reauthenticate_seconds"])
+            if "reauthenticate_seconds" in kept
+            else None,
             also=tuple(Circle.from_json(one) for one in kept.get("also", ())),
         )
 

@@ -150,6 +150,7 @@ def blockers_of_approval(
             *person.hands_of({request.requested_by, request.hand, *request.authors}),
         )
     ]
+    blockers += person.shown_within(request.policy.reauthenticate, now)
     if request.state == RequestState.GRANTED:
         blockers.append(Blocker("granted", say("It has all approvals that it needs."), where))
     if request.is_expired(now):

@@ -68,10 +68,11 @@ PARTS: dict[str, Phrase] = {
     "policy": say("who must approve"),
     "roles": say("roles"),
     "lives": say("lives"),
+    "reauthenticate_seconds": say("a sign-in at most so old"),
 }
 #: Codes of the portal's own in words; of other values the value itself is told.
 CODES: dict[str, Mapping[Any, Phrase]] = {"audience": AUDIENCE_WORDS, "kind": KIND_WORDS, "gate": GATE_WORDS}
-SPANS = frozenset({"soak", "final_soak", "lives_seconds"})
+SPANS = frozenset({"soak", "final_soak", "lives_seconds", "reauthenticate_seconds"})
 MOMENTS = frozenset({"at", "expires_at", "planned_at"})
 #: Parts that are told as one, and not field by field.
 WHOLE = frozenset({"steps"})

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from .blockers import Blocker
+from .blockers import Blocker, in_words
 from .machine import Role
 from .phrases import listed, say
+
+#: A blocker that its person clears at once, and where.
+SIGN_IN_OLD, SIGN_IN_ANEW = "sign_in_old", "/accounts/again/?next=/approvals/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,8 @@ class Person:
     ``is_the_ramp``: nobody at all, but a step that would begin by itself.
     ``touched_by``: who set the password, roles or tokens of this person's account since its owner last proved to be
     in it (names); what these asked for or wrote the person can't approve.
+    ``proved_at``: when they last showed who they are by a sign-in, in the browser by which they act.
+    ``is_in_a_browser``: a token or a command shows nobody, and can't sign in.
     ``spoken_by``: who made the token that speaks in this person's name, where that was somebody else.
     """
 
@@ -30,6 +36,8 @@ class Person:
     touched_by: Collection[str] = frozenset()
     spoken_by: str = ""
     hand: str = ""
+    proved_at: datetime | None = None
+    is_in_a_browser: bool = False
 
     def has(self, role: Role) -> bool:
         """An admin has every role; everybody may read."""
@@ -46,6 +54,25 @@ class Person:
             name=self.name,
         )
         return [Blocker("token_of_another", words)]
+
+    def shown_within(self, span: timedelta | None, now: datetime) -> list[Blocker]:
+        """Whether their sign-in is as fresh as asked for; anything is where nothing is asked for."""
+        if span is None or (self.proved_at is not None and now - self.proved_at <= span):
+            return []
+        if not self.is_in_a_browser:
+            words = say(
+                "It takes a sign-in of the last {length}. A token or a command is none: approve on the portal's pages.",
+                length=in_words(span),
+            )
+        elif self.proved_at is None:
+            words = say("It takes a sign-in of the last {length}. Sign in anew.", length=in_words(span))
+        else:
+            words = say(
+                "It takes a sign-in of the last {length}, and yours was {ago} ago. Sign in anew.",
+                length=in_words(span),
+                ago=in_words(now - self.proved_at),
+            )
+        return [Blocker(SIGN_IN_OLD, words, SIGN_IN_ANEW)]
 
     def hands_of(self, others: Iterable[str]) -> list[Blocker]:
         """Whether one of these people could be behind this account: four eyes then are two."""

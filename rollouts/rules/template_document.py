@@ -75,6 +75,7 @@ def _approvals(written: ApprovalsWritten, audience: AudienceKind) -> PhasePolicy
         requester_may=written.requester_may,
         author_may=written.author_may,
         lives=written.lives,
+        reauthenticate=written.reauthenticate,
     )
     steps = default.steps
     if written.steps is not None:

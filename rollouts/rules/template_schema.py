@@ -66,6 +66,12 @@ def _some_time(span: timedelta) -> timedelta:
     return span
 
 
+def _while_somebody_looks(span: timedelta) -> timedelta:
+    if not timedelta(minutes=1) <= span <= timedelta(days=1):
+        raise invalid("a sign-in is fresh for a minute at least, and for a day at most. Write such as 15m.")
+    return span
+
+
 Slug = Annotated[str, checked(names.slug)]
 Title = Annotated[str, text(200), checked(gitlab_text.one_line)]
 Prose = Annotated[str, text(5000)]
@@ -99,6 +105,7 @@ class ApprovalsWritten(Written):
     requester_may: bool = False
     author_may: bool = False
     lives: Annotated[Duration, checked(_some_time)] = LIVES
+    reauthenticate: Annotated[Duration, checked(_while_somebody_looks)] | None = None
     steps: Annotated[list[StepRuleWritten], Field(max_length=50)] | None = None
     jump: JumpWritten | None = None
 

@@ -31,6 +31,7 @@ from rollouts.services import checklist, plans, tokens, transitions
 from rollouts.services.refusals import Refused
 from tests.addresses import every_address
 from tests.portal.pages import signed_in
+from tests.services.templates import own_template
 
 pytestmark = pytest.mark.django_db
 ROLES = ("viewer", "manager", "approver", "auditor", "admin")
@@ -117,7 +118,15 @@ def skip_the_company(world, eve):
     return "company", "skip", {}
 
 
+def approve_without_a_fresh_sign_in(world, eve):
+    """She is in: by a browser in which she has shown nothing lately, by a token, by a command."""
+    own_template(world, "{needed: 1, reauthenticate: 15m}")
+    world.do("request", "team", "mia")
+    return "team", "approve", {}
+
+
 FORBIDDEN = (
+    approve_without_a_fresh_sign_in,
     own_request, own_plan, approved_before, start_unasked, start_with_one_of_two, start_what_has_changed,
     start_what_an_approver_who_left_approved, advance_to_everyone_unapproved, jump_over_steps, skip_the_company,
 )  # fmt: skip

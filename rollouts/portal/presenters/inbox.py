@@ -20,6 +20,7 @@ from ...rules.facts import PhaseFacts, RolloutFacts
 from ...rules.guards import Wish
 from ...rules.machine import state_in_words
 from ...rules.offers import ABOUT_A_REQUEST, Offer
+from ...rules.people import SIGN_IN_OLD
 from ...rules.phrases import say
 from ...services import facts as facts_of
 from ...services.issues import IssueShown, issue_shown
@@ -101,7 +102,7 @@ def cards(
         card = _card(rollout, facts, phase, viewer, earlier.get(phase.request.pk))
         if phase.request.requested_by == viewer.name:
             asked.append(card)
-        elif not card.why_not_me and not phase.request.is_granted(now):
+        elif all(each.code == SIGN_IN_OLD for each in card.why_not_me) and not phase.request.is_granted(now):
             mine.append(card)
         else:
             others.append(card)

@@ -25,7 +25,7 @@ FRESH = timedelta(minutes=5)
 
 def is_fresh(request: HttpRequest) -> bool:
     at = request.session.get(PROVED_AT)
-    return bool(at) and clock.now() - datetime.fromisoformat(at) <= FRESH
+    return at is not None and clock.now() - datetime.fromisoformat(at) <= FRESH
 
 
 def first(request: HttpRequest, following: str) -> HttpResponse:

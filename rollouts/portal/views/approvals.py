@@ -13,6 +13,7 @@ from ...audit.actor import Actor
 from ...models import ApprovalRequest, Override, Rollout, clock, keyset
 from ...rules.machine import PHASE_VERBS
 from ...rules.offers import ABOUT_A_REQUEST
+from ...rules.people import SIGN_IN_ANEW
 from ...rules.phrases import say, spoken
 from ...services import locks, transitions
 from ...services.lists.asked import Asked
@@ -47,6 +48,7 @@ def _page(
         "decided": present.decided_by(viewer),
         "reviews": Override.objects.filter(reviewed_at=None).select_related("phase__rollout").order_by("due_at"),
         "now": now,
+        "sign_in_anew": SIGN_IN_ANEW,
         **refusals.told(refused, rollout, what),
     }
     return lists.answer(request, "portal/approvals.html", context, address, status)

@@ -65,7 +65,7 @@ def callback(request: HttpRequest) -> HttpResponse:
         if wants_link and not anew:
             return _linked(request, claims)
         if anew and request.user.is_authenticated:
-            identities.shown_anew(request.user, claims, since=datetime.fromisoformat(anew))  # type: ignore[arg-type]
+            identities.shown_anew(request.user, claims, since=datetime.fromisoformat(anew))
         person = identities.come_in(claims)
     except provider.ProviderFailed as failed:
         return _refused(request, failed, failed.status)
@@ -102,7 +102,7 @@ def disconnect(request: HttpRequest) -> HttpResponse:
 def _wants_link(request: HttpRequest) -> bool:
     """Asked for a moment ago, by who is signed in here."""
     at = request.session.get(LINK) if request.user.is_authenticated else None
-    return bool(at) and clock.now() - datetime.fromisoformat(at) <= FRESH
+    return at is not None and clock.now() - datetime.fromisoformat(at) <= FRESH
 
 
 def _linked(request: HttpRequest, claims: Claims) -> HttpResponse:
