@@ -7,6 +7,7 @@ from itertools import product
 from typing import Any
 
 from django.apps import apps
+from django.contrib.auth import get_user_model
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from rollouts import models
@@ -50,7 +51,7 @@ def _choices(key: str, route: str, world: Any) -> list[Any]:
     if key == "phase":
         return ["team", "company", "everyone"]
     if key == "name" and route.startswith("people/"):
-        return [person.username for person in world.people.values()]
+        return list(get_user_model().objects.order_by("pk").values_list("username", flat=True))
     if key == "name":
         return ["gitlab", world.plan["flag"]]
     if key in ("app_label", "content_type_id"):
