@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("rollouts", "0040_gone_events"),
+        ("rollouts", "0041_notices"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
