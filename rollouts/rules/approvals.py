@@ -138,18 +138,20 @@ class RequestFacts:
         return blockers
 
 
+def blockers_of_approver(request: RequestFacts, person: Person) -> list[Blocker]:
+    """Why this person is none of those who may decide it, whatever they have looked at and however they came."""
+    return [
+        *request.why_not(person.identity, person.roles, person.groups, person.hand),
+        *person.own_voice(),
+        *person.hands_of({request.requested_by, request.hand, *request.authors}),
+    ]
+
+
 def blockers_of_approval(
     request: RequestFacts, person: Person, now: datetime, *, seen: str, where: str
 ) -> list[Blocker]:
     """Every reason why this person can't approve the request now; ``seen`` is the digest that they looked at."""
-    blockers = [
-        Blocker(blocker.code, blocker.message, where)
-        for blocker in (
-            *request.why_not(person.identity, person.roles, person.groups, person.hand),
-            *person.own_voice(),
-            *person.hands_of({request.requested_by, request.hand, *request.authors}),
-        )
-    ]
+    blockers = [Blocker(blocker.code, blocker.message, where) for blocker in blockers_of_approver(request, person)]
     blockers += person.shown_within(request.policy.reauthenticate, now)
     if request.state == RequestState.GRANTED:
         blockers.append(Blocker("granted", say("It has all approvals that it needs."), where))

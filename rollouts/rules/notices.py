@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from .approvals import RequestFacts, blockers_of_approver
 from .machine import Role
 from .people import Person
 from .phrases import Phrase, say
@@ -73,21 +74,30 @@ TELLS: Mapping[str, Tells] = {
 
 
 def recipients(
-    to: Iterable[Audience], people: Iterable[Person], *, owners: Iterable[str], asker: str, actor: str
+    to: Iterable[Audience],
+    people: Iterable[Person],
+    *,
+    owners: Collection[str],
+    asker: str,
+    actor: str,
+    request: RequestFacts | None,
 ) -> frozenset[str]:
     """The names of whom it concerns, of these people. Nobody is told of what they did themselves.
 
-    Who asked is no approver of it (four eyes). Without owners a rollout is its maker's: the caller says so.
+    Approvers are those whose yes would count for what is asked now, by the policy and the four eyes, and who have not
+    said it. Without owners a rollout is its maker's: the caller says so.
     """
-    wanted, owning = frozenset(to), frozenset(owners)
-    found = set()
-    for person in people:
-        may_approve = person.has(Role.APPROVER) and person.name != asker
-        if (
-            (Audience.APPROVERS in wanted and may_approve)
-            or (Audience.ASKER in wanted and person.name == asker)
-            or (Audience.OWNERS in wanted and person.name in owning)
-            or (Audience.ADMINS in wanted and person.has(Role.ADMIN))
-        ):
-            found.add(person.name)
+    wanted = frozenset(to)
+    belongs: dict[Audience, Callable[[Person], bool]] = {
+        Audience.APPROVERS: lambda person: request is not None and _is_asked(request, person),
+        Audience.ASKER: lambda person: person.name == asker,
+        Audience.OWNERS: lambda person: person.name in owners,
+        Audience.ADMINS: lambda person: person.has(Role.ADMIN),
+    }
+    found = {person.name for person in people if any(belongs[audience](person) for audience in wanted)}
     return frozenset(found - {actor})
+
+
+def _is_asked(request: RequestFacts, person: Person) -> bool:
+    said_yes = any(one.by == person.identity for one in request.counting())
+    return not said_yes and not blockers_of_approver(request, person)

@@ -18,9 +18,11 @@ from django.db.models import Q, QuerySet
 
 from ..audit import sealing
 from ..audit.actor import Actor
-from ..models import ApprovalRequest, AuditEvent, Notice, NoticePlace, Seal, clock
-from ..rules.approvals import RequestState
-from ..rules.notices import TELLS, Kind, recipients
+from ..models import ApprovalRequest, AuditEvent, Notice, NoticePlace, Rollout, Seal, clock
+from ..rules.approvals import RequestFacts, RequestState
+from ..rules.notices import TELLS, Audience, Kind, recipients
+from . import facts as facts_of
+from .locks import NO_LOCKS
 
 BATCH = 200
 #: What changes again within this time is one thing to tell.
@@ -86,14 +88,19 @@ def _make(events: list[AuditEvent]) -> int:
     active = User.objects.filter(is_active=True).prefetch_related("groups")
     people = {user.get_username(): user for user in active}
     persons = [Actor.of(user).person for user in people.values()]
-    askers = _askers(events)
+    askers, requests = _askers(events), _requests(events)
     rows = []
     for event in events:
         tells = TELLS[event.verb]
         owners = (event.rollout.owners or [event.rollout.created_by]) if event.rollout else []
         names = recipients(
-            tells.to, persons, owners=owners, asker=askers.get(event.pk, ""), actor=event.actor
-        )  # fmt: skip
+            tells.to,
+            persons,
+            owners=owners,
+            asker=askers.get(event.pk, ""),
+            actor=event.actor,
+            request=requests.get(event.pk),
+        )
         about = f"{event.object_type} {event.object_id}"
         rows += [
             Notice(event=event, person=people[name], kind=tells.kind, about=about, at=event.at)
@@ -121,6 +128,24 @@ def _askers(events: Iterable[AuditEvent]) -> dict[int, str]:
     return found
 
 
+def _requests(events: Iterable[AuditEvent]) -> dict[int, RequestFacts]:
+    """By event that asks for a decision: what is asked now. None where it was decided, or withdrawn, meanwhile."""
+    asking = [event for event in events if Audience.APPROVERS in TELLS[event.verb].to and event.object_type == "Phase"]
+    now, found = clock.now(), {}
+    rollouts = Rollout.objects.for_rules().in_bulk({event.rollout_id for event in asking if event.rollout_id})
+    standing = {
+        str(row.pk): facts.phase(row.name).request
+        for rollout in rollouts.values()
+        for facts in (facts_of.for_rollout(rollout, now, NO_LOCKS),)
+        for row in facts_of.newest_attempts(rollout)
+    }
+    for event in asking:
+        request = standing.get(event.object_id)
+        if request is not None:
+            found[event.pk] = request
+    return found
+
+
 def _merge(rows: Iterable[Notice]) -> None:
     """An unread one of shortly before, of the same kind about the same thing, is told by the newer."""
     for row in rows:
@@ -132,11 +157,14 @@ def _merge(rows: Iterable[Notice]) -> None:
 
 
 def _drop_moot(phases: Iterable[str]) -> None:
-    """Nobody is asked any more where nothing is: it was decided, or withdrawn."""
+    """Nobody is asked any more where nothing is, it was decided or withdrawn; nor who has said yes already."""
     keys = set(phases)
     if not keys:
         return
     asked = ApprovalRequest.objects.filter(phase__in=map(int, keys), state=RequestState.OPEN)
+    approved = list(asked.filter(approvals__isnull=False).values_list("phase", "approvals__approver"))
     gone = keys - {str(key) for key in asked.values_list("phase", flat=True)}
     moot: Any = Q(kind=Kind.ASKED, about__in=[f"Phase {key}" for key in gone])
+    for key, name in approved:
+        moot |= Q(kind=Kind.ASKED, about=f"Phase {key}", person__username=name)
     Notice.objects.filter(moot, dropped=False, read_at=None).update(dropped=True)

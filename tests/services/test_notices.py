@@ -9,10 +9,12 @@ from django.db import connections
 
 from rollouts.models import AuditEvent, Notice
 from rollouts.portal.presenters import history
+from rollouts.rules.approvals import blockers_of_approver
 from rollouts.rules.notices import TELLS
 from rollouts.services import notices
 from rollouts.tasks import tell_people
-from tests.portal.pages import browser
+from tests.portal.pages import browser, signed_in
+from tests.services.templates import own_template
 
 pytestmark = pytest.mark.django_db
 
@@ -32,7 +34,31 @@ def test_who_may_approve_is_asked_and_who_asked_is_not(world):
     approvers = {n.person.username for n in Notice.objects.filter(kind="asked")}
     assert approvers
     assert "mia" not in approvers
-    assert all(world.actor(name).person.has("approver") for name in approvers)
+    request = world.facts().phase("team").request
+    assert approvers == {name for name in world.people if not blockers_of_approver(request, world.actor(name).person)}
+
+
+def test_only_who_the_policy_names_is_asked_and_no_author_of_the_plan(world):
+    """As the inbox has it: who is told can do what they are told to do."""
+    world.apply()
+    world.do("request", "team", "mia")
+    tell_people()
+    for name in world.people:
+        inbox = signed_in(world, name).get("/approvals/").context["mine"]
+        assert bool(inbox) == ("phase.request" in told(name)), name
+
+
+def test_who_has_said_yes_is_asked_no_more_while_another_yes_is_missing(world):
+    own_template(world, "{needed: 2}")
+    world.do("request", "team", "mia")
+    tell_people()
+    assert {"alice", "sam"} <= {n.person.username for n in Notice.objects.filter(kind="asked", dropped=False)}
+    world.do("approve", "team", "alice")
+    assert world.phase("team").state == "requested"
+    tell_people()
+    still = {n.person.username for n in Notice.objects.filter(kind="asked", dropped=False)}
+    assert "alice" not in still
+    assert "sam" in still
 
 
 def test_whoever_works_again_tells_nobody_twice(world):
