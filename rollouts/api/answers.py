@@ -9,6 +9,7 @@ from ninja import Schema
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
 from ..rules.machine import PHASE_VERBS
+from ..rules.notices import Kind as NoticeKind
 from .questions import Verb
 
 Moment = Annotated[
@@ -622,6 +623,28 @@ class PersonTold(Schema):
     at_provider: str = Field(description="What the identity provider calls them; empty where they don't come by it.")
     owns: list[str]
     waiting: list[str] = Field(description="What waits for them to do something.")
+
+
+class NoticeTold(Schema):
+    """Something that happened and concerns the caller."""
+
+    event: int = Field(description="Its number in the history: `GET /audit`.")
+    at: datetime
+    kind: NoticeKind
+    verb: str = Field(description="What was done to what, as `GET /audit` has it: `phase.start`.")
+    by: str
+    rollout: str | None
+    phase: str | None
+    to_do: str = Field(description="What the caller can do about it, in English.")
+    until: datetime | None = Field(description="When the request expires.")
+    read_at: datetime | None = Field(description="When they marked it as read on the portal's pages.")
+    url: str = Field(description="The page where it is done, at the button.")
+
+
+class Notices(Schema):
+    items: list[NoticeTold]
+    next: Next
+    previous: Previous
 
 
 class Welcome(Schema):

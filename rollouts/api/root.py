@@ -12,7 +12,20 @@ from django.urls import URLPattern
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError
 
-from . import answers, approvals, flags, history, people, problems, reference, refusing, reports, rollouts, sync
+from . import (
+    answers,
+    approvals,
+    flags,
+    history,
+    notices,
+    people,
+    problems,
+    reference,
+    refusing,
+    reports,
+    rollouts,
+    sync,
+)
 from .auth import AUTH, actor
 from .contract import LIST
 
@@ -76,6 +89,7 @@ for refusal, handler in refusing.HANDLERS.items():
 for router in (
     rollouts.router,
     approvals.router,
+    notices.router,
     flags.router,
     history.router,
     people.router,

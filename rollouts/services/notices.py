@@ -8,19 +8,23 @@ gap; a worker goes on behind the last one that was told, and its notices and the
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from datetime import timedelta
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.urls import reverse
 
 from ..audit import sealing
 from ..audit.actor import Actor
-from ..models import ApprovalRequest, AuditEvent, Notice, NoticePlace, Rollout, Seal, clock
-from ..rules.approvals import RequestFacts, RequestState
+from ..models import ApprovalRequest, AuditEvent, Notice, NoticePlace, Phase, Rollout, Seal, clock
+from ..models.keyset import Keyset
+from ..rules.approvals import STANDING, RequestFacts, RequestState
 from ..rules.notices import TELLS, Audience, Kind, recipients
+from ..rules.phrases import Phrase
 from . import facts as facts_of
 from .locks import NO_LOCKS
 
@@ -43,6 +47,9 @@ def work(*, batches: int = 20) -> int:
     return made
 
 
+NEWEST_FIRST = Keyset("notices", {"-event_id": int})
+
+
 def of(person: User) -> QuerySet[Notice]:
     """What a person is told, whatever is moot left out."""
     return Notice.objects.filter(person=person, dropped=False).select_related("event__rollout")
@@ -56,6 +63,41 @@ def mark_read(person: User, *, pk: int | None = None) -> int:
     """One, or all, of this person's; another's is not found. Returns how many were unread."""
     rows = unread(person) if pk is None else unread(person).filter(pk=pk)
     return rows.update(read_at=clock.now())
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A notice with what its reader can do: ``url`` leads to the very button, ``until`` is when the request expires."""
+
+    notice: Notice
+    phase: str
+    to_do: Phrase
+    until: datetime | None
+    url: str
+
+
+def placed(notices: Iterable[Notice]) -> list[Placed]:
+    """Two queries, whatever the rows."""
+    rows = list(notices)
+    phases = {int(row.event.object_id) for row in rows if row.event.object_type == "Phase"}
+    names = {str(pk): name for pk, name in Phase.objects.filter(pk__in=phases).values_list("pk", "name")}
+    asked = ApprovalRequest.objects.filter(phase__in=phases, state__in=sorted(STANDING))
+    until = {str(phase): (pk, at) for pk, phase, at in asked.values_list("pk", "phase", "expires_at")}
+    return [_placed(row, names, until) for row in rows]
+
+
+def _placed(row: Notice, names: Mapping[str, str], until: Mapping[str, tuple[int, datetime]]) -> Placed:
+    event, tells = row.event, TELLS[row.event.verb]
+    of_phase = event.object_type == "Phase"
+    phase = names.get(event.object_id, "") if of_phase else ""
+    request, expires_at = until.get(event.object_id, (None, None)) if of_phase else (None, None)
+    if event.rollout is None:
+        url = reverse("portal:sync")
+    elif tells.anchor or request is None:
+        url = event.rollout.get_absolute_url() + (tells.anchor or "#phase-{phase}").format(phase=phase)
+    else:
+        url = f"{reverse('portal:approvals')}#request-{request}"
+    return Placed(row, phase, tells.to_do, expires_at if row.kind in (Kind.ASKED, Kind.VOID) else None, url)
 
 
 @transaction.atomic

@@ -306,7 +306,7 @@ def test_the_openapi_document_declares_every_refusal(world, script):
         "/api/v1/rollouts/{slug}/items", "/api/v1/rollouts/{slug}/items/{key}/{verb}",
         "/api/v1/flags/{name}",
         "/api/v1/flags/{name}/readings", "/api/v1/flags/{name}/includes", "/api/v1/audit", "/api/v1/audit/verify",
-        "/api/v1/people/{name}", "/api/v1/sync", "/api/v1/rollouts/{slug}/report", "/api/v1/reports",
+        "/api/v1/people/{name}", "/api/v1/notifications", "/api/v1/sync", "/api/v1/rollouts/{slug}/report", "/api/v1/reports",
     }  # fmt: skip
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
@@ -373,7 +373,7 @@ def test_the_verb_of_a_transition_is_one_of_a_list_wherever_it_stands(document):
     assert found["BlockerOfVerb"]["enum"] == [*PHASE_VERBS, ""]
     assert found["RehearsalTold"]["enum"] == [*PHASE_VERBS, *ROLLOUT_VERBS]
     others = {name: schema for name, schema in found.items() if "enum" not in schema}
-    assert others.keys() == {"EventTold", "EventsAsked"}, "those of the history are open: each says so"
+    assert others.keys() == {"EventTold", "EventsAsked", "NoticeTold"}, "those of the history are open: each says so"
     assert all("phase.start" in schema["description"] for schema in others.values())
 
 
@@ -403,7 +403,7 @@ def test_every_text_that_is_asked_has_its_bound_and_every_page_its_words(documen
                 if parameter["name"] == "cursor":
                     assert "next" in parameter["schema"]["description"], where
     pages = [tree["properties"]["next"] for _, tree in nodes(document) if "next" in tree.get("properties", {})]
-    assert len(pages) == 5
+    assert len(pages) == 6
     assert all("cursor" in page["description"] for page in pages)
     back = [tree["properties"]["previous"] for _, tree in nodes(document) if "next" in tree.get("properties", {})]
     assert all("cursor" in page["description"] for page in back)

@@ -9,7 +9,6 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from ...models import Notice
-from ...models.keyset import Keyset
 from ...services import notices as services
 from ...services.lists.asked import Asked
 from .. import lists
@@ -17,14 +16,13 @@ from ..answers import SeeOther
 from ..presenters import notices as present
 
 PER_PAGE = 50
-NEWEST_FIRST = Keyset("notices", {"-event_id": int})
 
 
 @require_safe
 def notices(request: HttpRequest) -> HttpResponse:
     person: Any = request.user
     asked = Asked(request.GET, services.of(person))
-    page = asked.page(NEWEST_FIRST, PER_PAGE)
+    page = asked.page(services.NEWEST_FIRST, PER_PAGE)
     context = {"page": page, "rows": present.told(page.rows)}
     return lists.answer(request, "portal/notices.html", context, asked)
 
