@@ -37,7 +37,7 @@ def a_new_portal():
     triggers.drop(connection)
     tables = [
         model._meta.db_table
-        for app in ("rollouts", "auth", "sessions", "axes", "admin")
+        for app in ("rollouts", "auth", "axes", "admin")
         for model in apps.get_app_config(app).get_models(include_auto_created=True)
         if model._meta.db_table not in ("auth_permission",)
     ]
