@@ -133,6 +133,7 @@ class Kept:
     at: datetime
     requests: list[Any]  # what GitLab was asked
     gave: Any
+    is_ground: bool  # people and a GitLab: nothing that has happened to a rollout
 
     def restore(self, gitlab: Simulator) -> None:
         """Write what the walk would have written."""
@@ -217,29 +218,37 @@ class Memory:
         self._gitlab = gitlab
         self._at: Kept | None = None
         self._is_lost = False
+        self._is_walking = False
         self._rows: Rows = Blank.rows
         self._document = copy.deepcopy(gitlab.state.document)
 
     def of(self, step: Hashable, walk: Callable[[], Any]) -> Any:
         """Stand where ``walk`` leads, by the rows it left where it was done from here before. What it gave."""
+        if self._is_walking:  # a part of a walk that is remembered whole
+            return walk()
         there = rows()
         if not self._is_as_left(there):
             self._is_lost = True
             return walk()
         key = (id(self._at), step, connection.in_atomic_block, self._settings())
         kept = self._kept.get(key)
-        if kept is not None:
+        if kept is not None and (self._at is None or self._at.is_ground):
             kept.restore(self._gitlab)
-        else:
-            asked = len(self._gitlab.requests)
-            gave = walk()  # of steps that are remembered themselves, it may be
-            document = copy.deepcopy(self._gitlab.state.document)
-            kept = self._kept[key] = Kept(
-                there, rows(), document, self._gitlab.url, timezone.now(), self._gitlab.requests[asked:], gave
-            )
+            gave = kept.gave
+        else:  # who has walked walks on: given again, the second step would lie before the first was done
+            asked, self._is_walking = len(self._gitlab.requests), True
+            try:
+                gave = walk()
+            finally:
+                self._is_walking = False
+            if kept is None:
+                document = copy.deepcopy(self._gitlab.state.document)
+                requests, now = self._gitlab.requests[asked:], timezone.now()
+                is_ground = step == "build" or (isinstance(step, tuple) and step[0] == "join")
+                kept = self._kept[key] = Kept(there, rows(), document, self._gitlab.url, now, requests, gave, is_ground)
         self._at, self._rows = kept, rows()
         self._document = copy.deepcopy(self._gitlab.state.document)
-        return kept.gave
+        return gave
 
     def _is_as_left(self, there: Rows) -> bool:
         return (

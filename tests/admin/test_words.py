@@ -21,6 +21,8 @@ GERMAN = {"HTTP_ACCEPT_LANGUAGE": "de"}
 HEADINGS = re.compile(
     r"<th scope=\"col\"[^>]*>(.*?)</th>|<label[^>]*>(.*?)</label>|<summary[^>]*>(.*?)</summary>", re.DOTALL
 )
+#: What was changed besides stands under its own name.
+NAMED = re.compile(r"<details class=\"of-thing\"[^>]*>\s*<summary>.*?</summary>", re.DOTALL)
 PLAIN = re.compile(r"[A-Za-z]{3,}")
 #: Names: of phases, of the roles as groups, of GitLab, of languages.
 NAMES = re.compile(
@@ -39,7 +41,7 @@ def rich(world):
 
 
 def headings(page):
-    for found in HEADINGS.finditer(page):
+    for found in HEADINGS.finditer(NAMED.sub("", page)):
         yield " ".join(html.unescape(re.sub(r"<[^>]+>", " ", "".join(filter(None, found.groups())))).split())
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from unittest import mock
 
 from django.apps import apps
 from django.test import override_settings
@@ -36,7 +35,6 @@ from rollouts.services import as_of, facts, plans
 from rollouts.services.refusals import Refused
 from tests.services.test_state_machine_properties import PHASES, edits, moves, presses
 from tests.walk import World
-from tests.worlds import Memory
 
 #: What a rollout is made of, and what it rests on.
 MADE_OF = (Phase, RampStep, ChecklistItem, ApprovalRequest, Approval, Override, RolloutIssue)
@@ -80,12 +78,7 @@ class Replaying(TestCase):
     @settings(max_examples=12, suppress_health_check=list(HealthCheck))
     @given(st.lists(st.one_of(presses, presses, presses, moves, edits), min_size=5, max_size=30))
     def test_history_replayed_to_now_equals_the_tables(self, sequence):
-        with (
-            # A walk that is given again may say that it was done shortly before a moment that is noted here.
-            mock.patch.object(Memory, "is_open", return_value=False),
-            Simulator() as gitlab,
-            override_settings(GITLAB_URL=gitlab.url, GITLAB_TOKEN=gitlab.token),
-        ):
+        with Simulator() as gitlab, override_settings(GITLAB_URL=gitlab.url, GITLAB_TOKEN=gitlab.token):
             world = World.build(gitlab)
             world.up_to("team", "planned")
             kept = {}

@@ -7,6 +7,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
+from rollouts.models import AuditEvent, FlagReading
 from rollouts.models.event_words import EDGE
 from rollouts.services.refusals import Refused
 from tests import worlds
@@ -94,3 +95,14 @@ def test_who_moves_the_clock_walks_at_that_time(world, time_machine):
     time_machine.move_to("2026-03-01T12:00:00Z", tick=False)
     world.up_to("team", "requested")
     assert world.rollout().created_at.month == 3
+
+
+@pytest.mark.parametrize("time", range(4))
+def test_what_comes_later_is_later_in_a_world_that_is_given_again_too(world, time):
+    """The second step of a walk was given as if it had been done shortly before the first was."""
+    world.apply()
+    noted = timezone.now()
+    world.sync()
+    assert min(FlagReading.objects.values_list("read_at", flat=True)) >= noted
+    events = list(AuditEvent.objects.order_by("pk").values_list("at", flat=True))
+    assert events == sorted(events)
