@@ -104,5 +104,6 @@ def test_what_comes_later_is_later_in_a_world_that_is_given_again_too(world, tim
     noted = timezone.now()
     world.sync()
     assert min(FlagReading.objects.values_list("read_at", flat=True)) >= noted
-    events = list(AuditEvent.objects.order_by("pk").values_list("at", flat=True))
+    of_rollouts = AuditEvent.objects.filter(rollout__isnull=False)
+    events = list(of_rollouts.order_by("pk").values_list("at", flat=True))
     assert events == sorted(events)
