@@ -19,6 +19,8 @@ from django.db import models
 SIGNED_IN_AT, DEVICE = "signed_in_at", "signed_in_by"
 #: When they last showed who they are: by their password here, or to the provider, where it says when.
 PROVED_AT = "proved_at"
+#: When they asked by a form to have their account connected at the provider.
+LINK = "oidc_link"
 LONGEST_DEVICE = 100
 
 

@@ -56,7 +56,7 @@ def of(person: User) -> QuerySet[Notice]:
 
 
 def unread(person: User) -> QuerySet[Notice]:
-    return Notice.objects.filter(person=person, dropped=False, read_at=None)
+    return of(person).filter(read_at=None)
 
 
 def mark_read(person: User, *, pk: int | None = None) -> int:

@@ -33,10 +33,10 @@ def first(request: HttpRequest, following: str) -> HttpResponse:
     return SeeOther(f"{reverse('again')}?{urlencode({'next': following})}")
 
 
-def ours(request: HttpRequest, following: str) -> str:
-    """An address of the portal itself; else one's own page."""
+def ours(request: HttpRequest, following: str, otherwise: str) -> str:
+    """Where to go on, if it is an address of the portal itself."""
     is_ours = url_has_allowed_host_and_scheme(following, {request.get_host()}, require_https=request.is_secure())
-    return following if is_ours else reverse("portal:account")
+    return following if is_ours else otherwise
 
 
 @never_cache
@@ -53,7 +53,7 @@ def again(request: HttpRequest) -> HttpResponse:
         form = SignInForm(request, typed)
         if form.is_valid():
             login(request, form.get_user())
-            return SeeOther(ours(request, following))
+            return SeeOther(ours(request, following, reverse("portal:account")))
     has_identity = Identity.objects.filter(person_id=request.user.pk).exists()
     context = {
         **known,

@@ -13,25 +13,24 @@ from django.contrib.auth.views import LogoutView
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from ...audit.actor import Actor
 from ...models import clock
-from ...models.sessions import PROVED_AT
+from ...models.sessions import LINK, PROVED_AT
 from ...rules.identities import Claims
 from ...rules.phrases import spoken
 from ...services import identities
 from ..answers import SeeOther
 from . import people
 from .account import SignInForm, ways
-from .again import FRESH, first, is_fresh
+from .again import FRESH, first, is_fresh, ours
 
 NEXT, ID_TOKEN = "oidc_next", "oidc_id_token"
-#: Since when somebody who is signed in shows again who they are; and when they asked to be connected.
-ANEW, LINK = "oidc_anew", "oidc_link"
+#: Since when somebody who is signed in shows again who they are.
+ANEW = "oidc_anew"
 BACKEND = "rollouts.portal.signing_in.ByProvider"
 
 
@@ -75,8 +74,7 @@ def callback(request: HttpRequest) -> HttpResponse:
     request.session[ID_TOKEN] = id_token
     if claims.proved_at:
         request.session[PROVED_AT] = min(claims.proved_at, clock.now()).isoformat(timespec="seconds")
-    is_ours = url_has_allowed_host_and_scheme(following, {request.get_host()}, require_https=request.is_secure())
-    return SeeOther(following if is_ours else reverse("portal:portfolio"))
+    return SeeOther(ours(request, following, reverse("portal:portfolio")))
 
 
 @never_cache

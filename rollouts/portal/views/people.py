@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from ...audit.actor import Actor
 from ...models import ApiToken, FeedKey, Identity, accounts, clock
-from ...models.sessions import reference_of
+from ...models.sessions import LINK, reference_of
 from ...services import people, sessions, tokens
 from ...services.refusals import Refused
 from .. import refusals
@@ -114,7 +114,7 @@ def _own_page(request: HttpRequest, form: TokenForm, *, status: int = 200, **mor
         "is_own": True,
         "has_provider": bool(settings.OIDC_ISSUER),
         "identity": Identity.objects.filter(person_id=request.user.pk).first(),
-        "connects": settings.OIDC_ISSUER and request.session.get("oidc_link"),
+        "connects": settings.OIDC_ISSUER and request.session.get(LINK),
         "provider_name": settings.OIDC_NAME,
         "form": form,
         "rows": rows,
