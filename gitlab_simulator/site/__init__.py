@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from gitlab_simulator.faults import Faults
-from gitlab_simulator.site import deeds, pages
+from gitlab_simulator.site import actions, pages
 from gitlab_simulator.state import State
 from gitlab_simulator.store import Refused
 
@@ -81,12 +81,12 @@ def _do(server: Served, path: str, body: bytes, headers: Mapping[str, str]) -> P
     fields = {
         name: values[-1] for name, values in parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True).items()
     }
-    deed = path.removeprefix("/simulator/")
+    action = path.removeprefix("/simulator/")
     try:
-        if deed == "faults":
-            deeds.set_fault(server.faults, fields)
-        elif deed in deeds.DEEDS:
-            deeds.DEEDS[deed](server.state, fields)
+        if action == "faults":
+            actions.set_fault(server.faults, fields)
+        elif action in actions.ACTIONS:
+            actions.ACTIONS[action](server.state, fields)
         else:
             return _problem(404, "There is no such form.")
     except (KeyError, ValueError) as problem:

@@ -236,7 +236,7 @@ class ExpectedTold(Schema):
     then: Exposure
 
 
-class RehearsalTold(Schema):
+class DryRunTold(Schema):
     """A dry run: nothing was changed."""
 
     dry_run: bool

@@ -109,7 +109,7 @@ def put_plan(
 
 @router.post(
     "/rollouts/{slug}/phases/{phase}/{verb}",
-    response={200: answers.RehearsalTold | answers.RolloutTold, **TRANSITION},
+    response={200: answers.DryRunTold | answers.RolloutTold, **TRANSITION},
     summary="Take a transition, or say what it would do",
     openapi_extra=TRANSITION_BODY,
     exclude_unset=True,

@@ -371,7 +371,7 @@ def test_the_verb_of_a_transition_is_one_of_a_list_wherever_it_stands(document):
         if "verb" in tree.get("properties", {})
     }
     assert found["BlockerOfVerb"]["enum"] == [*PHASE_VERBS, ""]
-    assert found["RehearsalTold"]["enum"] == [*PHASE_VERBS, *ROLLOUT_VERBS]
+    assert found["DryRunTold"]["enum"] == [*PHASE_VERBS, *ROLLOUT_VERBS]
     others = {name: schema for name, schema in found.items() if "enum" not in schema}
     assert others.keys() == {"EventTold", "EventsAsked", "NoticeTold"}, "those of the history are open: each says so"
     assert all("phase.start" in schema["description"] for schema in others.values())
@@ -385,7 +385,7 @@ def test_what_is_answered_is_of_the_lists_that_the_document_tells(world, script,
     assert verbs
     assert verbs <= set(shapes["BlockerOfVerb"]["properties"]["verb"]["enum"])
     answer = mia.send("POST", "/rollouts/haiku/phases/team/roll-back?dry_run=true", "{}", "application/json").json()
-    assert answer["verb"] in shapes["RehearsalTold"]["properties"]["verb"]["enum"]
+    assert answer["verb"] in shapes["DryRunTold"]["properties"]["verb"]["enum"]
     moments = [fact["at"] for fact in answer["facts"] if fact["at"]]
     moments += [event["at"] for event in mia.get("/audit").json()["items"]]
     assert moments

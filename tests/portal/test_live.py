@@ -49,7 +49,7 @@ def test_what_happened_comes_as_the_page_and_as_sentences(world, vic):
         assert "<li>Claude Haiku: alice approved Owning team</li>" in flat(answer), path
 
 
-def test_another_rollouts_deeds_wake_the_portfolio_and_not_this_page(world, vic):
+def test_what_is_done_to_another_rollout_wakes_the_portfolio_and_not_this_page(world, vic):
     here, whole = vic.get("/rollouts/haiku/")[VERSION], vic.get("/")[VERSION]
     world.apply(slug="sonnet", title="Claude Sonnet", flag="use_sonnet")
     here = vic.get("/rollouts/haiku/", headers={VERSION: here})[VERSION]  # a new flag is everybody's news

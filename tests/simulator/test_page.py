@@ -40,8 +40,8 @@ def filled(simulator: Simulator) -> Simulator:
     return simulator
 
 
-def post(browser: requests.Session, simulator: Simulator, deed: str, **form: object) -> requests.Response:
-    return browser.post(f"{simulator.url}/simulator/{deed}", data=form, allow_redirects=False, timeout=10)
+def post(browser: requests.Session, simulator: Simulator, action: str, **form: object) -> requests.Response:
+    return browser.post(f"{simulator.url}/simulator/{action}", data=form, allow_redirects=False, timeout=10)
 
 
 def test_the_page_shows_flags_and_issues(browser: requests.Session, filled: Simulator) -> None:
@@ -176,9 +176,9 @@ def test_a_form_leads_back_here_only(browser: requests.Session, filled: Simulato
 
 
 @pytest.mark.parametrize(
-    ("deed", "form"), [("nothing", {}), ("issue/set", {}), ("issue/set", {"project": "acme/app", "iid": "x"})]
+    ("action", "form"), [("nothing", {}), ("issue/set", {}), ("issue/set", {"project": "acme/app", "iid": "x"})]
 )
 def test_a_broken_form_is_answered(
-    browser: requests.Session, filled: Simulator, deed: str, form: dict[str, object]
+    browser: requests.Session, filled: Simulator, action: str, form: dict[str, object]
 ) -> None:
-    assert post(browser, filled, deed, **form).status_code in (400, 404)
+    assert post(browser, filled, action, **form).status_code in (400, 404)

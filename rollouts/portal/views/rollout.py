@@ -79,7 +79,7 @@ def _try_row(request: HttpRequest, phase: Phase, verb: str) -> HttpResponse:
     return _told(request, whole, result, action=action, roll_backs=roll_backs)
 
 
-def _rehearse_on_rollout(request: HttpRequest, whole: Rollout, verb: str) -> HttpResponse:
+def _dry_run_on_rollout(request: HttpRequest, whole: Rollout, verb: str) -> HttpResponse:
     viewer = Actor.of(request.user)
     try:
         reason = transitions.said_in(request.GET)["reason"]
@@ -103,7 +103,7 @@ def rollout_verb(request: HttpRequest, slug: str, verb: str) -> HttpResponse:
     if verb not in ROLLOUT_VERBS:
         raise Http404(f"There is no {verb} of a rollout.")
     if request.method != "POST":
-        return _rehearse_on_rollout(request, whole, verb)
+        return _dry_run_on_rollout(request, whole, verb)
     try:
         inputs = transitions.said_in(request.POST)
         transitions.perform_on_rollout(

@@ -1,4 +1,4 @@
-"""What the forms of the page do: each deed is one change of the state, or of the faults in force."""
+"""What the forms of the page do: each action is one change of the state, or of the faults in force."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def set_fault(faults: Faults, form: Form) -> None:
         raise Refused.message(400, f"{what} is no fault that can be set here.")
 
 
-DEEDS: dict[str, Callable[[State, Form], object]] = {
+ACTIONS: dict[str, Callable[[State, Form], object]] = {
     "feature/set": set_feature,
     "feature/remove-actor": remove_actor,
     "feature/delete": lambda state, form: state.delete_feature(form["name"]),
