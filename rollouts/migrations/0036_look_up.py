@@ -25,6 +25,17 @@ class AddIndexAside(migrations.AddIndex):
         schema_editor.add_index(model, self.index, concurrently=True)
 
 
+class CreateModelAtOnce(migrations.CreateModel):
+    """With its indexes and constraints, which would come at the migration's end; there already where it broke off."""
+
+    def database_forwards(self, app_label, schema_editor, from_state, to_state):
+        connection = schema_editor.connection
+        table = to_state.apps.get_model(app_label, self.name)._meta.db_table
+        if table not in connection.introspection.table_names():
+            with connection.schema_editor(atomic=True) as editor:
+                super().database_forwards(app_label, editor, from_state, to_state)
+
+
 def prepare(apps, schema_editor):
     word_index.prepare(schema_editor.connection)
 
@@ -64,7 +75,7 @@ class Migration(migrations.Migration):
             model_name="auditevent",
             index=models.Index(fields=["actor", "verb", "-at", "-id"], name="event_actor_verb"),
         ),
-        migrations.CreateModel(
+        CreateModelAtOnce(
             name="EventWords",
             fields=[
                 (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -109,6 +110,36 @@ def fill(number: str) -> None:
         confirmed_by="mia", confirmed_at=at - timedelta(days=1), evidence="none")  # fmt: skip
 
 
+def broken_off() -> list[object]:
+    """What is in a database whose ``migrate`` ended just before it wrote the words of events, and that went on then.
+
+    Told are the words of its events, what is in it, and what is in one that nothing broke off.
+    """
+    from rollouts.audit import word_index
+    from rollouts.models import EventWords
+
+    class Ended(BaseException):
+        pass
+
+    def end(*_: object) -> None:
+        raise Ended
+
+    build("0035_keeping_runs")
+    old = MigrationExecutor(connection).loader.project_state([("rollouts", "0035_keeping_runs")]).apps
+    old.get_model("rollouts", "AuditEvent").objects.create(
+        at=datetime(2026, 10, 1, tzinfo=UTC), actor="mia", verb="plan.apply", object_name="Haiku", chain="portal"
+    )
+    whole, word_index.fill = word_index.fill, end
+    with suppress(Ended):
+        call_command("migrate", verbosity=0)
+    word_index.fill = whole
+    call_command("migrate", verbosity=0)
+    words, went_on = list(EventWords.objects.filter(event__actor="mia").values_list("text", flat=True)), told()
+    empty()
+    call_command("migrate", verbosity=0)
+    return [words, went_on, told()]
+
+
 def told() -> dict[str, object]:
     """Columns, constraints, indexes and triggers of the portal's tables, and the roles; in whatever order they are."""
     with connection.cursor() as cursor:
@@ -147,5 +178,6 @@ def _parts(sql: str) -> list[str]:
 
 if __name__ == "__main__":
     django.setup()
-    question = {"build": build, "both": both, "newest": newest, "onward": onward, "filled": filled}[sys.argv[1]]
+    questions = (build, both, newest, onward, filled, broken_off)
+    question = next(each for each in questions if each.__name__ == sys.argv[1])
     print(json.dumps(question(*sys.argv[2:])))

@@ -82,3 +82,10 @@ def test_a_database_goes_on_from_wherever_it_stands(ask):
     for lines in said.values():
         assert f" [X] {SQUASHED} (28 squashed migrations)" in lines
         assert not [line for line in lines if "[ ]" in line]
+
+
+def test_a_migration_that_was_broken_off_goes_on_where_it_was(ask):
+    words, went_on, at_once = ask("broken_off")
+    assert [text.partition("\x1f")[0] for text in words] == ["haiku mia plan.apply"]
+    assert "event_way" in went_on
+    assert went_on == at_once
