@@ -621,6 +621,12 @@ class PersonTold(Schema):
     is_active: bool
     roles: list[str]
     at_provider: str = Field(description="What the identity provider calls them; empty where they don't come by it.")
+    gitlab_user: str = Field(
+        description="What the followed GitLab calls them, as they showed by a sign-in there; plans may name them so."
+    )
+    same_human: list[str] = Field(
+        description="Other accounts that their GitLab user was in: one pair of eyes with them."
+    )
     owns: list[str]
     waiting: list[str] = Field(description="What waits for them to do something.")
 

@@ -27,6 +27,8 @@ def person(request: HttpRequest, name: questions.Name) -> dict[str, Any]:
         "is_active": found.is_active,
         "roles": list(found.roles),
         "at_provider": found.at_provider,
+        "gitlab_user": found.handle,
+        "same_human": list(found.same_human),
         "owns": [row["rollout__slug"] for row in found.owned.rows],
         "waiting": [row["rollout__slug"] for row in found.waiting.rows],
     }

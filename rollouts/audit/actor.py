@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from django.utils.functional import SimpleLazyObject
 
@@ -63,6 +63,8 @@ class Actor:
             self.roles,
             self.groups,
             is_the_ramp,
+            handle=cast(str, SimpleLazyObject(lambda: accounts.handle_of(self.user))),
+            twins=SimpleLazyObject(lambda: accounts.twins_of(self.user)),
             touched_by=SimpleLazyObject(lambda: accounts.touched_by(self.user)),  # few rules ask
             spoken_by=self.spoken_by,
             hand=source.hand(),

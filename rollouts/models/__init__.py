@@ -1,6 +1,6 @@
 """What is stored. The state machine sits on Phase and Rollout; their guards are in ``rules``."""
 
-from .accounts import Account, Identity
+from .accounts import Account, FormerIdentity, Identity
 from .approvals import Approval, ApprovalRequest, Override
 from .catalogue import AIModel, PlanTemplate
 from .checklist import ChecklistItem
@@ -39,6 +39,7 @@ __all__ = [
     "FeatureFlag",
     "FeedKey",
     "FlagReading",
+    "FormerIdentity",
     "GitLabActor",
     "GitLabInstance",
     "GitLabProject",

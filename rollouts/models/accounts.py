@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import models
+from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from ..rules.phrases import say
+from . import bindings
 from .change_log import AuditedModel
 
 
@@ -32,6 +36,9 @@ class Account(AuditedModel):
     )
     is_demo = models.BooleanField(
         default=False, editable=False, help_text=_("Made by the demo: opens nothing beside a real GitLab.")
+    )
+    same_human = models.JSONField(
+        default=list, blank=True, help_text=_("Other accounts that the same GitLab user was in: one pair of eyes.")
     )
     touched = models.JSONField(default=dict, blank=True, help_text=_("Who had a hand in the account, and when."))
 
@@ -88,3 +95,65 @@ class Identity(AuditedModel):
 
     def __str__(self) -> str:
         return say("identity of {person}", person=self.person)
+
+    @property
+    def is_gitlabs(self) -> bool:
+        """Whether the provider is one of the GitLabs that are followed: its subject is then the id of a GitLab user."""
+        return self.issuer.rstrip("/") in {bindings.url_of(name).rstrip("/") for name in bindings.names()}
+
+
+class FormerIdentity(AuditedModel):
+    """Who somebody was at the identity provider until they disconnected: the same human in whichever account is next."""
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="former_identities")
+    issuer = models.CharField(max_length=300)
+    subject = models.CharField(max_length=255)
+
+    class Meta:
+        ordering = ("pk",)
+        verbose_name_plural = _("former identities")
+        constraints = [models.UniqueConstraint(fields=("person", "issuer", "subject"), name="one_former_identity_each")]
+        indexes = [models.Index(fields=("issuer", "subject"), name="former_identity_by_subject")]
+
+    def __str__(self) -> str:
+        return say("former identity of {person}", person=self.person)
+
+
+def same_human(user: Any) -> frozenset[str]:
+    """Names of other accounts that this person's GitLab user is, or was, in."""
+    account = of(user)
+    return frozenset(account.same_human) if account else frozenset()
+
+
+def twins_of(user: Any) -> frozenset[str]:
+    """All other names of this person: of other accounts, and GitLab's."""
+    return same_human(user) | frozenset(filter(None, (handle_of(user),)))
+
+
+def handle_of(user: Any) -> str:
+    """What GitLab calls this person, as they proved by a sign-in there; empty where it is somebody else's name here."""
+    if user is None or not user.pk:
+        return ""
+    if not hasattr(user, "_handle"):
+        know_handles([user])
+    handle: str = user._handle
+    return handle
+
+
+def know_handles(users: Iterable[Any]) -> None:
+    """One query for all, and none where no GitLab user is called otherwise here; identities are read together with
+    the persons."""
+    called = {}
+    for user in users:
+        user._handle = ""
+        identity = getattr(user, "identity", None)
+        if identity is not None and identity.username and identity.is_gitlabs:
+            called[user] = identity.username
+    others = {handle.lower() for user, handle in called.items() if handle != user.get_username()}
+    taken = set()
+    if others:
+        people = get_user_model()._default_manager.annotate(low=Lower("username")).filter(low__in=others)
+        taken = set(people.values_list("low", "pk"))
+    for user, handle in called.items():
+        if not any(low == handle.lower() and pk != user.pk for low, pk in taken):
+            user._handle = handle

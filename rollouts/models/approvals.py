@@ -191,7 +191,7 @@ class ApprovalQuerySet(GuardedQuerySet):
         """With who gave each, and ``groups``: the names of the person's groups, None without any."""
         members: models.QuerySet[Any] = get_user_model().groups.through.objects.filter(user=OuterRef("person"))
         groups = members.order_by().values("user").annotate(found=InAList("group__name")).values("found")
-        return self.select_related("person").annotate(groups=Subquery(groups))
+        return self.select_related("person__account").annotate(groups=Subquery(groups))
 
 
 class Approval(AuditedModel):

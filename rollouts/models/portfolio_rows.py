@@ -78,7 +78,9 @@ def up_to(marks: Mapping[int, int]) -> Case:
 
 
 def _can_be_done_by(person: Person) -> Q:
-    never = RowWait.objects.filter(row=OuterRef("pk"), who=f"!{person.identity}")
+    never = RowWait.objects.filter(
+        row=OuterRef("pk"), who__in=[f"!{name}" for name in (person.identity, *person.twins)]
+    )
     return Q(pk__in=RowWait.objects.filter(who__in=tokens_of(person)).values("row")) & ~Q(Exists(never))
 
 
@@ -253,5 +255,6 @@ class RowWait(models.Model):
 def tokens_of(person: Person) -> list[str]:
     """What ``RowWait`` may call this person; an admin has every role."""
     roles = [role for role in Role if role in person.roles or Role.ADMIN in person.roles]
-    named = [token for role in roles for token in (f"role:{role}", f"{role}:{person.name}")]
+    names = list(filter(None, (person.name, person.handle)))
+    named = [token for role in roles for token in (f"role:{role}", *(f"{role}:{name}" for name in names))]
     return named + [f"group:{group}" for group in sorted(person.groups)]

@@ -36,7 +36,7 @@ class Passwords(ModelBackend):
         return person
 
     def get_user(self, user_id: Any) -> Any:
-        person = User.objects.select_related("account").filter(pk=user_id).first()
+        person = User.objects.select_related("account", "identity").filter(pk=user_id).first()
         works = person is not None and self.user_can_authenticate(person) and not demo_accounts.is_closed(person)
         return person if works else None
 

@@ -6,7 +6,7 @@ side door of an approval that survives an edit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -50,7 +50,8 @@ STANDING = frozenset({RequestState.OPEN, RequestState.GRANTED})
 class Given:
     """One approval: by whom, for which content, and with which roles and groups that person stands today.
 
-    ``source`` and ``way`` say how it came; ``hand`` is who typed it, where it came by a command.
+    ``twins`` are other names of that person. ``source`` and ``way`` say how it came; ``hand`` is who typed it, where it
+    came by a command.
     """
 
     by: str
@@ -58,6 +59,7 @@ class Given:
     digest: str
     roles: frozenset[Role]
     groups: frozenset[str] = frozenset()
+    twins: frozenset[str] = frozenset()
     source: str = ""
     way: Mapping[str, Any] = field(default_factory=dict, hash=False)
     hand: str = ""
@@ -94,13 +96,13 @@ class RequestFacts:
 
     def counts(self, one: Given) -> bool:
         """Whether an approval is for what would be done now, by somebody who still may."""
-        return one.digest == self.stands and not self.why_not(one.by, one.roles, one.groups, one.hand)
+        return one.digest == self.stands and not self.why_not(one.by, one.roles, one.groups, one.hand, one.twins)
 
     def counting(self) -> tuple[Given, ...]:
         """The approvals that count now, one for each person."""
         counted: dict[str, Given] = {}
         for one in self.given:
-            if self.counts(one):
+            if self.counts(one) and not one.twins.intersection(counted):
                 counted.setdefault(one.by, one)
         return tuple(counted.values())
 
@@ -110,11 +112,18 @@ class RequestFacts:
     def missing(self) -> int:
         return max(0, self.policy.needed - len(self.counting()))
 
-    def why_not(self, who: str, roles: frozenset[Role], groups: frozenset[str], hand: str = "") -> list[Blocker]:
+    def why_not(
+        self,
+        who: str,
+        roles: frozenset[Role],
+        groups: frozenset[str],
+        hand: str = "",
+        twins: Collection[str] = frozenset(),
+    ) -> list[Blocker]:
         """Why this person's approval does not count: the role, or one of the four eyes.
 
-        ``hand`` is who types the command that names the person: who asked can't approve by naming somebody else, nor
-        who named somebody else when they asked.
+        ``twins`` are other names of the same human. ``hand`` is who types the command that names the person: who asked
+        can't approve by naming somebody else, nor who named somebody else when they asked.
         """
         blockers = []
         if not self.policy.admits(roles, groups):
@@ -135,13 +144,23 @@ class RequestFacts:
             blockers.append(Blocker("four_eyes", message))
         elif who in self.authors and not self.policy.author_may:
             blockers.append(Blocker("four_eyes", say("{who} wrote the plan: somebody else must approve.", who=who)))
+        elif twin := self._same_human(twins):
+            message = say("{who} and {other} are one GitLab user, and {other} had a hand in it: somebody else must "
+                           "approve.", who=who, other=twin)  # fmt: skip
+            blockers.append(Blocker("four_eyes", message))
         return blockers
+
+    def _same_human(self, twins: Collection[str]) -> str:
+        """Which of these asked for it or wrote the plan, where that counts; empty where none did."""
+        hands = set() if self.policy.requester_may else {self.requested_by, self.hand}
+        hands |= set() if self.policy.author_may else self.authors
+        return min(hands.intersection(twins), default="")
 
 
 def blockers_of_approver(request: RequestFacts, person: Person) -> list[Blocker]:
     """Why this person is none of those who may decide it, whatever they have looked at and however they came."""
     return [
-        *request.why_not(person.identity, person.roles, person.groups, person.hand),
+        *request.why_not(person.identity, person.roles, person.groups, person.hand, person.twins),
         *person.own_voice(),
         *person.hands_of({request.requested_by, request.hand, *request.authors}),
     ]
@@ -161,7 +180,7 @@ def blockers_of_approval(
             Blocker("expired", say("The request expired {ago} ago. It must be asked for again.", ago=ago), where)
         )
     blockers += unseen(request, seen, where)
-    if any(one.by == person.identity and one.digest == request.stands for one in request.given):
+    if any(one.by in (person.identity, *person.twins) and one.digest == request.stands for one in request.given):
         more = request.missing()
         messages = [say("{person} has approved it already.", person=person.name)]
         messages += [say_n("{n} more must approve.", "{n} more must approve.", more)] if more else []

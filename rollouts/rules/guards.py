@@ -174,7 +174,7 @@ def _approve(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish)
 def _reject(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
     if phase.request is None:
         return [Blocker("no_request", say("Nothing of {phase} waits for approval.", phase=phase.title), phase.where)]
-    blockers = phase.request.why_not(person.identity, person.roles, person.groups, person.hand)
+    blockers = phase.request.why_not(person.identity, person.roles, person.groups, person.hand, person.twins)
     blockers += person.own_voice()
     blockers += approvals.unseen(phase.request, wish.seen, phase.where)
     if phase.request.state == approvals.RequestState.GRANTED:

@@ -45,7 +45,11 @@ class Waits:
 
     def admits(self, person: Person) -> bool:
         fits = Role.ADMIN in person.roles or bool(person.roles & self.roles or person.groups & self.groups)
-        return fits and (not self.only or person.name in self.only) and person.identity not in self.never
+        return (
+            fits
+            and (not self.only or person.is_named(self.only))
+            and not self.never.intersection((person.identity, *person.twins))
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ def recipients(
     belongs: dict[Audience, Callable[[Person], bool]] = {
         Audience.APPROVERS: lambda person: request is not None and _is_asked(request, person),
         Audience.ASKER: lambda person: person.name == asker,
-        Audience.OWNERS: lambda person: person.name in owners,
+        Audience.OWNERS: lambda person: person.is_named(owners),
         Audience.ADMINS: lambda person: person.has(Role.ADMIN),
     }
     found = {person.name for person in people if any(belongs[audience](person) for audience in wanted)}
@@ -99,5 +99,5 @@ def recipients(
 
 
 def _is_asked(request: RequestFacts, person: Person) -> bool:
-    said_yes = any(one.by == person.identity for one in request.counting())
+    said_yes = any(one.by in (person.identity, *person.twins) for one in request.counting())
     return not said_yes and not blockers_of_approver(request, person)

@@ -21,6 +21,8 @@ class Person:
     ``groups`` are all groups that the person is in: an approval policy may name one besides the roles.
     ``hand`` is who types the command that names the person, so that nobody is two people; empty everywhere else.
     ``is_the_ramp``: nobody at all, but a step that would begin by itself.
+    ``handle``: what GitLab calls them, proved by a sign-in there; empty where nobody knows, or where it is somebody
+    else's name here. ``twins``: the handle, and the names of accounts here that their GitLab user was in too.
     ``touched_by``: who set the password, roles or tokens of this person's account since its owner last proved to be
     in it (names); what these asked for or wrote the person can't approve.
     ``proved_at``: when they last showed who they are by a sign-in, in the browser by which they act.
@@ -33,6 +35,8 @@ class Person:
     roles: frozenset[Role]
     groups: frozenset[str] = frozenset()
     is_the_ramp: bool = False
+    handle: str = ""
+    twins: Collection[str] = frozenset()
     touched_by: Collection[str] = frozenset()
     spoken_by: str = ""
     hand: str = ""
@@ -42,6 +46,10 @@ class Person:
     def has(self, role: Role) -> bool:
         """An admin has every role; everybody may read."""
         return role is Role.VIEWER or role in self.roles or Role.ADMIN in self.roles
+
+    def is_named(self, names: Collection[str]) -> bool:
+        """Whether a plan that names these means this person: by the name here, or by GitLab's."""
+        return self.name in names or (bool(self.handle) and self.handle in names)
 
     def own_voice(self) -> list[Blocker]:
         """Who decides does it themselves: a token that somebody else made says nothing of what its person thinks."""

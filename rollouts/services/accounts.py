@@ -5,6 +5,7 @@ All doors that change a user (admin, commands, fixtures) come by here, for ``acc
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.auth.models import Group, User
@@ -70,6 +71,17 @@ def proved(person: User, *, also_here: frozenset[str], by_password: bool) -> Non
         return
     account.touched = {name: at for name, at in account.touched.items() if name in also_here}
     _keep(person, account)
+
+
+def are_one_human(people: Iterable[User]) -> None:
+    """One GitLab user was in all of these accounts, and in those that theirs were: inside the recorded change that
+    found it."""
+    found = {person.get_username(): person for person in people}
+    names = set(found).union(*(accounts.same_human(person) for person in found.values()))
+    for person in User.objects.filter(username__in=names).order_by("pk"):
+        account = _locked(person) or Account(person=person)
+        account.same_human = sorted(names - {person.get_username()})
+        _keep(found.get(person.get_username(), person), account)
 
 
 def end_access(person: User, because: Ended) -> None:

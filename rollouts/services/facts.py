@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from ..audit import source
-from ..models import Approval, ChecklistItem, Phase, Rollout, RolloutIssue, TrackedIssue, roles
+from ..models import Approval, ChecklistItem, Phase, Rollout, RolloutIssue, TrackedIssue, accounts, roles
 from ..rules import checklist, digest, health, ways
 from ..rules.approval_policy import Policy, Target, target
 from ..rules.approvals import Given, RequestFacts
@@ -149,6 +149,7 @@ def _given(approval: Approval, carried: Mapping[str, str]) -> Given:
         digest=carried.get(approval.digest, approval.digest),
         roles=held,
         groups=groups,
+        twins=accounts.same_human(person),
         source=approval.source,
         way=approval.way,
         hand=source.hand_in(approval.source, approval.way),

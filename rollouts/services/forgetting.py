@@ -32,6 +32,7 @@ from ..models import (
     BrowserSession,
     Checkpoint,
     EventWords,
+    FormerIdentity,
     Identity,
     Notice,
     PersonSalt,
@@ -214,6 +215,7 @@ def _close(person: User, name: str, words: dict[str, str]) -> None:
     models.QuerySet(SavedView).filter(person=person, shared=False).delete()
     models.QuerySet(Notice).filter(person=person).delete()
     models.QuerySet(Identity).filter(person=person).delete()
+    models.QuerySet(FormerIdentity).filter(person=person).delete()
     empty = {"first_name": "", "last_name": "", "email": "", "is_active": False}
     person.set_unusable_password()
     User.objects.filter(pk=person.pk).update(

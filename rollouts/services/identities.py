@@ -17,7 +17,7 @@ from django.db import IntegrityError
 
 from ..audit.actor import Actor
 from ..audit.recording import recorded
-from ..models import Identity, roles
+from ..models import FormerIdentity, Identity, roles
 from ..rules.blockers import Blocker
 from ..rules.identities import Claims, roles_of
 from ..rules.machine import Role
@@ -58,8 +58,7 @@ def come_in(claims: Claims) -> User:
                 raise NotLetIn(say("Your account here is switched off. Ask an admin of the portal."))
             if identity is None:
                 identity = Identity(person=person, issuer=settings.OIDC_ISSUER, subject=claims.subject)
-            identity.username = claims.username[:255]
-            identity.save()
+            _keep(identity, claims)
             _give(person, told)
     except ValidationError as wrong:
         words = " ".join(wrong.messages)
@@ -106,8 +105,7 @@ def link(person: User, claims: Claims, *, by: Actor) -> Identity:
     try:
         with recorded("identity.link", by=by) as recording:
             identity = Identity(person=person, issuer=settings.OIDC_ISSUER, subject=claims.subject)
-            identity.username = claims.username[:255]
-            identity.save()
+            _keep(identity, claims)
             recording.about = identity
     except IntegrityError:  # at the same moment in another browser
         raise Refused([Blocker("taken", _TAKEN)]) from None
@@ -133,11 +131,33 @@ def unlink(person: User, *, by: Actor) -> None:
         if identity is None:
             raise Refused([Blocker("not_linked", say("Your account is not connected: nothing has to be done."))])
         recording.notes["username"] = identity.username
+        was = {"person": person, "issuer": identity.issuer, "subject": identity.subject}
+        if not FormerIdentity.objects.filter(**was).exists():
+            FormerIdentity.objects.create(**was)
         identity.delete()
         _give(person, frozenset(role for role in roles.of(person) - {Role.VIEWER} if role not in given))
 
 
 _TAKEN = say("This identity belongs to another account here. Sign in by it, or disconnect it there first.")
+
+
+def _keep(identity: Identity, claims: Claims) -> None:
+    """With the name of today, which nobody else has there any more; and whose GitLab user was in another account here
+    is one human with it."""
+    is_new, username = identity.pk is None, claims.username[:255]
+    if username != identity.username:
+        for other in Identity.objects.locked().filter(issuer=identity.issuer, username__iexact=username):
+            if username and other.pk != identity.pk:
+                other.username = ""
+                other.save()
+    identity.username = username
+    identity.save()
+    if is_new:
+        was_in = User.objects.filter(
+            former_identities__issuer=identity.issuer, former_identities__subject=identity.subject
+        )
+        if others := list(was_in.exclude(pk=identity.person_id)):
+            accounts.are_one_human([identity.person, *others])
 
 
 def _not_own(person: User, by: Actor) -> list[Blocker]:

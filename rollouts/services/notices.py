@@ -20,7 +20,7 @@ from django.urls import reverse
 
 from ..audit import sealing
 from ..audit.actor import Actor
-from ..models import ApprovalRequest, AuditEvent, Notice, NoticePlace, Phase, Rollout, Seal, clock
+from ..models import ApprovalRequest, AuditEvent, Notice, NoticePlace, Phase, Rollout, Seal, accounts, clock
 from ..models.keyset import Keyset
 from ..rules.approvals import STANDING, RequestFacts, RequestState
 from ..rules.notices import TELLS, Audience, Kind, recipients
@@ -127,8 +127,9 @@ def _asked_of(seals: Iterable[Seal]) -> set[str]:
 def _make(events: list[AuditEvent]) -> int:
     if not events:
         return 0
-    active = User.objects.filter(is_active=True).prefetch_related("groups")
+    active = User.objects.filter(is_active=True).select_related("account", "identity").prefetch_related("groups")
     people = {user.get_username(): user for user in active}
+    accounts.know_handles(people.values())
     persons = [Actor.of(user).person for user in people.values()]
     askers, requests = _askers(events), _requests(events)
     rows = []

@@ -18,6 +18,7 @@ from ..rules.machine import PHASE_VERBS, Role
 from ..rules.phrases import say
 from ..rules.template import IssueTemplate
 from . import facts as facts_of
+from . import known_people
 from .refusals import refuse_if, role_missing
 from .rollout_work import Work, working_on
 
@@ -147,11 +148,16 @@ def _owe_issue(
 
 
 def _owners(rollout: Rollout) -> list[str]:
-    """Mentioned where GitLab has said that it knows a user of that name; else only named."""
+    """Mentioned by the name that they showed to have there; else where GitLab has said that it knows a user of that
+    name, and nobody here who is called something else there; else only named."""
+    here = {each.written: each.handle for each in known_people.named(rollout.owners)}
     names = [f"user:{owner}" for owner in rollout.owners]
     known = GitLabActor.objects.filter(instance=rollout.flag.instance, name__in=names).exclude(gitlab_id="")
     mentioned = set(known.values_list("name", flat=True))
-    return [f"@{owner}" if f"user:{owner}" in mentioned else gitlab_text.inline(owner) for owner in rollout.owners]
+    return [
+        f"@{here[owner]}" if here[owner] else f"@{owner}" if f"user:{owner}" in mentioned else gitlab_text.inline(owner)
+        for owner in rollout.owners
+    ]
 
 
 def cancel(write: GitLabWrite, *, by: Actor, reason: str) -> GitLabWrite:

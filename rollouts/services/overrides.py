@@ -53,7 +53,7 @@ def blockers_of_review(override: Override, by: Actor, *, verdict: str = "-") -> 
     blockers = []
     if not any(by.person.has(role) for role in REVIEWERS):
         blockers.append(Blocker("role", say("A review takes the role approver; {by} has not got it.", by=by.name)))
-    if by.name == override.by:
+    if override.by in (by.name, *by.person.twins):
         blockers.append(Blocker("four_eyes", say("{by} made the override: somebody else must review it.", by=by.name)))
     blockers += by.person.own_voice() + by.person.hands_of({override.by})
     if override.reviewed_at is not None:

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from ..audit.actor import Actor
-from ..models import Identity
+from ..models import Identity, accounts
 from .lists.rollouts import RolloutFilter
 
 #: So many rollouts of each kind are shown; the portfolio has them all.
@@ -27,7 +27,8 @@ class Rollouts:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """``at_provider`` is what the identity provider calls them, where they come in by it."""
+    """``at_provider`` is what the identity provider calls them, where they come in by it; ``handle`` the same, where
+    that is the GitLab that is followed. ``same_human`` are other accounts that their GitLab user was in."""
 
     name: str
     full_name: str
@@ -37,6 +38,8 @@ class Seen:
     owned: Rollouts
     waiting: Rollouts
     has_account: bool = True
+    handle: str = ""
+    same_human: tuple[str, ...] = ()
 
 
 def owner(name: str) -> Seen | None:
@@ -46,8 +49,11 @@ def owner(name: str) -> Seen | None:
 
 
 def find(name: str) -> Seen | None:
-    """Whoever is called so: with an account, or named by a plan as an owner."""
-    person = User.objects.prefetch_related("groups").filter(username=name).first()
+    """Whoever is called so: with an account, at GitLab, or named by a plan as an owner."""
+    people = User.objects.select_related("account", "identity").prefetch_related("groups")
+    person = people.filter(username=name).first()
+    if person is None:
+        person = next((one for one in people.filter(identity__username=name) if accounts.handle_of(one) == name), None)
     return seen(person) if person else owner(name)
 
 
@@ -63,6 +69,8 @@ def seen(person: Any) -> Seen:
         at_provider=identity.username if identity else "",
         owned=_asked(actor, owner=actor.name, state="open"),
         waiting=_asked(actor, show="yours", state="open") if person.is_active else Rollouts([], False),
+        handle=accounts.handle_of(person),
+        same_human=tuple(sorted(accounts.same_human(person))),
     )
 
 

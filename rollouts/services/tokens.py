@@ -99,7 +99,7 @@ def opened_by(text: str) -> ApiToken | None:
     if not TOKEN.fullmatch(text):
         return None
     digest, now = _digest(text), clock.now()
-    token = ApiToken.objects.select_related("person__account").filter(digest=digest).first()
+    token = ApiToken.objects.select_related("person__account", "person__identity").filter(digest=digest).first()
     if token is None or not secrets.compare_digest(token.digest, digest) or not token.opens_at(now):
         return None
     if token.last_used_at is None or now - token.last_used_at >= NOTED_EVERY:

@@ -19,6 +19,7 @@ from ...services import gates, outbox
 from ...services.as_of import Past
 from ...services.exposure_history import ExposureHistory, history_of
 from ...services.issues import IssueShown, issue_shown
+from ...services.known_people import Named, named
 from ...services.shared_quota import Sharer, sharers_of
 from ..charts.exposure import ExposureChart, chart
 from ..charts.ramp import RampPicture, picture
@@ -60,6 +61,7 @@ class RolloutPage:
     tables: Tables
     asked: tuple[PastRequest, ...]
     asked_before: bool
+    owners: tuple[Named, ...]
     #: What can be done: nothing on a page that shows what was.
     actions: tuple[Offer, ...] = ()
     roll_backs: tuple[Offer, ...] = ()
@@ -151,6 +153,7 @@ def _page(
         events_all=history.events_all,
         asked=asked,
         asked_before=asked_before,
+        owners=tuple(named(rollout.owners)),
     )
 
 

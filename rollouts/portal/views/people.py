@@ -60,6 +60,8 @@ def person(request: HttpRequest, name: str) -> HttpResponse:
     seen = people.find(name)
     if seen is None:
         raise Http404(f"Nobody is called {name}.")
+    if seen.name != name:  # GitLab's name for them
+        return redirect("portal:person", seen.name)
     return render(request, "portal/person.html", {"seen": seen, "provider_name": settings.OIDC_NAME})
 
 

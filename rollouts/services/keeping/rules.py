@@ -325,6 +325,7 @@ KEPT = (
             "admin.LogEntry",
             "rollouts.Account",
             "rollouts.Identity",
+            "rollouts.FormerIdentity",
             "rollouts.NoticePlace",
             "rollouts.FeedKey",
             "rollouts.SavedView",

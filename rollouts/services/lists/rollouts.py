@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.db.models import Q
 
 from ...audit.actor import Actor
-from ...models import PortfolioRow, Rollout, clock
+from ...models import PortfolioRow, Rollout, accounts, clock
 from ...models.portfolio_rows import PortfolioRowQuerySet
 from ...models.rollouts import RolloutQuerySet
 from ...rules.health import Health
@@ -31,7 +32,7 @@ class RolloutFilter(Asked):
         help_text="The rollout's state; open is all but closed and abandoned, which are over.",
     )
     provider = OneOf(lambda asked: choices.providers(), help_text="The AI model's provider, as the plan writes it.")
-    owner = Text(method="owned", help_text="An owner's user name.")
+    owner = Text(method="owned", help_text="An owner's user name, or what GitLab calls them.")
     phase = OneOf(
         lambda asked: [name for name, _title in choices.phases()],
         help_text="The phase that it stands in: the first neither completed nor skipped.",
@@ -80,7 +81,12 @@ class RolloutFilter(Asked):
         return portfolio_row_query_set.filter(rollout__state=state)
 
     def owned(self, portfolio_row_query_set: PortfolioRowQuerySet, name: str, owner: str) -> PortfolioRowQuerySet:
-        return portfolio_row_query_set.filter(owners__contains=f"\n{owner}\n")
+        """By the name here, or by the one that GitLab has for them."""
+        person = get_user_model().objects.select_related("identity").filter(username=owner).first()
+        named = Q(owners__contains=f"\n{owner}\n")
+        if handle := accounts.handle_of(person):
+            named |= Q(owners__contains=f"\n{handle}\n")
+        return portfolio_row_query_set.filter(named)
 
     def in_health(self, portfolio_row_query_set: PortfolioRowQuerySet, name: str, health: str) -> PortfolioRowQuerySet:
         return portfolio_row_query_set.in_health(Health(health), clock.now(), limit())
