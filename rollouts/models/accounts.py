@@ -103,7 +103,7 @@ class Identity(AuditedModel):
 
 
 class FormerIdentity(AuditedModel):
-    """Who somebody was at the identity provider until they disconnected: the same human in whichever account is next."""
+    """Who somebody was at the identity provider until they disconnected: one human in whichever account is next."""
 
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="former_identities")
     issuer = models.CharField(max_length=300)
