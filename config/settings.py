@@ -229,6 +229,7 @@ MIDDLEWARE = [
     "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
+MISSING_VALUE = "\N{REPLACEMENT CHARACTER}missing %s\N{REPLACEMENT CHARACTER}"
 WSGI_APPLICATION = "config.wsgi.application"
 TEMPLATES = [
     {
@@ -244,7 +245,13 @@ TEMPLATES = [
             ],
             "libraries": {"portal": "rollouts.portal.templatetags.portal"},
         },
-    }
+    },
+    {  # what a mail lacks is seen before it is sent (portal.mails)
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "NAME": "mail",
+        "DIRS": [ROOT / "templates"],
+        "OPTIONS": {"string_if_invalid": MISSING_VALUE},
+    },
 ]
 
 # Who signs in: by password, and by an identity provider where one is named
@@ -336,6 +343,8 @@ STORAGES = {
 CACHES = {"default": address("CACHE_URL", env.cache_url_config, "locmemcache://", "rediscache://host:6379/1")}
 EMAIL_CONFIG = address("EMAIL_URL", env.email_url_config, "consolemail://", "smtp://user:password@host:25")
 vars().update(EMAIL_CONFIG)
+SENDS_MAIL = bool(env.str("EMAIL_URL", default=""))  # else it goes to the console, and nobody is owed any
+MAIL_SETTLE_SECONDS = number("MAIL_SETTLE_SECONDS", 60, least=0, most=300)
 EMAIL_TIMEOUT = 20  # seconds; a mail server that hangs holds nothing else up
 DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", default="") or f"portal@{urlsplit(PORTAL_URL).hostname or 'localhost'}"
 
@@ -367,6 +376,7 @@ CELERY_BEAT_SCHEDULE = {
     "calendars": every(300, "read_calendars"),
     "seal": every(60, "seal_history"),
     "notices": every(5, "tell_people"),
+    "mail": every(5, "send_mail"),
     "verify": every(24 * 3600, "verify_history"),
     "copies": every(300, "copy_checkpoints"),
     "keep": every(3600, "keep"),  # once a day; each hour so that one that was broken off goes on

@@ -13,10 +13,11 @@ import config.celery  # noqa: F401 - the app whose tasks these are, also where a
 from .audit import sealing, verifying
 from .audit.source import coming_from
 from .models import GitLabInstance
+from .portal import mails
 from .services import due, notices
 from .services.instances import all_instances
 from .services.keeping import runs as keeping
-from .sync import calendars, copies, deliveries, outbox, passes
+from .sync import calendars, copies, deliveries, mailing, outbox, passes
 
 log = logging.getLogger(__name__)
 
@@ -129,3 +130,9 @@ def read_calendars() -> None:
     """Read the calendars of change locks that are due."""
     with coming_from("sync"):
         calendars.read_due()
+
+
+@shared_task(ignore_result=True, expires=60)
+def send_mail() -> None:
+    """Send the mails that are owed and due."""
+    mailing.work(mails.compose)

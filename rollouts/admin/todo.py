@@ -21,6 +21,7 @@ from ..models import (
     HookDelivery,
     Outcome,
     Override,
+    OwedMail,
     PlanTemplate,
     Rollout,
     clock,
@@ -31,7 +32,7 @@ from ..rules.expected import Presence
 from ..rules.phrases import spoken
 from ..rules.user_names import taken_for_others
 from ..services.freshness import is_stale
-from ..sync import copies, status
+from ..sync import copies, mailing, senders, status
 from ..sync.status import InstanceStatus
 
 #: How long ahead the end of a model that is live is told.
@@ -67,6 +68,7 @@ def concerns() -> list[Concern]:
         *_flags(),
         *_people(),
         *_copies(),
+        *_mails(now),
     ]
     return sorted(found, key=lambda concern: concern.rank)
 
@@ -144,6 +146,20 @@ def _copies() -> Iterator[Concern]:
         if copy.words:
             words = _("Checkpoints do not reach %(place)s: %(words)s") % {"place": copy.to, "words": spoken(copy.words)}
             yield Concern("stop", words, reverse("portal:proof"), _("See the copies"))
+
+
+def _mails(now: datetime) -> Iterator[Concern]:
+    """That none goes out, and whom none reaches."""
+    for sender in senders.failing():
+        words = _("No mail goes out: %(words)s") if sender.way == mailing.WAY else _("No chat is told: %(words)s")
+        url = reverse("portal:sync") + "#telling"
+        yield Concern("stop", words % {"words": spoken(sender.words)}, url, _("See the Sync page"))
+    given_up = OwedMail.objects.filter(state=OwedMail.State.GIVEN_UP, ended_at__gte=now - LATELY)
+    names = list(given_up.order_by().values_list("notice__person__username", flat=True).distinct()[: MOST_NAMES + 1])
+    if names:
+        words = _("These people could not be mailed: %(names)s. Are their addresses right?")
+        url = reverse("admin:auth_user_changelist")
+        yield Concern("stop", words % {"names": _names(names)}, url, _("See the people"))
 
 
 def _models(now: datetime) -> Iterator[Concern]:

@@ -10,7 +10,7 @@ from .gitlab import GitLabActor, GitLabInstance, GitLabProject, Outcome, Tracked
 from .history import AuditEvent
 from .keeping import KeepingRun
 from .locks import ChangeLock, IncidentSource, LockCalendar, LockPeriod
-from .notices import Notice, NoticePlace
+from .notices import FollowedRollout, Notice, NoticePlace, NoticeSettings, OwedMail, Sender
 from .outbox import GitLabWrite
 from .phases import Phase, RampStep
 from .portfolio_rows import PortfolioRow, RowWait
@@ -39,6 +39,7 @@ __all__ = [
     "FeatureFlag",
     "FeedKey",
     "FlagReading",
+    "FollowedRollout",
     "FormerIdentity",
     "GitLabActor",
     "GitLabInstance",
@@ -53,8 +54,10 @@ __all__ = [
     "LockPeriod",
     "Notice",
     "NoticePlace",
+    "NoticeSettings",
     "Outcome",
     "Override",
+    "OwedMail",
     "PersonSalt",
     "Phase",
     "PlanTemplate",
@@ -66,6 +69,7 @@ __all__ = [
     "RowWait",
     "SavedView",
     "Seal",
+    "Sender",
     "SyncRun",
     "SyncScope",
     "Tombstone",

@@ -16,7 +16,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from ..models import HookDelivery, Rollout
 from ..services import tokens
-from ..sync import status
+from ..sync import mailing, status
 
 
 @login_not_required
@@ -55,6 +55,7 @@ class Portal:
                     gauge.add_metric([each.instance.name], float(measured))
             yield gauge
         yield _counted("portal_hook_deliveries", "Webhook deliveries that are kept.", "state", _deliveries())
+        yield _counted("portal_mails", "Mails that wait, and that were given up.", "state", mailing.standing())
         yield _counted("portal_rollouts", "Rollouts by state.", "state", _rollouts("state"))
         drifting = _rollouts("drift", ~Q(drift="none"))
         yield _counted("portal_rollouts_drifting", "Open rollouts whose flag is not as planned.", "kind", drifting)

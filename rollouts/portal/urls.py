@@ -24,6 +24,7 @@ from .views import (
     style,
     sync,
     timeline,
+    wishes,
 )
 
 app_name = "portal"
@@ -38,6 +39,9 @@ urlpatterns = [
     path("account/password/", account.password, name="password"),
     path("notifications/", notices.notices, name="notices"),
     path("notifications/read/", notices.read_all, name="read_notices"),
+    path("notifications/settings/", wishes.settings_page, name="notice_settings"),
+    path("unsubscribe/<str:token>/", wishes.unsubscribe, name="unsubscribe"),
+    path("rollouts/<str:slug>/follow/", wishes.follow, name="follow"),
     path("notifications/<int:pk>/read/", notices.read, name="read_notice"),
     path("account/tokens/", people.make_token, name="make_token"),
     path("account/tokens/<int:pk>/revoke/", people.revoke_token, name="revoke_token"),

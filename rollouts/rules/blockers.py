@@ -58,6 +58,12 @@ WRITTEN = frozenset(
         "host",
         "query",
         "expired",
+        "kind",
+        "when",
+        "language",
+        "hour",
+        "quiet",
+        "how",
         "not_written",
     }
 )

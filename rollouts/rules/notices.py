@@ -34,6 +34,26 @@ class Kind(StrEnum):
     GIVEN_UP = "given_up"
 
 
+#: What of each kind somebody is told.
+KIND_WORDS: Mapping[Kind, Phrase] = {
+    Kind.ASKED: say("You are asked for your approval"),
+    Kind.DECIDED: say("What you asked for was approved or rejected"),
+    Kind.VOID: say("A request has changed, or expired"),
+    Kind.MOVED: say("A rollout of yours moved"),
+    Kind.CONFIRMED: say("GitLab was found as planned"),
+    Kind.HELD: say("A ramp of yours is held, or may go on"),
+    Kind.DRIFT: say("Drift began or ended"),
+    Kind.GIVEN_UP: say("A write to GitLab was given up"),
+}
+
+
+#: As somebody chooses among them.
+GROUPS: tuple[tuple[Phrase, tuple[Kind, ...]], ...] = (
+    (say("Approvals"), (Kind.ASKED, Kind.DECIDED, Kind.VOID)),
+    (say("Rollouts that you own or follow"), (Kind.MOVED, Kind.CONFIRMED, Kind.HELD, Kind.DRIFT, Kind.GIVEN_UP)),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Tells:
     """``anchor`` is where on the rollout's page the button is, with {phase}; empty: on the page of approvals."""

@@ -32,9 +32,11 @@ from ..models import (
     BrowserSession,
     Checkpoint,
     EventWords,
+    FollowedRollout,
     FormerIdentity,
     Identity,
     Notice,
+    NoticeSettings,
     PersonSalt,
     Rollout,
     SavedView,
@@ -51,8 +53,8 @@ from .refusals import refuse_if, role_missing
 #: What GitLab says of its own users and flags, and what proves the history: no names of people of the portal.
 NOT_OURS = frozenset(
     """BrowserSession CheckpointCopy Checkpoint EventWords FeatureFlag GitLabActor GitLabInstance GitLabProject
-    HookDelivery InstanceHealth KeepingRun NoticePlace PersonSalt Seal SyncRun SyncScope TrackedIssue
-    Verification""".split()
+    HookDelivery InstanceHealth KeepingRun NoticePlace OwedMail PersonSalt Seal Sender SyncRun SyncScope
+    TrackedIssue Verification""".split()
 )
 APPEND_ONLY = (triggers.HISTORY, "rollouts_flagreading", "rollouts_approval")
 #: Where the rules of the portal look a thing up by, or what GitLab said.
@@ -213,7 +215,8 @@ def _close(person: User, name: str, words: dict[str, str]) -> None:
     BrowserSession.objects.filter(person=person).delete()
     AccessAttempt.objects.filter(username__in=words).delete()
     models.QuerySet(SavedView).filter(person=person, shared=False).delete()
-    models.QuerySet(Notice).filter(person=person).delete()
+    for kind in (Notice, NoticeSettings, FollowedRollout):
+        models.QuerySet(kind).filter(person=person).delete()
     models.QuerySet(Identity).filter(person=person).delete()
     models.QuerySet(FormerIdentity).filter(person=person).delete()
     empty = {"first_name": "", "last_name": "", "email": "", "is_active": False}

@@ -11,28 +11,33 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.urls import reverse
 
 from ..audit import sealing
 from ..audit.actor import Actor
-from ..models import ApprovalRequest, AuditEvent, Notice, NoticePlace, Phase, Rollout, Seal, accounts, clock
+from ..models import ApprovalRequest, AuditEvent, Notice, NoticePlace, OwedMail, Phase, Rollout, Seal, accounts, clock
 from ..models.keyset import Keyset
 from ..rules.approvals import STANDING, RequestFacts, RequestState
 from ..rules.notices import TELLS, Audience, Kind, recipients
 from ..rules.phrases import Phrase
+from ..rules.telling import MERGED, When, Wishes
 from . import facts as facts_of
+from . import wishes as wishes_of
 from .locks import NO_LOCKS
 
 BATCH = 200
-#: What changes again within this time is one thing to tell.
-MERGED = timedelta(minutes=5)
 #: What is older is no news: the history of another portal that was taken up, or weeks in which no worker ran.
 OLD = timedelta(days=3)
+USUALLY = Wishes()
+#: Not read by anybody: of what the bell shall not ring for the notice is made as read.
+UNTOLD = Q(read_at=None) | Q(read_at=F("at"))
 
 
 def work(*, batches: int = 20) -> int:
@@ -52,7 +57,7 @@ NEWEST_FIRST = Keyset("notices", {"-event_id": int})
 
 def of(person: User) -> QuerySet[Notice]:
     """What a person is told, whatever is moot left out."""
-    return Notice.objects.filter(person=person, dropped=False).select_related("event__rollout")
+    return Notice.objects.filter(person=person, dropped=False).select_related("event__rollout", "mail")
 
 
 def unread(person: User) -> QuerySet[Notice]:
@@ -132,26 +137,47 @@ def _make(events: list[AuditEvent]) -> int:
     accounts.know_handles(people.values())
     persons = [Actor.of(user).person for user in people.values()]
     askers, requests = _askers(events), _requests(events)
+    followers = wishes_of.followers({event.rollout_id for event in events if event.rollout_id})
+    wishes = wishes_of.of_all(people.values())
     rows = []
     for event in events:
         tells = TELLS[event.verb]
         owners = (event.rollout.owners or [event.rollout.created_by]) if event.rollout else []
+        follow = followers.get(event.rollout_id or 0, {})
         names = recipients(
             tells.to,
             persons,
-            owners=owners,
+            owners={*owners, *(name for name, muted in follow.items() if not muted)},
             asker=askers.get(event.pk, ""),
             actor=event.actor,
             request=requests.get(event.pk),
         )
         about = f"{event.object_type} {event.object_id}"
-        rows += [
-            Notice(event=event, person=people[name], kind=tells.kind, about=about, at=event.at)
-            for name in sorted(names)
-        ]
+        for name in sorted(names - {name for name, muted in follow.items() if muted}):
+            person = people[name]
+            rings = wishes.get(person.pk, USUALLY).bell(tells.kind) == When.NOW
+            read_at = None if rings else event.at
+            rows.append(Notice(event=event, person=person, kind=tells.kind, about=about, at=event.at, read_at=read_at))
     Notice.objects.bulk_create(rows, batch_size=200)
-    _merge(rows)
+    since = _merge(rows)
+    if settings.SENDS_MAIL:
+        _owe_mail(rows, wishes, since)
     return len(rows)
+
+
+def _owe_mail(rows: Iterable[Notice], wishes: Mapping[int, Wishes], since: Mapping[int, datetime]) -> None:
+    """To who has an address and wants it; what is dropped already is owed to nobody."""
+    settling = timedelta(seconds=settings.MAIL_SETTLE_SECONDS)
+    owed = []
+    for row in rows:
+        wish = wishes.get(row.person_id, USUALLY)
+        when = wish.mail(row.kind)
+        if when == When.OFF or row.dropped or not row.person.email:
+            continue
+        began = since.get(row.pk, row.at)
+        due = wish.due(when, row.at, began, settling)
+        owed.append(OwedMail(notice=row, in_digest=when == When.DIGEST, since=began, next_attempt_at=due))
+    OwedMail.objects.bulk_create(owed, batch_size=200)
 
 
 def _askers(events: Iterable[AuditEvent]) -> dict[int, str]:
@@ -189,14 +215,42 @@ def _requests(events: Iterable[AuditEvent]) -> dict[int, RequestFacts]:
     return found
 
 
-def _merge(rows: Iterable[Notice]) -> None:
-    """An unread one of shortly before, of the same kind about the same thing, is told by the newer."""
+def _merge(rows: list[Notice]) -> dict[int, datetime]:
+    """An unread one of shortly before, of the same kind about the same thing, is told by the newer.
+
+    By notice that stands for one whose mail waits: since when that one did.
+    """
+    if not rows:
+        return {}
+    first = min(row.at for row in rows) - MERGED
+    alive = Notice.objects.filter(
+        about__in={row.about for row in rows}, kind__in={row.kind for row in rows}, dropped=False, at__gte=first
+    )
+    alike = defaultdict(list)
+    for one in alive.filter(UNTOLD).order_by("event"):
+        alike[one.person_id, one.kind, one.about].append(one)
+    stands_for = {
+        earlier.pk: newer.pk
+        for group in alike.values()
+        for earlier, newer in pairwise(group)
+        if newer.at - earlier.at <= MERGED
+    }
+    dropped = list(stands_for)
+    waited: dict[int, datetime] = {}
+    for start in range(0, len(dropped), BATCH):
+        some = dropped[start : start + BATCH]
+        Notice.objects.filter(pk__in=some).update(dropped=True)
+        mails = OwedMail.objects.filter(notice__in=some, state=OwedMail.State.WAITING, in_digest=False)
+        waited |= dict(mails.values_list("notice", "since"))
+    began: dict[int, datetime] = {}
+    gone = set(stands_for)
     for row in rows:
-        earlier = Notice.objects.filter(
-            person=row.person, kind=row.kind, about=row.about, dropped=False, read_at=None,
-            event__lt=row.event_id, at__gte=row.at - MERGED,
-        )  # fmt: skip
-        earlier.update(dropped=True)
+        row.dropped = row.pk in gone
+    for earlier, newer in sorted(stands_for.items()):
+        since = waited.get(earlier) or began.get(earlier)
+        if since is not None:
+            began[newer] = min(since, began.get(newer, since))
+    return began
 
 
 def _drop_moot(phases: Iterable[str]) -> None:
@@ -210,4 +264,4 @@ def _drop_moot(phases: Iterable[str]) -> None:
     moot: Any = Q(kind=Kind.ASKED, about__in=[f"Phase {key}" for key in gone])
     for key, name in approved:
         moot |= Q(kind=Kind.ASKED, about=f"Phase {key}", person__username=name)
-    Notice.objects.filter(moot, dropped=False, read_at=None).update(dropped=True)
+    Notice.objects.filter(moot, UNTOLD, dropped=False).update(dropped=True)

@@ -45,9 +45,11 @@ ELSEWHERE = {
     "ApiToken",
     "ChangeLock",
     "FeedKey",
+    "FollowedRollout",
     "GitLabWrite",
     "IncidentSource",
     "LockCalendar",
+    "NoticeSettings",
     "SavedView",
 }
 

@@ -6,10 +6,8 @@ import subprocess
 import sys
 import threading
 from datetime import timedelta
-from email import message_from_bytes, policy
 
 import pytest
-from aiosmtpd.controller import Controller
 from django.utils import timezone
 
 from config import settings as configured
@@ -20,38 +18,15 @@ from rollouts.rules.checkpoint_copies import folders, issues, mail_addresses
 from rollouts.sync import copies
 from rollouts.tasks import copy_checkpoints
 from tests.commands.running import run
+from tests.mailbox import mail_server
 
 pytestmark = pytest.mark.django_db
 
 
-class Inbox:
-    """A mail server's other end: keeps what it takes; ``refuses`` answers as one that is full."""
-
-    def __init__(self):
-        self.mails, self.refuses = [], False
-
-    async def handle_DATA(self, _server, _session, envelope):
-        if self.refuses:
-            return "452 Insufficient storage of secret-server-7"
-        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
-        return "250 OK"
-
-
-class OnAnyPort(Controller):
-    def _trigger_server(self):
-        self.port = self.server.sockets[0].getsockname()[1]
-        super()._trigger_server()
-
-
 @pytest.fixture
 def inbox(settings):
-    handler = Inbox()
-    server = OnAnyPort(handler, hostname="127.0.0.1", port=0)
-    server.start()
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT = server.hostname, server.port
-    yield handler
-    server.stop()
+    with mail_server(settings) as handler:
+        yield handler
 
 
 @pytest.fixture
@@ -140,7 +115,7 @@ def test_a_history_that_was_rebuilt_does_not_write_over_what_stands_outside(seal
 
 
 def test_what_fails_is_told_tried_again_and_holds_nothing_else_up(sealed, settings, tmp_path, inbox, later, client):
-    inbox.refuses = True
+    inbox.refuses = "452 Insufficient storage of secret-server-7"
     to(settings, "audit@example.com", f"{tmp_path}/gone", str(tmp_path))
     copy_checkpoints()
     assert len(list(tmp_path.iterdir())) == 1
@@ -150,7 +125,7 @@ def test_what_fails_is_told_tried_again_and_holds_nothing_else_up(sealed, settin
     assert "secret-server-7" not in page
     told = [concern.words for concern in concerns() if "Checkpoints do not reach" in concern.words]
     assert len(told) == 2
-    inbox.refuses = False
+    inbox.refuses = ""
     copy_checkpoints()
     assert not inbox.mails  # not yet
     (tmp_path / "gone").mkdir()

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from ...models import Notice
+from ...models import Notice, OwedMail
+from ...rules.phrases import say
 from ...services import notices as services
 from . import history
 
@@ -20,6 +21,7 @@ class Told:
     url: str
     at: datetime
     is_unread: bool
+    mail: str = ""
 
 
 def told(notices: Iterable[Notice]) -> list[Told]:
@@ -32,6 +34,19 @@ def told(notices: Iterable[Notice]) -> list[Told]:
             one.url,
             one.notice.at,
             one.notice.read_at is None,
+            trouble(one.notice),
         )
         for one in services.placed(notices)
     ]
+
+
+def trouble(notice: Notice) -> str:
+    """What its reader should know of its mail: that none came, and why."""
+    mail = getattr(notice, "mail", None)
+    if mail is None or not mail.words:
+        return ""
+    if mail.state == OwedMail.State.GIVEN_UP:
+        return say("No mail of it reached you. {words}", words=mail.words)
+    if mail.state == OwedMail.State.WAITING:
+        return say("The mail of it was not taken by the mail server yet. {words}", words=mail.words)
+    return ""

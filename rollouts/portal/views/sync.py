@@ -16,7 +16,7 @@ from ...models import GitLabInstance, GitLabWrite, SyncRun
 from ...rules.machine import Role
 from ...services.instances import all_instances
 from ...services.lists.sync import SyncFilter
-from ...sync import passes, read_now, status
+from ...sync import mailing, passes, read_now, senders, status
 from .. import lists
 from ..answers import SeeOther
 from ..presenters import sync_page
@@ -39,6 +39,9 @@ def sync(request: HttpRequest) -> HttpResponse:
         "owed": owed,
         "writes": settings.GITLAB_WRITES,
         "summary": summary,
+        "failing": senders.failing(),
+        "mails": mailing.standing(),
+        "sends_mail": settings.SENDS_MAIL,
         "set_aside": status.set_aside(),
         "sees_keeping": Actor.of(request.user).person.has(Role.AUDITOR),
         "retired": GitLabInstance.objects.exclude(retired_at=None),

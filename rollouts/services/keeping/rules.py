@@ -202,6 +202,7 @@ RULES = (
         say("after what they tell of"),
         lambda older_than: _rows("rollouts.Notice").filter(at__lt=older_than),
         say("What happened stays in the history."),
+        ("rollouts.OwedMail",),
     ),
     Rule(
         "locks",
@@ -327,6 +328,9 @@ KEPT = (
             "rollouts.Identity",
             "rollouts.FormerIdentity",
             "rollouts.NoticePlace",
+            "rollouts.NoticeSettings",
+            "rollouts.FollowedRollout",
+            "rollouts.Sender",
             "rollouts.FeedKey",
             "rollouts.SavedView",
         ),
