@@ -147,11 +147,14 @@ class FollowedRollout(AuditedModel):
 
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="followed")
     rollout = models.ForeignKey(Rollout, on_delete=models.PROTECT, related_name="followers")
-    is_muted = models.BooleanField(default=False)
+    how = models.CharField(max_length=10, default="follow", help_text=_("follow or mute."))
 
     class Meta:
         ordering = ("rollout", "person")
-        constraints = [models.UniqueConstraint(fields=("person", "rollout"), name="followed_once")]
+        constraints = [
+            models.UniqueConstraint(fields=("person", "rollout"), name="followed_once"),
+            models.CheckConstraint(condition=Q(how__in=("follow", "mute")), name="followed_or_muted"),
+        ]
 
     def __str__(self) -> str:
         return self.rollout.title

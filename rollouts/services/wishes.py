@@ -109,22 +109,22 @@ def follow(rollout: Rollout, how: str, *, by: Actor) -> None:
                 row.delete()
             return
         recording.about = row = row or FollowedRollout(person=by.user, rollout=rollout)
-        row.is_muted = how == "mute"
+        row.how = how
         row.save()
 
 
 def followed(person: Any, rollout: Rollout) -> str:
     """How the person is told of it: follow, mute or usual."""
-    muted = FollowedRollout.objects.filter(person=person, rollout=rollout).values_list("is_muted", flat=True).first()
-    return "usual" if muted is None else "mute" if muted else "follow"
+    rows = FollowedRollout.objects.filter(person=person, rollout=rollout)
+    return rows.values_list("how", flat=True).first() or "usual"
 
 
 def followers(rollouts: Collection[int]) -> dict[int, dict[str, bool]]:
     """By rollout: who follows it, and whether they mute it. One query."""
     found: dict[int, dict[str, bool]] = {pk: {} for pk in rollouts}
     rows = FollowedRollout.objects.filter(rollout__in=rollouts)
-    for rollout, name, muted in rows.values_list("rollout", "person__username", "is_muted"):
-        found[rollout][name] = muted
+    for rollout, name, how in rows.values_list("rollout", "person__username", "how"):
+        found[rollout][name] = how == "mute"
     return found
 
 

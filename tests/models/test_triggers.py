@@ -16,7 +16,7 @@ from rollouts.models.change_log import AuditedModel, Unaudited
 from rollouts.models.guarded import StateIsProtected
 from rollouts.models.history import HistoryIsAppendOnly
 from rollouts.rules.identities import Claims
-from rollouts.services import feed_keys, identities, tokens, views
+from rollouts.services import feed_keys, identities, tokens, views, wishes
 from tests.models.approvals import with_approvals
 
 pytestmark = pytest.mark.django_db
@@ -194,6 +194,8 @@ def test_nothing_changes_outside_a_deed(world, model):
     feed_keys.renew(world.people["mia"], by=BY)
     views.keep("mine", "health=drifting", by=world.actor("mia"))
     identities.come_in(Claims("7", "ann", "", frozenset()))
+    wishes.choose(world.people["mia"], world.actor("mia"), digest_hour=7)
+    wishes.follow(world.rollout(), "mute", by=world.actor("mia"))
     thing = model.objects.first()
     assert thing is not None
     field = next(
@@ -230,6 +232,7 @@ def test_nothing_changes_outside_a_deed(world, model):
 BOOKKEEPING = {
     "Account": {"id", "person", "touched"},  # the event in which somebody had a hand in it says so
     "ApiToken": {"digest", "last_used_at"},  # the key itself; a use is told by what was done with it
+    "FollowedRollout": {"id", "person", "rollout"},  # the event's author and object
     "GitLabActor": {"asked_at"},
     "GitLabInstance": {"flags_read_at", "flags_outcome", "flags_words"},
     "GitLabProject": {
@@ -239,6 +242,7 @@ BOOKKEEPING = {
     "IncidentSource": {"read_at", "outcome", "words"},
     # its periods are told when they begin and end
     "LockCalendar": {"content", "digest", "known_until", "notes", "outcome", "read_at", "tried_at", "words"},
+    "NoticeSettings": {"id", "person"},
     "Rollout": {"begins_at", "ends_at", "until", "takes"},  # worked out from the plan and the clock
 }  # fmt: skip
 
