@@ -653,6 +653,24 @@ class Notices(Schema):
     previous: Previous
 
 
+class WishesTold(Schema):
+    """How the caller is told, the usual included."""
+
+    by_mail: dict[NoticeKind, Literal["now", "digest", "off"]] = Field(description="By kind.")
+    by_bell: dict[NoticeKind, Literal["now", "off"]] = Field(description="By kind.")
+    zone: str
+    language: str
+    digest_hour: int = Field(description="When the daily digest comes, in their zone.")
+    quiet_from: int | None = Field(description="From this hour of their zone on no mail is sent.")
+    quiet_until: int | None
+    address: str = Field(description="Where mails go; empty where the portal knows no address.")
+
+
+class FollowTold(Schema):
+    rollout: str
+    how: Literal["follow", "mute", "usual"]
+
+
 class Welcome(Schema):
     """Who you are to the portal, and where to read on."""
 

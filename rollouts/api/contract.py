@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .answers import ProblemTold
-from .questions import ItemAsked, MeasuredAsked, PlanWritten, TransitionAsked
+from .questions import FollowAsked, ItemAsked, MeasuredAsked, PlanWritten, TransitionAsked, WishesAsked
 
 LIST: dict[Any, Any] = dict.fromkeys((400, 401, 405, 406, 414, 422, 500, 503), ProblemTold)
 LOOK: dict[Any, Any] = {**LIST, 404: ProblemTold}
@@ -37,5 +37,17 @@ ITEM_BODY = {
     "requestBody": {
         "required": True,
         "content": {"application/json": {"schema": ItemAsked.model_json_schema()}},
+    }
+}
+WISHES_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": WishesAsked.model_json_schema()}},
+    }
+}
+FOLLOW_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": FollowAsked.model_json_schema()}},
     }
 }

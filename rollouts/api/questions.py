@@ -22,6 +22,7 @@ from pydantic import (
 
 from ..rules.datetimes import asked_since, asked_until, parse_moment
 from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS
+from ..rules.notices import Kind as NoticeKind
 from ..rules.percentages import as_step
 from ..rules.phrases import shorten
 from ..services import items, who_is_in
@@ -204,6 +205,31 @@ class Written(BaseModel):
     """A body: no key too many, no type bent."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
+
+
+Hour = Annotated[int, Field(ge=0, le=23, description="Of the person's zone.")]
+
+
+#: From JSON a kind comes as text.
+KindName = Annotated[NoticeKind, BeforeValidator(lambda name: NoticeKind(name) if name in tuple(NoticeKind) else name)]
+
+
+class WishesAsked(Written):
+    """How you want to be told; what is left out stays as it is. Both quiet hours as null: no quiet hours."""
+
+    by_mail: dict[KindName, Literal["now", "digest", "off"]] = Field({}, description="By kind.")
+    by_bell: dict[KindName, Literal["now", "off"]] = Field({}, description="By kind.")
+    zone: Annotated[str, Field(max_length=60), AfterValidator(_writable)] | None = None
+    language: Annotated[str, Field(max_length=10), AfterValidator(_writable)] | None = None
+    digest_hour: Hour | None = None
+    quiet_from: Hour | None = None
+    quiet_until: Hour | None = None
+
+
+class FollowAsked(Written):
+    """``follow``: told as its owners are; ``mute``: of nothing; ``usual``: of what concerns you anyway."""
+
+    how: Literal["follow", "mute", "usual"]
 
 
 class MeasuredAsked(Written):

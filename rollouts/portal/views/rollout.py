@@ -14,7 +14,7 @@ from ...models import ChecklistItem, GitLabWrite, Override, Phase, Rollout, cloc
 from ...rules import offers
 from ...rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from ...rules.phrases import later, say, spoken
-from ...services import dry_run, facts, items, metrics, outbox, overrides, transitions
+from ...services import dry_run, facts, items, metrics, outbox, overrides, transitions, wishes
 from ...services.refusals import Refused
 from .. import refusals
 from ..answers import SeeOther
@@ -34,6 +34,7 @@ def _page(request: HttpRequest, slug: str, refused: Refused | None = None, what:
         **refusals.told(refused, whole, what),
         "overdue": page.facts.is_overdue,
         "now": now,
+        "follows": wishes.followed(request.user, whole),
         "may_review": overrides.reviewable(whole, viewer),
     }
     return render(request, "portal/rollout.html", context, status=refused.status if refused else 200)
