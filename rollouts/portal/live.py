@@ -6,13 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 
 from ..audit.middleware import Middleware
 from ..models import AuditEvent, Rollout, SyncRun
+from ..services import notices
 from .presenters import history
 
 #: Asks: what the page stands at. Answers: what it stands at now.
@@ -35,7 +38,9 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """``version`` costs one query; ``news`` says what happened since a version."""
+    """``version`` costs one query, and ends in the number at the bell of who looks; ``news`` says what happened since
+    a version.
+    """
 
     version: Callable[..., str]
     news: Callable[..., Iterable[AuditEvent]]
@@ -50,8 +55,22 @@ def _seen() -> QuerySet[AuditEvent]:
     return AuditEvent.objects.exclude(verb__startswith="account.sign_")
 
 
-def _of_all(**where: object) -> str:
-    return str(_seen().order_by("-pk").values_list("pk", flat=True).first() or 0)
+def _bell(person: Any) -> Coalesce:
+    """How many notices of theirs are unread: it changes some seconds after what they tell of."""
+    unread = notices.unread(person).order_by().values("person").annotate(number=Count("pk")).values("number")
+    return Coalesce(Subquery(unread), 0)
+
+
+def _of_all(person: Any, **where: object) -> str:
+    newest = _seen().order_by("-pk").values_list("pk", _bell(person)).first()
+    return "{}-{}".format(*newest or (0, 0))
+
+
+def _of_bell(person: Any, **where: object) -> str:
+    """The list of notices itself: the newest, how many there are, and how many are unread."""
+    mine = notices.of(person).order_by()
+    told = mine.aggregate(newest=Max("pk"), number=Count("pk"), unread=Count("pk", filter=Q(read_at=None)))
+    return f"{told['newest'] or 0}-{told['number']}-{told['unread']}"
 
 
 def _since_of_all(known: list[int], **where: object) -> Iterable[AuditEvent]:
@@ -59,11 +78,11 @@ def _since_of_all(known: list[int], **where: object) -> Iterable[AuditEvent]:
     return (event for event in events if event.verb.startswith(LOUD))
 
 
-def _of_rollout(slug: str, **where: object) -> str:
+def _of_rollout(person: Any, slug: str, **where: object) -> str:
     """Its newest event, the newest of the whole portal (locks, quotas), and its flag's newest reading."""
     own = _newest(AuditEvent.objects.filter(rollout=OuterRef("pk")))
     whole = _newest(_seen().filter(rollout__isnull=True))
-    rollout = Rollout.objects.filter(slug=slug).values_list(own, whole, "flag__reading").first()
+    rollout = Rollout.objects.filter(slug=slug).values_list(own, whole, "flag__reading", _bell(person)).first()
     return "-".join(str(part or 0) for part in rollout or ())
 
 
@@ -71,13 +90,15 @@ def _since_of_rollout(known: list[int], slug: str, **where: object) -> Iterable[
     return AuditEvent.objects.newest_first().filter(pk__gt=known[0], rollout__slug=slug)
 
 
-def _of_sync(**where: object) -> str:
+def _of_sync(person: Any, **where: object) -> str:
     """The newest event, and how far the newest passes are."""
     event = _newest(_seen())
-    runs = list(SyncRun.objects.order_by("-pk").values_list(event, "pk", "done", "finished_at")[:5])
+    runs = list(SyncRun.objects.order_by("-pk").values_list(event, "pk", "done", "finished_at", _bell(person))[:5])
     if not runs:
-        return _of_all()
-    return f"{runs[0][0] or 0}-{runs[0][1]}-{sum(run[2] for run in runs)}-{sum(run[3] is not None for run in runs)}"
+        return _of_all(person)
+    event_pk, newest, *_, bell = runs[0]
+    done, finished = sum(run[2] for run in runs), sum(run[3] is not None for run in runs)
+    return f"{event_pk or 0}-{newest}-{done}-{finished}-{bell}"
 
 
 WHOLE = Followed(_of_all, _since_of_all)
@@ -92,6 +113,7 @@ PAGES = {
     "portal:models": WHOLE,
     "portal:model": WHOLE,
     "portal:sync": Followed(_of_sync, _since_of_all),
+    "portal:notices": Followed(_of_bell, lambda known, **where: ()),
 }
 
 
@@ -110,7 +132,7 @@ class FollowedPages(Middleware):
         page = PAGES.get(match.view_name) if match and request.method == "GET" else None
         if page is None:
             return None
-        version, known = page.version(**kwargs), request.headers.get(VERSION, "")
+        version, known = page.version(person=request.user, **kwargs), request.headers.get(VERSION, "")
         if not version:
             return None  # there is no such rollout: let the view say so
         if known == version and ANYWAY not in request.headers:

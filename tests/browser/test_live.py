@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from rollouts.tasks import tell_people
+
 pytestmark = pytest.mark.browser
 LIVE = {"timeout": 15_000}
 
@@ -130,3 +132,25 @@ def test_every_page_that_shows_what_happens_follows_it(portal, sign_in):
         assert page.evaluate("window.sameVisit"), path
     for path in ("/", "/timeline/", f"/flags/{flag}/"):
         pages[path].wait_for_function("() => document.querySelector('main').textContent.includes('25 %')", **LIVE)
+
+
+def test_the_bell_rings_on_an_open_page_and_is_answered_by_keyboard(portal, sign_in, settings):
+    settings.LIVE_SECONDS = 1
+    portal.apply()
+    page = sign_in("alice")
+    assert page.locator(".bell b").count() == 0
+    portal.do("request", "team", "mia")
+    tell_people()
+    page.wait_for_selector(".bell b")
+    assert page.locator(".bell").get_attribute("aria-label") == "Notifications: 1 unread"
+    page.locator("a.face").focus()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/notifications/")
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent").strip().startswith("Mark as read"):
+            break
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".bell:not(:has(b))")
+    assert "All is read." in page.inner_text("main")

@@ -11,6 +11,7 @@ from django.contrib.staticfiles import finders
 from django.test import Client
 
 from rollouts.portal import live
+from rollouts.tasks import tell_people
 from tests.markup import flat
 from tests.walk import FLAG, SECRET_TITLE
 
@@ -105,3 +106,22 @@ def test_all_styles_and_scripts_of_the_portal_stay_small(settings):
     assert {"portal.css", "portal.js", "live.js", "django_htmx/htmx-2.min.js"} <= names
     size = sum(len(gzip.compress(Path(finders.find(name)).read_bytes(), 9)) for name in names)
     assert size <= 150_000, size
+
+
+def test_the_bell_rings_on_open_pages_of_whom_it_concerns_alone(world, vic, django_assert_num_queries):
+    alice = Client()
+    alice.force_login(world.people["alice"])
+    everywhere = [*paths(world), "/notifications/"]
+    stood = {path: alice.get(path)[VERSION] for path in everywhere}
+    theirs = vic.get("/")[VERSION]
+    tell_people()
+    for path in everywhere:
+        answer = alice.get(path, headers={VERSION: stood[path]})
+        assert (answer.status_code, answer.context["bell"]) == (200, 1), path
+        assert "live" in answer.context
+    assert vic.get("/", headers={VERSION: theirs}).status_code == 204
+    stood = alice.get("/notifications/")[VERSION]
+    with django_assert_num_queries(3):
+        assert alice.get("/notifications/", headers={VERSION: stood}).status_code == 204
+    alice.post("/notifications/read/")
+    assert alice.get("/notifications/", headers={VERSION: stood}).context["bell"] == 0
