@@ -45,6 +45,15 @@ def pattern(word: str) -> str:
     return word if len(word) >= WHOLE_BELOW else f"{EDGE}{word}{EDGE}"
 
 
+def actor_in(name: str) -> list[str]:
+    """What the words of each event of this actor hold, as far as the index finds it: the name, and then more words.
+
+    No more words follow for sure where the name might be a verb, which is not said twice.
+    """
+    name = normal(name)
+    return [] if len(name) < WHOLE_BELOW else [name if "." in name else f"{name} "]
+
+
 def text_of(event: Any, *parts: str) -> str:
     """The words of an event: names, who, what, the reason, and each value that these parts of it show."""
     leaves = [event.object_name, event.actor, event.reason, event.verb]

@@ -12,6 +12,7 @@ from django.db.models import Q
 from rollouts.audit import source
 from rollouts.audit.recording import recorded
 from rollouts.models import AuditEvent, EventWords, clock
+from rollouts.models.event_words import actor_in
 from rollouts.services.lists import lookup
 from rollouts.services.lists.history import HistoryFilter
 from rollouts.services.lists.lookup import LookUp
@@ -86,6 +87,10 @@ def questions(world, one, other):
         LookUp([[Q(actor="mia")]], words=["haiku"]),
         lambda event: event.actor == "mia" and holds(event, "haiku"),
     )
+    yield (
+        LookUp([[Q(actor="mia")]], words=["haiku"], said=actor_in("mia")),
+        lambda event: event.actor == "mia" and holds(event, "haiku"),
+    )
     yield LookUp(way="token:5"), lambda event: (event.way or {}).get("token") == {"id": 5}
     yield (
         LookUp([[Q(verb="plan.apply")]], way="os_user:root", words=["value2"]),
@@ -125,7 +130,7 @@ def test_each_question_is_answered_as_by_reading_all(many, monkeypatch, most):
 
 
 def vars_of(question):
-    return {name: getattr(question, name) for name in ("conditions", "since", "until", "words", "way", "sees")}
+    return {name: getattr(question, name) for name in ("conditions", "since", "until", "words", "way", "sees", "said")}
 
 
 def test_what_needs_a_role_is_neither_found_nor_counted_without_it(world):

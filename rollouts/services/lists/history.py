@@ -14,7 +14,7 @@ from django.db.models import Q, QuerySet
 
 from ...audit.source import SOURCES
 from ...models import ApiToken, AuditEvent, EventWords, Rollout
-from ...models.event_words import BY_WAY, WAYS, normal
+from ...models.event_words import BY_WAY, WAYS, actor_in, normal
 from ...models.keyset import Page
 from ...rules.datetimes import asked_since, asked_until
 from ...rules.phrases import Phrase, later, say, say_n, shorten
@@ -175,8 +175,10 @@ class HistoryFilter(Asked):
             conditions.append([Q(object_type=kind, object_id=pk)])
         if rollout := self["rollout"]:
             conditions.append([Q(rollout=rollout), Q(concerns=rollout)])
+        said: list[str] = []
         if self["actor"]:
             conditions.append([Q(actor=self["actor"])])
+            said += actor_in(self["actor"])
         if self["verb"]:
             conditions.append([Q(verb=verb) for verb in self["verb"]])
         if self["source"]:
@@ -185,8 +187,9 @@ class HistoryFilter(Asked):
         if len(ways) > 1:  # each event came by one
             conditions.append([Q(pk=None)])
         return LookUp(
-            conditions, self["since"] or None, self["until"] or None, self["q"] or (), "".join(ways[:1]), self.sees
-        )
+            conditions, self["since"] or None, self["until"] or None, self["q"] or (), "".join(ways[:1]), self.sees,
+            said,
+        )  # fmt: skip
 
     def find(self, limit: int, cursor: str = "after") -> Found:
         """A page of what fits; nothing where a filter was not understood, the first page where the cursor was not."""

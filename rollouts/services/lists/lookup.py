@@ -7,8 +7,8 @@ of all are taken. So no question reads on and on through events that do not fit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, reduce
 from itertools import product
@@ -23,6 +23,7 @@ from ...audit.word_index import INDEX, trigrams
 from ...models import AuditEvent, EventWords
 from ...models.event_words import BY_WAY, key_of, pattern
 from ...models.keyset import BACK, Keyset, Page
+from .reading_events import WALKED, as_listed, count_of, first_of, loaded, walk
 
 #: Hits are counted exactly up to here; where a part of a question leaves no more, it is those that are looked at.
 MOST_COUNTED = 1_000
@@ -35,7 +36,8 @@ Place = tuple[datetime, int]
 class LookUp:
     """All of it must be so. Each condition holds where one of its ways does; each of those has an index by time.
 
-    ``words`` are ``event_words.normal``; ``sees`` is whether words that need a role are looked for too.
+    ``words`` are ``event_words.normal``; ``sees`` is whether words that need a role are looked for too. ``said`` are
+    texts that the words of all fitting events hold because of the conditions: with them the index of words leaves less.
     """
 
     conditions: Sequence[Sequence[Q]] = ()
@@ -44,6 +46,7 @@ class LookUp:
     words: Sequence[str] = ()
     way: str = ""
     sees: bool = False
+    said: Sequence[str] = ()
 
     def page(self, cursor: str, limit: int) -> Page:
         """Events, newest first, from where the cursor leads. Raises ``WrongCursor``."""
@@ -65,12 +68,12 @@ class LookUp:
         most = MOST_COUNTED + 1
         if self._few is not None:
             return len(self._few)
+        if self._alone:
+            return most  # or they were few
+        parts = list(self._parts())
         if self._has_entries:
-            return self._entries().order_by()[:most].count()
-        left = most
-        for part in self._parts():
-            left -= part[:left].count() if left else 0
-        return most - left
+            return self._entries().order_by()[:most].count() if self._along is None else len(self._along)
+        return parts[0][:most].count() if len(parts) == 1 else count_of(parts, most)
 
     @property
     def events(self) -> QuerySet[AuditEvent]:
@@ -88,19 +91,54 @@ class LookUp:
     def _has_entries(self) -> bool:
         return bool(self.words or self.way)
 
+    @cached_property
+    def _alone(self) -> list[int] | None:
+        """Numbers of what words alone, or the way alone, leave, and one too many where there are more.
+
+        None where more is asked for. Newest first, but for words on PostgreSQL, whose index of them knows no order.
+        """
+        if self.conditions or bool(self.words) == bool(self.way):
+            return None
+        entries = self._entries() if self._is_in_order else self._entries().order_by()
+        return list(entries.values_list("event_id", flat=True)[: MOST_COUNTED + 1])
+
+    @property
+    def _is_in_order(self) -> bool:
+        return not self.words or connection.vendor != "postgresql"
+
     def _from(self, place: Place | None, limit: int, *, back: bool) -> list[AuditEvent]:
         """The next ones after a place, or ``back`` from it."""
         if self._few is not None:
             inside = (one for one in self._few if place is None or (one > place if back else one < place))
-            return _loaded(pk for _, pk in sorted(inside, reverse=not back)[:limit])
-        if self._has_entries:
-            entries = self._entries(key_of(*place) if place else None, back)
-            return _loaded(entries.values_list("event_id", flat=True)[:limit])
+            return loaded(pk for _, pk in sorted(inside, reverse=not back)[:limit])
         cursor = NEWEST_FIRST.cursor({"at": place[0], "pk": place[1]}) if place else ""
+        if self._has_entries:
+            newest = self._along if self._along is not None else self._alone if self._is_in_order else None
+            if newest and place is None and limit <= MOST_COUNTED + 1:
+                return loaded(newest[:limit])
+            if self._along is not None:  # pages of one question are in one order
+                return loaded(self._walk(cursor, limit, back=back))
+            entries = self._entries(key_of(*place) if place else None, back)
+            return loaded(entries.values_list("event_id", flat=True)[:limit])
         parts = [NEWEST_FIRST.beyond(part, cursor, back=back) for part in self._parts()]
         if len(parts) == 1:
-            return list(parts[0].select_related("rollout")[:limit])
-        return _loaded(_first_of(parts, limit, "ASC" if back else "DESC"))
+            return list(as_listed(parts[0])[:limit])
+        return loaded(first_of(parts, limit, "ASC" if back else "DESC"))
+
+    @cached_property
+    def _along(self) -> list[int] | None:
+        """The newest, one too many to be counted, where going along the events of a condition and looking at the words
+        of each is quicker; None where not. On SQLite the index of words is in the order of time itself.
+        """
+        if self._is_in_order or self.way or not self.conditions or len(list(self._parts())) > 1:
+            return None
+        found = self._walk("", MOST_COUNTED + 1, WALKED)
+        (events,) = self._parts()
+        return found if len(found) > MOST_COUNTED or events[: WALKED + 1].count() <= WALKED else None
+
+    def _walk(self, cursor: str, limit: int, most: int | None = None, *, back: bool = False) -> list[int]:
+        (events,) = (NEWEST_FIRST.beyond(part, cursor, back=back) for part in self._parts())
+        return walk(events[:most], self._texts(EventWords.objects.order_by()), limit, "ASC" if back else "DESC")
 
     @property
     def _in_time(self) -> QuerySet[AuditEvent]:
@@ -123,35 +161,37 @@ class LookUp:
         """Time and number of all that fit, where one part of the question leaves few; None where none does."""
         if len(self.conditions) < 2 and not self._has_entries:
             return None
-        for candidates in self._narrow():
+        for candidates, left in self._narrow():
             if len(candidates) > MOST_COUNTED:
                 continue
             fitting = self._in_time.filter(pk__in=candidates)
-            if self.conditions:  # apart, so that no index is walked for them: each candidate is looked at
-                fitting = fitting.filter(Exists(self._where(AuditEvent.objects.order_by().filter(pk=OuterRef("pk")))))
-            if self.words:
+            if left.conditions:  # apart, so that no index is walked for them: each candidate is looked at
+                fitting = fitting.filter(Exists(left._where(AuditEvent.objects.order_by().filter(pk=OuterRef("pk")))))
+            if left.words:
                 fitting = fitting.filter(Exists(self._texts(EventWords.objects.filter(event_id=OuterRef("pk")))))
-            if self.way:
-                fitting = fitting.filter(Exists(EventWords.objects.filter(event_id=OuterRef("pk"), way=self.way)))
+            if left.way:
+                fitting = fitting.filter(Exists(EventWords.objects.filter(event_id=OuterRef("pk"), way=left.way)))
             return list(fitting.values_list("at", "pk"))
         return None
 
-    def _narrow(self) -> Iterator[list[int]]:
-        """Numbers of the events that each part of the question leaves, and one too many where there are more."""
+    def _narrow(self) -> Iterator[tuple[list[int], LookUp]]:
+        """Numbers of the events that each part of the question leaves, one too many where there are more; and the rest
+        of the question.
+        """
         most = MOST_COUNTED + 1
-        for alone in (LookUp(way=self.way), LookUp(words=self.words)):
-            if alone._has_entries:
-                entries = LookUp((), self.since, self.until, alone.words, alone.way, self.sees)._entries()
-                if connection.vendor == "postgresql":
-                    entries = entries.order_by()  # its index knows no order
-                yield list(entries.values_list("event_id", flat=True)[:most])
-        for ways in self.conditions:
+        if self.way:
+            alone = self if self._alone is not None else replace(self, conditions=(), words=())
+            yield alone._alone or [], replace(self, way="")
+        if self.words:
+            alone = self if self._alone is not None else replace(self, conditions=(), way="")
+            yield alone._alone or [], replace(self, words=())
+        for place, ways in enumerate(self.conditions):
             found: list[int] = []
             for way in ways:
                 found += self._in_time.filter(way).values_list("pk", flat=True)[: most - len(found)]
                 if len(found) == most:
                     break
-            yield found
+            yield found, replace(self, conditions=[*self.conditions[:place], *self.conditions[place + 1 :]])
 
     def _entries(self, after: int | None = None, back: bool = False) -> QuerySet[EventWords]:
         """Words of the events that fit, newest first or oldest first, after a key."""
@@ -181,7 +221,7 @@ class LookUp:
 
     @property
     def _match(self) -> str:
-        return trigrams(map(pattern, self.words))
+        return trigrams([*map(pattern, self.words), *self.said])
 
     def _matching(self, entries: QuerySet[EventWords]) -> QuerySet[EventWords]:
         """By words and way."""
@@ -198,23 +238,3 @@ class LookUp:
         for word in self.words:
             entries = entries.filter(text__contains=pattern(word))
         return entries
-
-
-def _loaded(numbers: Iterable[int]) -> list[AuditEvent]:
-    """These events, in this order."""
-    numbers = list(numbers)
-    found = AuditEvent.objects.select_related("rollout").in_bulk(numbers)
-    return [found[pk] for pk in numbers]
-
-
-def _first_of(parts: Sequence[QuerySet[AuditEvent]], limit: int, way: str) -> list[int]:
-    """The numbers of the first of several selections, each of which is in order and has an index in that order."""
-    asked = [part.values_list("at", "pk")[:limit].query.sql_with_params() for part in parts]
-    wrapped = (f"SELECT * FROM ({sql}) AS part{place}" for place, (sql, _) in enumerate(asked))  # noqa: S608
-    union = " UNION ALL ".join(wrapped)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT * FROM ({union}) AS parts ORDER BY 1 {way}, 2 {way} LIMIT {limit}",  # noqa: S608 - as Django wrote it
-            [value for _, values in asked for value in values],
-        )
-        return [pk for _, pk in cursor.fetchall()]
