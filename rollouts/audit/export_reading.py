@@ -22,6 +22,8 @@ from .signed_note import read as read_note
 
 #: The longest line that the portal writes has less than a tenth of it (``audit.bounds``).
 LONGEST = 10_000_000
+#: A file is read from its end in pieces of so many bytes, until its last line is whole.
+PIECE = 100_000
 
 
 class ExportRefused(ValueError):
@@ -140,10 +142,11 @@ def _texts(file: BinaryIO, last: int) -> Iterator[tuple[int, bytes]]:
 def _manifest(file: BinaryIO) -> tuple[dict[str, Any], int]:
     """The last line, and where it begins."""
     breaks_off = ExportRefused(say("The export breaks off: its last line is no manifest. Make it anew."))
-    end = file.seek(0, 2)
-    begin = max(end - LONGEST, 0)
-    file.seek(begin)
-    tail = file.read()
+    begin, tail = file.seek(0, 2), b""
+    while begin and b"\n" not in tail.rstrip(b"\n") and len(tail) < LONGEST:
+        size = min(begin, PIECE)
+        begin = file.seek(begin - size)
+        tail = file.read(size) + tail
     at = tail.rstrip(b"\n").rfind(b"\n") + 1
     if not at and begin:
         raise breaks_off

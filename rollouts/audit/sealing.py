@@ -23,6 +23,8 @@ from ..rules import merkle
 from . import canonical, signed_note
 
 BATCH = 1_000
+#: On SQLite nobody writes while a batch is sealed, so batches are short there.
+BATCH_ALONE = 200
 #: So long SQLite's writers wait at most before they ask again: after each full batch they have their turn.
 TURN = 0.1
 #: No transaction takes longer to be seen after its events were written; ``audit verify`` finds one that did.
@@ -39,12 +41,14 @@ def work(*, batches: int = 50, now: bool = False) -> int:
     Returns how many events it sealed.
     """
     total, after = 0, None
-    for _ in range(batches):
-        sealed, after = seal(after)
+    is_alone = connection.vendor == "sqlite"
+    most = BATCH_ALONE if is_alone else BATCH
+    for _ in range(batches * BATCH // most):
+        sealed, after = seal(after, most)
         total += sealed
         if not sealed:
             break
-        if sealed == BATCH and connection.vendor == "sqlite":
+        if sealed == most and is_alone:
             time.sleep(TURN)
     if now or _is_due():
         checkpoint()

@@ -89,13 +89,16 @@ def as_it_was(told: Iterable[Told], moment: datetime) -> dict[str, Any] | None:
             if one.is_made or is_whole:
                 break
             values = {**one.before, **(values or {})} if values is not None or one.before else values
-        elif one.is_gone:
-            values, is_whole = None, True
-        elif one.is_made:
-            values, is_whole = dict(one.after), True
         else:
-            values = {**(values or {}), **one.after}
+            values, is_whole = then(values, one), is_whole or one.is_gone or one.is_made
     return values
+
+
+def then(values: Mapping[str, Any] | None, one: Told) -> dict[str, Any] | None:
+    """An object's fields after an event that tells of it; None where it is gone."""
+    if one.is_gone:
+        return None
+    return dict(one.after) if one.is_made else {**(values or {}), **one.after}
 
 
 def differing(one: Mapping[str, Any] | None, two: Mapping[str, Any] | None) -> list[tuple[str, Any, Any]]:

@@ -7,7 +7,7 @@ taken up: accounts come switched off and without a password; tokens, feeds, cale
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -17,12 +17,14 @@ from typing import Any
 from django.contrib.auth.models import Group, User
 from django.core.management.color import no_style
 from django.db import connection, models, transaction
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Length
 
-from ..audit import export_reading, exporting, sealing, triggers, word_index
+from ..audit import export_reading, exporting, replay, sealing, triggers, word_index
 from ..audit.actor import Actor
 from ..audit.export_reading import Export, ExportRefused, Line
 from ..audit.recording import recorded
-from ..audit.replay import Replay
+from ..audit.replay import row_of
 from ..models import (
     AIModel,
     AlsoTouched,
@@ -95,6 +97,7 @@ def take_up(path: Path, *, by: Actor, key: str = "") -> TakenUp:
                 _past_the_model(model)._raw_delete("default")
             taken.events = _events(export)
             _rows(export, taken)
+            _keep_as_touched()
             word_index.fill(AuditEvent.objects, EventWords.objects.keep)
             triggers.create(connection)
             _go_on_counting()
@@ -121,7 +124,6 @@ def _refuse_unless_empty() -> None:
 
 def _events(export: Export) -> int:
     lines, count = export.lines(), 0
-    stones: list[Tombstone] = []
     while some := list(islice(lines, BATCH)):
         events = [line.event for line in some if line.event is not None]
         _past_the_model(AuditEvent).bulk_create(events)
@@ -130,9 +132,10 @@ def _events(export: Export) -> int:
         )
         AlsoTouched.objects.bulk_create(touched for event in events for touched in _touched(event))
         Seal.objects.bulk_create(_seal(line) for line in some)
-        stones += [Tombstone(event_id=line.pk, told_by_id=line.told_by) for line in some if line.told_by is not None]
+        Tombstone.objects.bulk_create(
+            Tombstone(event_id=line.pk, told_by_id=line.told_by) for line in some if line.told_by is not None
+        )
         count += len(some)
-    Tombstone.objects.bulk_create(stones, batch_size=BATCH)
     PersonSalt.objects.bulk_create((PersonSalt(**one) for one in export.manifest["people"]), batch_size=BATCH)
     return count
 
@@ -143,47 +146,68 @@ def _seal(line: Line) -> Seal:
 
 
 def _touched(event: AuditEvent) -> Iterable[AlsoTouched]:
+    """All that the event tells of, to find it again: more than is kept of it in the end."""
     about = (event.object_type, event.object_id)
     parts = told_by(event.pk, event.at, about, event.before, event.after, event.confidential)
-    keys = dict.fromkeys(key for key, _ in parts if key != about and key[0] in SHARED)
+    keys = dict.fromkeys(key for key, _ in parts)
     return [AlsoTouched(event=event, object_type=kind, object_id=key) for kind, key in keys]
+
+
+def _keep_as_touched() -> None:
+    """What the portal's own index has: what several rollouts rest on, in events that are about something else."""
+    rows = _past_the_model(AlsoTouched)
+    rows.exclude(object_type__in=SHARED)._raw_delete("default")
+    about = AuditEvent.objects.order_by().filter(
+        pk=OuterRef("event"), object_type=OuterRef("object_type"), object_id=OuterRef("object_id")
+    )
+    rows.filter(Exists(about))._raw_delete("default")
 
 
 def _rows(export: Export, taken: TakenUp) -> None:
     now = clock.now()
-    replay = Replay(now)
-    replay.read(AuditEvent.objects.all())
-    _people(replay, now, taken)
+    _people(now, taken)
     read = export.manifest["read"]
     for model in FOLDED:
-        rows = list(replay.all(model, now))
-        beside = read.get(model.__name__, {})
-        for row in rows:
-            for name, moment in beside.get(str(row.pk), {}).items():
-                setattr(row, name, _moment(moment))
-        _past_the_model(model).bulk_create(rows, batch_size=BATCH)
-        taken.rows[model._meta.db_table.removeprefix("rollouts_")] = len(rows)
+        beside, name, count = read.get(model.__name__, {}), model._meta.db_table.removeprefix("rollouts_"), 0
+        for some in _folded(model, now):
+            rows = [row_of(model, {**values, "id": int(key)}) for key, values in some.items() if values is not None]
+            for row in rows:
+                for column, moment in beside.get(str(row.pk), {}).items():
+                    setattr(row, column, _moment(moment))
+            _past_the_model(model).bulk_create(rows)
+            count += len(rows)
+        taken.rows[name] = count
     gaps = [dict.fromkeys(exporting.GAP) | gap for gap in export.manifest["gaps"]]
     ReadingGap.objects.bulk_create(
         ReadingGap(**gap | {name: _moment(gap[name]) for name in ("since", "until")}) for gap in gaps
     )
 
 
-def _people(replay: Replay, now: datetime, taken: TakenUp) -> None:
+def _folded(model: type[models.Model], now: datetime) -> Iterator[dict[str, dict[str, Any] | None]]:
+    """The fields of all objects of a kind, by key and in the order of keys, some at a time; None of what is gone."""
+    kind = model.__name__
+    told = AlsoTouched.objects.order_by().filter(object_type=kind).annotate(length=Length("object_id"))
+    keys = told.order_by("length", "object_id").values_list("object_id", flat=True).distinct().iterator(BATCH)
+    while some := list(islice(keys, BATCH)):
+        yield replay.folded(AlsoTouched.events_about(kind, some, now), kind, some)
+
+
+def _people(now: datetime, taken: TakenUp) -> None:
     """Accounts that open nothing: whom rows refer to, with the roles that they had."""
     groups = {group.name: group for group in Group.objects.all()}
     count = 0
-    for key in replay.keys("User"):
-        values = replay.values("User", key, now) or {}
-        person = User(pk=int(key), username=values.get("username") or f"account-{key}", is_active=False)
-        person.set_unusable_password()
-        _past_the_model(User).bulk_create([person])
-        _past_the_model(User.groups.through).bulk_create(
-            User.groups.through(user=person, group=groups[name])
-            for name in values.get("groups") or ()
-            if name in groups
-        )
-        count += 1
+    for some in _folded(User, now):
+        for key, known in some.items():
+            values = known or {}
+            person = User(pk=int(key), username=values.get("username") or f"account-{key}", is_active=False)
+            person.set_unusable_password()
+            _past_the_model(User).bulk_create([person])
+            _past_the_model(User.groups.through).bulk_create(
+                User.groups.through(user=person, group=groups[name])
+                for name in values.get("groups") or ()
+                if name in groups
+            )
+        count += len(some)
     taken.rows["user"] = count
 
 

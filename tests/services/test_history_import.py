@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tracemalloc
 from datetime import timedelta
 from hashlib import sha256
 
@@ -14,9 +15,10 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from rollouts.audit import sealing, signed_note, triggers, verifying
+from rollouts.audit import replay, sealing, signed_note, triggers, verifying, word_index
+from rollouts.audit.recording import recorded
 from rollouts.models import AuditEvent, Checkpoint, Seal, Tombstone, clock, roles
-from rollouts.services import templates
+from rollouts.services import history_import, templates
 from tests.commands.running import run as command
 from tests.portal.pages import words
 
@@ -123,6 +125,39 @@ def test_the_same_pages_are_shown_and_the_history_verifies_and_goes_on(world, fi
     world.do("pause", "team", "mia", reason="and on it goes")
     sealing.work(now=True)
     assert verifying.verify().is_ok
+
+
+def at_most(work):
+    """How many bytes Python held at once while this worked, more than before."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_memory_does_not_grow_with_the_number_of_events(world, settings, tmp_path, monkeypatch):
+    settings.AUDIT_SIGNING_KEY = signed_note.new_key().decode()
+    for module, name in ((history_import, "BATCH"), (word_index, "BATCH"), (replay, "CHUNK")):
+        monkeypatch.setattr(module, name, 20)
+    rollout, held = world.apply(), []
+    for more in (100, 900):
+        for number in range(more):
+            with recorded("rollout.reconcile", by=world.actor("mia"), about=rollout, rollout=rollout) as made:
+                made.notes = {"number": number, "said": f"{number} " * 800}
+        sealing.work(now=True)
+        path = tmp_path / f"{more}.jsonl"
+        assert command("audit", "export", str(path), "--for-import")[2] == 0
+        held.append(path)
+    peaks = []
+    for path in held:
+        a_new_portal()
+        peaks.append(at_most(lambda path=path: command("audit", "import", str(path))))
+        assert AuditEvent.objects.filter(verb="rollout.reconcile").exists()
+    sizes = [path.stat().st_size for path in held]
+    assert sizes[1] > 6 * sizes[0]
+    assert peaks[1] - peaks[0] < (sizes[1] - sizes[0]) / 10
 
 
 def without_a_line(lines):
