@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from ..models import AuditEvent, Seal, Tombstone
+from . import canonical, sealing
 
 #: In the ``after`` of the event that tells of them.
 KEY = "tombstones"
@@ -36,6 +37,28 @@ def listed(events: Iterable[int]) -> dict[str, Any]:
         digests = dict(Seal.objects.filter(event__in=some).values_list("event_id", "digest"))
         lines += [f"{number}:{digests.get(number, '')}\n" for number in some]
     return {"events": len(numbers), "sha256": sha256("".join(sorted(lines)).encode()).hexdigest()}
+
+
+def altered(events: Iterable[int]) -> set[int]:
+    """Those, by their numbers, that are sealed and are not what was sealed, and that no tombstone says so of yet."""
+    numbers, found, hide = sorted(events), set[int](), sealing.Salts()
+    for start in range(0, len(numbers), 500):
+        some = Seal.objects.filter(event__in=numbers[start : start + 500], event__tombstone=None)
+        seals = list(some.select_related("event"))
+        names = {seal.event_id: canonical.names_in(seal.event) for seal in seals}
+        hide.know(names.values())
+        concerns = sealing.concerned(names)
+        chains, places = {seal.chain for seal in seals}, {seal.number - 1 for seal in seals}
+        rows = Seal.objects.filter(chain__in=chains, number__in=places).values_list("chain", "number", "digest")
+        before = {(chain, number): digest for chain, number, digest in rows}
+        for seal in seals:
+            form = canonical.sealed(
+                seal.event, names[seal.event_id], concerns[seal.event_id], hide, sealing.key(seal.salt),
+                number=seal.number, previous=before.get((seal.chain, seal.number - 1), ""),
+            )  # fmt: skip
+            if canonical.digest(form) != seal.digest:
+                found.add(seal.event_id)
+    return found
 
 
 def put(events: Iterable[int], told_by: AuditEvent) -> None:

@@ -40,7 +40,6 @@ from ..models import (
     PersonSalt,
     Rollout,
     SavedView,
-    Seal,
 )
 from ..models.tokens import Ended
 from ..rules.blockers import Blocker
@@ -111,6 +110,7 @@ class _Known:
         newest = Checkpoint.objects.first()
         self.words, self.settled = set(words), newest.settled if newest else 0
         self.events = [row["id"] for row in _rows_with(AuditEvent, words, "id <= %s", [self.settled])]
+        self.altered = tombstones.altered(self.events)
 
 
 def _forget(person: User, by: Actor, reason: str, known: _Known) -> Forgotten:
@@ -124,6 +124,7 @@ def _forget(person: User, by: Actor, reason: str, known: _Known) -> Forgotten:
     found = Forgotten(now_called)
     if known.words != set(words):  # renamed meanwhile
         known = _Known(words)
+    refuse_if(_altered(person, words, known))
     with triggers.aside(connection, *APPEND_ONLY):
         _rewrite_all(person, by, reason, stand_ins, words, known, found)
     return found
@@ -193,6 +194,25 @@ def _blockers(person: User, names: list[str], by: Actor, reason: str) -> list[Bl
     return blockers
 
 
+def _altered(person: User, words: dict[str, str], known: _Known) -> list[Blocker]:
+    """Events that somebody changed already: a tombstone on one would hide that."""
+    later = {row["id"] for row in _rows_with(AuditEvent, words, "id > %s", [known.settled])}
+    found = sorted(known.altered | tombstones.altered(later | _about(person)))
+    if not found:
+        return []
+    message = say(
+        "Somebody has changed events that would lose the name, past the portal: {events}. They are not what was "
+        "sealed, and forgetting would hide it. See what `audit verify` says, and put them right from a copy first.",
+        events=_some([str(number) for number in found[: NAMED + 1]]),
+    )
+    return [Blocker("altered", message)]
+
+
+def _about(person: User) -> set[int]:
+    about = AuditEvent.objects.order_by().filter(object_type="User", object_id=str(person.pk))
+    return set(about.values_list("pk", flat=True))
+
+
 def _owned(name: str) -> list[int]:
     rows = Rollout.objects.open().exclude(owners=[]).values_list("pk", "owners")
     return [pk for pk, owners in rows if name in owners]
@@ -245,8 +265,7 @@ def _rewrite_tables(without: Without, words: dict[str, str], found: Forgotten) -
 
 def _rewrite_events(person: User, words: dict[str, str], known: _Known, found: Forgotten) -> set[int]:
     """The events that are no longer what was sealed."""
-    about, changed = Q(object_type="User", object_id=str(person.pk)), set[int]()
-    numbers = {*known.events, *AuditEvent.objects.filter(about).values_list("pk", flat=True)}
+    changed, numbers = set[int](), {*known.events, *_about(person)}
     rows = {row["id"]: row for row in _rows_with(AuditEvent, words, "id > %s", [known.settled])}
     for start in range(0, len(numbers), BATCH):
         rows |= {row["id"]: row for row in _rows(AuditEvent, sorted(numbers)[start : start + BATCH])}
@@ -259,31 +278,11 @@ def _rewrite_events(person: User, words: dict[str, str], known: _Known, found: F
     for start in range(0, len(changed), BATCH):
         some = sorted(changed)[start : start + BATCH]
         EventWords.objects.renew(AuditEvent.objects.filter(pk__in=some).select_related("rollout"))
-    return _broken(changed)
+    return tombstones.altered(changed)
 
 
 def _is_about(row: dict[str, Any], person: User) -> bool:
     return (row["object_type"], row["object_id"]) == ("User", str(person.pk))
-
-
-def _broken(events: set[int]) -> set[int]:
-    """Those whose digest is not that of their seal any more, and that no earlier tombstone tells of."""
-    broken, hide = set[int](), sealing.Salts()
-    for start in range(0, len(events), BATCH):
-        some = sorted(events)[start : start + BATCH]
-        seals = list(Seal.objects.filter(event__in=some, event__tombstone=None).select_related("event"))
-        names = {seal.event_id: canonical.names_in(seal.event) for seal in seals}
-        hide.know(names.values())
-        concerns = sealing.concerned(names)
-        for seal in seals:
-            before = Seal.objects.filter(chain=seal.chain, number=seal.number - 1).values_list("digest", flat=True)
-            form = canonical.sealed(
-                seal.event, names[seal.event_id], concerns[seal.event_id], hide, sealing.key(seal.salt),
-                number=seal.number, previous=before.first() or "",
-            )  # fmt: skip
-            if canonical.digest(form) != seal.digest:
-                broken.add(seal.event_id)
-    return broken
 
 
 # Rows as the database holds them: no field of a model reads them otherwise.

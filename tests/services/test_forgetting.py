@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from django.test import Client
 
 from rollouts.audit import exporting, sealing, signed_note, triggers, verifying
 from rollouts.audit.source import coming_from
-from rollouts.models import Approval, AuditEvent, PersonSalt, Rollout, SavedView, Tombstone
+from rollouts.models import Approval, AuditEvent, Checkpoint, PersonSalt, Rollout, SavedView, Tombstone
 from rollouts.services import feed_keys, tokens, views
 from tests.commands.running import run as command
 from tests.portal.crawling import crawl
@@ -179,3 +180,24 @@ def test_a_tombstone_that_no_event_tells_of_hides_nothing(left):
     assert verifying.verify().first_bad.event == event.pk
     Tombstone.objects.create(event=event, told_by=told_by)
     assert not verifying.verify().is_ok
+
+
+@pytest.mark.parametrize("is_settled", [True, False])
+def test_an_event_that_somebody_changed_before_is_named_and_gets_no_tombstone(left, monkeypatch, is_settled):
+    """Whether it can't change any more and is looked at while nothing is locked, or came lately."""
+    monkeypatch.setattr(sealing, "LATE", timedelta(0) if is_settled else timedelta(hours=1))
+    tokens.issue(left.people["mia"], "later", left.actor("mia"))
+    sealing.work(now=True)
+    assert bool(Checkpoint.objects.first().settled) is is_settled
+    event = AuditEvent.objects.filter(actor=CANARY, verb="phase.approve").get()
+    triggers.drop(connection)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE rollouts_auditevent SET verb = 'phase.reject' WHERE id = %s", [event.pk])
+    triggers.create(connection)
+    before = everything()
+    for more in ((), ("--dry-run",)):
+        _out, err, code = forget(*more)
+        assert code == 1
+        assert f"Somebody has changed events that would lose the name, past the portal: {event.pk}." in err
+    assert everything() == before
+    assert verifying.verify().first_bad.event == event.pk

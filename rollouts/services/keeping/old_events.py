@@ -13,10 +13,10 @@ from typing import Any
 from django.db import connection, models
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from ...audit import canonical, sealing, tombstones, triggers
+from ...audit import tombstones, triggers
 from ...audit.actor import Actor
 from ...audit.recording import recorded
-from ...models import AlsoTouched, AuditEvent, Checkpoint, EventWords, KeepingRun, Rollout, RolloutIssue, Seal
+from ...models import AlsoTouched, AuditEvent, Checkpoint, EventWords, KeepingRun, Rollout, RolloutIssue
 from ...models.touched import SHARED
 from ...rules.machine import OVER
 
@@ -62,7 +62,7 @@ def let_go(run: KeepingRun, older_than: datetime, by: Actor, after: int) -> tupl
     places = dict(rows.values_list("pk", "seal__position")[:BATCH])
     if not places:
         return 0, -1
-    going = sorted(_as_sealed(places))
+    going = sorted(places.keys() - tombstones.altered(places))
     if going:
         with triggers.aside(connection, triggers.HISTORY, CONCERNS._meta.db_table):
             with recorded(tombstones.GONE, by=by) as recording:
@@ -86,23 +86,3 @@ def _rollouts(older_than: datetime) -> tuple[QuerySet[Rollout], QuerySet[Rollout
     alive = Rollout.objects.exclude(ended, state__in=OVER)
     over = Rollout.objects.filter(ended, state__in=OVER).exclude(flag__in=alive.values("flag"))
     return over, Rollout.objects.exclude(pk__in=over.values("pk"))
-
-
-def _as_sealed(events: dict[int, int]) -> set[int]:
-    """Those that are what was sealed."""
-    found, hide = set[int](), sealing.Salts()
-    seals = list(Seal.objects.filter(event__in=events).select_related("event"))
-    names = {seal.event_id: canonical.names_in(seal.event) for seal in seals}
-    hide.know(names.values())
-    concerns = sealing.concerned(names)
-    chains, numbers = {seal.chain for seal in seals}, {seal.number - 1 for seal in seals}
-    rows = Seal.objects.filter(chain__in=chains, number__in=numbers).values_list("chain", "number", "digest")
-    before = {(chain, number): digest for chain, number, digest in rows}
-    for seal in seals:
-        form = canonical.sealed(
-            seal.event, names[seal.event_id], concerns[seal.event_id], hide, sealing.key(seal.salt),
-            number=seal.number, previous=before.get((seal.chain, seal.number - 1), ""),
-        )  # fmt: skip
-        if canonical.digest(form) == seal.digest:
-            found.add(seal.event_id)
-    return found
