@@ -29,6 +29,7 @@ FLAG = "use_haiku"
 ROLES = {"mia": "manager", "alice": "approver", "vic": "viewer", "root": "admin", "sam": "approver"}
 SECRET_TITLE = "Haiku beats the others, secretly"
 PHASES = ("team", "company", "everyone")
+WAY = (PhaseState.PLANNED, PhaseState.REQUESTED, PhaseState.APPROVED, PhaseState.ACTIVE, PhaseState.COMPLETED)
 ISSUES = {"rollout_plan": 11, "flag_rollout": 12, "internal_rollout": 13, "internal_feedback": 14}
 
 PLAN = """
@@ -149,8 +150,8 @@ class World:
         self._remembered(("confirm", phase, self.plan["slug"]), partial(self._confirm, phase))
 
     def _confirm(self, phase: str | None) -> None:
-        rollout, told = self.rollout(), self.facts()
-        for item in ChecklistItem.objects.filter(rollout=rollout, confirmed_at=None):
+        told = self.facts()
+        for item in ChecklistItem.objects.filter(rollout__slug=self.plan["slug"], confirmed_at=None):
             name = item.phase.name if item.phase else None
             if name and item.gate == "complete" and blockers_of_exit_item(told.phase(name)):
                 continue
@@ -159,12 +160,12 @@ class World:
 
     def obey(self) -> None:
         """Set GitLab's flag to what the portal expects now, as the person at the chat would, and read it."""
-        expected = facts.for_rollout(self.rollout(), self.now()).expected
-        state = self.gitlab.state
+        rollout, state = self.rollout(), self.gitlab.state
+        expected = facts.for_rollout(rollout, self.now()).expected
         if expected.is_everyone:
             state.set_feature(FLAG, "true")
         else:
-            names = {actor.gitlab_id: actor.name for actor in self.rollout().flag.instance.actors.all()}
+            names = {actor.gitlab_id: actor.name for actor in rollout.flag.instance.actors.all()}
             for gitlab_id in expected.actors:
                 kind, _, name = names[gitlab_id].partition(":")
                 state.set_feature(FLAG, "true", **{kind: name})
@@ -196,12 +197,18 @@ class World:
         return self.phase(name)
 
     def _up_to(self, name: str, state: str) -> None:
-        if not Rollout.objects.filter(slug=self.plan["slug"]).exists():
+        earlier = PHASES[: PHASES.index(name)]
+        if Rollout.objects.filter(slug=self.plan["slug"]).exists():
+            if earlier:
+                self.up_to(earlier[-1], PhaseState.COMPLETED)
+        elif step := WAY[: WAY.index(state)]:  # place by place, so that each is a place to begin from
+            self.up_to(name, step[-1])
+        elif earlier:
+            self.up_to(earlier[-1], WAY[-1])
+        else:
             self.apply()
             self.sync()
             self.confirm()
-        if before := PHASES[: PHASES.index(name)]:
-            self.up_to(before[-1], PhaseState.COMPLETED)
         self._walk(name, state)
 
     def _walk(self, name: str, goal: str) -> None:
@@ -235,7 +242,7 @@ class World:
             request = self.facts().phase(name).request
             if request is None or request.is_granted(self.now()):
                 return
-            self.do("approve", name, approver)
+            self.do("approve", name, approver, looked_at=request.stands)
 
     def facts(self) -> Any:
         return facts.for_rollout(self.rollout(), self.now())

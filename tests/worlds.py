@@ -224,7 +224,8 @@ class Memory:
 
     def of(self, step: Hashable, walk: Callable[[], Any]) -> Any:
         """Stand where ``walk`` leads, by the rows it left where it was done from here before. What it gave."""
-        if self._is_walking:  # a part of a walk that is remembered whole
+        has_left = self._at is not None and not self._at.is_ground
+        if self._is_lost or (self._is_walking and has_left):  # but the beginning of a walk is remembered too
             return walk()
         there = rows()
         if not self._is_as_left(there):
@@ -232,15 +233,15 @@ class Memory:
             return walk()
         key = (id(self._at), step, connection.in_atomic_block, self._settings())
         kept = self._kept.get(key)
-        if kept is not None and (self._at is None or self._at.is_ground):
+        if kept is not None and not has_left:
             kept.restore(self._gitlab)
             gave = kept.gave
         else:  # who has walked walks on: given again, the second step would lie before the first was done
-            asked, self._is_walking = len(self._gitlab.requests), True
+            asked, is_part, self._is_walking = len(self._gitlab.requests), self._is_walking, True
             try:
                 gave = walk()
             finally:
-                self._is_walking = False
+                self._is_walking = is_part
             if kept is None:
                 document = copy.deepcopy(self._gitlab.state.document)
                 requests, now = self._gitlab.requests[asked:], timezone.now()
@@ -253,7 +254,6 @@ class Memory:
     def _is_as_left(self, there: Rows) -> bool:
         return (
             self.is_open()
-            and not self._is_lost
             and not escape_hatch.is_travelling()
             and abs(clock.now() - timezone.now()) < timedelta(seconds=1)  # no moment is told
             and there == self._rows
