@@ -16,10 +16,23 @@ from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent
 #: What no database and no Redis changes, or what starts its own: ``make test-services`` leaves it to ``make test``.
-#: What is not named here runs on both, so a new module does.
+#: What is not named here runs on both, so a new module does. Pages, forms and doors that are told apart by role, word
+#: and address are here; the rows behind them are asked for on both by what searches, pages, counts, locks and writes,
+#: and by ``tests/doors``, which asks every door the same.
 SAME_ANYWHERE = (
     "browser", "calendars", "docs", "gitlab", "rules", "setup", "simulator", "test_translations.py",
-    "portal/test_style.py", "portal/test_translatable.py",
+    "admin/test_asked_choices.py", "admin/test_djangos_parts.py", "admin/test_doors.py", "admin/test_first_page.py",
+    "admin/test_template_editor.py", "admin/test_words.py",
+    "api/test_doors_api.py", "audit/test_canonical.py",
+    "portal/test_accounts.py", "portal/test_asked_choices.py", "portal/test_confidential.py", "portal/test_feeds.py",
+    "portal/test_identity_provider.py", "portal/test_languages.py", "portal/test_login_page.py",
+    "portal/test_models_page.py", "portal/test_new_rollout_page.py", "portal/test_pages.py", "portal/test_people.py",
+    "portal/test_plans_page.py", "portal/test_scale.py", "portal/test_style.py", "portal/test_sync_page.py",
+    "portal/test_then_page.py", "portal/test_ticks.py", "portal/test_translatable.py", "portal/test_transport.py",
+    "portal/test_trouble.py",
+    "services/test_approval_properties.py", "services/test_reauthenticate.py", "services/test_soak_clock.py",
+    "services/test_state_machine_properties.py", "services/test_worlds.py",
+    "sync/test_stale.py",
 )  # fmt: skip
 #: Within those, what looks at the database all the same.
 ON_BOTH = ("browser/test_edges.py", "browser/test_journey.py", "browser/test_live.py", "docs/test_auditors_guide.py")

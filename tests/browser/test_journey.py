@@ -5,12 +5,25 @@ from __future__ import annotations
 import pytest
 
 from rollouts.models import Rollout
+from tests.browser.conftest import listen
 
 pytestmark = pytest.mark.browser
 
 
 def press(page, label):
     page.get_by_role("button", name=label, exact=True).click()
+
+
+def test_somebody_signs_in_by_the_form_and_stands_where_they_wanted_to_go(chromium, portal):
+    context = chromium.new_context()
+    wrong, page = listen(context), context.new_page()
+    page.goto(f"{portal.url}/approvals/")
+    page.fill("#id_username", "mia")
+    page.fill("#id_password", "rollout")
+    page.click("main button")
+    page.wait_for_url(f"{portal.url}/approvals/")
+    context.close()
+    assert wrong == []
 
 
 def test_a_rollout_goes_from_plan_to_all_users(portal, sign_in):
