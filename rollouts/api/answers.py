@@ -612,6 +612,15 @@ class SyncTold(Schema):
     instances: list[InstanceTold]
 
 
+class AwayTold(Schema):
+    """Somebody is away from ``since`` until just before ``until``, and ``instead`` is asked."""
+
+    id: int
+    since: datetime
+    until: datetime
+    instead: str
+
+
 class PersonTold(Schema):
     """Somebody as everybody may know them; the slugs are of open rollouts, at most 50."""
 
@@ -627,6 +636,8 @@ class PersonTold(Schema):
     same_human: list[str] = Field(
         description="Other accounts that their GitLab user was in: one pair of eyes with them."
     )
+    away: list[AwayTold] = Field(description="Now and later.")
+    stands_for: list[str] = Field(description="Who is away now, and instead of whom this person is asked.")
     owns: list[str]
     waiting: list[str] = Field(description="What waits for them to do something.")
 

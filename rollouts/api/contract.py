@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .answers import ProblemTold
-from .questions import FollowAsked, ItemAsked, MeasuredAsked, PlanWritten, TransitionAsked, WishesAsked
+from .questions import AwayAsked, FollowAsked, ItemAsked, MeasuredAsked, PlanWritten, TransitionAsked, WishesAsked
 
 LIST: dict[Any, Any] = dict.fromkeys((400, 401, 405, 406, 414, 422, 500, 503), ProblemTold)
 LOOK: dict[Any, Any] = {**LIST, 404: ProblemTold}
@@ -49,5 +49,11 @@ FOLLOW_BODY = {
     "requestBody": {
         "required": True,
         "content": {"application/json": {"schema": FollowAsked.model_json_schema()}},
+    }
+}
+AWAY_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": AwayAsked.model_json_schema()}},
     }
 }

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest
 from ninja import Router
 
-from ..services import people
-from . import answers, questions
-from .contract import LOOK
+from ..models import Absence
+from ..services import absences, people
+from . import answers, bodies, questions
+from .auth import actor
+from .contract import AWAY_BODY, LOOK, TRANSITION
 
 router = Router(tags=["people"])
 
@@ -29,6 +32,40 @@ def person(request: HttpRequest, name: questions.Name) -> dict[str, Any]:
         "at_provider": found.at_provider,
         "gitlab_user": found.handle,
         "same_human": list(found.same_human),
+        "away": [absences.as_json(one) for one in found.away],
+        "stands_for": list(found.stands_for),
         "owns": [row["rollout__slug"] for row in found.owned.rows],
         "waiting": [row["rollout__slug"] for row in found.waiting.rows],
     }
+
+
+@router.post(
+    "/people/{name}/absences", response={200: answers.AwayTold, **TRANSITION}, openapi_extra=AWAY_BODY,
+    summary="Say when somebody is away",
+)  # fmt: skip
+def be_away(request: HttpRequest, name: questions.Name) -> dict[str, Any]:
+    """Days are of UTC, both included; times are exact. Who stands in has the same role, and gets none by it."""
+    asked = bodies.as_json(request, questions.AwayAsked)
+    absence = absences.add(
+        _account(name), since=asked.since, until=asked.until, instead=asked.instead, by=actor(request)
+    )
+    return absences.as_json(absence)
+
+
+@router.post(
+    "/people/{name}/absences/{number}/end", response={200: answers.AwayTold, **TRANSITION}, summary="Take it back"
+)
+def be_back(request: HttpRequest, name: questions.Name, number: questions.Number) -> dict[str, Any]:
+    person = _account(name)
+    absence = Absence.objects.select_related("person", "instead").filter(pk=number, person=person).first()
+    if absence is None:
+        raise Http404(f"{person.get_username()} has no absence {number}.")
+    absences.end(absence, by=actor(request))
+    return absences.as_json(absence)
+
+
+def _account(name: str) -> User:
+    person = User.objects.filter(username=name).first()
+    if person is None:
+        raise Http404(f"Nobody is called {name[:100]}.")
+    return person

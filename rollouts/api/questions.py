@@ -72,6 +72,7 @@ Cursor = Annotated[
 ]
 Text = Annotated[str, Field(max_length=200)]
 Name = Annotated[str, Field(max_length=255)]
+Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 VERBS = [*PHASE_VERBS, *ROLLOUT_VERBS]
 #: What is done to a checklist item; another is a wrong address, too.
 ItemVerb = Annotated[str, Field(max_length=255), WithJsonSchema({"type": "string", "enum": list(items.VERBS)})]
@@ -237,6 +238,14 @@ class MeasuredAsked(Written):
 
     value: Annotated[int | float, Field(ge=-(10**15), le=10**15)]
     evidence: Annotated[str, Field(max_length=500), AfterValidator(_writable)] = ""
+
+
+class AwayAsked(Written):
+    """``since`` and ``until`` are days (2026-12-24, of UTC, both included) or times; ``instead`` is a user name."""
+
+    since: Annotated[str, Field(max_length=60), AfterValidator(_writable)]
+    until: Annotated[str, Field(max_length=60), AfterValidator(_writable)]
+    instead: Annotated[str, Field(max_length=150), AfterValidator(_writable)]
 
 
 class ItemAsked(Written):

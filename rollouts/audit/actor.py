@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from django.utils.functional import SimpleLazyObject
 
-from ..models import AuditEvent, accounts, roles
+from ..models import AuditEvent, absences, accounts, roles
 from ..rules.machine import Role
 from ..rules.people import Person
 from . import source
@@ -65,6 +65,7 @@ class Actor:
             is_the_ramp,
             handle=cast(str, SimpleLazyObject(lambda: accounts.handle_of(self.user))),
             twins=SimpleLazyObject(lambda: accounts.twins_of(self.user)),
+            stands_for=SimpleLazyObject(lambda: absences.stands_for(self.user)),
             touched_by=SimpleLazyObject(lambda: accounts.touched_by(self.user)),  # few rules ask
             spoken_by=self.spoken_by,
             hand=source.hand(),

@@ -1,5 +1,6 @@
 """What is stored. The state machine sits on Phase and Rollout; their guards are in ``rules``."""
 
+from .absences import Absence
 from .accounts import Account, FormerIdentity, Identity
 from .approvals import Approval, ApprovalRequest, Override
 from .catalogue import AIModel, PlanTemplate
@@ -24,6 +25,7 @@ from .views import SavedView
 
 __all__ = [
     "AIModel",
+    "Absence",
     "Account",
     "AlsoTouched",
     "ApiToken",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 from .approvals import RequestFacts, blockers_of_approver
 from .machine import Role
@@ -101,23 +102,28 @@ def recipients(
     asker: str,
     actor: str,
     request: RequestFacts | None,
+    away: Mapping[str, str] = MappingProxyType({}),
 ) -> frozenset[str]:
     """The names of whom it concerns, of these people. Nobody is told of what they did themselves.
 
     Approvers are those whose yes would count for what is asked now, by the policy and the four eyes, and who have not
-    said it. Without owners a rollout is its maker's: the caller says so.
+    said it. Without owners a rollout is its maker's: the caller says so. ``away`` names who is away with who is asked
+    instead: that one is told, and who is away only where that one may not.
     """
     wanted = frozenset(to)
     belongs: dict[Audience, Callable[[Person], bool]] = {
-        Audience.APPROVERS: lambda person: request is not None and _is_asked(request, person),
+        Audience.APPROVERS: lambda person: request is not None and is_asked(request, person),
         Audience.ASKER: lambda person: person.name == asker,
         Audience.OWNERS: lambda person: person.is_named(owners),
         Audience.ADMINS: lambda person: person.has(Role.ADMIN),
     }
     found = {person.name for person in people if any(belongs[audience](person) for audience in wanted)}
+    told_themselves = {asker} if Audience.ASKER in wanted else set()
+    found -= {name for name, instead in away.items() if instead in found} - told_themselves
     return frozenset(found - {actor})
 
 
-def _is_asked(request: RequestFacts, person: Person) -> bool:
+def is_asked(request: RequestFacts, person: Person) -> bool:
+    """Whether this person's yes would count for what is asked now, and they have not said it."""
     said_yes = any(one.by in (person.identity, *person.twins) for one in request.counting())
     return not said_yes and not blockers_of_approver(request, person)

@@ -23,6 +23,7 @@ class Person:
     ``is_the_ramp``: nobody at all, but a step that would begin by itself.
     ``handle``: what GitLab calls them, proved by a sign-in there; empty where nobody knows, or where it is somebody
     else's name here. ``twins``: the handle, and the names of accounts here that their GitLab user was in too.
+    ``stands_for``: names, here and in GitLab, of who is away now and instead of whom this person is asked.
     ``touched_by``: who set the password, roles or tokens of this person's account since its owner last proved to be
     in it (names); what these asked for or wrote the person can't approve.
     ``proved_at``: when they last showed who they are by a sign-in, in the browser by which they act.
@@ -37,6 +38,7 @@ class Person:
     is_the_ramp: bool = False
     handle: str = ""
     twins: Collection[str] = frozenset()
+    stands_for: Collection[str] = frozenset()
     touched_by: Collection[str] = frozenset()
     spoken_by: str = ""
     hand: str = ""
@@ -48,8 +50,10 @@ class Person:
         return role is Role.VIEWER or role in self.roles or Role.ADMIN in self.roles
 
     def is_named(self, names: Collection[str]) -> bool:
-        """Whether a plan that names these means this person: by the name here, or by GitLab's."""
-        return self.name in names or (bool(self.handle) and self.handle in names)
+        """Whether a plan that names these means this person: by either name, or instead of who is away."""
+        if self.name in names or (bool(self.handle) and self.handle in names):
+            return True
+        return any(name in names for name in self.stands_for)
 
     def own_voice(self) -> list[Blocker]:
         """Who decides does it themselves: a token that somebody else made says nothing of what its person thinks."""

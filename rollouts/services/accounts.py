@@ -12,7 +12,7 @@ from django.contrib.auth.models import Group, User
 
 from ..audit.actor import Actor
 from ..audit.recording import recorded
-from ..models import Account, ApiToken, AuditEvent, FeedKey, accounts, clock
+from ..models import Absence, Account, ApiToken, AuditEvent, FeedKey, accounts, clock
 from ..models.tokens import Ended
 from ..rules.blockers import Blocker
 from ..rules.machine import ROLE_WORDS, Role
@@ -95,6 +95,10 @@ def end_access(person: User, because: Ended) -> None:
     for key in FeedKey.objects.locked().filter(person=person, ended_at=None):
         key.ended_at, key.ended_because = now, because
         key.save()
+    if because in (Ended.SWITCHED_OFF, Ended.ROLE_LOST):  # who is away chooses somebody else
+        for absence in Absence.objects.locked().filter(instead=person, ended_at=None, ends_at__gt=now):
+            absence.ended_at = now
+            absence.save()
 
 
 def _locked(person: User) -> Account | None:

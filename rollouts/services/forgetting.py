@@ -27,6 +27,7 @@ from ..audit import canonical, sealing, tombstones, triggers
 from ..audit.actor import Actor
 from ..audit.recording import recorded
 from ..models import (
+    Absence,
     ApprovalRequest,
     AuditEvent,
     BrowserSession,
@@ -239,6 +240,7 @@ def _close(person: User, name: str, words: dict[str, str]) -> None:
         models.QuerySet(kind).filter(person=person).delete()
     models.QuerySet(Identity).filter(person=person).delete()
     models.QuerySet(FormerIdentity).filter(person=person).delete()
+    models.QuerySet(Absence).filter(Q(person=person) | Q(instead=person)).delete()
     empty = {"first_name": "", "last_name": "", "email": "", "is_active": False}
     person.set_unusable_password()
     User.objects.filter(pk=person.pk).update(

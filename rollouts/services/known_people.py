@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 from django.db.models import Q
 
-from ..models import accounts
+from ..models import absences, accounts
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
     """Somebody as a plan names them: ``name`` is that of their account here, empty where nobody has one, ``handle``
-    what GitLab calls them, where they showed it."""
+    what GitLab calls them, where they showed it; ``instead`` is who is asked while they are away."""
 
     written: str
     name: str = ""
     full_name: str = ""
     handle: str = ""
+    instead: str = ""
 
     @property
     def shown(self) -> str:
@@ -27,7 +28,7 @@ class Named:
 
 
 def named(names: Iterable[str]) -> list[Named]:
-    """Whom plans mean by these names: accounts here, else GitLab users who signed in. Three queries at most."""
+    """Whom plans mean by these names: accounts here, else GitLab users who signed in. Four queries at most."""
     names = list(names)
     if not names:
         return []
@@ -35,10 +36,18 @@ def named(names: Iterable[str]) -> list[Named]:
     people = list(called.select_related("account", "identity"))
     accounts.know_handles(people)
     by_name = {accounts.handle_of(person): person for person in people} | {p.get_username(): p for p in people}
-    return [_named(name, by_name.get(name)) for name in names]
+    away = absences.now_away() if people else {}
+    return [_named(name, by_name.get(name), away) for name in names]
 
 
-def _named(name: str, person: User | None) -> Named:
+def _named(name: str, person: User | None, away: Mapping[str, str]) -> Named:
     if person is None:
         return Named(name)
-    return Named(name, person.get_username(), person.get_full_name(), accounts.handle_of(person))
+    known_as = person.get_username()
+    return Named(name, known_as, person.get_full_name(), accounts.handle_of(person), away.get(known_as, ""))
+
+
+def label(person: User) -> str:
+    """«mia · Mia Moss · @mia.gl»: how a form names somebody to choose."""
+    handle = accounts.handle_of(person)
+    return " · ".join(filter(None, (person.get_username(), person.get_full_name(), handle and f"@{handle}")))

@@ -22,7 +22,19 @@ from django.urls import reverse
 
 from ..audit import sealing
 from ..audit.actor import Actor
-from ..models import ApprovalRequest, AuditEvent, Notice, NoticePlace, OwedMail, Phase, Rollout, Seal, accounts, clock
+from ..models import (
+    ApprovalRequest,
+    AuditEvent,
+    Notice,
+    NoticePlace,
+    OwedMail,
+    Phase,
+    Rollout,
+    Seal,
+    absences,
+    accounts,
+    clock,
+)
 from ..models.keyset import Keyset
 from ..rules.approvals import STANDING, RequestFacts, RequestState
 from ..rules.notices import TELLS, Audience, Kind, recipients
@@ -135,6 +147,7 @@ def _make(events: list[AuditEvent]) -> int:
     active = User.objects.filter(is_active=True).select_related("account", "identity").prefetch_related("groups")
     people = {user.get_username(): user for user in active}
     accounts.know_handles(people.values())
+    away = absences.know_stand_ins(people.values())
     persons = [Actor.of(user).person for user in people.values()]
     askers, requests = _askers(events), _requests(events)
     followers = wishes_of.followers({event.rollout_id for event in events if event.rollout_id})
@@ -151,6 +164,7 @@ def _make(events: list[AuditEvent]) -> int:
             asker=askers.get(event.pk, ""),
             actor=event.actor,
             request=requests.get(event.pk),
+            away=away,
         )
         about = f"{event.object_type} {event.object_id}"
         for name in sorted(names - {name for name, muted in follow.items() if muted}):

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from ..audit.actor import Actor
-from ..models import Identity, accounts
+from ..models import Absence, Identity, absences, accounts, clock
 from .lists.rollouts import RolloutFilter
 
 #: So many rollouts of each kind are shown; the portfolio has them all.
@@ -28,7 +28,8 @@ class Rollouts:
 @dataclass(frozen=True, slots=True)
 class Seen:
     """``at_provider`` is what the identity provider calls them, where they come in by it; ``handle`` the same, where
-    that is the GitLab that is followed. ``same_human`` are other accounts that their GitLab user was in."""
+    that is the GitLab that is followed. ``same_human`` are other accounts that their GitLab user was in. ``away``:
+    when they are away, now or later; ``stands_for``: for whom who is away now they are asked."""
 
     name: str
     full_name: str
@@ -40,6 +41,8 @@ class Seen:
     has_account: bool = True
     handle: str = ""
     same_human: tuple[str, ...] = ()
+    away: tuple[Absence, ...] = ()
+    stands_for: tuple[str, ...] = ()
 
 
 def owner(name: str) -> Seen | None:
@@ -71,6 +74,8 @@ def seen(person: Any) -> Seen:
         waiting=_asked(actor, show="yours", state="open") if person.is_active else Rollouts([], False),
         handle=accounts.handle_of(person),
         same_human=tuple(sorted(accounts.same_human(person))),
+        away=tuple(absences.not_over(clock.now()).filter(person=person).order_by("begins_at", "pk")),
+        stands_for=tuple(sorted(actor.person.stands_for)),
     )
 
 

@@ -56,7 +56,7 @@ def perform(
         if override and passed:
             overrides.record(current, verb, passed, by=by, reason=wish.reason, now=work.now)
             recording.notes["overridden"] = [blocker.message for blocker in passed]
-        recording.notes |= _told(verb, facts, current, wish)
+        recording.notes |= _told(verb, facts, current, wish) | _instead_of(verb, facts, by)
         recording.about = result = EFFECTS[verb](Effect(work, current, facts, by, wish))
         current.save()
         work.follow()
@@ -70,6 +70,15 @@ def perform(
             overridden=override and bool(passed),
         )
     return result
+
+
+def _instead_of(verb: str, facts: RolloutFacts, by: Actor) -> dict[str, Any]:
+    """For whom who is away the person does it, for the history; nobody's rights are theirs by that."""
+    if verb not in guards.BY_POLICY and (not facts.owners or by.name in facts.owners):
+        return {}
+    names = set(by.person.stands_for)
+    names &= names if verb in guards.BY_POLICY else set(facts.owners)
+    return {"instead_of": sorted(names)} if names else {}
 
 
 def _settle_first(work: Work, phase: Phase, verb: str) -> None:

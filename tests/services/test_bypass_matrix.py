@@ -9,6 +9,7 @@ import contextlib
 import inspect
 import json
 import re
+from datetime import timedelta
 
 import pytest
 from celery import Task
@@ -27,7 +28,7 @@ from rollouts.models.change_log import Unaudited
 from rollouts.models.guarded import StateIsProtected
 from rollouts.rules.document import DocumentRefused
 from rollouts.rules.exposure import widens
-from rollouts.services import checklist, plans, tokens, transitions
+from rollouts.services import absences, accounts, checklist, plans, tokens, transitions
 from rollouts.services.refusals import Refused
 from tests.addresses import every_address
 from tests.portal.pages import signed_in
@@ -125,8 +126,28 @@ def approve_without_a_fresh_sign_in(world, eve):
     return "team", "approve", {}
 
 
+def own_request_instead_of_who_is_away(world, eve):
+    """She stands in for the only others who could approve."""
+    world.up_to("team", "planned")
+    with as_manager(eve, "admin"):
+        today, then = (f"{world.now() + timedelta(days=n):%Y-%m-%d}" for n in (0, 5))
+        for name in ("alice", "sam", "root"):
+            absences.add(world.people[name], since=today, until=then, instead="eve", by=world.actor(name))
+    with as_manager(eve):
+        world.do("request", "team", "eve")
+    return "team", "approve", {}
+
+
+def request_of_her_other_account(world, eve):
+    """The same GitLab user was in mia's account when that asked."""
+    world.up_to("team", "requested")
+    with recorded("identity.link", by=world.actor("root")):
+        accounts.are_one_human([eve, world.people["mia"]])
+    return "team", "approve", {}
+
+
 FORBIDDEN = (
-    approve_without_a_fresh_sign_in,
+    own_request_instead_of_who_is_away, request_of_her_other_account, approve_without_a_fresh_sign_in,
     own_request, own_plan, approved_before, start_unasked, start_with_one_of_two, start_what_has_changed,
     start_what_an_approver_who_left_approved, advance_to_everyone_unapproved, jump_over_steps, skip_the_company,
 )  # fmt: skip

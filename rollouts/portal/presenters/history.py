@@ -32,6 +32,8 @@ DONE = {
     "override.review": later("reviewed the override: {what}"),
     "feeds.renew": later("made new addresses for the {what}"),
     "feeds.end": later("switched off the {what}"),
+    "absence.add": later("said when {what} is away, and who is asked instead"),
+    "absence.end": later("said that {what} is not away any more"),
     "admin.add": later("added {what}"),
     "admin.change": later("changed {what}"),
     "admin.delete": later("deleted {what}"),
@@ -101,6 +103,7 @@ KINDS = {
 
 #: Rooms of verbs and where changes come from, as lists name them.
 SUBJECTS = {
+    "absence": say("absences"),
     "actor": say("GitLab users and groups"),
     "admin": say("other changes in the admin"),
     "approval": say("approvals"),

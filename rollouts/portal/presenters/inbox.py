@@ -23,6 +23,7 @@ from ...rules.offers import ABOUT_A_REQUEST, Offer
 from ...rules.people import SIGN_IN_OLD
 from ...rules.phrases import say
 from ...services import facts as facts_of
+from ...services.asked_people import AskedPerson, Everybody
 from ...services.issues import IssueShown, issue_shown
 from ...services.locks import Locks
 from ..charts.track import Track, track
@@ -65,6 +66,7 @@ class Card:
     approvals: tuple[tuple[str, datetime, bool, str], ...]
     phase_name: str
     verb: str
+    deciders: tuple[AskedPerson, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +98,13 @@ def cards(
         for phase in facts.phases
         if phase.request is not None
     ]
+    everybody = Everybody() if asked_in else None
     earlier = _earlier(phase.request.pk for *_, phase in asked_in if phase.request)
     for rollout, facts, phase in asked_in:
         assert phase.request is not None
-        card = _card(rollout, facts, phase, viewer, earlier.get(phase.request.pk))
+        assert everybody is not None
+        deciders = () if phase.request.is_granted(now) else everybody.asked(phase.request)
+        card = _card(rollout, facts, phase, viewer, earlier.get(phase.request.pk), deciders)
         if phase.request.requested_by == viewer.name:
             asked.append(card)
         elif all(each.code == SIGN_IN_OLD for each in card.why_not_me) and not phase.request.is_granted(now):
@@ -124,7 +129,14 @@ def decided_by(viewer: Actor, limit: int = 20) -> list[Decided]:
     ]
 
 
-def _card(rollout: Rollout, facts: RolloutFacts, phase: PhaseFacts, viewer: Actor, earlier: Phase | None) -> Card:
+def _card(
+    rollout: Rollout,
+    facts: RolloutFacts,
+    phase: PhaseFacts,
+    viewer: Actor,
+    earlier: Phase | None,
+    deciders: tuple[AskedPerson, ...],
+) -> Card:
     request = phase.request
     assert request is not None
     wanted = request.target
@@ -156,6 +168,7 @@ def _card(rollout: Rollout, facts: RolloutFacts, phase: PhaseFacts, viewer: Acto
         approvals=tuple((one.by, one.at, request.counts(one), one.came) for one in request.given),
         phase_name=phase.name,
         verb=verb,
+        deciders=deciders,
     )
 
 

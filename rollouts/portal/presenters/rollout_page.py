@@ -17,6 +17,7 @@ from ...rules.offers import Offer
 from ...services import facts as facts_of
 from ...services import gates, outbox
 from ...services.as_of import Past
+from ...services.asked_people import AskedPerson, Everybody
 from ...services.exposure_history import ExposureHistory, history_of
 from ...services.issues import IssueShown, issue_shown
 from ...services.known_people import Named, named
@@ -68,6 +69,8 @@ class RolloutPage:
     rollout_actions: tuple[Offer, ...] = ()
     commands: tuple[commands.Command, ...] = ()
     writes: tuple[GitLabWrite, ...] = ()
+    #: Who is asked to decide about what waits.
+    deciders: tuple[AskedPerson, ...] = ()
 
     @property
     def tells_both(self) -> bool:
@@ -101,7 +104,13 @@ def build(rollout: Rollout, viewer: Actor, now: datetime) -> RolloutPage:
         rollout_actions=offers.of_rollout(facts, viewer.person),
         commands=() if is_at_rest else gates.commands_to(rollout, facts, facts.expected),
         writes=tuple(_writes(rollout, viewer)),
+        deciders=_deciders(facts),
     )
+
+
+def _deciders(facts: RolloutFacts) -> tuple[AskedPerson, ...]:
+    request = next((phase.request for phase in facts.phases if phase.request), None)
+    return Everybody().asked(request) if request and not request.is_granted(facts.now) else ()
 
 
 def as_it_was(past: Past, viewer: Actor) -> RolloutPage:

@@ -8,17 +8,21 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext, gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from ...audit.actor import Actor
-from ...models import ApiToken, FeedKey, Identity, accounts, clock
+from ...models import Absence, ApiToken, FeedKey, Identity, accounts, clock
 from ...models.sessions import LINK, reference_of
-from ...services import people, sessions, tokens
+from ...rules.machine import Role
+from ...services import absences, people, sessions, tokens
+from ...services.known_people import label as person_label
 from ...services.refusals import Refused
 from .. import refusals
 from ..answers import SeeOther
@@ -46,6 +50,26 @@ class TokenForm(forms.Form):
         super().__init__(*args, **{"label_suffix": "", **kwargs})
 
 
+class AwayForm(forms.Form):
+    """Days of the reader's zone, both included."""
+
+    since = forms.CharField(
+        max_length=60, label=gettext_lazy("From"), widget=forms.DateInput({"type": "date", "autocomplete": "off"})
+    )
+    until = forms.CharField(
+        max_length=60,
+        label=gettext_lazy("To, included"),
+        widget=forms.DateInput({"type": "date", "autocomplete": "off"}),
+    )
+    instead = forms.CharField(max_length=150, label=gettext_lazy("Instead"))
+
+    def __init__(self, person: User, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
+        self.may_stand_in = absences.may_stand_in_for(person)
+        choices = [(each.get_username(), person_label(each)) for each in self.may_stand_in]
+        self.fields["instead"].widget = forms.Select(choices=[("", "–"), *choices])
+
+
 @require_safe
 def own(request: HttpRequest) -> HttpResponse:
     """``/account/`` is the short way to one's own page."""
@@ -62,7 +86,7 @@ def person(request: HttpRequest, name: str) -> HttpResponse:
         raise Http404(f"Nobody is called {name}.")
     if seen.name != name:  # GitLab's name for them
         return redirect("portal:person", seen.name)
-    return render(request, "portal/person.html", {"seen": seen, "provider_name": settings.OIDC_NAME})
+    return _others_page(request, seen)
 
 
 @never_cache
@@ -99,6 +123,50 @@ def end_sessions(request: HttpRequest) -> HttpResponse:
     return back(request, "sessions")
 
 
+@require_POST
+def be_away(request: HttpRequest, name: str) -> HttpResponse:
+    """One's own absence, or an admin somebody's. Refused: the page with what is wrong, nothing changed."""
+    person = get_object_or_404(User, username=name)
+    form = AwayForm(person, request.POST)
+    if not form.is_valid():
+        return _page_of(request, person, status=422, away_form=form)
+    zone = timezone.get_current_timezone()
+    try:
+        absences.add(person, by=Actor.of(request.user), zone=zone, **form.cleaned_data)
+    except Refused as refused:
+        more = refusals.told(refused)
+        return _page_of(request, person, status=refused.status, away_form=form, **more)
+    messages.success(request, gettext("Kept: who stands in is asked meanwhile."))
+    return SeeOther(f"{reverse('portal:person', args=[name])}#away")
+
+
+@require_POST
+def be_back(request: HttpRequest, name: str, pk: int) -> HttpResponse:
+    absence = get_object_or_404(Absence.objects.select_related("person"), pk=pk, person__username=name)
+    absences.end(absence, by=Actor.of(request.user))
+    messages.success(request, gettext("Taken back."))
+    return SeeOther(f"{reverse('portal:person', args=[name])}#away")
+
+
+def _page_of(request: HttpRequest, person: User, *, status: int, **more: Any) -> HttpResponse:
+    if person.pk == request.user.pk:
+        return _own_page(request, TokenForm(), status=status, **more)
+    return _others_page(request, people.seen(person), status=status, **more)
+
+
+def _others_page(request: HttpRequest, seen: people.Seen, *, status: int = 200, **more: Any) -> HttpResponse:
+    """An admin says here, too, when somebody is away who can't say it."""
+    may = seen.has_account and seen.is_active and Actor.of(request.user).person.has(Role.ADMIN)
+    away = _away_form(User.objects.get(username=seen.name)) if may and "away_form" not in more else None
+    known = {"seen": seen, "provider_name": settings.OIDC_NAME, "may_be_away": may, "away_form": away}
+    return render(request, "portal/person.html", {**known, **more}, status=status)
+
+
+def _away_form(person: User) -> AwayForm | None:
+    form = AwayForm(person)
+    return form if form.may_stand_in else None
+
+
 def back(request: HttpRequest, section: str = "") -> HttpResponse:
     """To one's own page, where something of it has changed."""
     page = reverse("portal:person", args=[request.user.get_username()])
@@ -119,6 +187,8 @@ def _own_page(request: HttpRequest, form: TokenForm, *, status: int = 200, **mor
         "connects": settings.OIDC_ISSUER and request.session.get(LINK),
         "provider_name": settings.OIDC_NAME,
         "form": form,
+        "may_be_away": True,
+        "away_form": _away_form(request.user),  # type: ignore[arg-type]
         "rows": rows,
         "sessions": sessions.of(request.user)[: sessions.MOST],
         "here": reference_of(request.session.session_key or ""),

@@ -327,6 +327,7 @@ KEPT = (
             "rollouts.Account",
             "rollouts.Identity",
             "rollouts.FormerIdentity",
+            "rollouts.Absence",
             "rollouts.NoticePlace",
             "rollouts.NoticeSettings",
             "rollouts.FollowedRollout",
