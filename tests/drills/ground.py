@@ -133,7 +133,49 @@ def read(seconds: int) -> None:
         time.sleep(0.02)
 
 
+def owners(count: int) -> None:
+    """One rollout that so many people own, who are told by mail."""
+    from django.contrib.auth import get_user_model
+    from django.contrib.auth.models import Group
+
+    from rollouts.services import plans
+
+    there = world()
+    names = [f"p{number}" for number in range(count)]
+    for name in names:
+        user = get_user_model().objects.create(username=name, email=f"{name}@example.com")
+        user.groups.add(Group.objects.get(name="manager"))
+    text = there.document().replace("owners: [mia]", f"owners: [{', '.join(names)}]")
+    plans.apply(text, by=there.actor("mia"), source="plan.yaml")
+
+
+def events(count: int) -> None:
+    """So many events that concern the owners, each about another thing, so that none stands for another."""
+    from rollouts.audit.recording import recorded
+    from rollouts.models import FeatureFlag, Rollout
+
+    there = world()
+    rollout = Rollout.objects.get()
+    for number in range(count):
+        with recorded(
+            "drift.began", by=there.actor("root"), about=FeatureFlag(pk=number + 1_000), rollout=rollout
+        ) as one:
+            one.notes |= {"gitlab": f"{number} users", "plan": "nobody"}
+
+
+def tell(seconds: int) -> None:
+    """Tell people and send mails, again and again, as a worker does."""
+    from rollouts import tasks
+
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        tasks.tell_people()
+        tasks.send_mail()
+        time.sleep(0.05)
+
+
 if __name__ == "__main__":
     django.setup()
-    parts = {"ramps": ramps, "writes": writes, "work": work, "projects": projects, "read": read}
+    parts = {"ramps": ramps, "writes": writes, "work": work, "projects": projects, "read": read,
+             "owners": owners, "events": events, "tell": tell}  # fmt: skip
     parts[sys.argv[1]](int(sys.argv[2]))
