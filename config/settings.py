@@ -377,6 +377,7 @@ CELERY_BEAT_SCHEDULE = {
     "seal": every(60, "seal_history"),
     "notices": every(5, "tell_people"),
     "mail": every(5, "send_mail"),
+    "clock": every(60, "watch_clock"),
     "verify": every(24 * 3600, "verify_history"),
     "copies": every(300, "copy_checkpoints"),
     "keep": every(3600, "keep"),  # once a day; each hour so that one that was broken off goes on

@@ -14,7 +14,7 @@ from .audit import sealing, verifying
 from .audit.source import coming_from
 from .models import GitLabInstance
 from .portal import mails
-from .services import due, notices
+from .services import conditions, due, notices
 from .services.instances import all_instances
 from .services.keeping import runs as keeping
 from .sync import calendars, copies, deliveries, mailing, outbox, passes
@@ -89,6 +89,12 @@ def seal_history() -> None:
 def tell_people() -> None:
     """Make notices of what happened since."""
     notices.work()
+
+
+@shared_task(ignore_result=True)
+def watch_clock() -> None:
+    """Write down what began and ended by the clock, for people to be told."""
+    conditions.work()
 
 
 @shared_task(ignore_result=True)

@@ -11,7 +11,7 @@ from .gitlab import GitLabActor, GitLabInstance, GitLabProject, Outcome, Tracked
 from .history import AuditEvent
 from .keeping import KeepingRun
 from .locks import ChangeLock, IncidentSource, LockCalendar, LockPeriod
-from .notices import FollowedRollout, Notice, NoticePlace, NoticeSettings, OwedMail, Sender
+from .notices import Condition, FollowedRollout, Notice, NoticePlace, NoticeSettings, OwedMail, Sender
 from .outbox import GitLabWrite
 from .phases import Phase, RampStep
 from .portfolio_rows import PortfolioRow, RowWait
@@ -37,6 +37,7 @@ __all__ = [
     "ChecklistItem",
     "Checkpoint",
     "CheckpointCopy",
+    "Condition",
     "EventWords",
     "FeatureFlag",
     "FeedKey",

@@ -103,6 +103,21 @@ class Sender(models.Model):
         return self.way
 
 
+class Condition(models.Model):
+    """Something that holds for a while by the clock, and that people were told of when it began: a lock, a debt."""
+
+    key = models.CharField(max_length=300, unique=True)
+    title = models.CharField(max_length=200)
+    began_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=("id",), name="condition_holds", condition=Q(ended_at=None))]
+
+    def __str__(self) -> str:
+        return self.title
+
+
 class NoticeSettings(AuditedModel):
     """How somebody wants to be told; who has none is told in the usual way (``rules.telling``)."""
 

@@ -96,6 +96,7 @@ def _signed_in(sender: Any, request: HttpRequest | None, user: Any, **more: Any)
         way=sign_ins.PASSWORD if by_password else sign_ins.IDENTITY_PROVIDER,
         address=address_of(request),
         also_here=devices.names_known(request) - {user.get_username()},
+        is_new_here=user.get_username() not in devices.names_known(request),
     )
     devices.remember(request, user)
 

@@ -20,6 +20,12 @@ class Audience(StrEnum):
     ASKER = "asker"
     OWNERS = "owners"
     ADMINS = "admins"
+    #: Of any open rollout that it touches.
+    ALL_OWNERS = "all_owners"
+    #: Who may review an override: not who made it.
+    REVIEWERS = "reviewers"
+    #: Whose account or token it is about.
+    SUBJECT = "subject"
 
 
 class Kind(StrEnum):
@@ -33,6 +39,12 @@ class Kind(StrEnum):
     HELD = "held"
     DRIFT = "drift"
     GIVEN_UP = "given_up"
+    LOCK = "lock"
+    STALE = "stale"
+    OVERRIDE = "override"
+    CLEAN_UP = "clean_up"
+    TOKEN = "token"
+    SIGN_IN = "sign_in"
 
 
 #: What of each kind somebody is told.
@@ -45,27 +57,42 @@ KIND_WORDS: Mapping[Kind, Phrase] = {
     Kind.HELD: say("A ramp of yours is held, or may go on"),
     Kind.DRIFT: say("Drift began or ended"),
     Kind.GIVEN_UP: say("A write to GitLab was given up"),
+    Kind.LOCK: say("A change lock began or ended"),
+    Kind.STALE: say("GitLab could not be read for a while"),
+    Kind.OVERRIDE: say("An override waits for a review"),
+    Kind.CLEAN_UP: say("A flag is to be cleaned up"),
+    Kind.TOKEN: say("A token of yours ends soon"),
+    Kind.SIGN_IN: say("You signed in by a browser that was new"),
 }
 
 
 #: As somebody chooses among them.
 GROUPS: tuple[tuple[Phrase, tuple[Kind, ...]], ...] = (
-    (say("Approvals"), (Kind.ASKED, Kind.DECIDED, Kind.VOID)),
-    (say("Rollouts that you own or follow"), (Kind.MOVED, Kind.CONFIRMED, Kind.HELD, Kind.DRIFT, Kind.GIVEN_UP)),
+    (say("Approvals"), (Kind.ASKED, Kind.DECIDED, Kind.VOID, Kind.OVERRIDE)),
+    (
+        say("Rollouts that you own or follow"),
+        (Kind.MOVED, Kind.CONFIRMED, Kind.HELD, Kind.DRIFT, Kind.LOCK, Kind.STALE, Kind.CLEAN_UP, Kind.GIVEN_UP),
+    ),
+    (say("Your account"), (Kind.TOKEN, Kind.SIGN_IN)),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Tells:
-    """``anchor`` is where on the rollout's page the button is, with {phase}; empty: on the page of approvals."""
+    """``anchor`` is where on the rollout's page the button is, with {phase}; empty: on the page of approvals.
+
+    What is about no rollout has its button on ``page``, a name among the portal's addresses.
+    """
 
     kind: Kind
     to: frozenset[Audience]
     to_do: Phrase
     anchor: str = ""
+    page: str = "sync"
 
 
 _OWNERS = frozenset({Audience.OWNERS})
+_ALL_OWNERS = frozenset({Audience.ALL_OWNERS})
 _LOOK = say("Look at it.")
 _AT_PHASE = "#phase-{phase}"
 _MOVED = Tells(Kind.MOVED, _OWNERS, _LOOK, _AT_PHASE)
@@ -91,6 +118,25 @@ TELLS: Mapping[str, Tells] = {
     "outbox.given_up": Tells(
         Kind.GIVEN_UP, frozenset({Audience.OWNERS, Audience.ADMINS}), say("See why, and try again."), "#writes"
     ),
+    "lock.began": Tells(Kind.LOCK, _ALL_OWNERS, say("Until it ends nothing widens; rolling back may."), page="locks"),
+    "lock.over": Tells(Kind.LOCK, _ALL_OWNERS, say("Go on with it."), page="locks"),
+    "reading.stale": Tells(
+        Kind.STALE, _ALL_OWNERS | {Audience.ADMINS}, say("Nothing can start: look at the sync."), page="sync"
+    ),
+    "reading.fresh": Tells(Kind.STALE, _ALL_OWNERS | {Audience.ADMINS}, say("Go on with it."), page="sync"),
+    "override.open": Tells(Kind.OVERRIDE, frozenset({Audience.REVIEWERS}), say("Review it."), "#override-{override}"),
+    "override.overdue": Tells(
+        Kind.OVERRIDE,
+        frozenset({Audience.REVIEWERS}),
+        say("Its review is overdue: review it now."),
+        "#override-{override}",
+    ),
+    "cleanup.due": Tells(Kind.CLEAN_UP, _OWNERS, say("Remove the flag, then close the rollout."), "#exposure"),
+    "cleanup.overdue": Tells(Kind.CLEAN_UP, _OWNERS, say("Remove the flag, then close the rollout."), "#exposure"),
+    "token.ends": Tells(Kind.TOKEN, frozenset({Audience.SUBJECT}), say("Make a new one in time."), page="account"),
+    "account.sign_in_new": Tells(
+        Kind.SIGN_IN, frozenset({Audience.SUBJECT}), say("If it was not you, end that session."), page="account"
+    ),
 }
 
 
@@ -103,12 +149,15 @@ def recipients(
     actor: str,
     request: RequestFacts | None,
     away: Mapping[str, str] = MappingProxyType({}),
+    subject: str = "",
+    all_owners: Collection[str] = (),
 ) -> frozenset[str]:
     """The names of whom it concerns, of these people. Nobody is told of what they did themselves.
 
     Approvers are those whose yes would count for what is asked now, by the policy and the four eyes, and who have not
     said it. Without owners a rollout is its maker's: the caller says so. ``away`` names who is away with who is asked
-    instead: that one is told, and who is away only where that one may not.
+    instead: that one is told, and who is away only where that one may not. ``subject`` is whose token it is, or who
+    made the override.
     """
     wanted = frozenset(to)
     belongs: dict[Audience, Callable[[Person], bool]] = {
@@ -116,11 +165,18 @@ def recipients(
         Audience.ASKER: lambda person: person.name == asker,
         Audience.OWNERS: lambda person: person.is_named(owners),
         Audience.ADMINS: lambda person: person.has(Role.ADMIN),
+        Audience.ALL_OWNERS: lambda person: person.is_named(all_owners),
+        Audience.REVIEWERS: lambda person: _may_review(person) and subject not in (person.identity, *person.twins),
+        Audience.SUBJECT: lambda person: person.name == subject,
     }
     found = {person.name for person in people if any(belongs[audience](person) for audience in wanted)}
-    told_themselves = {asker} if Audience.ASKER in wanted else set()
+    told_themselves = {asker} if Audience.ASKER in wanted else {subject} if Audience.SUBJECT in wanted else set()
     found -= {name for name, instead in away.items() if instead in found} - told_themselves
     return frozenset(found - {actor})
+
+
+def _may_review(person: Person) -> bool:
+    return person.has(Role.APPROVER) or person.has(Role.ADMIN)
 
 
 def is_asked(request: RequestFacts, person: Person) -> bool:

@@ -40,6 +40,7 @@ from ..rules.approvals import STANDING, RequestFacts, RequestState
 from ..rules.notices import TELLS, Audience, Kind, recipients
 from ..rules.phrases import Phrase
 from ..rules.telling import MERGED, When, Wishes
+from . import conditions
 from . import facts as facts_of
 from . import wishes as wishes_of
 from .locks import NO_LOCKS
@@ -109,12 +110,22 @@ def _placed(row: Notice, names: Mapping[str, str], until: Mapping[str, tuple[int
     phase = names.get(event.object_id, "") if of_phase else ""
     request, expires_at = until.get(event.object_id, (None, None)) if of_phase else (None, None)
     if event.rollout is None:
-        url = reverse("portal:sync")
+        url = reverse(f"portal:{tells.page}")
     elif tells.anchor or request is None:
-        url = event.rollout.get_absolute_url() + (tells.anchor or "#phase-{phase}").format(phase=phase)
+        url = event.rollout.get_absolute_url() + (tells.anchor or "#phase-{phase}").format(
+            phase=phase, override=event.object_id
+        )
     else:
         url = f"{reverse('portal:approvals')}#request-{request}"
-    return Placed(row, phase, tells.to_do, expires_at if row.kind in (Kind.ASKED, Kind.VOID) else None, url)
+    until = expires_at if row.kind in (Kind.ASKED, Kind.VOID) else _until(event)
+    return Placed(row, phase, tells.to_do, until, url)
+
+
+def _until(event: AuditEvent) -> datetime | None:
+    """By when, of what the clock tells."""
+    told = event.after if event.verb in conditions.VERBS else {}
+    written = told.get("due") or told.get("ends") or told.get("until")
+    return datetime.fromisoformat(written) if written else None
 
 
 @transaction.atomic
@@ -152,6 +163,7 @@ def _make(events: list[AuditEvent]) -> int:
     askers, requests = _askers(events), _requests(events)
     followers = wishes_of.followers({event.rollout_id for event in events if event.rollout_id})
     wishes = wishes_of.of_all(people.values())
+    all_owners = _owners_of_open() if any(Audience.ALL_OWNERS in TELLS[event.verb].to for event in events) else {}
     rows = []
     for event in events:
         tells = TELLS[event.verb]
@@ -165,6 +177,8 @@ def _make(events: list[AuditEvent]) -> int:
             actor=event.actor,
             request=requests.get(event.pk),
             away=away,
+            subject=str(event.after.get("person", "")),
+            all_owners=all_owners.get(event.after.get("instance"), set()),
         )
         about = f"{event.object_type} {event.object_id}"
         for name in sorted(names - {name for name, muted in follow.items() if muted}):
@@ -177,6 +191,16 @@ def _make(events: list[AuditEvent]) -> int:
     if settings.SENDS_MAIL:
         _owe_mail(rows, wishes, since)
     return len(rows)
+
+
+def _owners_of_open() -> dict[int | None, set[str]]:
+    """Who owns an open rollout, by the GitLab that it is on; None: on any."""
+    owners: dict[int | None, set[str]] = defaultdict(set)
+    rows = Rollout.objects.open().values_list("flag__instance", "owners", "created_by")
+    for instance, names, made_by in rows:
+        owners[instance] |= set(names or [made_by])
+        owners[None] |= owners[instance]
+    return owners
 
 
 def _owe_mail(rows: Iterable[Notice], wishes: Mapping[int, Wishes], since: Mapping[int, datetime]) -> None:
@@ -241,7 +265,7 @@ def _merge(rows: list[Notice]) -> dict[int, datetime]:
         about__in={row.about for row in rows}, kind__in={row.kind for row in rows}, dropped=False, at__gte=first
     )
     alike = defaultdict(list)
-    for one in alive.filter(UNTOLD).order_by("event"):
+    for one in alive.filter(UNTOLD).order_by("event_id"):
         alike[one.person_id, one.kind, one.about].append(one)
     stands_for = {
         earlier.pk: newer.pk

@@ -24,12 +24,21 @@ ONE_EVENT_EACH = timedelta(minutes=15)
 PASSWORD, IDENTITY_PROVIDER = "password", "identity provider"
 
 
-def signed_in(person: User, *, way: str, address: str, also_here: frozenset[str]) -> None:
-    """``also_here``: names of others who sign in by this browser."""
+def signed_in(person: User, *, way: str, address: str, also_here: frozenset[str], is_new_here: bool = False) -> None:
+    """``also_here``: names of others who sign in by this browser; ``is_new_here``: it does not know this person."""
+    is_news = is_new_here and _has_signed_in(person)
     with recorded("account.sign_in", by=Actor.of(person), about=person) as recording:
+        if is_news:
+            with recording.finding("account.sign_in_new", by=JOB, about=person) as found:
+                found.notes |= {"person": person.get_username()}
         _note(recording, person, {"way": way}, address)
         by_password = way == PASSWORD
         accounts.proved(person, also_here=also_here if by_password else frozenset(), by_password=by_password)
+
+
+def _has_signed_in(person: User) -> bool:
+    """Ever before: who comes for the first time knows that the browser is new."""
+    return AuditEvent.objects.filter(verb="account.sign_in", object_id=str(person.pk)).exists()
 
 
 def signed_out(person: User, *, address: str) -> None:

@@ -205,6 +205,16 @@ RULES = (
         ("rollouts.OwedMail",),
     ),
     Rule(
+        "conditions",
+        say("What began and ended by the clock, and was told"),
+        "rollouts.Condition",
+        "KEEP_NOTICES_DAYS",
+        "began_at",
+        say("after it ended"),
+        lambda older_than: _rows("rollouts.Condition").filter(ended_at__lt=older_than),
+        say("What holds stays, and all of it in the history."),
+    ),
+    Rule(
         "locks",
         say("Change locks by hand"),
         "rollouts.ChangeLock",
