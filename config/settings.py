@@ -13,7 +13,7 @@ import environ
 from csp.constants import NONE, SELF
 from environ.fileaware_mapping import FileAwareMapping
 
-from rollouts.rules import bindings, checkpoint_copies, identities, names, origins
+from rollouts.rules import bindings, chat, checkpoint_copies, identities, names, origins
 
 from . import broker
 
@@ -345,6 +345,9 @@ EMAIL_CONFIG = address("EMAIL_URL", env.email_url_config, "consolemail://", "smt
 vars().update(EMAIL_CONFIG)
 SENDS_MAIL = bool(env.str("EMAIL_URL", default=""))  # else it goes to the console, and nobody is owed any
 MAIL_SETTLE_SECONDS = number("MAIL_SETTLE_SECONDS", 60, least=0, most=300)
+# Chats by name, as Apprise addresses them: each is a secret. Mail and chat go to no private address but of these.
+NOTIFY_URLS = understood("NOTIFY_URLS", chat.rooms)
+PRIVATE_NETWORKS = understood("PRIVATE_NETWORKS", chat.networks)
 EMAIL_TIMEOUT = 20  # seconds; a mail server that hangs holds nothing else up
 DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", default="") or f"portal@{urlsplit(PORTAL_URL).hostname or 'localhost'}"
 
@@ -377,6 +380,7 @@ CELERY_BEAT_SCHEDULE = {
     "seal": every(60, "seal_history"),
     "notices": every(5, "tell_people"),
     "mail": every(5, "send_mail"),
+    "chat": every(5, "send_chat"),
     "clock": every(60, "watch_clock"),
     "verify": every(24 * 3600, "verify_history"),
     "copies": every(300, "copy_checkpoints"),

@@ -17,7 +17,7 @@ from .portal import mails
 from .services import conditions, due, notices
 from .services.instances import all_instances
 from .services.keeping import runs as keeping
-from .sync import calendars, copies, deliveries, mailing, outbox, passes
+from .sync import calendars, chatting, copies, deliveries, mailing, outbox, passes
 
 log = logging.getLogger(__name__)
 
@@ -136,6 +136,12 @@ def read_calendars() -> None:
     """Read the calendars of change locks that are due."""
     with coming_from("sync"):
         calendars.read_due()
+
+
+@shared_task(ignore_result=True, expires=60)
+def send_chat() -> None:
+    """Tell chats what they are owed."""
+    chatting.work(mails.line)
 
 
 @shared_task(ignore_result=True, expires=60)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from ipaddress import ip_network
 from typing import Any
 
 from aiosmtpd.controller import Controller
@@ -62,5 +63,6 @@ def mail_server(settings: Any) -> Iterator[Inbox]:
     with serving(handler) as server:
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT = server.hostname, server.port
+        settings.PRIVATE_NETWORKS = [ip_network("127.0.0.0/8")]
         settings.SENDS_MAIL, settings.MAIL_SETTLE_SECONDS = True, 0
         yield handler

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -191,6 +193,28 @@ class IncidentSourceAdmin(AuditedAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: IncidentSource | None = None) -> tuple[str, ...]:
         return (*self.readonly_fields, "instance") if obj else self.readonly_fields
+
+
+class ChatRoomForm(forms.ModelForm):
+    """Only what the environment names can be chosen."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "name" in self.fields:
+            names = {*settings.NOTIFY_URLS, *([self.instance.name] if self.instance.pk else [])}
+            self.fields["name"] = forms.ChoiceField(
+                choices=[(name, name) for name in sorted(names)], help_text=self.fields["name"].help_text
+            )
+
+
+class ChatRoomAdmin(AuditedAdmin):
+    """Which chat is told of what; its address stands in the environment alone."""
+
+    form = ChatRoomForm
+    list_display = ("name", "group", "rollout")
+    list_select_related = ("group", "rollout")
+    fields = ("name", "group", "rollout")
+    search_fields = ("name", "rollout__title")
 
 
 class GitLabWriteAdmin(RecordsOnly):

@@ -60,6 +60,10 @@ OF = {
         _("GitLab projects whose open issues with these labels lock changes: incidents, changes in progress."),
         _("No incidents are watched. Add the project in which yours are filed."),
     ),
+    "ChatRoom": PageHelp(
+        _("Chats that are told of rollouts. Their addresses are secrets of the environment: NOTIFY_URLS names them."),
+        _("No chat is told. Name one in NOTIFY_URLS, then choose here what it is told."),
+    ),
     "AIModel": PageHelp(
         _("What is rolled out, and what it replaces: provider, host, what it can carry, when it ends."),
         _("Import the AI Gateway's catalogue, or apply a plan: it brings its models along."),

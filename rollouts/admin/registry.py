@@ -26,6 +26,7 @@ PAGES = (
     (models.ChangeLock, approvals_and_locks.ChangeLockAdmin),
     (models.LockCalendar, approvals_and_locks.LockCalendarAdmin),
     (models.IncidentSource, approvals_and_locks.IncidentSourceAdmin),
+    (models.ChatRoom, approvals_and_locks.ChatRoomAdmin),
     (models.GitLabWrite, approvals_and_locks.GitLabWriteAdmin),
     (models.SyncRun, history.SyncRunAdmin),
     (models.AuditEvent, history.AuditEventAdmin),

@@ -33,7 +33,7 @@ ROOMS = (
         gettext_noop("GitLab"),
         "GitLabInstance GitLabProject FeatureFlag FlagReading TrackedIssue GitLabActor SyncRun GitLabWrite",
     ),
-    (gettext_noop("People and history"), "User Group ApiToken FeedKey AccessAttempt AuditEvent"),
+    (gettext_noop("People and history"), "User Group ApiToken FeedKey ChatRoom AccessAttempt AuditEvent"),
 )
 
 

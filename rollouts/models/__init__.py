@@ -11,7 +11,17 @@ from .gitlab import GitLabActor, GitLabInstance, GitLabProject, Outcome, Tracked
 from .history import AuditEvent
 from .keeping import KeepingRun
 from .locks import ChangeLock, IncidentSource, LockCalendar, LockPeriod
-from .notices import Condition, FollowedRollout, Notice, NoticePlace, NoticeSettings, OwedMail, Sender
+from .notices import (
+    ChatRoom,
+    Condition,
+    FollowedRollout,
+    Notice,
+    NoticePlace,
+    NoticeSettings,
+    OwedChat,
+    OwedMail,
+    Sender,
+)
 from .outbox import GitLabWrite
 from .phases import Phase, RampStep
 from .portfolio_rows import PortfolioRow, RowWait
@@ -34,6 +44,7 @@ __all__ = [
     "AuditEvent",
     "BrowserSession",
     "ChangeLock",
+    "ChatRoom",
     "ChecklistItem",
     "Checkpoint",
     "CheckpointCopy",
@@ -60,6 +71,7 @@ __all__ = [
     "NoticeSettings",
     "Outcome",
     "Override",
+    "OwedChat",
     "OwedMail",
     "PersonSalt",
     "Phase",

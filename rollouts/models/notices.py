@@ -88,6 +88,47 @@ class OwedMail(Owed):
         return f"mail of {self.notice}"
 
 
+class ChatRoom(AuditedModel):
+    """A chat of the environment, and what it is told: all, or what concerns a group or a rollout."""
+
+    name = models.CharField(max_length=50, help_text=_("A name in NOTIFY_URLS."))
+    group = models.ForeignKey(
+        "auth.Group", on_delete=models.PROTECT, null=True, blank=True, related_name="chats",
+        help_text=_("Only what concerns somebody of this group; once, however many it concerns."),
+    )  # fmt: skip
+    rollout = models.ForeignKey(
+        Rollout, on_delete=models.PROTECT, null=True, blank=True, related_name="chats",
+        help_text=_("Only what happens to this rollout."),
+    )  # fmt: skip
+
+    class Meta:
+        ordering = ("name", "pk")
+        verbose_name = _("chat")
+        verbose_name_plural = _("chats")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OwedChat(Owed):
+    """An event that a chat is told of, by one line and a link."""
+
+    event = models.ForeignKey(AuditEvent, on_delete=models.DO_NOTHING, db_constraint=False, related_name="chats")
+    name = models.CharField(max_length=50)
+    kind = models.CharField(max_length=20)
+    about = models.CharField(max_length=120)
+
+    class Meta:
+        ordering = ("next_attempt_at", "pk")
+        constraints = [models.UniqueConstraint(fields=("event", "name"), name="chatted_once")]
+        indexes = [
+            models.Index(fields=("name", "next_attempt_at", "id"), condition=Q(state="waiting"), name="chat_due"),
+        ]
+
+    def __str__(self) -> str:
+        return f"chat {self.name}: {self.kind} {self.about}"
+
+
 class Sender(models.Model):
     """One for each way: whose turn it is to send, and since when nothing goes out at all."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,7 +21,7 @@ from django.utils import timezone, translation
 from django.utils.formats import date_format
 from django.utils.translation import gettext
 
-from ..models import OwedMail, clock
+from ..models import Notice, OwedChat, OwedMail, clock
 from ..rules.notices import KIND_WORDS, Kind
 from ..rules.phrases import say, shorten, spoken
 from ..rules.zones import zone
@@ -64,6 +65,15 @@ def compose(mails: Sequence[OwedMail]) -> EmailMultiAlternatives:
         subject = present.told([notice])[0].what
         thread = f"rollout-{notice.event.rollout_id}" if notice.event.rollout_id else "portal"
         return _mail(person, spoken(subject), parts, notice.kind, f"notice-{notice.event_id}-{person.pk}", thread)
+
+
+def line(owed: OwedChat) -> tuple[str, str]:
+    """For a chat: what, which rollout and what to do, in English, and where the button is."""
+    with translation.override(settings.LANGUAGE_CODE), timezone.override(UTC):
+        notice = Notice(event=owed.event, kind=owed.kind, about=owed.about, at=owed.event.at)
+        (placed,) = services.placed([notice])
+        part = _part(placed)
+    return part.lead, part.url
 
 
 def _part(one: services.Placed) -> Part:

@@ -40,7 +40,7 @@ from ..rules.approvals import STANDING, RequestFacts, RequestState
 from ..rules.notices import TELLS, Audience, Kind, recipients
 from ..rules.phrases import Phrase
 from ..rules.telling import MERGED, When, Wishes
-from . import conditions
+from . import chats, conditions
 from . import facts as facts_of
 from . import wishes as wishes_of
 from .locks import NO_LOCKS
@@ -190,6 +190,8 @@ def _make(events: list[AuditEvent]) -> int:
     since = _merge(rows)
     if settings.SENDS_MAIL:
         _owe_mail(rows, wishes, since)
+    if settings.NOTIFY_URLS:
+        chats.owe(events, rows)
     return len(rows)
 
 
@@ -303,3 +305,4 @@ def _drop_moot(phases: Iterable[str]) -> None:
     for key, name in approved:
         moot |= Q(kind=Kind.ASKED, about=f"Phase {key}", person__username=name)
     Notice.objects.filter(moot, UNTOLD, dropped=False).update(dropped=True)
+    chats.drop_moot(f"Phase {key}" for key in gone)

@@ -25,7 +25,7 @@ from ..rules.checkpoint_copies import Destination, Way
 from ..rules.issue_url import parse_issue_url
 from ..rules.phrases import say
 from ..services.instances import all_instances
-from . import rate_limits
+from . import addresses, rate_limits
 from .outcome import phrase_of
 from .writes import MARK
 
@@ -130,7 +130,10 @@ def _to_mail(address: str, checkpoint: Checkpoint) -> None:
         attachments=[(f"checkpoint-{checkpoint.size:012}.txt", checkpoint.note, "text/plain")],
     )
     try:
-        mail.send()
+        with addresses.guarded():
+            mail.send()
+    except addresses.PrivateAddress as refused:
+        raise NotCopied(say("The mail server is not asked: {words}.", words=str(refused))) from None
     except (OSError, SMTPException) as error:
         # The server's own words may hold what it was told: the kind of failure is enough.
         raise NotCopied(say("The mail server did not take it ({error}).", error=type(error).__name__)) from None

@@ -21,7 +21,7 @@ from ..rules.phrases import say
 from ..rules.telling import When
 from ..services import notices
 from ..services import wishes as wishes_of
-from . import senders
+from . import addresses, senders
 from .senders import Away, Sent, State
 from .writes import Later, Never
 
@@ -157,13 +157,16 @@ class _Server:
         except SMTPSenderRefused as refused:
             words = say("The mail server takes no mail from MAIL_FROM ({code}).", code=str(refused.smtp_code))
             raise Away(words) from None
+        except addresses.PrivateAddress as refused:
+            raise Away(say("The mail server is not asked: {words}.", words=str(refused))) from None
         except (OSError, SMTPException) as error:
             raise Away(say("The mail server did not take it ({error}).", error=type(error).__name__)) from None
 
     def _try(self, mail: EmailMessage) -> None:
         if self._connection is None:
             connection = get_connection()
-            connection.open()
+            with addresses.guarded():
+                connection.open()
             self._connection = connection
         self._connection.send_messages([mail])
         self._used += 1

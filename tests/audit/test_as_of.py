@@ -44,6 +44,7 @@ ELSEWHERE = {
     "Account",
     "ApiToken",
     "ChangeLock",
+    "ChatRoom",
     "FeedKey",
     "FollowedRollout",
     "GitLabWrite",

@@ -35,6 +35,7 @@ def tell_while_workers_die(folder, *, events: int, people: int, kills: int) -> N
         seed(gitlab, 0)
         ground = Ground(
             folder, gitlab, GITLAB_WRITES="off", EMAIL_URL=f"smtp://127.0.0.1:{server.port}",
+            PRIVATE_NETWORKS="127.0.0.0/8",
             MAIL_SETTLE_SECONDS="0", OUTBOX_CLAIM_SECONDS="2",
         )  # fmt: skip
         ground.run("manage.py", "migrate", "-v0")

@@ -174,7 +174,7 @@ AUDITED = [model for model in vars(models).values() if isinstance(model, type) a
 LOGS = {
     "SyncRun", "SyncScope", "ReadingGap", "InstanceHealth", "HookDelivery", "AuditEvent", "AlsoTouched", "PortfolioRow",
     "RowWait", "LockPeriod", "Seal", "Checkpoint", "CheckpointCopy", "PersonSalt", "Verification", "KeepingRun",
-    "EventWords", "Notice", "NoticePlace", "OwedMail", "Sender", "Condition", "Tombstone", "BrowserSession",
+    "EventWords", "Notice", "NoticePlace", "OwedMail", "OwedChat", "Sender", "Condition", "Tombstone", "BrowserSession",
 }  # fmt: skip
 
 
