@@ -21,7 +21,7 @@ def owe(events: Iterable[AuditEvent], notices: Iterable[Notice]) -> None:
     rooms = list(ChatRoom.objects.filter(name__in=settings.NOTIFY_URLS))
     if not rooms:
         return
-    groups = defaultdict(set)
+    groups: dict[int, set[int]] = defaultdict(set)
     for notice in notices:
         groups[notice.event_id] |= {group.pk for group in notice.person.groups.all()}
     settling = timedelta(seconds=settings.MAIL_SETTLE_SECONDS)

@@ -120,9 +120,8 @@ def _end(pk: int, key: str, now: datetime) -> int:
         if kind not in ("lock", "stale"):
             return 0
         instance = int(where) if where else None
-        about: Any = Condition.objects.get(pk=pk)
-        if kind == "stale":
-            about = GitLabInstance.objects.get(pk=instance)
+        condition, unread = Condition.objects.get(pk=pk), GitLabInstance.objects.filter(pk=instance or 0).first()
+        about: Any = unread if kind == "stale" and unread else condition
         with recorded("lock.over" if kind == "lock" else "reading.fresh", by=JOB, about=about) as recording:
             recording.notes |= {"instance": instance, "ended": now.isoformat()}
     return 1

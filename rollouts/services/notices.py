@@ -117,8 +117,8 @@ def _placed(row: Notice, names: Mapping[str, str], until: Mapping[str, tuple[int
         )
     else:
         url = f"{reverse('portal:approvals')}#request-{request}"
-    until = expires_at if row.kind in (Kind.ASKED, Kind.VOID) else _until(event)
-    return Placed(row, phase, tells.to_do, until, url)
+    by_when = expires_at if row.kind in (Kind.ASKED, Kind.VOID) else _until(event)
+    return Placed(row, phase, tells.to_do, by_when, url)
 
 
 def _until(event: AuditEvent) -> datetime | None:
