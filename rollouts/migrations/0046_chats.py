@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("auth", "0012_alter_user_first_name_max_length"),
-        ("rollouts", "0044_owed_mails"),
+        ("rollouts", "0045_absences"),
     ]
 
     operations = [
