@@ -146,12 +146,12 @@ class World:
         return asked.stands if asked else "-"
 
     def confirm(self, phase: str | None = None) -> None:
-        """Confirm every manual item of the rollout, or of one phase, that can be known yet, with evidence."""
+        """Confirm what the template asks of the rollout, or of one phase, and can be known yet, with evidence."""
         self._remembered(("confirm", phase, self.plan["slug"]), partial(self._confirm, phase))
 
     def _confirm(self, phase: str | None) -> None:
         told = self.facts()
-        for item in ChecklistItem.objects.filter(rollout__slug=self.plan["slug"], confirmed_at=None):
+        for item in ChecklistItem.objects.filter(rollout__slug=self.plan["slug"], confirmed_at=None, criterion=""):
             name = item.phase.name if item.phase else None
             if name and item.gate == "complete" and blockers_of_exit_item(told.phase(name)):
                 continue

@@ -118,6 +118,9 @@ class ItemTold(Schema):
     may_confirm: bool = Field(description="Whether you can confirm it now.")
     may_unconfirm: bool
     waits: str = Field(description="Why nobody can know it yet.")
+    criterion: str = Field(description="Of a criterion what it decides: success, continue, pause, roll_back.")
+    step: int | float | None = Field(description="Of a criterion that one step asks for: its percentage.")
+    answer: str = Field(description="Of a criterion whether it holds: yes, no, or empty while nobody has said.")
     issue: IssueTold | None
 
 

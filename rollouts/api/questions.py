@@ -249,11 +249,13 @@ class AwayAsked(Written):
 
 
 class ItemAsked(Written):
-    """``confirm`` takes ``evidence``, a link or a note, and of an announcement its ``channel``; ``unconfirm`` a
-    ``reason``. ``phase`` names whose item it is, where several phases have one of this key."""
+    """``confirm`` takes ``evidence``, a link or a note, of an announcement its ``channel``, of a criterion the
+    ``answer`` ``yes`` or ``no``; ``unconfirm`` a ``reason``. ``phase`` names whose item it is, where several phases
+    have one of this key."""
 
     evidence: Annotated[str, Field(max_length=10_000), AfterValidator(_writable)] = ""
     channel: Annotated[str, Field(max_length=200), AfterValidator(_writable)] = ""
+    answer: Literal["", "yes", "no"] = ""
     reason: Annotated[str, Field(max_length=5_000), AfterValidator(_writable)] = ""
     phase: Annotated[str, Field(max_length=50), AfterValidator(_writable)] = ""
 

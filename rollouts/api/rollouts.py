@@ -15,6 +15,7 @@ from ..models.keyset import Keyset
 from ..rules import health, offers
 from ..rules.facts import RolloutFacts
 from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS
+from ..rules.percentages import plain_number
 from ..services import dry_run, items, locks, metrics, plans, portfolio_rows, rollout_json, transitions
 from ..services import facts as facts_of
 from ..services.freshness import limit
@@ -191,7 +192,7 @@ def item(request: HttpRequest, slug: questions.Name, key: questions.Name, verb: 
     except LookupError as unknown:
         raise Http404(unknown.args[0]) from None
     with refusals_about(rollout):
-        items.take(verb, row, by=by, evidence=asked.evidence, channel=asked.channel, reason=asked.reason)
+        items.take(verb, row, by=by, **items.inputs_of(asked.model_dump()))
     return _items_now(slug, by)
 
 
@@ -224,12 +225,14 @@ def _items_now(slug: str, by: Actor) -> dict[str, Any]:
 
 
 def _item_answer(item: Item) -> dict[str, Any]:
-    names = ("key", "title", "kind", "required", "words", "confirmed_by", "confirmed_at", "may_confirm", "waits")
+    names = ("key", "title", "kind", "required", "words", "confirmed_by", "confirmed_at", "may_confirm", "waits",
+             "criterion", "answer")  # fmt: skip
     of_issue = ("url", "title", "state", "is_confidential", "read_at", "is_stale")
     return {
         **{name: getattr(item, name) for name in names},
         "phase": item.phase or None,
         "gate": item.row.gate,
+        "step": None if item.step is None else plain_number(item.step),
         "done": item.ok,
         "may_unconfirm": item.may_undo,
         "issue": {name: getattr(item.issue, name) for name in of_issue} if item.issue else None,

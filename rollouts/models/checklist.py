@@ -6,8 +6,10 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from ..rules.checklist import AUTOMATIC, GATE_WORDS, KIND_WORDS, Gate
+from ..rules.checklist import ANSWER_WORDS, AUTOMATIC, GATE_WORDS, KIND_WORDS, Answer, Gate, ItemKind
+from ..rules.criteria import CRITERION_WORDS
 from .change_log import AuditedModel
+from .percentages import PercentageField
 from .phases import Phase
 
 
@@ -42,6 +44,23 @@ class ChecklistItem(AuditedModel):
         blank=True, help_text=_("Note or link that proves it; for a decision, what was decided.")
     )
     channel = models.CharField(max_length=200, blank=True, help_text=_("For an announcement: where it was made."))
+    criterion = models.CharField(
+        max_length=20,
+        blank=True,
+        choices=[(criterion.value, words) for criterion, words in CRITERION_WORDS.items()],
+        help_text=_("For a criterion: what it decides about."),
+    )
+    step = PercentageField(
+        null=True,
+        blank=True,
+        help_text=_("For a criterion that a step of the ramp asks for: the step's percentage."),
+    )
+    answer = models.CharField(
+        max_length=3,
+        blank=True,
+        choices=[(answer.value, words) for answer, words in ANSWER_WORDS.items()],
+        help_text=_("For a criterion: whether its sentence holds."),
+    )
 
     class Meta:
         ordering = ("rollout", "position", "pk")
@@ -59,10 +78,28 @@ class ChecklistItem(AuditedModel):
                 condition=Q(confirmed_at__isnull=True) | ~Q(kind__in=sorted(kind.value for kind in AUTOMATIC)),
                 name="automatic_items_are_never_ticked",
             ),
+            models.CheckConstraint(
+                condition=Q(answer="", confirmed_at__isnull=True)
+                | (Q(answer="") & ~Q(kind=ItemKind.CRITERION.value))
+                | Q(
+                    kind=ItemKind.CRITERION.value,
+                    answer__in=[answer.value for answer in Answer],
+                    confirmed_at__isnull=False,
+                ),
+                name="criteria_are_answered_yes_or_no",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind=ItemKind.CRITERION.value, phase__isnull=False) & ~Q(criterion="")
+                | (~Q(kind=ItemKind.CRITERION.value) & Q(criterion="", step__isnull=True)),
+                name="criteria_say_what_they_decide",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.title
+
+    def forget_confirmation(self) -> None:
+        self.confirmed_by, self.confirmed_at, self.evidence, self.channel, self.answer = "", None, "", "", ""
 
     @property
     def is_automatic(self) -> bool:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMField, transition
 
 from ..rules.approval_policy import PhasePolicy, Target, default_for
+from ..rules.criteria import ASKED_WORDS
 from ..rules.expected import AUDIENCE_WORDS
 from ..rules.exposure import NOBODY
 from ..rules.machine import BY_ITSELF, PHASE_VERBS, PhaseState, state_in_words
@@ -71,6 +72,12 @@ class Phase(GuardedModel):
     actors = models.JSONField(default=list, blank=True, help_text=_("Users, groups, projects by name: user:alice."))
     groups = models.JSONField(default=list, blank=True, help_text=_("Feature groups: acme_team_members."))
     final_soak = models.DurationField(help_text=_("How long the whole phase must stand before it may complete."))
+    criteria_asked = models.CharField(
+        max_length=20,
+        blank=True,
+        choices=[(asked.value, words) for asked, words in ASKED_WORDS.items()],
+        help_text=_("When somebody answers the plan's criteria; empty: never."),
+    )
     current_step = models.ForeignKey(
         "RampStep", on_delete=models.PROTECT, null=True, blank=True, related_name="+", editable=False
     )

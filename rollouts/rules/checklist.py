@@ -25,6 +25,7 @@ class ItemKind(StrEnum):
     MANUAL = "manual"
     DECISION = "decision"
     ANNOUNCEMENT = "announcement"
+    CRITERION = "criterion"
 
     @property
     def words(self) -> Phrase:
@@ -40,6 +41,7 @@ KIND_WORDS: dict[ItemKind, Phrase] = {
     ItemKind.MANUAL: say("manual"),
     ItemKind.DECISION: say("decision"),
     ItemKind.ANNOUNCEMENT: say("announcement"),
+    ItemKind.CRITERION: say("criterion"),
 }
 #: Kinds that check themselves from synced state and can't be ticked by hand.
 AUTOMATIC = frozenset({ItemKind.ISSUE, ItemKind.ISSUE_CLOSED, ItemKind.TASKS_DONE, ItemKind.FLAG, ItemKind.CAPACITY})
@@ -47,13 +49,28 @@ ABOUT_AN_ISSUE = frozenset({ItemKind.ISSUE, ItemKind.ISSUE_CLOSED, ItemKind.TASK
 
 
 class Gate(StrEnum):
-    """When an item must be satisfied: before a phase starts, or before it completes."""
+    """When an item must be satisfied: before a phase starts, before it leaves a step, or before it completes."""
 
     START = "start"
+    ADVANCE = "advance"
     COMPLETE = "complete"
 
 
-GATE_WORDS: dict[Gate, Phrase] = {Gate.START: say("before start"), Gate.COMPLETE: say("before complete")}
+GATE_WORDS: dict[Gate, Phrase] = {
+    Gate.START: say("before start"),
+    Gate.ADVANCE: say("before the next step"),
+    Gate.COMPLETE: say("before complete"),
+}
+
+
+class Answer(StrEnum):
+    """What somebody answered to a criterion: whether its sentence holds."""
+
+    YES = "yes"
+    NO = "no"
+
+
+ANSWER_WORDS: dict[Answer, Phrase] = {Answer.YES: say("yes"), Answer.NO: say("no")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +91,13 @@ class IssueFacts:
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """Who confirmed a manual item, when, with what evidence."""
+    """Who confirmed a manual item, when, with what evidence; of a criterion also whether ``goes_on`` says so."""
 
     by: str
     at: datetime
     evidence: str
+    answer: str = ""
+    goes_on: bool = True
 
 
 #: An issue's states as GitLab names them.
@@ -114,8 +133,13 @@ def judge(
         asked = {
             ItemKind.DECISION: say("not decided yet"),
             ItemKind.ANNOUNCEMENT: say("not announced yet"),
+            ItemKind.CRITERION: say("not answered yet"),
         }.get(kind, say("not confirmed yet"))
         return Verdict(False, asked)
+    if kind is ItemKind.CRITERION:
+        answer = ANSWER_WORDS[Answer(confirmation.answer)]
+        words = say("{answer}: {evidence}", answer=answer, evidence=confirmation.evidence)
+        return Verdict(confirmation.goes_on, words)
     return Verdict(True, confirmation.evidence)
 
 

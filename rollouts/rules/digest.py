@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from .checklist import GATE_WORDS, KIND_WORDS
+from .criteria import ASKED_WORDS
 from .datetimes import day_and_clock
 from .durations import short
 from .expected import AUDIENCE_WORDS
@@ -65,13 +66,19 @@ PARTS: dict[str, Phrase] = {
     "audience": say("audience"),
     "steps": say("steps"),
     "final_soak": say("final soak"),
+    "criteria_asked": say("criteria are answered"),
     "policy": say("who must approve"),
     "roles": say("roles"),
     "lives": say("lives"),
     "reauthenticate_seconds": say("a sign-in at most so old"),
 }
 #: Codes of the portal's own in words; of other values the value itself is told.
-CODES: dict[str, Mapping[Any, Phrase]] = {"audience": AUDIENCE_WORDS, "kind": KIND_WORDS, "gate": GATE_WORDS}
+CODES: dict[str, Mapping[Any, Phrase]] = {
+    "audience": AUDIENCE_WORDS,
+    "kind": KIND_WORDS,
+    "gate": GATE_WORDS,
+    "criteria_asked": ASKED_WORDS,
+}
 SPANS = frozenset({"soak", "final_soak", "lives_seconds", "reauthenticate_seconds"})
 MOMENTS = frozenset({"at", "expires_at", "planned_at"})
 #: Parts that are told as one, and not field by field.

@@ -20,7 +20,10 @@ from .ramp import soak_at
 
 @dataclass(frozen=True, slots=True)
 class ItemFacts:
-    """A checklist item as judged: ``phase`` is None for an item of the whole rollout."""
+    """A checklist item as judged: ``phase`` is None for an item of the whole rollout.
+
+    ``step`` is the percentage that asks for it, ``criterion`` what its sentence decides about, where it is a criterion.
+    """
 
     key: str
     title: str
@@ -29,6 +32,8 @@ class ItemFacts:
     gate: Gate
     required: bool
     verdict: Verdict
+    step: Decimal | None = None
+    criterion: str = ""
 
     @property
     def where(self) -> str:
@@ -190,6 +195,14 @@ class RolloutFacts:
     def before(self, phase: PhaseFacts) -> tuple[PhaseFacts, ...]:
         return self.phases[: self.phases.index(phase)]
 
+    @property
+    def items_due(self) -> tuple[ItemFacts, ...]:
+        """Required items, of criteria those that the present step asks for."""
+        stands_at = {phase.name: phase.opening.step for phase in self.phases}
+        return tuple(
+            item for item in self.items if item.required and item.step in (None, stands_at.get(item.phase or ""))
+        )
+
     def open_items(self, phase: PhaseFacts, gate: Gate) -> tuple[ItemFacts, ...]:
         """Required items of the rollout and of this phase that are not satisfied at a gate."""
         return tuple(
@@ -199,4 +212,5 @@ class RolloutFacts:
             and not item.verdict.satisfied
             and item.gate == gate
             and item.phase in ((None, phase.name) if gate is Gate.START else (phase.name,))
+            and item.step in (None, phase.opening.step)
         )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from . import names
+from .criteria import MOST_QUESTIONS, questions
 from .document import Document, DocumentRefused, Fault, Path, read
 from .expected import Audience
 from .exposure import OPT_OUT
@@ -44,6 +46,7 @@ def parse_plan(text: str | bytes, *, source: str = "plan.yaml", templates: Mappi
     if template and written:
         faults += [fault for phase in template.phases for fault in _step_faults(document, phase, written)]
         faults += [fault for phase in template.phases for fault in _schedule_faults(document, phase, written)]
+        faults += [fault for phase in template.phases for fault in _criteria_faults(document, phase, written)]
     if faults or written is None or template is None:
         raise DocumentRefused(faults)
     return _plan(written, template)
@@ -212,28 +215,27 @@ def _flag(written: FlagWritten) -> FlagPlan:
 def _phase(written: PhasePlanWritten | None, phase: TemplatePhase, plan: PlanWritten) -> PhasePlan:
     """A phase as the plan says, with the template's word where the plan is silent."""
     phase_plan = written or PhasePlanWritten()
-    chosen = {key: value for key, value in phase_plan if value is not None}
-    final_soak = phase.final_soak if phase_plan.final_soak is None else phase_plan.final_soak
-    match _audience(phase, chosen, is_project=bool(plan.flag.project)):
-        case "actors":
-            actors = phase.actors if phase_plan.actors is None else tuple(phase_plan.actors)
-            return PhasePlan(
-                phase.name, Audience.ACTORS, actors=actors, final_soak=final_soak, issues=phase_plan.issues
-            )
-        case "groups":
-            groups = phase.groups if phase_plan.groups is None else tuple(phase_plan.groups)
-            return PhasePlan(
-                phase.name, Audience.GROUPS, groups=groups, final_soak=final_soak, issues=phase_plan.issues
-            )
-    if (phase_plan.method or ("percentage" if phase_plan.steps else phase.method)) == "all_at_once":
-        return PhasePlan(phase.name, Audience.ALL_AT_ONCE, final_soak=final_soak, issues=phase_plan.issues)
-    return PhasePlan(
-        phase.name,
-        Audience.PERCENTAGE,
-        steps=_steps(phase_plan, phase),
-        final_soak=final_soak,
+    return replace(
+        _reach(phase_plan, phase, is_project=bool(plan.flag.project)),
+        final_soak=phase.final_soak if phase_plan.final_soak is None else phase_plan.final_soak,
         issues=phase_plan.issues,
+        criteria=phase_plan.criteria or "",
     )
+
+
+def _reach(written: PhasePlanWritten, phase: TemplatePhase, *, is_project: bool) -> PhasePlan:
+    """Whom the phase lets in, and how."""
+    chosen = {key: value for key, value in written if value is not None}
+    match _audience(phase, chosen, is_project=is_project):
+        case "actors":
+            actors = phase.actors if written.actors is None else tuple(written.actors)
+            return PhasePlan(phase.name, Audience.ACTORS, actors=actors)
+        case "groups":
+            groups = phase.groups if written.groups is None else tuple(written.groups)
+            return PhasePlan(phase.name, Audience.GROUPS, groups=groups)
+    if (written.method or ("percentage" if written.steps else phase.method)) == "all_at_once":
+        return PhasePlan(phase.name, Audience.ALL_AT_ONCE)
+    return PhasePlan(phase.name, Audience.PERCENTAGE, steps=_steps(written, phase))
 
 
 def _steps(written: PhasePlanWritten, phase: TemplatePhase) -> tuple[StepPlan, ...]:
@@ -294,6 +296,31 @@ def _schedule_faults(document: Document, phase: TemplatePhase, written: PlanWrit
                 faults.append(document.fault((*path, "at"), said_so))
             latest = entry
     return faults
+
+
+def _criteria_faults(document: Document, phase: TemplatePhase, written: PlanWritten) -> list[Fault]:
+    """A phase that asks for criteria has some to ask for, and no more than people answer."""
+    phase_plan = written.phases.get(phase.name)
+    if phase_plan is None or not phase_plan.criteria:
+        return []
+    path = ("phases", phase.name, "criteria")
+    criteria = Criteria(**{key: tuple(sentences) for key, sentences in written.criteria}).as_dict()
+    is_ramp = phase.audience == "everyone" and phase_plan.method != "all_at_once"
+    steps = (phase_plan.steps or phase.steps) if is_ramp else ()
+    asked = questions(criteria, phase_plan.criteria, steps)
+    if not asked:
+        message = say(
+            "there is nothing to answer. Write `criteria:` with sentences beside `phases:`, or take this out."
+        )
+        return [document.fault(path, message)]
+    if len(asked) > MOST_QUESTIONS:
+        message = say(
+            "this asks {n} questions, {most} at most. Write `criteria: at_end`, or fewer sentences.",
+            n=len(asked),
+            most=MOST_QUESTIONS,
+        )
+        return [document.fault(path, message)]
+    return []
 
 
 def _at(document: Document, path: Path) -> Any:

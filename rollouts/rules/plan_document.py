@@ -49,7 +49,10 @@ class StepPlan:
 
 @dataclass(frozen=True, slots=True)
 class PhasePlan:
-    """Whom a phase lets in. ``steps`` are empty unless the audience is a percentage."""
+    """Whom a phase lets in. ``steps`` are empty unless the audience is a percentage.
+
+    ``criteria`` says when somebody answers the plan's criteria: a ``criteria.Asked``, or empty for never.
+    """
 
     name: str
     audience: Audience
@@ -58,6 +61,7 @@ class PhasePlan:
     steps: tuple[StepPlan, ...] = ()
     final_soak: timedelta = timedelta(0)
     issues: Mapping[str, str] = field(default_factory=dict, hash=False)
+    criteria: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +197,7 @@ def _phase(phase: PhasePlan) -> dict[str, Any]:
                 "soak": durations.short(_usual_soak(phase.steps)),
                 "final_soak": durations.short(phase.final_soak),
             } | _without_empty({"auto": _usually_auto(phase.steps) or None, "schedule": _schedule(phase.steps)})
-    return whole | _without_empty({"issues": dict(phase.issues)})
+    return whole | _without_empty({"criteria": phase.criteria, "issues": dict(phase.issues)})
 
 
 def _usual_soak(steps: tuple[StepPlan, ...]) -> timedelta:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
@@ -87,6 +87,7 @@ class PhasePlanWritten(Written):
     final_soak: Duration | None = None
     auto: bool | None = None
     schedule: Annotated[list[StepWritten], Field(max_length=50)] | None = None
+    criteria: Literal["each_step", "at_end"] | None = None
     issues: Addresses = {}
 
 

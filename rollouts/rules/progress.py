@@ -8,6 +8,7 @@ from decimal import Decimal
 from . import approvals, capacity, metrics
 from .blockers import Blocker, in_words
 from .checklist import Gate, ItemKind
+from .criteria import CRITERION_WORDS, Criterion
 from .datetimes import day_and_clock
 from .expected import Audience, Presence
 from .exposure import widens
@@ -17,7 +18,7 @@ from .phrases import joined, say, sentence
 
 
 def blockers_of_step(facts: RolloutFacts, phase: PhaseFacts, to: Decimal | None) -> list[Blocker]:
-    """What stands between a live percentage and its next step: reading, soak, change lock, approvals, capacity."""
+    """What stands between a live percentage and its next step: reading, soak, criteria, locks, approvals, capacity."""
     blockers = _reading_blockers(facts, phase)
     opening = phase.opening
     wanted = facts.target(phase, to)
@@ -25,6 +26,7 @@ def blockers_of_step(facts: RolloutFacts, phase: PhaseFacts, to: Decimal | None)
         return [*blockers, Blocker("last_step", say("There is no further step: complete the phase."), phase.where)]
     if wanted is None or wanted.percentage is None:
         return [*blockers, no_such_step(phase, to)]
+    blockers += [Blocker("item_open", _of_item(item), item.where) for item in facts.open_items(phase, Gate.ADVANCE)]
     soak = opening.ramp.at(opening.step).soak
     blockers += _soak_blockers(facts, phase, soak, say("{n} %", n=opening.step))
     blockers += _lock_blockers(facts) + _approval_blockers(facts, phase, to)
@@ -125,8 +127,22 @@ def blockers_of_exit_item(phase: PhaseFacts) -> list[Blocker]:
     return [Blocker("too_early", message, phase.where)]
 
 
+def blockers_of_answer(phase: PhaseFacts, step: Decimal) -> list[Blocker]:
+    """Why a criterion that is asked at a step can't be answered now: the phase is not at it, or GitLab was not read."""
+    if phase.opening.step == step and phase.confirmed_at is not None:
+        return []
+    at = say("{n} %", n=step)
+    if phase.opening.step is not None and phase.opening.step > step:
+        return [Blocker("step_past", say("{phase} is past {step}.", phase=phase.title, step=at), phase.where)]
+    message = say("It can't be known yet: answer it once GitLab was read at {step}.", step=at)
+    return [Blocker("too_early", message, phase.where)]
+
+
 def _of_item(item: ItemFacts) -> str:
     """«The release is announced: not confirmed yet.» «Are there bugs? Not decided yet.»"""
+    if item.criterion:
+        kind = CRITERION_WORDS[Criterion(item.criterion)]
+        return say("{criterion}? «{item}»: {fact}.", criterion=kind, item=item.title, fact=item.verdict.words)
     if item.title.endswith("?"):
         return say("{item} {fact}.", item=item.title, fact=sentence(item.verdict.words))
     return say("{item}: {fact}.", item=item.title, fact=item.verdict.words)

@@ -6,11 +6,11 @@ from ..audit.actor import Actor
 from ..models import ChecklistItem, Phase
 from ..rules import guards
 from ..rules.blockers import Blocker
-from ..rules.checklist import Gate, ItemKind
+from ..rules.checklist import Answer, Gate, ItemKind
 from ..rules.facts import RolloutFacts
 from ..rules.machine import PhaseState, Role, state_in_words
 from ..rules.phrases import say
-from ..rules.progress import blockers_of_exit_item
+from ..rules.progress import blockers_of_answer, blockers_of_exit_item
 from .refusals import in_evidence, refuse_if, role_missing
 from .rollout_work import Work, working_on
 
@@ -18,13 +18,16 @@ LONGEST_EVIDENCE = 5_000
 PAST = (PhaseState.COMPLETED, PhaseState.SKIPPED, PhaseState.ROLLED_BACK)
 
 
-def confirm(item: ChecklistItem, *, by: Actor, evidence: str, channel: str = "") -> ChecklistItem:
+def confirm(item: ChecklistItem, *, by: Actor, evidence: str, channel: str = "", answer: str = "") -> ChecklistItem:
     """Say that an item is done: who, when, with what evidence (a link or a note; for a decision, what was decided).
+
+    Of a criterion ``answer`` says whether its sentence holds, ``yes`` or ``no``: that is what was seen, not what one
+    would like.
 
     Raises ``Refused``; then nothing changed.
     """
     evidence, channel = evidence.strip(), channel.strip()
-    with working_on(item.rollout_id, "item.confirm", by=by) as work:
+    with working_on(item.rollout_id, "item.answer" if item.criterion else "item.confirm", by=by) as work:
         item = _item(item, work)
         blockers = in_the_way("confirm", item, item.phase, work.facts(), by)
         if not evidence:
@@ -32,6 +35,9 @@ def confirm(item: ChecklistItem, *, by: Actor, evidence: str, channel: str = "")
         blockers += in_evidence(evidence, LONGEST_EVIDENCE, channel)
         if item.kind == ItemKind.ANNOUNCEMENT and not channel:
             blockers.append(Blocker("channel_missing", say("Say in which channel it was announced.")))
+        is_criterion = item.kind == ItemKind.CRITERION
+        if is_criterion and answer not in list(Answer):
+            blockers.append(Blocker("answer_missing", say("Say whether it holds: answer yes or no.")))
         refuse_if(blockers)
         item.confirmed_by, item.confirmed_at, item.evidence, item.channel = (
             by.name,
@@ -39,6 +45,7 @@ def confirm(item: ChecklistItem, *, by: Actor, evidence: str, channel: str = "")
             evidence,
             channel[:200] if item.kind == ItemKind.ANNOUNCEMENT else "",
         )
+        item.answer = answer if is_criterion else ""
         item.save()
         work.settle()  # what was approved with the checklist as it stood is asked for again
     return item
@@ -52,7 +59,7 @@ def unconfirm(item: ChecklistItem, *, by: Actor, reason: str) -> ChecklistItem:
         if not reason.strip():
             blockers.append(Blocker("reason_missing", say("Taking a confirmation back needs a reason.")))
         refuse_if(blockers)
-        item.confirmed_by, item.confirmed_at, item.evidence, item.channel = "", None, "", ""
+        item.forget_confirmation()
         item.save()
         work.settle()  # what was approved with the checklist as it stood is asked for again
     return item
@@ -74,7 +81,11 @@ def in_the_way(verb: str, item: ChecklistItem, phase: Phase | None, facts: Rollo
         message = say("{phase} is {state}: its checklist is history.", phase=phase.title, state=state)
         ended.append(Blocker("phase_past", message))
     blockers += ended
+    of_step = []
+    if item.step is not None and phase is not None and not ended:
+        of_step = blockers_of_answer(facts.phase(phase.name), item.step)
     if verb == "unconfirm":
+        blockers += [blocker for blocker in of_step if blocker.code == "step_past"]
         if item.confirmed_at is None:
             blockers.append(Blocker("not_confirmed", say("{item} is not confirmed.", item=item.title)))
         return blockers
@@ -84,6 +95,8 @@ def in_the_way(verb: str, item: ChecklistItem, phase: Phase | None, facts: Rollo
     elif item.confirmed_at is not None:
         message = say("{who} has confirmed it already. Undo that first.", who=item.confirmed_by)
         blockers.append(Blocker("confirmed", message))
+    elif of_step:
+        blockers += of_step
     elif item.gate == Gate.COMPLETE and phase is not None and not ended:
         blockers += blockers_of_exit_item(facts.phase(phase.name))
     return blockers

@@ -137,6 +137,7 @@ def _phase(phase: Phase) -> dict[str, Any]:
         ],
         "final_soak": int(phase.final_soak.total_seconds()),
         "policy": phase.policy.as_json(),
+        **({"criteria_asked": phase.criteria_asked} if phase.criteria_asked else {}),
     }
 
 

@@ -95,7 +95,7 @@ def _summary(one: Past, two: Past) -> Iterator[tuple[str, str, str]]:
 
 
 def _lines(past: Past) -> Iterator[tuple[str, str]]:
-    facts, done = past.facts, [item for item in past.facts.items if item.required]
+    facts, done = past.facts, past.facts.items_due
     yield say("State"), state_in_words(facts.state)
     yield say("Health"), health.judge(facts).health.words
     for phase in facts.phases:

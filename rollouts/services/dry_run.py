@@ -155,11 +155,11 @@ def _facts(verb: str, rollout: Rollout, facts: RolloutFacts, phase: PhaseFacts, 
         Fact("GitLab", facts.reading.words, stands and not facts.is_stale, read_at),
         Fact(say("Plan"), facts.expected.words, True),
     ]
-    gate = Gate.COMPLETE if verb == "complete" else Gate.START
+    gates = {"complete": (Gate.COMPLETE,), "advance": (Gate.START, Gate.ADVANCE)}.get(verb, (Gate.START,))
     fact_list += [
         Fact(item.title, _stands(item), item.verdict.satisfied or not item.required, _as_of(item, rollout))
         for item in facts.items
-        if item.gate is gate and item.phase in (None, phase.name)
+        if item.gate in gates and item.phase in (None, phase.name) and item.step in (None, phase.opening.step)
     ]
     fact_list += [
         Fact(earlier.title, state_in_words(earlier.state), earlier.state in SETTLED) for earlier in facts.before(phase)

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..audit import source
 from ..models import Approval, ChecklistItem, Phase, Rollout, RolloutIssue, TrackedIssue, accounts, roles
-from ..rules import checklist, digest, health, ways
+from ..rules import checklist, criteria, digest, health, ways
 from ..rules.approval_policy import Policy, Target, target
 from ..rules.approvals import Given, RequestFacts
 from ..rules.capacity import Capacity
@@ -212,7 +212,8 @@ def _item(
     issue = issue_for(rollout, item.role, phase_name or "") if kind in checklist.ABOUT_AN_ISSUE else None
     confirmation = None
     if item.confirmed_at is not None:
-        confirmation = Confirmation(item.confirmed_by, item.confirmed_at, item.evidence)
+        goes_on = not item.criterion or item.answer == criteria.wanted(item.criterion)
+        confirmation = Confirmation(item.confirmed_by, item.confirmed_at, item.evidence, item.answer, goes_on)
     return ItemFacts(
         key=item.key,
         title=item.title,
@@ -220,6 +221,8 @@ def _item(
         phase=phase_name,
         gate=Gate(item.gate),
         required=item.required,
+        step=item.step,
+        criterion=item.criterion,
         verdict=checklist.judge(
             kind,
             issue=_issue(issue) if issue else None,

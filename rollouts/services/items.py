@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from ..audit.actor import Actor
 from ..models import ChecklistItem, Phase, Rollout
@@ -43,6 +44,9 @@ class Item:
     may_undo: bool
     guide: str
     row: ChecklistItem
+    criterion: str
+    step: Decimal | None
+    answer: str
 
 
 def of(rollout: Rollout, facts: RolloutFacts, viewer: Actor) -> tuple[Item, ...]:
@@ -80,6 +84,9 @@ def _item(
         may_undo=not ways["unconfirm"],
         guide=row.guide,
         row=row,
+        criterion=row.criterion,
+        step=row.step,
+        answer=row.answer,
         waits=next((each.message for each in ways["confirm"] if each.code == "too_early"), ""),
     )
 
@@ -105,13 +112,20 @@ def named(rollout: Rollout, key: str, phase: str = "") -> ChecklistItem:
 
 def inputs_of(form: Mapping[str, str]) -> dict[str, str]:
     """What a form says, as arguments of ``take``."""
-    return {name: form.get(name, "") for name in ("evidence", "channel", "reason")}
+    return {name: form.get(name, "") for name in ("evidence", "channel", "answer", "reason")}
 
 
 def take(
-    verb: str, item: ChecklistItem, *, by: Actor, evidence: str = "", channel: str = "", reason: str = ""
+    verb: str,
+    item: ChecklistItem,
+    *,
+    by: Actor,
+    evidence: str = "",
+    channel: str = "",
+    answer: str = "",
+    reason: str = "",
 ) -> ChecklistItem:
     """``confirm`` or ``unconfirm``: what the checklist's forms do. Raises ``Refused``; then nothing changed."""
     if verb == "confirm":
-        return checklist.confirm(item, by=by, evidence=evidence, channel=channel)
+        return checklist.confirm(item, by=by, evidence=evidence, channel=channel, answer=answer)
     return checklist.unconfirm(item, by=by, reason=reason)

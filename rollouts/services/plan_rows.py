@@ -19,10 +19,12 @@ from ..models import (
     RolloutIssue,
     TrackedIssue,
 )
+from ..rules import criteria
 from ..rules.blockers import Blocker
+from ..rules.checklist import ItemKind
 from ..rules.issue_url import IssueRef
-from ..rules.machine import PhaseState, state_in_words
-from ..rules.phrases import say
+from ..rules.machine import LIVE, PhaseState, state_in_words
+from ..rules.phrases import joined, say, shorten
 from ..rules.plan_document import PhasePlan, PlanDocument
 from ..rules.template import Template
 from .instances import default_instance
@@ -120,7 +122,43 @@ def make_items(rollout: Rollout, template: Template, phase: Phase | None) -> Non
             )
 
 
-def apply_phase(rollout: Rollout, template: Template, name: str, position: int, plan: PhasePlan) -> None:
+def ask_for_criteria(rollout: Rollout, phase: Phase, *, after: int) -> None:
+    """The phase's checklist asks what the plan's criteria ask; ``after`` is the position of the template's last item.
+
+    What a phase asks stands once it has started, so that nobody goes on by taking the question away; of one that
+    is over it is history. Raises ``Refused``.
+    """
+    steps = [step.percentage for step in phase.steps.all()]
+    asked = {each.key: each for each in criteria.questions(rollout.criteria, phase.criteria_asked, steps)}
+    known = {item.key: item for item in phase.items.filter(kind=ItemKind.CRITERION)}
+    if phase.state not in EDITABLE:
+        same = {key: each.sentence for key, each in asked.items()} == {key: each.help for key, each in known.items()}
+        if phase.state in LIVE and not same:
+            raise _in_flight(phase, [say("criteria")])
+        return
+    for key, item in known.items():
+        if key not in asked:
+            item.delete()
+    for position, (key, question) in enumerate(asked.items(), start=after):
+        item = known.get(key) or ChecklistItem(rollout=rollout, phase=phase, key=key, kind=ItemKind.CRITERION)
+        item.title, item.help = shorten(question.sentence, 200), question.sentence
+        item.criterion, item.step, item.gate = question.criterion, question.step, question.gate
+        item.position = position
+        item.save()
+
+
+def _in_flight(phase: Phase, parts: list[str]) -> Refused:
+    message = say(
+        "{phase} is {state}: its {parts} can't change any more. "
+        "Roll it back and try again with another plan, or take the change out of the plan.",
+        phase=phase.title,
+        state=state_in_words(phase.state),
+        parts=joined(parts, ", "),
+    )
+    return Refused([Blocker("phase_in_flight", message, f"#phase-{phase.name}")])
+
+
+def apply_phase(rollout: Rollout, template: Template, name: str, position: int, plan: PhasePlan) -> Phase:
     pattern = template.phase(name)
     phase = rollout.phases.filter(name=name).order_by("-attempt").first()
     values = {
@@ -128,6 +166,7 @@ def apply_phase(rollout: Rollout, template: Template, name: str, position: int, 
         "actors": list(plan.actors),
         "groups": list(plan.groups),
         "final_soak": plan.final_soak,
+        "criteria_asked": plan.criteria,
     }
     steps = {step.percentage: step for step in phase.steps.all()} if phase else {}
     wanted = {step.percentage: step for step in plan.steps}
@@ -141,14 +180,7 @@ def apply_phase(rollout: Rollout, template: Template, name: str, position: int, 
     if {percentage: step.soak for percentage, step in steps.items()} != {s.percentage: s.soak for s in plan.steps}:
         differs.append("steps")
     if differs and phase.state not in EDITABLE:
-        message = say(
-            "{phase} is {state}: its {parts} can't change any more. "
-            "Roll it back and try again with another plan, or take the change out of the plan.",
-            phase=phase.title,
-            state=state_in_words(phase.state),
-            parts=", ".join(differs),
-        )
-        raise Refused([Blocker("phase_in_flight", message, f"#phase-{name}")])
+        raise _in_flight(phase, differs)
     for key, value in values.items():
         setattr(phase, key, value)
     phase.save()
@@ -161,6 +193,7 @@ def apply_phase(rollout: Rollout, template: Template, name: str, position: int, 
         if (phase.percentage or 0) < percentage or phase.state in EDITABLE:  # what a step did stays as it was
             row.planned_at, row.auto = said_of.planned_at, said_of.auto
         row.save()
+    return phase
 
 
 def link_issues(rollout: Rollout, refs: Mapping[tuple[str, str], tuple[GitLabInstance, IssueRef]]) -> None:

@@ -128,6 +128,7 @@ def document_of(rollout: Rollout) -> PlanDocument:
                     StepPlan(step.percentage, step.soak, step.planned_at, step.auto) for step in phase.steps.all()
                 ),
                 final_soak=phase.final_soak,
+                criteria=phase.criteria_asked,
                 issues={link.role: link.issue.url for link in links if link.phase_name == phase.name},
             )
             for phase in facts_of.newest_attempts(rollout)
@@ -217,7 +218,8 @@ def _apply(
     if is_new:
         plan_rows.make_items(rollout, template, None)
     for position, pattern in enumerate(template.phases, start=1):
-        plan_rows.apply_phase(rollout, template, pattern.name, position, plan.phase(pattern.name))
+        phase = plan_rows.apply_phase(rollout, template, pattern.name, position, plan.phase(pattern.name))
+        plan_rows.ask_for_criteria(rollout, phase, after=len(template.items))
     plan_rows.link_issues(rollout, refs)
     plan_rows.know_actors(flag.instance, plan)
     work.load_again()

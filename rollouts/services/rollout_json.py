@@ -67,9 +67,7 @@ def _metric(metric: Metric) -> dict[str, Any]:
 
 def _phase(phase: PhaseFacts, row: Phase, facts: RolloutFacts) -> dict[str, Any]:
     gating = [
-        item
-        for item in facts.items
-        if item.required and (item.phase == phase.name or (item.phase is None and item.gate == "start"))
+        item for item in facts.items_due if item.phase == phase.name or (item.phase is None and item.gate == "start")
     ]
     opening = phase.opening
     return {

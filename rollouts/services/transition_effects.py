@@ -149,7 +149,8 @@ def _drop(phase: Phase, work: Effect, why: str) -> None:
 
 
 #: What a checklist item of the next attempt takes over: what it asks, not who confirmed it.
-_ITEM_PATTERN = ("key", "title", "help", "kind", "role", "gate", "required", "guide", "position")
+_ITEM_PATTERN = ("key", "title", "help", "kind", "role", "gate", "required", "guide", "position",
+                 "criterion", "step")  # fmt: skip
 
 
 def _retry(work: Effect) -> Phase:
@@ -166,6 +167,7 @@ def _retry(work: Effect) -> Phase:
         actors=phase.actors,
         groups=phase.groups,
         final_soak=phase.final_soak,
+        criteria_asked=phase.criteria_asked,
     )
     RampStep.objects.bulk_create(
         RampStep(phase=attempt, percentage=step.percentage, soak=step.soak, auto=step.auto)

@@ -27,6 +27,7 @@ class Command(BaseCommand):
         parser.add_argument("--evidence", default="", metavar="TEXT", help="confirm: a link or a note")
         parser.add_argument("--phase", default="", metavar="NAME", help="whose item it is, where several have the key")
         parser.add_argument("--channel", default="", metavar="TEXT", help="confirm: where it was announced")
+        parser.add_argument("--answer", default="", choices=["yes", "no"], help="confirm a criterion: whether it holds")
         parser.add_argument("--reason", default="", metavar="TEXT", help="unconfirm: why")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 

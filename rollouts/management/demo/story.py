@@ -11,6 +11,7 @@ from gitlab_simulator import Simulator
 from rollouts.audit.actor import Actor
 from rollouts.audit.recording import recorded
 from rollouts.models import AIModel, ChecklistItem, Phase, ReadingGap, Rollout, clock
+from rollouts.rules import criteria
 from rollouts.rules.catalogue import parse_models, parse_unit_primitives
 from rollouts.services import checklist, facts, imports, locks, plans, transitions
 from rollouts.services.instances import default_instance
@@ -160,6 +161,7 @@ class Story:
 
     def step(self, slug: str, percentage: int) -> None:
         self.read()
+        self.answer(slug)
         self.ask_for_the_step(slug)
         self.do(slug, "everyone", "advance", "mia")
         assert self.phase(slug, "everyone").percentage == percentage
@@ -183,6 +185,16 @@ class Story:
             evidence = ("Latency alike: p50 655 ms against 637 ms. Acceptance a little better: 20.1 % against 19.4 %.",)
         for item, words in list(zip(items, evidence, strict=False))[:count]:
             checklist.confirm(item, by=self.person("mia"), evidence=words)
+
+    def answer(self, slug: str) -> None:
+        """Answer what the present step asks of the plan's criteria."""
+        told = facts.for_rollout(self.rollout(slug), clock.now())
+        stands_at = told.phase("everyone").opening.step
+        for item in self.items(slug):
+            if item.criterion and item.step == stands_at:
+                answer = criteria.wanted(item.criterion)
+                evidence = "0.2 % of requests, as before." if answer == "yes" else "p95 is 1 % better."
+                checklist.confirm(item, by=self.person("mia"), evidence=evidence, answer=answer)
 
     def confirm(self, slug: str, phase: str | None) -> None:
         """Confirm the items by hand that gate a start."""

@@ -35,7 +35,10 @@ class ChecklistSection:
 
 def sections(rollout: Rollout, facts: RolloutFacts, viewer: Actor) -> tuple[ChecklistSection, ...]:
     by_phase: dict[str, list[Item]] = {}
+    stands_at = {phase.name: phase.opening.step for phase in facts.phases}
     for item in items.of(rollout, facts, viewer):
+        if item.step not in (None, stands_at.get(item.phase)) and not item.confirmed_at:
+            continue  # a criterion of a step that is still to come, or that was never asked for
         by_phase.setdefault(item.phase, []).append(item)
     current = facts.current.name if facts.current else None
     titles = {phase.name: phase.title for phase in facts.phases}

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from ...models import Rollout
 from ...rules import guards
 from ...rules.blockers import in_words
+from ...rules.checklist import Gate
 from ...rules.facts import PhaseFacts, RolloutFacts
 from ...rules.machine import PhaseState
 from ...rules.phrases import spoken
@@ -92,5 +93,7 @@ def _facts_that_stand(
             stood = _("It stood for %(span)s") % {"span": spoken(in_words(phase.final_soak))}
             stands.append((("soak", "not_whole"), Check(True, stood, "", _("confirmed"), phase.confirmed_at)))
         return stands
+    if any(item.gate is Gate.ADVANCE and item.phase == phase.name for item in facts.items_due):
+        stands.append((("item_open",), Check(True, _("The criteria are answered so that it may go on"))))
     soak = _("Soak of %(span)s is over") % {"span": spoken(in_words(phase.soak))}
     return [*stands, (("soak",), Check(True, soak, "", _("confirmed"), phase.confirmed_at)), free, *approved, capacity]

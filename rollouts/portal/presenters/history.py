@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ...models import AuditEvent
+from ...rules.checklist import ANSWER_WORDS
 from ...rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from ...rules.phrases import joined, later, say
 from ...services import issues
@@ -109,6 +110,7 @@ KINDS = {
     "flag.read": say("read a flag"),
     "metric.measure": say("measured a guard metric"),
     "issue.read": say("read an issue"),
+    "item.answer": say("answered a criterion"),
 }
 
 #: Rooms of verbs and where changes come from, as lists name them.
@@ -189,6 +191,9 @@ def _did(event: AuditEvent) -> str:
             return say("read {what}: {read}", what=what, read=after.get("read", ""))
         case "metric.measure":
             return say("measured {what}: {read}", what=after.get("metric"), read=after.get("read", ""))
+        case "item.answer":
+            answer = ANSWER_WORDS.get(after.get("answer"), "")
+            return say("answered {answer}: {what}", answer=answer, what=what)
         case "issue.read":
             if after.get("found") is False:
                 return say("no longer found {what}", what=what)

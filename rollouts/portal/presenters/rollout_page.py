@@ -135,7 +135,7 @@ def _page(
     is_over = rollout.is_over
     before_title, checks = before(facts, current, rollout, history) if current and not is_over else ("", ())
     parts = sections(rollout, facts, viewer)
-    required = [item for item in facts.items if item.required]
+    required = facts.items_due
     coming = next_action(facts)
     return RolloutPage(
         rollout=rollout,
