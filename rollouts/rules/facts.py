@@ -197,11 +197,16 @@ class RolloutFacts:
 
     @property
     def items_due(self) -> tuple[ItemFacts, ...]:
-        """Required items, of criteria those that the present step asks for."""
-        stands_at = {phase.name: phase.opening.step for phase in self.phases}
-        return tuple(
-            item for item in self.items if item.required and item.step in (None, stands_at.get(item.phase or ""))
-        )
+        """Required items, of criteria those that are asked now."""
+        return tuple(item for item in self.items if item.required and self.is_asked(item))
+
+    def is_asked(self, item: ItemFacts) -> bool:
+        """Whether the present step asks for a criterion; of the phase's end, whether it is the last step."""
+        if not item.criterion:
+            return True
+        opening = self.phase(item.phase or "").opening
+        last = opening.ramp.steps[-1].percentage if opening.ramp else None
+        return opening.step == (last if item.step is None else item.step)
 
     def open_items(self, phase: PhaseFacts, gate: Gate) -> tuple[ItemFacts, ...]:
         """Required items of the rollout and of this phase that are not satisfied at a gate."""

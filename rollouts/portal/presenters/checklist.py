@@ -35,9 +35,9 @@ class ChecklistSection:
 
 def sections(rollout: Rollout, facts: RolloutFacts, viewer: Actor) -> tuple[ChecklistSection, ...]:
     by_phase: dict[str, list[Item]] = {}
-    stands_at = {phase.name: phase.opening.step for phase in facts.phases}
+    asked = {(item.phase or "", item.key) for item in facts.items if facts.is_asked(item)}
     for item in items.of(rollout, facts, viewer):
-        if item.step not in (None, stands_at.get(item.phase)) and not item.confirmed_at:
+        if (item.phase, item.key) not in asked and not item.confirmed_at:
             continue  # a criterion of a step that is still to come, or that was never asked for
         by_phase.setdefault(item.phase, []).append(item)
     current = facts.current.name if facts.current else None
