@@ -1,28 +1,33 @@
 """``python -m tests.mutants [rules services sync] [--count 100] [--seed 1]``: does a test fail when the code is wrong?
 
 Faults are sown one at a time into copies of the code: a comparison turned, a condition swapped, a constant off by one
-(cosmic-ray makes them). Each must be caught by the tests of its floor; what is not is printed with its difference.
+(cosmic-ray makes them). Each must be caught by a test of its floor that fails; what is not is printed with its
+difference. A fault with which its module can't even be imported asks tests nothing: another is sown in its place.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import random
-import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from difflib import unified_diff
 from pathlib import Path
 from queue import SimpleQueue
+from subprocess import DEVNULL
+from typing import Literal
 
 from cosmic_ray.ast import ast_nodes, get_ast_from_path
-from cosmic_ray.mutating import mutate_and_test
+from cosmic_ray.mutating import use_mutation
 from cosmic_ray.plugins import get_operator
-from cosmic_ray.work_item import MutationSpec, TestOutcome, WorkerOutcome
 
 ROOT = Path(__file__).resolve().parents[1]
 #: The tests that hold each floor.
@@ -40,6 +45,10 @@ OPERATORS = (
 )
 #: Seconds; a fault that makes a loop endless is caught by it.
 PATIENCE = 1_800
+PYTEST = ("-m", "pytest", "-qx", "-p", "no:cacheprovider", "-m", "not drill and not benchmark")
+IMPORT = "import django; django.setup(); import {}"
+
+Outcome = Literal["caught", "SURVIVED", "no fault"]
 
 
 @dataclass(frozen=True)
@@ -50,25 +59,34 @@ class Fault:
     start: tuple[int, int]
     end: tuple[int, int]
 
-    def sow(self, code: Path) -> tuple[bool, str]:
-        """Whether the tests of its floor fail with it in this copy of the code; and the difference that it is."""
+    def sow(self, code: Path) -> tuple[Outcome, str]:
+        """What the tests of its floor make of it in this copy of the code; and the difference that it is."""
         floor = Path(self.module).parts[1]
         near = [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob(f"tests/{floor}/test_*.py"))
                 if Path(self.module).stem in path.read_text()]  # fmt: skip
-        sown = MutationSpec(code / self.module, self.operator, self.occurrence, self.start, self.end)
-        # those that speak of the module come first: most faults end there
-        told = mutate_and_test([sown], tests(code, *near, *FLOORS[floor]), PATIENCE)
-        if told.worker_outcome != WorkerOutcome.NORMAL:
-            raise RuntimeError(f"{self}: {told.output}")
-        return told.test_outcome != TestOutcome.SURVIVED, told.diff
+        with use_mutation(code / self.module, get_operator(self.operator)(), self.occurrence) as (before, after):
+            if after is None:
+                raise RuntimeError(f"{self}: nothing to turn there")
+            # those that speak of the module come first: most faults end there
+            if run(code, *PYTEST, *near, *FLOORS[floor]):
+                outcome: Outcome = "SURVIVED"
+            else:
+                name = self.module.removesuffix(".py").replace("/", ".")
+                outcome = "caught" if run(code, "-c", IMPORT.format(name)) else "no fault"
+        return outcome, "".join(unified_diff(before.splitlines(True), after.splitlines(True), self.module, self.module))
 
 
-def tests(code: Path, *which: str) -> str:
-    """The command that runs them on this copy of the code."""
-    command = (
-        f"env -C {shlex.quote(str(code))} {ROOT}/.venv/bin/python -m pytest -qx -p no:cacheprovider -m 'not drill'"
-    )
-    return f"{command} {shlex.join(which)}"
+def run(code: Path, *arguments: str, output: int | None = DEVNULL) -> bool:
+    """Whether Python ends well with this, on a copy of the code. What it left running ends with it."""
+    command = [f"{ROOT}/.venv/bin/python", *arguments]
+    # whoever finds what was compiled within the same second would run the code of before
+    given = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    process = subprocess.Popen(command, cwd=code, env=given, stdout=output, stderr=output, start_new_session=True)
+    try:
+        return process.wait(PATIENCE) == 0
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        return process.wait() == 0
 
 
 def faults(floor: str) -> Iterator[Fault]:
@@ -100,36 +118,36 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--jobs", type=int, default=2)
     asked = parser.parse_args(arguments)
     known = [fault for floor in asked.floors for fault in faults(floor)]
-    chosen = random.Random(asked.seed).sample(known, min(asked.count, len(known)))
-    caught = 0
+    drawn = random.Random(asked.seed).sample(known, len(known))
+    told: Counter[Outcome] = Counter()
     with tempfile.TemporaryDirectory(prefix="portal-mutants-") as folder, ThreadPoolExecutor(asked.jobs) as pool:
         copies: SimpleQueue[Path] = SimpleQueue()
         for number in range(asked.jobs):
             copies.put(code := copied(Path(folder) / str(number)))
-        whole = subprocess.run(
-            shlex.split(tests(code, *(name for floor in asked.floors for name in FLOORS[floor]))), check=False
-        )
-        if whole.returncode != 0:
+        if not run(code, *PYTEST, *(name for floor in asked.floors for name in FLOORS[floor]), output=None):
             print("without a fault the tests must pass")
             return 2
 
-        def sow(fault: Fault) -> tuple[bool, str]:
+        def sow(fault: Fault) -> tuple[Outcome, str]:
             code = copies.get()
             try:
                 return fault.sow(code)
             finally:
                 copies.put(code)
 
-        for fault, (is_caught, difference) in zip(chosen, pool.map(sow, chosen), strict=True):
-            caught += is_caught
-            print(
-                f"{'caught  ' if is_caught else 'SURVIVED'} {fault.module}:{fault.start[0]} {fault.operator}",
-                flush=True,
-            )
-            if not is_caught:
+        for fault, (outcome, difference) in zip(drawn, pool.map(sow, drawn), strict=True):
+            told[outcome] += 1
+            print(f"{outcome:<8} {fault.module}:{fault.start[0]} {fault.operator}", flush=True)
+            if outcome == "SURVIVED":
                 print(difference, flush=True)
-    print(f"{caught} of {len(chosen)} caught, of {len(known)} that could be sown")
-    return 0 if caught >= 0.95 * len(chosen) else 1
+            if told["caught"] + told["SURVIVED"] >= asked.count:
+                pool.shutdown(wait=True, cancel_futures=True)
+                break
+    asked_of_tests = told["caught"] + told["SURVIVED"]
+    print(
+        f"{told['caught']} of {asked_of_tests} caught, of {len(known)} that could be sown; {told['no fault']} were none"
+    )
+    return 0 if told["caught"] >= 0.95 * asked_of_tests else 1
 
 
 if __name__ == "__main__":
