@@ -133,3 +133,11 @@ def test_a_roll_back_takes_later_phases_with_it_and_others_in_is_drift_at_once()
         exposure_history.compared(plan, (ExposureStretch(at(2), at(5), plan[2].exposure),))
     )
     assert [(piece.start, piece.end) for piece in drifted] == [(at(3), at(5))]
+
+
+def test_drift_that_changes_without_a_break_is_one_episode_and_after_a_break_another():
+    plan = exposure_history.planned([Move(at(0), 2, share(25))], at(0), at(10))
+    there = [(1, 50), (2, 25), (4, 50), (5, 75), (6, 100), (7, 25)]
+    reads = exposure_history.read([Read(at(0), share(25)), *(Read(at(hour), share(n)) for hour, n in there)], [], at(9))
+    found = exposure_history.episodes(exposure_history.compared(plan, reads))
+    assert [(each[0].start, each[-1].end, len(each)) for each in found] == [(at(1), at(2), 1), (at(4), at(7), 3)]

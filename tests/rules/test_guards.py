@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from rollouts.rules import approval_policy, guards
+from rollouts.rules import approval_policy, guards, progress
 from rollouts.rules.approval_policy import PhasePolicy, Policy, Target
 from rollouts.rules.approvals import Given, RequestFacts
 from rollouts.rules.capacity import Capacity
@@ -291,6 +291,34 @@ def test_complete_needs_all_users_for_the_final_soak():
     assert codes("complete", boolean_on, "everyone", MIA) == set()
     early = facts(replace(whole, confirmed_at=NOW - timedelta(hours=1)), reading=reading(Exposure(boolean=True)))
     assert codes("complete", early, "everyone", MIA) == {"soak"}
+
+
+@pytest.mark.parametrize("step", [None, 1, 99, Decimal("99.999")])
+def test_less_than_all_is_not_whole(step):
+    at_step = facts(phase("everyone", "active", replace(EVERYONE, step=step), confirmed_at=NOW))
+    assert "not_whole" in codes("complete", at_step, "everyone", MIA)
+
+
+@pytest.mark.parametrize(
+    ("state", "opening", "confirmed_at", "is_known"),
+    [
+        ("active", replace(EVERYONE, step=100), NOW, True),
+        ("paused", replace(EVERYONE, step=100), NOW, True),
+        ("active", replace(EVERYONE, step=100), None, False),
+        ("active", replace(EVERYONE, step=1), NOW, False),
+        ("active", replace(EVERYONE, step=45), NOW, False),
+        ("completed", replace(EVERYONE, step=100), NOW, False),
+        ("approved", COMPANY, NOW, False),
+        ("active", COMPANY, NOW, True),
+    ],
+)
+def test_what_decides_about_an_end_is_known_once_gitlab_was_read_at_all_that_the_phase_opens(
+    state, opening, confirmed_at, is_known
+):
+    blockers = progress.blockers_of_exit_item(phase("everyone", state, opening, confirmed_at=confirmed_at))
+    assert [blocker.code for blocker in blockers] == ([] if is_known else ["too_early"])
+    if opening.ramp and not is_known:
+        assert "100 % of actors" in blockers[0].message
 
 
 def test_complete_needs_its_decisions():
