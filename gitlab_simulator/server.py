@@ -84,7 +84,7 @@ class Server(ThreadingHTTPServer):
         self.faults = Faults()
         self.rate = RateLimit()
         self.log: deque[Logged] = deque(maxlen=10_000)
-        self._connections: set[socket.socket] = set()
+        self.connections: set[socket.socket] = set()
         super().__init__(("127.0.0.1", port), Handler)
 
     @property
@@ -99,17 +99,17 @@ class Server(ThreadingHTTPServer):
         self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        self._connections.add(request)
+        self.connections.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        self._connections.discard(request)
         super().shutdown_request(request)
+        self.connections.discard(request)
 
     def server_close(self) -> None:
         """Who is stopped answers nobody: connections that are kept open end too."""
         super().server_close()
-        for connection in list(self._connections):
+        for connection in list(self.connections):
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 

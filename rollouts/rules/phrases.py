@@ -194,7 +194,7 @@ def _value(value: object) -> Value:
 def _filled(
     template: str, given: Mapping[str, Value], text: Callable[[str], str], number: Callable[[int | float], str]
 ) -> str:
-    if not given and "{" not in template:
+    if "{" not in template:
         return template
     return template.format_map(
         {name: _Text(text(value)) if isinstance(value, str) else number(value) for name, value in given.items()}

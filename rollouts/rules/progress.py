@@ -14,6 +14,7 @@ from .expected import Audience, Presence
 from .exposure import widens
 from .facts import ItemFacts, PhaseFacts, RolloutFacts
 from .machine import SETTLED, PhaseState, state_in_words
+from .percentages import FULL
 from .phrases import joined, say, sentence
 
 
@@ -102,7 +103,7 @@ def blockers_of_completion(facts: RolloutFacts, phase: PhaseFacts) -> list[Block
     """What a phase lacks to be done: items, its whole reach, GitLab read at it, its soak."""
     blockers = [Blocker("item_open", _of_item(item), item.where) for item in facts.open_items(phase, Gate.COMPLETE)]
     opening = phase.opening
-    if opening.audience is Audience.PERCENTAGE and (opening.step or 0) < 100:
+    if opening.audience is Audience.PERCENTAGE and opening.step != FULL:
         blockers.append(
             Blocker("not_whole", say("It stands at {step} %, not at 100 %.", step=opening.step), phase.where)
         )

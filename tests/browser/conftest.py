@@ -8,6 +8,8 @@ from playwright.sync_api import sync_playwright
 from tests.portal.pages import browser
 
 CHROMIUM = "/usr/bin/chromium"
+#: Milliseconds until what a page waits for will not come; a busy machine takes some of them.
+PATIENCE = 60_000
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -76,6 +78,7 @@ def sign_in(chromium, portal):
             java_script_enabled=scripts,
             reduced_motion="reduce",
         )
+        context.set_default_timeout(PATIENCE)
         contexts.append(context)
         wrong = listen(context)
         heard.append((name, wrong))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 pytestmark = pytest.mark.browser
-LIVE = {"timeout": 15_000}
 
 
 def test_copy_buttons_are_there_only_where_they_work(portal, sign_in):
@@ -48,13 +47,13 @@ def test_the_inbox_hears_its_keys_after_a_live_change(portal, sign_in, settings)
     assert "Nothing waits for you." in alice.inner_text("main")
     alice.evaluate("window.sameVisit = true")
     portal.do("request", "company", "mia")
-    alice.wait_for_selector("[data-request]", **LIVE)
+    alice.wait_for_selector("[data-request]")
     alice.keyboard.press("j")
     assert alice.evaluate("document.activeElement.matches('[data-request]')")
     portal.do("approve", "company", "sam")  # the card changes under her hand
     alice.mouse.move(5, 5)
     alice.evaluate("document.activeElement.blur()")
-    alice.wait_for_selector("main :text('sam')", **LIVE)
+    alice.wait_for_selector("main :text('sam')")
     assert alice.evaluate("window.sameVisit")
     alice.keyboard.press("j")
     alice.keyboard.press("a")

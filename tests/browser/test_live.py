@@ -7,7 +7,6 @@ import pytest
 from rollouts.tasks import tell_people
 
 pytestmark = pytest.mark.browser
-LIVE = {"timeout": 15_000}
 
 
 @pytest.fixture(autouse=True)
@@ -30,16 +29,16 @@ def test_what_one_person_does_others_see_and_hear_without_a_reload(portal, sign_
     mia.evaluate("window.sameVisit = true")
     alice.goto(f"{portal.url}/approvals/")
     press(alice, "Approve Owning team")
-    mia.wait_for_selector("button:has-text('Start Owning team')", **LIVE)
+    mia.wait_for_selector("button:has-text('Start Owning team')")
     assert "Claude Haiku: alice approved Owning team" in said(mia)
     assert mia.evaluate("window.sameVisit")
 
     alice.goto(portal.url)
     alice.evaluate("window.sameVisit = true")
     press(mia, "Start Owning team")
-    alice.wait_for_function("() => document.querySelector('.row').textContent.includes('active')", **LIVE)
+    alice.wait_for_function("() => document.querySelector('.row').textContent.includes('active')")
     alice.wait_for_function(
-        "() => document.querySelector('#live [role=status]').textContent.includes('mia started Owning team')", **LIVE
+        "() => document.querySelector('#live [role=status]').textContent.includes('mia started Owning team')"
     )
     assert alice.evaluate("window.sameVisit")
     assert not mia.wrong
@@ -58,17 +57,17 @@ def test_what_the_hand_is_at_does_not_move(portal, sign_in):
     pause.hover()
 
     portal.do("pause", "everyone", "root", reason="lunch")
-    mia.wait_for_selector("#live .line button", **LIVE)
+    mia.wait_for_selector("#live .line button")
     assert button.bounding_box() == stood
     assert button.evaluate("node => node === document.activeElement")
     assert "root paused All users" in said(mia)
     assert "1 change: show" in mia.inner_text("#live .line")
 
     mia.locator("#live .line button").click()
-    mia.wait_for_selector("button:has-text('Resume All users')", **LIVE)
+    mia.wait_for_selector("button:has-text('Resume All users')")
     assert not button.count()
     assert mia.locator("#live .line").is_hidden()
-    vic.wait_for_selector("main :text('paused'):visible", **LIVE)  # whose hand was nowhere: nothing waited
+    vic.wait_for_selector("main :text('paused'):visible")  # whose hand was nowhere: nothing waited
     assert not vic.locator("#live .line button").count()
 
 
@@ -80,9 +79,9 @@ def test_what_was_typed_is_kept(portal, sign_in):
     mia.fill("#why-back", "latency doubled")
     mia.mouse.move(5, 5)
     portal.do("pause", "everyone", "root", reason="lunch")
-    mia.wait_for_selector("#live .line button", **LIVE)
+    mia.wait_for_selector("#live .line button")
     mia.locator("#live .line button").click()
-    mia.wait_for_selector("button:has-text('Resume All users')", **LIVE)
+    mia.wait_for_selector("button:has-text('Resume All users')")
     assert mia.input_value("#why-back") == "latency doubled"
     assert mia.locator("#why-back").is_visible()
 
@@ -92,11 +91,11 @@ def test_a_server_that_is_away_is_told_and_its_return_too(portal, sign_in):
     mia = sign_in("mia")
     mia.goto(f"{portal.url}/rollouts/haiku/")
     mia.context.set_offline(True)
-    mia.wait_for_selector("#live .line:has-text('Not live: the portal does not answer. Last update')", **LIVE)
+    mia.wait_for_selector("#live .line:has-text('Not live: the portal does not answer. Last update')")
     assert "Not live" in said(mia)
     portal.do("approve", "team", "alice")
     mia.context.set_offline(False)
-    mia.wait_for_selector("button:has-text('Start Owning team')", timeout=30_000)
+    mia.wait_for_selector("button:has-text('Start Owning team')")
     assert "alice approved Owning team" in said(mia)
 
 
@@ -106,7 +105,7 @@ def test_ages_tick_and_a_hidden_tab_asks_nothing(portal, sign_in):
     mia.goto(f"{portal.url}/rollouts/haiku/")
     age = mia.locator("main time[data-ago]").first
     before = age.inner_text()
-    mia.wait_for_function("([node, before]) => node.textContent !== before", arg=[age.element_handle(), before], **LIVE)
+    mia.wait_for_function("([node, before]) => node.textContent !== before", arg=[age.element_handle(), before])
     asked = []
     mia.on("request", lambda request: asked.append(request.url))
     mia.evaluate("Object.defineProperty(document, 'hidden', {get: () => true})")
@@ -127,11 +126,11 @@ def test_every_page_that_shows_what_happens_follows_it(portal, sign_in):
     portal.obey()
     for path, page in pages.items():
         page.wait_for_function(
-            "() => document.querySelector('#live [role=status]').textContent.includes('Claude Haiku: ')", **LIVE
+            "() => document.querySelector('#live [role=status]').textContent.includes('Claude Haiku: ')"
         )
         assert page.evaluate("window.sameVisit"), path
     for path in ("/", "/timeline/", f"/flags/{flag}/"):
-        pages[path].wait_for_function("() => document.querySelector('main').textContent.includes('25 %')", **LIVE)
+        pages[path].wait_for_function("() => document.querySelector('main').textContent.includes('25 %')")
 
 
 def test_the_bell_rings_on_an_open_page_and_is_answered_by_keyboard(portal, sign_in, settings):

@@ -1,106 +1,40 @@
 """Guards: every blocker at once, in words; four eyes and the role can't be overridden."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
 from rollouts.rules import approval_policy, guards, progress
-from rollouts.rules.approval_policy import PhasePolicy, Policy, Target
-from rollouts.rules.approvals import Given, RequestFacts
+from rollouts.rules.approval_policy import PhasePolicy, Policy
+from rollouts.rules.approvals import Given
 from rollouts.rules.capacity import Capacity
 from rollouts.rules.checklist import Gate, ItemKind, Verdict
 from rollouts.rules.expected import Audience, FlagReading, Opening, Presence
 from rollouts.rules.exposure import NOBODY, Exposure
-from rollouts.rules.facts import ItemFacts, PhaseFacts, RolloutFacts
+from rollouts.rules.facts import ItemFacts
 from rollouts.rules.guards import Wish
 from rollouts.rules.machine import PHASE_VERBS, PhaseState, Role
-from rollouts.rules.people import Person
 from rollouts.rules.ramp import Ramp, Step
-
-NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-MIA = Person("mia", "mia", frozenset({Role.MANAGER}))
-ALICE = Person("alice", "alice", frozenset({Role.APPROVER}))
-ROOT = Person("root", "root", frozenset({Role.ADMIN}))
-VIC = Person("vic", "vic", frozenset({Role.VIEWER}))
-RAMP = Ramp(
-    (Step(1, timedelta(minutes=15)), Step(25, timedelta(hours=24)), Step(45, timedelta(0)), Step(100, timedelta(0)))
+from tests.rules.situations import (
+    ALICE,
+    COMPANY,
+    EVERYONE,
+    MIA,
+    NOW,
+    ROOT,
+    TEAM,
+    VIC,
+    approved,
+    asked,
+    at_25,
+    codes,
+    facts,
+    given,
+    phase,
+    reading,
 )
-
-
-def phase(name, state, opening, **more):
-    return PhaseFacts(
-        name=name,
-        title=name.capitalize(),
-        state=state,
-        opening=replace(opening, state=state),
-        **{"optional": False, **more},
-    )
-
-
-TEAM = Opening("planned", Audience.ACTORS, actors=frozenset({"User:1"}))
-COMPANY = Opening("planned", Audience.GROUPS, groups=frozenset({"staff"}))
-EVERYONE = Opening("planned", Audience.PERCENTAGE, ramp=RAMP)
-
-
-def reading(exposure=NOBODY, *, age=timedelta(seconds=40), presence=Presence.SET):
-    return FlagReading(presence, exposure, NOW - timedelta(days=2), NOW - age)
-
-
-def facts(*phases, **more):
-    return RolloutFacts(
-        **{
-            "slug": "haiku",
-            "state": "underway",
-            "phases": phases,
-            "items": (),
-            "flag": "use_haiku",
-            "reading": reading(),
-            "capacity": Capacity(60_000, 42_000),
-            "freshness": timedelta(minutes=5),
-            "now": NOW,
-            **more,
-        }
-    )
-
-
-def codes(verb, found, name, person, **wish):
-    return {blocker.code for blocker in guards.blockers(verb, found, name, person, Wish(**{"seen": "a", **wish}))}
-
-
-def asked(**more):
-    """A request of mia's for the start of a phase, with what would be done still the same."""
-    target = Target(True, None, NOBODY, Exposure(actors=frozenset({"User:1"})))
-    return RequestFacts(
-        **{
-            "pk": 1,
-            "state": "open",
-            "target": target,
-            "requested_by": "mia",
-            "requested_at": NOW - timedelta(days=1),
-            "expires_at": NOW + timedelta(days=13),
-            "digest": "a",
-            "stands": "a",
-            "policy": Policy(),
-            **more,
-        }
-    )
-
-
-def given(*people, digest="a"):
-    return tuple(Given(person.name, NOW, digest, person.roles) for person in people)
-
-
-def approved(name, opening, **more):
-    """A phase that alice has approved as it would be done now."""
-    target = approval_policy.target(opening, NOBODY, is_start=True)
-    return phase(name, "approved", opening, request=asked(target=target, given=given(ALICE)), **more)
-
-
-def at_25(confirmed_at=NOW - timedelta(hours=26), **more):
-    everyone = phase("everyone", "active", replace(EVERYONE, step=25), confirmed_at=confirmed_at)
-    return facts(everyone, reading=reading(Exposure(percentage_of_actors=Decimal(25))), **more)
 
 
 @pytest.mark.parametrize("verb", sorted(PHASE_VERBS))
@@ -348,3 +282,29 @@ def test_a_rollout_with_people_on_it_is_neither_abandoned_nor_closed():
     assert {b.code for b in guards.rollout_blockers("close", done, MIA)} == {"flag_still_set"}
     gone = replace(done, reading=FlagReading(Presence.UNKNOWN, None, NOW, NOW))
     assert guards.rollout_blockers("close", gone, MIA) == []
+
+
+@pytest.mark.parametrize(
+    ("ends", "presence", "is_overdue"),
+    [
+        (None, Presence.SET, False),
+        (NOW.date(), Presence.SET, False),
+        (NOW.date() - timedelta(days=1), Presence.SET, True),
+        (NOW.date() - timedelta(days=1), Presence.UNKNOWN, False),
+    ],
+)
+def test_a_flag_that_has_outlived_its_type_is_overdue(ends, presence, is_overdue):
+    assert facts(lifetime_ends=ends, reading=reading(presence=presence)).is_overdue is is_overdue
+
+
+@pytest.mark.parametrize("to", [1, 25, 26])
+def test_no_step_goes_where_it_stands_or_back(to):
+    opening = replace(EVERYONE, step=Decimal(25))
+    assert approval_policy.target(opening, NOBODY, is_start=False, to=Decimal(to)) is None
+    assert approval_policy.target(opening, NOBODY, is_start=False, to=Decimal(100)).passes_over == (45,)
+    assert approval_policy.target(opening, NOBODY, is_start=True).percentage == 1
+
+
+def test_a_ramp_without_a_step_lets_nobody_in():
+    assert EVERYONE.exposure == NOBODY
+    assert COMPANY.reach_at(None) == 0

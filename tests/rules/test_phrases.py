@@ -93,3 +93,20 @@ def test_a_template_says_it_in_the_readers_language_and_escapes_it(german):
     page = Engine().from_string('<p title="{{ phrase }}">{{ phrase }}</p>')
     said = page.render(Context({"phrase": say("{what} must stand {length} more.", what='"<', length=1000)}))
     assert said == ('<p title="&quot;&lt; muss noch 1.000 stehen.">&quot;&lt; muss noch 1.000 stehen.</p>')
+
+
+@pytest.mark.parametrize(
+    ("parts", "all_of_them", "one_of_them"),
+    [
+        ([], "", ""),
+        (["a"], "a", "a"),
+        (["a", "b"], "a and b", "a or b"),
+        (["a", "b", "c", "d"], "a, b, c and d", "a, b, c or d"),
+    ],
+)
+def test_a_row_of_names(parts, all_of_them, one_of_them):
+    assert (phrases.listed(parts), phrases.any_of(parts)) == (all_of_them, one_of_them)
+
+
+def test_braces_that_are_meant_stay():
+    assert (say("{{{what}}}", what="x"), say("{{}}"), say("plain")) == ("{x}", "{}", "plain")

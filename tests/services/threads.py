@@ -10,7 +10,7 @@ def at_once(*calls):
     barrier, results = threading.Barrier(len(calls)), [None] * len(calls)
 
     def run(position, do):
-        barrier.wait(10)
+        barrier.wait(60)
         try:
             results[position] = do()
         except Exception as error:

@@ -20,14 +20,14 @@ def gates(gitlab):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_slow_gitlab_keeps_the_claim_as_long_as_its_worker_lives(transactional_db, gitlab, settings):
-    settings.GITLAB_WRITES, settings.OUTBOX_CLAIM_SECONDS = "flags", 1
+    settings.GITLAB_WRITES, settings.OUTBOX_CLAIM_SECONDS = "flags", 3
     world = World.build(gitlab)
     world.up_to("company", "active")
     while outbox.work().ids:
         pass
     world.do("roll_back", "company", "mia", reason="wrong answers")
     gitlab.forget_requests()
-    gitlab.delay(2.5, path=f"/features/{FLAG}", method="POST", times=1)
+    gitlab.delay(7, path=f"/features/{FLAG}", method="POST", times=1)
     first = threading.Thread(target=lambda: (outbox.work(), connections.close_all()))
     first.start()
     owed, taken = GitLabWrite.objects.filter(kind="set_gates").order_by("-pk"), []
