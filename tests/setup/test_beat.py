@@ -10,6 +10,7 @@ from collections import Counter
 import pytest
 from kombu import Connection
 
+import config.celery  # noqa: F401 - names the transports
 from config import broker, settings
 from gitlab_simulator import Simulator
 from tests.drills.portal import Ground, end_of, wait_until
