@@ -129,7 +129,9 @@ def kill_in_the_middle(portal: Portal, after: int) -> int:
 def test_the_next_pass_completes_what_a_killed_worker_left(tmp_path):
     with Simulator() as gitlab:
         portal = seeded(gitlab, tmp_path)
-        gitlab.delay(60, path="/issues", every=5)  # two requests of twelve, one for each thread, so that it stays in the middle
+        gitlab.delay(
+            60, path="/issues", every=5
+        )  # two requests of twelve, one for each thread, so that it stays in the middle
         read = kill_in_the_middle(portal, after=2 * PER_PROJECT)
         assert read < PROJECTS * PER_PROJECT
         gitlab.heal()
