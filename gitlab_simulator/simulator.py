@@ -112,10 +112,19 @@ class Simulator:
         )
 
     def delay(
-        self, seconds: float, *, path: str = "", method: str = "", times: int | None = None, after: bool = False
+        self,
+        seconds: float,
+        *,
+        path: str = "",
+        method: str = "",
+        times: int | None = None,
+        every: int = 1,
+        after: bool = False,
     ) -> Fault:
-        """From now on answer late; with ``after`` the work is done at once, and only its answer is late."""
-        return self.server.faults.add(Fault(delay=seconds, path=path, method=method, times=times, after=after))
+        """From now on answer late, as ``fail`` says; with ``after`` the work is done, and only its answer is late."""
+        return self.server.faults.add(
+            Fault(delay=seconds, path=path, method=method, times=times, every=every, after=after)
+        )
 
     def heal(self) -> None:
         """No more faults, delays or limits."""
