@@ -17,10 +17,10 @@ from django.contrib.auth.models import Group
 
 from gitlab_simulator import Simulator
 from rollouts.audit.actor import Actor
-from rollouts.models import ChecklistItem, GitLabInstance, GitLabProject, Phase, Rollout
+from rollouts.models import ChecklistItem, GitLabInstance, GitLabProject, Phase, Rollout, Waiver
 from rollouts.rules.machine import PhaseState
 from rollouts.rules.progress import blockers_of_exit_item
-from rollouts.services import checklist, facts, plans, transitions
+from rollouts.services import checklist, facts, plans, transitions, waivers
 from rollouts.services.instances import all_instances
 from rollouts.sync import passes
 from tests.worlds import Memory
@@ -235,6 +235,20 @@ class World:
                 self.do(verb, name, by)
             if verb == "start":
                 self.obey()
+
+    def waive(self, phase: str, item: str = "", *, days: int = 30, granted: bool = True, **who: str) -> Waiver:
+        """mia asks, alice grants, as people do on the pages."""
+        what = waivers.named(self.rollout(), phase, item)
+        ends_at = self.now() + timedelta(days=days)
+        waiver = waivers.ask(what, by=self.actor(who.get("by", "mia")), reason="it can wait", ends_at=ends_at)
+        if not granted:
+            return waiver
+        return waivers.decide("grant", waiver, by=self.actor(who.get("granted_by", "alice")), note="until then")
+
+    def skip(self, name: str, *, by: str = "mia", reason: str = "not needed") -> Phase:
+        """On a waiver."""
+        self.waive(name)
+        return self.do("skip", name, by, reason=reason)
 
     def approve(self, name: str) -> None:
         """Give the approvals that are missing: alice, then sam."""

@@ -14,10 +14,11 @@ from ..audit.actor import Actor
 from ..models import Phase, Rollout
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
-from ..rules.phrases import spoken
-from ..services import calendars, checklist, facts, locks, outbox, overrides, retirement, transitions
+from ..rules.phrases import say, spoken
+from ..rules.waivers import VERB_LABELS
+from ..services import calendars, checklist, facts, locks, outbox, overrides, retirement, transitions, waivers
 from ..services.refusals import Refused
-from .bulk import Bulk, ReasonForm
+from .bulk import Bulk, Does, ReasonForm
 from .fields import bounded
 
 # Rollouts
@@ -171,6 +172,31 @@ OVERRIDES = (
         gettext_lazy("Somebody else than who made the override says whether it was right."),
         VerdictForm,
     ),
+)
+
+
+def _decides(verb: str) -> Does:
+    def does(waiver: Any, by: Actor, inputs: dict[str, Any]) -> str:
+        waivers.decide(verb, waiver, by=by, note=inputs.get("reason", ""))
+        return spoken(say("{verb}: {what}.", verb=VERB_LABELS[verb], what=waiver))
+
+    return does
+
+
+def _granted(waiver: Any, by: Actor, inputs: dict[str, Any]) -> str:
+    _refuse_if_changed(inputs["stood"], _waiver_stands(waiver))
+    return _decides("grant")(waiver, by, inputs)
+
+
+def _waiver_stands(waiver: Any) -> str:
+    return f"{waiver.pk}:{waiver.version}"
+
+
+WAIVERS = (
+    Bulk("grant", VERB_LABELS["grant"], _granted, None, stands=_waiver_stands),
+    Bulk("refuse", VERB_LABELS["refuse"], _decides("refuse"), None, asks=ReasonForm, is_danger=True),
+    Bulk("withdraw", VERB_LABELS["withdraw"], _decides("withdraw"), Role.MANAGER),
+    Bulk("end", VERB_LABELS["end"], _decides("end"), Role.MANAGER, asks=ReasonForm, is_danger=True),
 )
 
 

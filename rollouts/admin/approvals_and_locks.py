@@ -127,6 +127,18 @@ class OverrideAdmin(RecordsOnly):
         return str(override.phase.rollout)
 
 
+class WaiverAdmin(RecordsOnly):
+    """What rollouts go on without. Asked for on a rollout's page; decided there, on the page of waivers, or here."""
+
+    bulk = actions.WAIVERS
+
+    list_display = ("__str__", "rollout", "state", "asked_by", "asked_at", "ends_at", "decided_by", "decided_at")
+    list_filter = ("state", "asked_by")
+    list_select_related = ("rollout", "phase", "item")
+    search_fields = ("rollout__title", "rollout__slug", "asked_by", "decided_by", "reason")
+    date_hierarchy = "asked_at"
+
+
 class ChangeLockAdmin(RecordsOnly):
     """Entered on the portal's page of locks, ended there or here."""
 

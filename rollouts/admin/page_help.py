@@ -48,6 +48,10 @@ OF = {
         ),
         _("No blocker was ever passed."),
     ),
+    "Waiver": PageHelp(
+        _("What rollouts go on without: who asked, who granted it, until when. Asked for on a rollout’s page."),
+        _("Nobody has asked for a waiver yet."),
+    ),
     "ChangeLock": PageHelp(
         _("Periods in which no flag may reach more people. They are entered on the page Locks."),
         _("No change lock was entered."),

@@ -23,6 +23,7 @@ PAGES = (
     (models.TrackedIssue, gitlab.TrackedIssueAdmin),
     (models.ApprovalRequest, approvals_and_locks.ApprovalRequestAdmin),
     (models.Override, approvals_and_locks.OverrideAdmin),
+    (models.Waiver, approvals_and_locks.WaiverAdmin),
     (models.ChangeLock, approvals_and_locks.ChangeLockAdmin),
     (models.LockCalendar, approvals_and_locks.LockCalendarAdmin),
     (models.IncidentSource, approvals_and_locks.IncidentSourceAdmin),

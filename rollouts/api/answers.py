@@ -113,6 +113,7 @@ class ItemTold(Schema):
     required: bool
     done: bool
     words: str = Field(description="The fact behind it: the evidence, or what GitLab says.")
+    waived: str = Field(description="The waiver by which it is gone without, in words, or that it is over.")
     confirmed_by: str
     confirmed_at: Moment | None
     may_confirm: bool = Field(description="Whether you can confirm it now.")
@@ -287,6 +288,42 @@ class Requests(Schema):
     previous: Previous
 
 
+class WaiverTold(Schema):
+    id: int
+    rollout: str
+    phase: str | None = Field(description="Which is skipped, or whose item it is; null: the whole rollout's.")
+    item: str | None = Field(description="The checklist item that is gone without; null: the phase is skipped.")
+    what: str
+    state: str = Field(description="asked, granted, refused, withdrawn, ended, expired.")
+    stands: bool = Field(description="Granted, and its end is yet to come.")
+    asked_by: str
+    asked_at: MomentWritten
+    reason: str
+    ends_at: MomentWritten
+    decided_by: str
+    decided_at: MomentWritten | None
+    note: str
+    closed_by: str
+    closed_at: MomentWritten | None
+    closing: str
+    may: dict[str, list[Blocker]] = Field(description="What fits its state, each with what stands in your way.")
+    url: str
+
+
+class Waivers(Schema):
+    items: list[WaiverTold]
+    next: Next
+    previous: Previous
+
+
+class WaiverRehearsed(Schema):
+    """A dry run: nothing was changed."""
+
+    dry_run: bool
+    ok: bool = Field(description="Whether it would pass now.")
+    blockers: list[Blocker]
+
+
 class Rollouts(Schema):
     items: list[RolloutListed]
     next: Next
@@ -348,6 +385,25 @@ class OverrideReported(Schema):
     verdict: str
 
 
+class WaiverReported(Schema):
+    number: int
+    what: str
+    phase: str | None
+    item: str | None
+    state: str
+    asked_by: str
+    asked_at: Moment
+    way: str
+    reason: str
+    ends_at: Moment
+    decided_by: str
+    decided_at: Moment | None
+    note: str
+    closed_by: str
+    closed_at: Moment | None
+    closing: str
+
+
 class LockReported(Schema):
     title: str
     from_: Moment = Field(alias="from", serialization_alias="from")
@@ -387,6 +443,7 @@ class RolloutReport(Schema):
     readings: list[ReadingReported] = Field(description="Who saw it, as read from GitLab: the newest 500.")
     readings_all: int
     overrides: list[OverrideReported]
+    waivers: list[WaiverReported]
     locks: list[LockReported]
     drift: list[DriftReported]
     evidence: list[EvidenceReported]

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from .answers import ProblemTold
-from .questions import AwayAsked, FollowAsked, ItemAsked, MeasuredAsked, PlanWritten, TransitionAsked, WishesAsked
+from .questions import (
+    AwayAsked,
+    FollowAsked,
+    ItemAsked,
+    MeasuredAsked,
+    PlanWritten,
+    TransitionAsked,
+    WaiverDecided,
+    WaiverWritten,
+    WishesAsked,
+)
 
 LIST: dict[Any, Any] = dict.fromkeys((400, 401, 405, 406, 414, 422, 500, 503), ProblemTold)
 LOOK: dict[Any, Any] = {**LIST, 404: ProblemTold}
@@ -55,5 +65,17 @@ AWAY_BODY = {
     "requestBody": {
         "required": True,
         "content": {"application/json": {"schema": AwayAsked.model_json_schema()}},
+    }
+}
+WAIVER_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": WaiverWritten.model_json_schema()}},
+    }
+}
+WAIVER_DECIDED_BODY = {
+    "requestBody": {
+        "required": False,
+        "content": {"application/json": {"schema": WaiverDecided.model_json_schema()}},
     }
 }

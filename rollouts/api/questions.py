@@ -25,11 +25,13 @@ from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from ..rules.notices import Kind as NoticeKind
 from ..rules.percentages import as_step
 from ..rules.phrases import shorten
+from ..rules.waivers import VERBS as WAIVER_VERBS
 from ..services import items, who_is_in
 from ..services.lists.asked import Asked, Filter, Moment, OneOf
 from ..services.lists.flags import FlagFilter
 from ..services.lists.history import HistoryFilter
 from ..services.lists.rollouts import RolloutFilter
+from ..services.lists.waivers import WaiverFilter
 from . import pages
 from .problems import Problem, error
 
@@ -76,6 +78,7 @@ Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 VERBS = [*PHASE_VERBS, *ROLLOUT_VERBS]
 #: What is done to a checklist item; another is a wrong address, too.
 ItemVerb = Annotated[str, Field(max_length=255), WithJsonSchema({"type": "string", "enum": list(items.VERBS)})]
+WaiverVerb = Annotated[str, Field(max_length=255), WithJsonSchema({"type": "string", "enum": list(WAIVER_VERBS)})]
 #: A transition. One that there is not is a wrong address (404), so the list is told and not checked here.
 Verb = Annotated[str, Field(max_length=255), WithJsonSchema({"type": "string", "enum": VERBS})]
 
@@ -163,6 +166,10 @@ class FlagsAsked(_asked(FlagFilter)):  # type: ignore[misc]
 
 
 class EventsAsked(_asked(HistoryFilter)):  # type: ignore[misc]
+    pass
+
+
+class WaiversAsked(_asked(WaiverFilter)):  # type: ignore[misc]
     pass
 
 
@@ -273,6 +280,22 @@ class TransitionAsked(Written):
     looked_at: Annotated[str, Field(max_length=64)] = ""
     seen: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
     request: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+
+
+class WaiverWritten(Written):
+    """What to go on without: ``phase`` alone is skipped, ``item`` is a checklist item of it, or of the whole rollout.
+    ``ends`` is a day, which is included, or a time; without zone UTC."""
+
+    phase: Annotated[str, Field(max_length=50), AfterValidator(_writable)] = ""
+    item: Annotated[str, Field(max_length=50), AfterValidator(_writable)] = ""
+    reason: Annotated[str, Field(max_length=5_000), AfterValidator(_writable)] = ""
+    ends: Annotated[str, Field(max_length=60), AfterValidator(_writable)] = ""
+
+
+class WaiverDecided(Written):
+    """``refuse`` and ``end`` take a ``note``: why."""
+
+    note: Annotated[str, Field(max_length=5_000), AfterValidator(_writable)] = ""
 
 
 class PlanWritten(Written):

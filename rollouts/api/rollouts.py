@@ -225,8 +225,8 @@ def _items_now(slug: str, by: Actor) -> dict[str, Any]:
 
 
 def _item_answer(item: Item) -> dict[str, Any]:
-    names = ("key", "title", "kind", "required", "words", "confirmed_by", "confirmed_at", "may_confirm", "waits",
-             "criterion", "answer")  # fmt: skip
+    names = ("key", "title", "kind", "required", "words", "waived", "confirmed_by", "confirmed_at", "may_confirm",
+             "waits", "criterion", "answer")  # fmt: skip
     of_issue = ("url", "title", "state", "is_confidential", "read_at", "is_stale")
     return {
         **{name: getattr(item, name) for name in names},

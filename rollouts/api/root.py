@@ -25,6 +25,7 @@ from . import (
     reports,
     rollouts,
     sync,
+    waivers,
 )
 from .auth import AUTH, actor
 from .contract import LIST
@@ -89,6 +90,7 @@ for refusal, handler in refusing.HANDLERS.items():
 for router in (
     rollouts.router,
     approvals.router,
+    waivers.router,
     notices.router,
     flags.router,
     history.router,

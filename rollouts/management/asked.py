@@ -11,6 +11,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from rollouts.audit.actor import Actor
 from rollouts.models import Phase, Rollout
+from rollouts.rules.blockers import Blocker
+from rollouts.rules.phrases import say
 from rollouts.services import facts
 from rollouts.services.refusals import Refused
 
@@ -39,6 +41,16 @@ def phase_named(rollout: Rollout, name: str) -> Phase:
     if name not in phases:
         raise CommandError(f"{rollout.slug} has no phase {name}. There are: {', '.join(phases)}.", returncode=2)
     return phases[name]
+
+
+def in_anothers_name(name: str) -> Blocker:
+    """Why a command decides in nobody's name."""
+    message = say(
+        "Who runs a command decides in nobody's name: {name} decides on the portal's pages, or with a token of "
+        "their own. COMMAND_MAY_APPROVE=true lets commands do so.",
+        name=name,
+    )
+    return Blocker("in_anothers_name", message)
 
 
 def refuse(

@@ -32,6 +32,7 @@ from .sync import HookDelivery, InstanceHealth, ReadingGap, SyncRun, SyncScope
 from .tokens import ApiToken, FeedKey
 from .touched import AlsoTouched
 from .views import SavedView
+from .waivers import Waiver
 
 __all__ = [
     "AIModel",
@@ -90,4 +91,5 @@ __all__ = [
     "Tombstone",
     "TrackedIssue",
     "Verification",
+    "Waiver",
 ]

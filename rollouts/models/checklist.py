@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -9,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from ..rules.checklist import ANSWER_WORDS, AUTOMATIC, GATE_WORDS, KIND_WORDS, Answer, Gate, ItemKind
 from ..rules.criteria import CRITERION_WORDS
 from .change_log import AuditedModel
+from .guarded import refuse_forged_waiver
 from .percentages import PercentageField
 from .phases import Phase
 
@@ -42,6 +45,15 @@ class ChecklistItem(AuditedModel):
     confirmed_at = models.DateTimeField(null=True, blank=True)
     evidence = models.TextField(
         blank=True, help_text=_("Note or link that proves it; for a decision, what was decided.")
+    )
+    waiver = models.ForeignKey(
+        "rollouts.Waiver",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        editable=False,
+        help_text=_("The newest by which the rollout goes on without it, or went."),
     )
     channel = models.CharField(max_length=200, blank=True, help_text=_("For an announcement: where it was made."))
     criterion = models.CharField(
@@ -94,6 +106,10 @@ class ChecklistItem(AuditedModel):
                 name="criteria_say_what_they_decide",
             ),
         ]
+
+    def refuse_shortcuts(self, fields: Any = None) -> None:
+        super().refuse_shortcuts(fields)
+        refuse_forged_waiver(self)
 
     def __str__(self) -> str:
         return self.title

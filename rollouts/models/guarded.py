@@ -15,6 +15,14 @@ class StateIsProtected(RuntimeError):
     """Somebody tried to write a state instead of taking a transition."""
 
 
+def refuse_forged_waiver(thing: Any) -> None:
+    """A phase or item that is saved with another waiver than before: only one of its own, that was granted."""
+    if thing.waiver_id is None or thing.waiver_id == thing._stored.get("waiver_id"):
+        return
+    if not isinstance(thing.waiver_id, int) or not thing.waiver.lets_go(thing):
+        raise StateIsProtected(f"{thing} goes on without something only by a waiver of its own that was granted.")
+
+
 class GuardedQuerySet(AuditedQuerySet):
     def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
         objs = list(objs)

@@ -21,7 +21,7 @@ from ..rules.machine import BY_ITSELF, PHASE_VERBS, PhaseState, state_in_words
 from ..rules.percentages import NOTHING
 from ..rules.phrases import say
 from .change_log import AuditedModel
-from .guarded import GuardedModel, GuardedQuerySet, StateIsProtected
+from .guarded import GuardedModel, GuardedQuerySet, StateIsProtected, refuse_forged_waiver
 from .percentages import PercentageField
 from .phrase_fields import PhraseTextField
 
@@ -109,6 +109,15 @@ class Phase(GuardedModel):
         editable=False,
         help_text=_("The approved request that it was started on."),
     )
+    waiver = models.ForeignKey(
+        "rollouts.Waiver",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        editable=False,
+        help_text=_("The newest on which it may be skipped, or was."),
+    )
 
     objects = GuardedQuerySet.as_manager()  # type: ignore[misc]
 
@@ -171,6 +180,10 @@ class Phase(GuardedModel):
         if self.held_since is None:
             self.held_by = ""
         super().save(*args, **kwargs)
+
+    def refuse_shortcuts(self, fields: Any = None) -> None:
+        super().refuse_shortcuts(fields)
+        refuse_forged_waiver(self)
 
     def __str__(self) -> str:
         return say("{phase}, attempt {n}", phase=self.title, n=self.attempt) if self.attempt > 1 else self.title
@@ -305,7 +318,10 @@ class Phase(GuardedModel):
         self.passed()
 
     @_moves(state, "skip")
-    def skip(self, *, at: datetime, reason: str) -> None:
+    def skip(self, waiver: Any, *, at: datetime, reason: str) -> None:
+        """On a waiver of its own that stands. Raises ``StateIsProtected``."""
+        if waiver is None or not waiver.is_of_phase(self) or not waiver.stands(at):
+            raise StateIsProtected(f"{self} has no waiver that lets it be skipped.")
         self.ended_at, self.reason = at, reason
         self.passed()
 

@@ -62,12 +62,12 @@ class RolloutQuerySet(GuardedQuerySet):
         """With ``standing_requests`` on each phase, and ``given`` on each of those: the approvals."""
         asked = FilteredRelation("requests", condition=Q(requests__state__in=sorted(STANDING)))
         newest = Phase.objects.order_by("position", "attempt").annotate(asked=asked, knows_asked=Value(True))
-        newest = newest.select_related("current_step", "grant", "asked")
+        newest = newest.select_related("current_step", "grant", "asked", "waiver")
         return (
             Prefetch("phases", newest.defer("grant__content", "grant__changed")),
             Prefetch("phases__steps", RampStep.objects.order_by("percentage")),
             Prefetch("phases__asked__approvals", Approval.objects.with_people().order_by("at", "pk"), to_attr="given"),
-            Prefetch("items", ChecklistItem.objects.order_by("position", "pk")),
+            Prefetch("items", ChecklistItem.objects.select_related("waiver").order_by("position", "pk")),
         )
 
     def on_flags(self, flags: Iterable[int]) -> dict[int, list[Rollout]]:

@@ -24,6 +24,7 @@ from .views import (
     style,
     sync,
     timeline,
+    waivers,
     wishes,
 )
 
@@ -70,6 +71,7 @@ urlpatterns = [
     path("rollouts/<str:slug>/items/<int:pk>/", rollout.confirm_item, name="confirm_item"),
     path("rollouts/<str:slug>/phases/<str:phase>/<str:verb>/", rollout.transition, name="transition"),
     path("rollouts/<str:slug>/overrides/<int:pk>/", rollout.review_override, name="review_override"),
+    path("rollouts/<str:slug>/waivers/", rollout.ask_waiver, name="ask_waiver"),
     path("rollouts/<str:slug>/metrics/<str:name>/", rollout.measure, name="measure"),
     path("rollouts/<str:slug>/do/<str:verb>/", rollout.rollout_verb, name="rollout_verb"),
     path("models/", models.models, name="models"),
@@ -80,6 +82,9 @@ urlpatterns = [
     path("flags/<int:pk>/who/", flags.who, name="who_is_in"),
     path("approvals/", approvals.inbox, name="approvals"),
     path("approvals/<int:pk>/<str:verb>/", approvals.decide, name="decide"),
+    path("waivers/", waivers.all_waivers, name="waivers"),
+    path("waivers.csv", waivers.export, name="waivers_csv"),
+    path("waivers/<int:pk>/<str:verb>/", waivers.decide, name="waiver"),
     path("locks/", locks.locks_page, name="locks"),
     path("locks/<int:pk>/end/", locks.end_lock, name="end_lock"),
     path("locks/calendars/", locks.calendar, name="lock_calendar"),

@@ -42,6 +42,7 @@ OVERRIDABLE = frozenset(
         "actors_unresolved",
         "change_lock",
         "locks_unknown",
+        "waiver_over",
     }
 )
 #: Blockers of what was written, which no time or person clears: it has to be written anew.
@@ -65,6 +66,7 @@ WRITTEN = frozenset(
         "quiet",
         "how",
         "not_written",
+        "waiver_end",
     }
 )
 

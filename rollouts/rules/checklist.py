@@ -45,6 +45,8 @@ KIND_WORDS: dict[ItemKind, Phrase] = {
 }
 #: Kinds that check themselves from synced state and can't be ticked by hand.
 AUTOMATIC = frozenset({ItemKind.ISSUE, ItemKind.ISSUE_CLOSED, ItemKind.TASKS_DONE, ItemKind.FLAG, ItemKind.CAPACITY})
+#: What has blockers of its own at a start, besides the item's.
+BLOCK_BY_THEMSELVES = frozenset({ItemKind.FLAG, ItemKind.CAPACITY})
 ABOUT_AN_ISSUE = frozenset({ItemKind.ISSUE, ItemKind.ISSUE_CLOSED, ItemKind.TASKS_DONE})
 
 

@@ -138,7 +138,7 @@ def _differences(path: tuple[str, ...], before: Any, after: Any) -> Iterator[tup
 
 
 def _asks(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in item.items() if name not in ("done", "by", "evidence", "channel")}
+    return {name: value for name, value in item.items() if name not in ("done", "by", "evidence", "channel", "waiver")}
 
 
 def _name(path: tuple[str, ...]) -> Phrase:
@@ -186,6 +186,9 @@ def _words(path: tuple[str, ...], value: Any) -> str:
 def _item_in_words(item: Mapping[str, Any]) -> Phrase:
     if "done" not in item:
         return say("asked for")
+    if waiver := item.get("waiver"):
+        until = day_and_clock(datetime.fromisoformat(waiver["until"]))
+        return say("open, waived by {who} until {until} UTC", who=waiver["by"], until=until)
     if not item["done"]:
         return say("open")
     if not item.get("by"):

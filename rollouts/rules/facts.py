@@ -16,6 +16,7 @@ from .exposure import Exposure
 from .machine import OVER, SETTLED, PhaseState, RolloutState
 from .metrics import Metric
 from .ramp import soak_at
+from .waivers import WaiverFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class ItemFacts:
     """A checklist item as judged: ``phase`` is None for an item of the whole rollout.
 
     ``step`` is the percentage that asks for it, ``criterion`` what its sentence decides about, where it is a criterion.
+    ``waiver`` is its newest that was granted, whether it holds still or not; None where there is none.
     """
 
     key: str
@@ -34,6 +36,11 @@ class ItemFacts:
     verdict: Verdict
     step: Decimal | None = None
     criterion: str = ""
+    waiver: WaiverFacts | None = None
+
+    def is_settled(self, now: datetime) -> bool:
+        """It is satisfied, or somebody may go on without it for now."""
+        return self.verdict.satisfied or (self.waiver is not None and self.waiver.stands(now))
 
     @property
     def where(self) -> str:
@@ -44,7 +51,8 @@ class ItemFacts:
 class PhaseFacts:
     """One phase's newest attempt, with its standing request if there is one.
 
-    ``unread`` is how long of the time since ``confirmed_at`` GitLab was not read: a gap stops the clock.
+    ``unread`` is how long of the time since ``confirmed_at`` GitLab was not read: a gap stops the clock. ``waiver`` is
+    the one on which it may be skipped, or was.
     """
 
     name: str
@@ -59,6 +67,7 @@ class PhaseFacts:
     policy: PhasePolicy = USUAL
     request: RequestFacts | None = None
     version: int = 0
+    waiver: WaiverFacts | None = None
 
     @property
     def where(self) -> str:
@@ -209,12 +218,12 @@ class RolloutFacts:
         return opening.step == (last if item.step is None else item.step)
 
     def open_items(self, phase: PhaseFacts, gate: Gate) -> tuple[ItemFacts, ...]:
-        """Required items of the rollout and of this phase that are not satisfied at a gate."""
+        """Required items of the rollout and of this phase that are neither satisfied nor waived at a gate."""
         return tuple(
             item
             for item in self.items
             if item.required
-            and not item.verdict.satisfied
+            and not item.is_settled(self.now)
             and item.gate == gate
             and item.phase in ((None, phase.name) if gate is Gate.START else (phase.name,))
             and item.step in (None, phase.opening.step)

@@ -203,7 +203,7 @@ def _complete(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish
 
 def _skip(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
     if phase.optional:
-        return []
+        return progress.blockers_of_skip(facts, phase)
     return [Blocker("not_optional", say("{phase} is required: it can't be skipped.", phase=phase.title), phase.where)]
 
 

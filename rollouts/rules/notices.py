@@ -11,6 +11,7 @@ from .approvals import RequestFacts, blockers_of_approver
 from .machine import Role
 from .people import Person
 from .phrases import Phrase, say
+from .waivers import Asked, blockers_of_granter
 
 
 class Audience(StrEnum):
@@ -18,6 +19,7 @@ class Audience(StrEnum):
 
     APPROVERS = "approvers"
     ASKER = "asker"
+    GRANTERS = "granters"
     OWNERS = "owners"
     ADMINS = "admins"
     #: Of any open rollout that it touches.
@@ -33,6 +35,7 @@ class Kind(StrEnum):
 
     ASKED = "asked"
     DECIDED = "decided"
+    WAIVER = "waiver"
     VOID = "void"
     MOVED = "moved"
     CONFIRMED = "confirmed"
@@ -52,6 +55,7 @@ KIND_WORDS: Mapping[Kind, Phrase] = {
     Kind.ASKED: say("You are asked for your approval"),
     Kind.DECIDED: say("What you asked for was approved or rejected"),
     Kind.VOID: say("A request has changed, or expired"),
+    Kind.WAIVER: say("A waiver is asked for, decided, or over"),
     Kind.MOVED: say("A rollout of yours moved"),
     Kind.CONFIRMED: say("GitLab was found as planned"),
     Kind.HELD: say("A ramp of yours is held, or may go on"),
@@ -68,7 +72,7 @@ KIND_WORDS: Mapping[Kind, Phrase] = {
 
 #: As somebody chooses among them.
 GROUPS: tuple[tuple[Phrase, tuple[Kind, ...]], ...] = (
-    (say("Approvals"), (Kind.ASKED, Kind.DECIDED, Kind.VOID, Kind.OVERRIDE)),
+    (say("Approvals"), (Kind.ASKED, Kind.DECIDED, Kind.VOID, Kind.WAIVER, Kind.OVERRIDE)),
     (
         say("Rollouts that you own or follow"),
         (Kind.MOVED, Kind.CONFIRMED, Kind.HELD, Kind.DRIFT, Kind.LOCK, Kind.STALE, Kind.CLEAN_UP, Kind.GIVEN_UP),
@@ -79,7 +83,8 @@ GROUPS: tuple[tuple[Phrase, tuple[Kind, ...]], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Tells:
-    """``anchor`` is where on the rollout's page the button is, with {phase}; empty: on the page of approvals.
+    """``anchor`` is where on the rollout's page the button is, with {phase}, or {number} of what the event is about;
+    empty: on the page of approvals.
 
     What is about no rollout has its button on ``page``, a name among the portal's addresses.
     """
@@ -94,6 +99,7 @@ class Tells:
 _OWNERS = frozenset({Audience.OWNERS})
 _ALL_OWNERS = frozenset({Audience.ALL_OWNERS})
 _LOOK = say("Look at it.")
+_AT_WAIVER = "#waiver-{number}"
 _AT_PHASE = "#phase-{phase}"
 _MOVED = Tells(Kind.MOVED, _OWNERS, _LOOK, _AT_PHASE)
 #: By verb. What is not here tells nobody.
@@ -110,6 +116,11 @@ TELLS: Mapping[str, Tells] = {
         Kind.VOID, frozenset({Audience.ASKER}), say("Ask again, if it is still wanted."), _AT_PHASE
     ),
     **{f"phase.{verb}": _MOVED for verb in ("start", "advance", "pause", "resume", "complete", "skip", "roll_back")},
+    "waiver.ask": Tells(Kind.WAIVER, frozenset({Audience.GRANTERS}), say("Grant or refuse it."), _AT_WAIVER),
+    "waiver.grant": Tells(Kind.WAIVER, frozenset({Audience.ASKER}), say("Go on with it."), _AT_WAIVER),
+    "waiver.refuse": Tells(Kind.WAIVER, frozenset({Audience.ASKER}), say("See why, and ask again."), _AT_WAIVER),
+    "waiver.end": Tells(Kind.WAIVER, _OWNERS, say("It blocks again: see to it."), _AT_WAIVER),
+    "waiver.expire": Tells(Kind.WAIVER, _OWNERS, say("It blocks again: see to it."), _AT_WAIVER),
     "phase.confirmed": Tells(Kind.CONFIRMED, _OWNERS, _LOOK, _AT_PHASE),
     "ramp.held": Tells(Kind.HELD, _OWNERS, say("See what holds it."), "#ramp"),
     "ramp.freed": Tells(Kind.HELD, _OWNERS, _LOOK, "#ramp"),
@@ -124,7 +135,7 @@ TELLS: Mapping[str, Tells] = {
         Kind.STALE, _ALL_OWNERS | {Audience.ADMINS}, say("Nothing can start: look at the sync."), page="sync"
     ),
     "reading.fresh": Tells(Kind.STALE, _ALL_OWNERS | {Audience.ADMINS}, say("Go on with it."), page="sync"),
-    "override.open": Tells(Kind.OVERRIDE, frozenset({Audience.REVIEWERS}), say("Review it."), "#override-{override}"),
+    "override.open": Tells(Kind.OVERRIDE, frozenset({Audience.REVIEWERS}), say("Review it."), "#override-{number}"),
     "override.overdue": Tells(
         Kind.OVERRIDE,
         frozenset({Audience.REVIEWERS}),
@@ -151,6 +162,7 @@ def recipients(
     away: Mapping[str, str] = MappingProxyType({}),
     subject: str = "",
     all_owners: Collection[str] = (),
+    waiver: Asked | None = None,
 ) -> frozenset[str]:
     """The names of whom it concerns, of these people. Nobody is told of what they did themselves.
 
@@ -162,6 +174,7 @@ def recipients(
     wanted = frozenset(to)
     belongs: dict[Audience, Callable[[Person], bool]] = {
         Audience.APPROVERS: lambda person: request is not None and is_asked(request, person),
+        Audience.GRANTERS: lambda person: waiver is not None and not blockers_of_granter(waiver, person),
         Audience.ASKER: lambda person: person.name == asker,
         Audience.OWNERS: lambda person: person.is_named(owners),
         Audience.ADMINS: lambda person: person.has(Role.ADMIN),

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from . import approvals, capacity, metrics
 from .blockers import Blocker, in_words
-from .checklist import Gate, ItemKind
+from .checklist import BLOCK_BY_THEMSELVES, Gate
 from .criteria import CRITERION_WORDS, Criterion
 from .datetimes import day_and_clock
 from .expected import Audience, Presence
@@ -30,6 +30,7 @@ def blockers_of_step(facts: RolloutFacts, phase: PhaseFacts, to: Decimal | None)
     blockers += [Blocker("item_open", _of_item(item), item.where) for item in facts.open_items(phase, Gate.ADVANCE)]
     soak = opening.ramp.at(opening.step).soak
     blockers += _soak_blockers(facts, phase, soak, say("{n} %", n=opening.step))
+    blockers += _waivers_over(facts, phase)
     blockers += _lock_blockers(facts) + _approval_blockers(facts, phase, to)
     return blockers + capacity.blockers(facts.capacity, wanted.after.least_reach, say("{n} %", n=wanted.percentage))
 
@@ -47,7 +48,7 @@ def blockers_of_start(facts: RolloutFacts, phase: PhaseFacts, to: Decimal | None
     blockers += [
         Blocker("item_open", _of_item(item), item.where)
         for item in facts.open_items(phase, Gate.START)
-        if item.kind not in (ItemKind.CAPACITY, ItemKind.FLAG)  # these two have blockers of their own, below
+        if item.kind not in BLOCK_BY_THEMSELVES
     ]
     blockers += [
         Blocker(
@@ -58,7 +59,7 @@ def blockers_of_start(facts: RolloutFacts, phase: PhaseFacts, to: Decimal | None
         for earlier in facts.before(phase)
         if earlier.state not in SETTLED
     ]
-    blockers += _lock_blockers(facts)
+    blockers += _skips_over(facts, phase) + _lock_blockers(facts)
     if facts.reading.presence in (Presence.UNKNOWN, Presence.UNREAD):
         blockers.append(
             Blocker(
@@ -111,6 +112,18 @@ def blockers_of_completion(facts: RolloutFacts, phase: PhaseFacts) -> list[Block
     return blockers + _soak_blockers(facts, phase, phase.final_soak, phase.title)
 
 
+def blockers_of_skip(facts: RolloutFacts, phase: PhaseFacts) -> list[Blocker]:
+    """An optional phase is skipped on a waiver: somebody asked, and somebody else said yes."""
+    if phase.waiver is not None and phase.waiver.stands(facts.now):
+        return []
+    if phase.waiver is not None:
+        message = say("{phase} may be skipped on a waiver, and {fact}: ask for another.", phase=phase.title,
+                      fact=phase.waiver.over_words)  # fmt: skip
+        return [Blocker("waiver_over", message, "#waivers")]
+    message = say("{phase} may be skipped on a waiver: ask for one, and somebody else grants it.", phase=phase.title)
+    return [Blocker("waiver_missing", message, "#waivers")]
+
+
 def blockers_of_exit_item(phase: PhaseFacts) -> list[Blocker]:
     """Why what decides about a phase's end can't be known yet: GitLab was not read at all that the phase opens."""
     opening = phase.opening
@@ -139,6 +152,26 @@ def blockers_of_answer(phase: PhaseFacts, step: Decimal) -> list[Blocker]:
     return [Blocker("too_early", message, phase.where)]
 
 
+def _skips_over(facts: RolloutFacts, phase: PhaseFacts) -> list[Blocker]:
+    """Earlier phases that were skipped on a waiver which has run out."""
+    return [
+        Blocker(
+            "waiver_over",
+            say("{earlier} was skipped, and {fact}: ask for another.", earlier=earlier.title,
+                fact=earlier.waiver.over_words),
+            earlier.waiver.where,
+        )
+        for earlier in facts.before(phase)
+        if earlier.state == PhaseState.SKIPPED and earlier.waiver and not earlier.waiver.stands(facts.now)
+    ]  # fmt: skip
+
+
+def _waivers_over(facts: RolloutFacts, phase: PhaseFacts) -> list[Blocker]:
+    """What a phase has begun without: where the waiver has run out, it reaches nobody more."""
+    items = [item for item in facts.open_items(phase, Gate.START) if item.waiver is not None]
+    return _skips_over(facts, phase) + [Blocker("waiver_over", _of_item(item), item.where) for item in items]
+
+
 def _of_item(item: ItemFacts) -> str:
     """«The release is announced: not confirmed yet.» «Are there bugs? Not decided yet.»"""
     if item.criterion:
@@ -146,6 +179,9 @@ def _of_item(item: ItemFacts) -> str:
         return say("{criterion}? «{item}»: {fact}.", criterion=kind, item=item.title, fact=item.verdict.words)
     if item.title.endswith("?"):
         return say("{item} {fact}.", item=item.title, fact=sentence(item.verdict.words))
+    if item.waiver is not None:
+        fact = item.verdict.words
+        return say("{item}: {fact}, and {over}.", item=item.title, fact=fact, over=item.waiver.over_words)
     return say("{item}: {fact}.", item=item.title, fact=item.verdict.words)
 
 

@@ -15,6 +15,7 @@ from typing import Literal
 from .approval_policy import USUAL, PhasePolicy
 from .checklist import Gate, ItemKind
 from .ramp import SAFE_FINAL_SOAK, SAFE_SOAK, SAFE_STEPS
+from .waivers import Waivable
 
 AudienceKind = Literal["actors", "groups", "everyone"]
 Method = Literal["percentage", "all_at_once"]
@@ -26,6 +27,7 @@ class TemplatePhase:
 
     ``approvals`` says who must agree to its start and its steps. Method, steps and their soak speak for phases with
     audience ``everyone`` only, ``final_soak`` for any: so long it must have stood, as read, before it is complete.
+    ``waivable`` says on whose waiver an optional phase is skipped.
     """
 
     name: str
@@ -40,11 +42,14 @@ class TemplatePhase:
     soak: timedelta = SAFE_SOAK
     final_soak: timedelta = SAFE_FINAL_SOAK
     approvals: PhasePolicy = USUAL
+    waivable: Waivable | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TemplateItem:
-    """One prerequisite. ``phase`` None is the whole rollout; ``guide`` is the rule that it comes from («G7»)."""
+    """One prerequisite. ``phase`` None is the whole rollout; ``guide`` is the rule that it comes from («G7»).
+    ``waivable`` says on whose waiver a rollout goes on without it; None: it does not.
+    """
 
     key: str
     title: str
@@ -55,6 +60,7 @@ class TemplateItem:
     phase: str | None = None
     required: bool = True
     guide: str = ""
+    waivable: Waivable | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +105,13 @@ class Template:
     def roles(self) -> tuple[str, ...]:
         """The roles that issues play in this template, in its order."""
         return tuple(dict.fromkeys(item.role for item in self.items if item.role))
+
+    def waivable(self, phase: str | None, item: str = "") -> Waivable | None:
+        """Who may waive an item, or let an optional phase be skipped; None where nobody may, or there is none such."""
+        if item:
+            found = next((one for one in self.items if (one.phase, one.key) == (phase, item)), None)
+            return found.waivable if found else None
+        return next((one.waivable for one in self.phases if one.name == phase and one.optional), None)
 
     def items_of(self, phase: str | None) -> tuple[TemplateItem, ...]:
         """The items of a phase, or of the rollout (None)."""

@@ -5,14 +5,22 @@ from __future__ import annotations
 from datetime import timedelta
 
 from .approval_policy import PhasePolicy, Policy, StepRule, default_for
-from .checklist import ABOUT_AN_ISSUE, Gate, ItemKind
+from .checklist import ABOUT_AN_ISSUE, BLOCK_BY_THEMSELVES, Gate, ItemKind
 from .document import Document, DocumentRefused, Fault, read
 from .machine import Role
 from .phrases import say
 from .ramp import SAFE_FINAL_SOAK
 from .schema import fit, nearest
 from .template import AudienceKind, IssueTemplate, Template, TemplateItem, TemplatePhase
-from .template_schema import ApprovalsWritten, ItemWritten, JumpWritten, PhaseWritten, TemplateWritten
+from .template_schema import (
+    ApprovalsWritten,
+    ItemWritten,
+    JumpWritten,
+    PhaseWritten,
+    TemplateWritten,
+    WaivableWritten,
+)
+from .waivers import Waivable
 
 
 def parse_template(text: str | bytes, *, source: str = "template.yaml") -> Template:
@@ -56,6 +64,7 @@ def _phase(written: PhaseWritten) -> TemplatePhase:
         soak=written.soak,
         final_soak=_final_soak(written),
         approvals=_approvals(written.approvals, written.audience),
+        waivable=_waivable(written.waivable) if written.waivable or not written.optional else Waivable(),
     )
 
 
@@ -95,7 +104,14 @@ def _item(written: ItemWritten) -> TemplateItem:
         phase=written.phase,
         required=written.required,
         guide=written.guide,
+        waivable=_waivable(written.waivable),
     )
+
+
+def _waivable(written: WaivableWritten | None) -> Waivable | None:
+    if written is None:
+        return None
+    return Waivable(frozenset(Role(role) for role in written.roles), frozenset(written.groups), written.longest)
 
 
 def _phase_faults(document: Document, written: TemplateWritten) -> list[Fault]:
@@ -124,7 +140,19 @@ def _phase_faults(document: Document, written: TemplateWritten) -> list[Fault]:
         if not phase.approvals.roles and not phase.approvals.groups:
             message = say("approvals name no role and no group: nobody could approve. Add one.")
             faults.append(document.fault((*path, "approvals"), message))
+        if phase.waivable is not None:
+            if not phase.optional:
+                message = say("only an optional phase can be waived. Add `optional: true`, or take `waivable` out.")
+                faults.append(document.fault((*path, "waivable"), message))
+            faults += _nobody(document, (*path, "waivable"), phase.waivable)
     return faults
+
+
+def _nobody(document: Document, path: tuple[str | int, ...], written: WaivableWritten) -> list[Fault]:
+    if written.roles or written.groups:
+        return []
+    message = say("waivable names no role and no group: nobody could grant it. Add one.")
+    return [document.fault(path, message)]
 
 
 def _item_faults(document: Document, written: TemplateWritten) -> list[Fault]:
@@ -151,6 +179,15 @@ def _item_faults(document: Document, written: TemplateWritten) -> list[Fault]:
                 "only items about an issue have a role, this one is of kind {kind}. Take the role out.", kind=item.kind
             )
             faults.append(document.fault((*path, "role"), message))
+        if item.waivable is not None:
+            if item.kind in BLOCK_BY_THEMSELVES:
+                message = say("an item of kind {kind} can't be waived: an admin overrides it. Take `waivable` out.",
+                              kind=item.kind)  # fmt: skip
+                faults.append(document.fault((*path, "waivable"), message))
+            if not item.required:
+                message = say("what is not required needs no waiver. Take `waivable` out.")
+                faults.append(document.fault((*path, "waivable"), message))
+            faults += _nobody(document, (*path, "waivable"), item.waivable)
     roles = {item.role for item in written.items if item.role}
     for role in written.issues:
         if role not in roles:

@@ -18,6 +18,7 @@ from .phrases import invalid
 from .ramp import SAFE_SOAK, SAFE_STEPS
 from .schema import Written, checked, filled, text, words
 from .template import AudienceKind, Method
+from .waivers import LONGEST
 
 
 def rising_steps(steps: list[Decimal]) -> list[Decimal]:
@@ -110,6 +111,20 @@ class ApprovalsWritten(Written):
     jump: JumpWritten | None = None
 
 
+def _for_a_while(span: timedelta) -> timedelta:
+    if span < timedelta(hours=1):
+        raise invalid("a waiver lasts an hour at least. Write such as 30d.")
+    return span
+
+
+class WaivableWritten(Written):
+    """Who may grant a waiver, and for how long at most."""
+
+    roles: Annotated[list[Literal["manager", "approver", "admin"]], checked(_no_twins)] = ["approver"]
+    groups: Annotated[list[Annotated[str, text(150)]], Field(max_length=20), checked(_no_twins)] = []
+    longest: Annotated[Duration, checked(_for_a_while)] = LONGEST
+
+
 class PhaseWritten(Written):
     """A phase of a template as written."""
 
@@ -125,6 +140,7 @@ class PhaseWritten(Written):
     soak: Duration = SAFE_SOAK
     final_soak: Duration | None = None
     approvals: ApprovalsWritten = ApprovalsWritten()
+    waivable: WaivableWritten | None = None
 
 
 class ItemWritten(Written):
@@ -139,6 +155,7 @@ class ItemWritten(Written):
     phase: str | None = None
     required: bool = True
     guide: Title = ""
+    waivable: WaivableWritten | None = None
 
 
 class IssueWritten(Written):

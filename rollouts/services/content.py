@@ -147,12 +147,12 @@ def _checklist(rollout: Rollout, facts: RolloutFacts, phases: list[Phase], phase
     names |= {each.pk: each.name for each in phases}
     rows = {(names[item.phase_id], item.key): item for item in rollout.items.all() if item.phase_id in names}
     return {
-        f"{item.phase or 'rollout'} {item.key}": _item(item, rows[item.phase, item.key], phase.name)
+        f"{item.phase or 'rollout'} {item.key}": _item(item, rows[item.phase, item.key], phase.name, facts.now)
         for item in facts.items
     }
 
 
-def _item(item: ItemFacts, row: ChecklistItem, phase: str) -> dict[str, Any]:
+def _item(item: ItemFacts, row: ChecklistItem, phase: str, now: datetime) -> dict[str, Any]:
     """An automatic item counts by whether it is satisfied, not by its words: another note changes nothing."""
     asks = {"title": item.title, "help": row.help, "kind": str(item.kind), "role": row.role, "gate": str(item.gate),
             "required": item.required}  # fmt: skip
@@ -161,4 +161,8 @@ def _item(item: ItemFacts, row: ChecklistItem, phase: str) -> dict[str, Any]:
     confirmation = (
         {"by": row.confirmed_by, "evidence": row.evidence, "channel": row.channel} if row.confirmed_by else {}
     )
-    return {**asks, "done": item.verdict.satisfied, **confirmation}
+    waived = {}
+    if not item.verdict.satisfied and item.waiver is not None and item.waiver.stands(now):
+        by, until = item.waiver.granted_by, _moment(item.waiver.ends_at)
+        waived = {"waiver": {"number": item.waiver.pk, "by": by, "until": until}}
+    return {**asks, "done": item.verdict.satisfied, **confirmation, **waived}

@@ -23,6 +23,7 @@ from ..models import (
     Rollout,
     RolloutIssue,
     TrackedIssue,
+    Waiver,
 )
 from ..models.change_log import AuditedModel
 from ..rules import health
@@ -33,11 +34,13 @@ from .as_of import Looker, NotThere, Past
 
 #: Of what is told field by field, in this order.
 KINDS: tuple[type[AuditedModel], ...] = (
-    Rollout, Phase, RampStep, ChecklistItem, ApprovalRequest, Override, RolloutIssue, TrackedIssue, FeatureFlag,
+    Rollout, Phase, RampStep, ChecklistItem, ApprovalRequest, Override, Waiver, RolloutIssue, TrackedIssue, FeatureFlag,
     AIModel, PlanTemplate, ChangeLock,
 )  # fmt: skip
 #: What only the portal reads.
-BOOKKEEPING = frozenset({"id", "version", "digest", "carried", "content", "way", "policy", "changed", "position"})
+BOOKKEEPING = frozenset(
+    {"id", "version", "digest", "carried", "content", "way", "policy", "changed", "position", "rule"}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from ..rules.facts import ItemFacts, PhaseFacts, RolloutFacts
 from ..rules.machine import LIVE, SETTLED, Role, RolloutState
 from ..rules.metrics import Metric
 from ..rules.ramp import Ramp, Step
+from ..rules.waivers import WaiverFacts
 from . import content, freshness
 from .content import RequestedBy
 from .locks import Locks, standing
@@ -41,6 +42,17 @@ def issue_for(rollout: Rollout, role: str, phase_name: str = "") -> TrackedIssue
     }
     link = links.get((phase_name, role)) or links.get(("", role))
     return link.issue if link else None
+
+
+def waiver_of(thing: Phase | ChecklistItem) -> WaiverFacts | None:
+    """The waiver that was loaded with it, once it was granted; one of something else counts for nothing."""
+    one = thing.waiver
+    if one is None or not one.decided_by:
+        return None
+    is_its_own = one.item_id == thing.pk if isinstance(thing, ChecklistItem) else one.is_of_phase(thing)
+    if not is_its_own:
+        return None
+    return WaiverFacts(one.pk, one.state, one.asked_by, one.decided_by, one.reason, one.ends_at)
 
 
 def for_rollout(rollout: Rollout, now: datetime, locks: Locks | None = None) -> RolloutFacts:
@@ -74,6 +86,7 @@ def for_rollout(rollout: Rollout, now: datetime, locks: Locks | None = None) -> 
                 unresolved=tuple(name for name in phase.actors if not _gitlab_id(rollout, name)),
                 policy=phase.policy,
                 version=phase.version,
+                waiver=waiver_of(phase),
             )
             for phase in phases
         ),
@@ -231,6 +244,7 @@ def _item(
             reach=reach,
             confirmation=confirmation,
         ),
+        waiver=waiver_of(item),
     )
 
 

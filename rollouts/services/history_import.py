@@ -53,6 +53,7 @@ from ..models import (
     Seal,
     Tombstone,
     TrackedIssue,
+    Waiver,
     clock,
 )
 from ..models.touched import SHARED
@@ -64,7 +65,7 @@ from . import schedules
 FOLDED: tuple[type[models.Model], ...] = (
     GitLabInstance, GitLabProject, GitLabActor, IncidentSource, AIModel, PlanTemplate, FeatureFlag, FlagReading,
     TrackedIssue, Rollout, Phase, RampStep, ChecklistItem, RolloutIssue, ApprovalRequest, Approval, Override,
-    ChangeLock,
+    Waiver, ChangeLock,
 )  # fmt: skip
 CONCERNS = AuditEvent.concerns.through
 #: What an empty portal has all the same, by ``migrate``, and what goes with it.

@@ -22,7 +22,8 @@ class Item:
     """A checklist item: ``words`` is the fact behind the verdict where no issue says it.
 
     ``phase`` is empty for an item of the whole rollout. ``may_confirm`` and ``may_undo`` say what this person can do to
-    it now, ``waits`` of an exit item why nobody can know it yet.
+    it now, ``waits`` of an exit item why nobody can know it yet. ``waived`` tells by which waiver it is gone without,
+    or that this is over.
     """
 
     key: str
@@ -31,6 +32,7 @@ class Item:
     title: str
     help: str
     ok: bool
+    waived: str
     required: bool
     words: str
     issue: IssueShown | None
@@ -72,6 +74,7 @@ def _item(
         title=item.title,
         help=row.help,
         ok=item.verdict.satisfied,
+        waived=_waived(item, facts.now),
         required=item.required,
         words=item.verdict.words,
         issue=issue_shown(issue, viewer, facts.now) if issue else None,
@@ -89,6 +92,12 @@ def _item(
         answer=row.answer,
         waits=next((each.message for each in ways["confirm"] if each.code == "too_early"), ""),
     )
+
+
+def _waived(item: ItemFacts, now: datetime) -> str:
+    if item.waiver is None or item.verdict.satisfied:
+        return ""
+    return item.waiver.words if item.waiver.stands(now) else item.waiver.over_words
 
 
 def named(rollout: Rollout, key: str, phase: str = "") -> ChecklistItem:

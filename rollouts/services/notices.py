@@ -31,6 +31,7 @@ from ..models import (
     Phase,
     Rollout,
     Seal,
+    Waiver,
     absences,
     accounts,
     clock,
@@ -40,8 +41,10 @@ from ..rules.approvals import STANDING, RequestFacts, RequestState
 from ..rules.notices import TELLS, Audience, Kind, recipients
 from ..rules.phrases import Phrase
 from ..rules.telling import MERGED, When, Wishes
+from ..rules.waivers import WaiverState
 from . import chats, conditions
 from . import facts as facts_of
+from . import waivers as waivers_of
 from . import wishes as wishes_of
 from .locks import NO_LOCKS
 
@@ -113,7 +116,7 @@ def _placed(row: Notice, names: Mapping[str, str], until: Mapping[str, tuple[int
         url = reverse(f"portal:{tells.page}")
     elif tells.anchor or request is None:
         url = event.rollout.get_absolute_url() + (tells.anchor or "#phase-{phase}").format(
-            phase=phase, override=event.object_id
+            phase=phase, number=event.object_id
         )
     else:
         url = f"{reverse('portal:approvals')}#request-{request}"
@@ -143,6 +146,7 @@ def _tell_some() -> tuple[int, int]:
     events = list(wanted.select_related("rollout").order_by("pk"))
     made = _make(events)
     _drop_moot({event.object_id for event in events if event.object_type == "Phase"} | _asked_of(seals))
+    _drop_decided_waivers()
     return len(seals), made
 
 
@@ -160,10 +164,11 @@ def _make(events: list[AuditEvent]) -> int:
     accounts.know_handles(people.values())
     away = absences.know_stand_ins(people.values())
     persons = [Actor.of(user).person for user in people.values()]
-    askers, requests = _askers(events), _requests(events)
     followers = wishes_of.followers({event.rollout_id for event in events if event.rollout_id})
     wishes = wishes_of.of_all(people.values())
     all_owners = _owners_of_open() if any(Audience.ALL_OWNERS in TELLS[event.verb].to for event in events) else {}
+    askers, requests, asked = _askers(events), _requests(events), _waivers(events)
+    askers |= {event.pk: asked[event.object_id].asked_by for event in events if _is_of_waiver(event, asked)}
     rows = []
     for event in events:
         tells = TELLS[event.verb]
@@ -179,6 +184,7 @@ def _make(events: list[AuditEvent]) -> int:
             away=away,
             subject=str(event.after.get("person", "")),
             all_owners=all_owners.get(event.after.get("instance"), set()),
+            waiver=waivers_of.asked_of(asked[event.object_id]) if _is_of_waiver(event, asked) else None,
         )
         about = f"{event.object_type} {event.object_id}"
         for name in sorted(names - {name for name, muted in follow.items() if muted}):
@@ -218,6 +224,16 @@ def _owe_mail(rows: Iterable[Notice], wishes: Mapping[int, Wishes], since: Mappi
         due = wish.due(when, row.at, began, settling)
         owed.append(OwedMail(notice=row, in_digest=when == When.DIGEST, since=began, next_attempt_at=due))
     OwedMail.objects.bulk_create(owed, batch_size=200)
+
+
+def _waivers(events: Iterable[AuditEvent]) -> dict[str, Waiver]:
+    """Those that events are about, by their number."""
+    numbers = [int(event.object_id) for event in events if event.object_type == "Waiver"]
+    return {str(one.pk): one for one in Waiver.objects.with_what().filter(pk__in=numbers)} if numbers else {}
+
+
+def _is_of_waiver(event: AuditEvent, waivers: Mapping[str, Waiver]) -> bool:
+    return event.object_type == "Waiver" and event.object_id in waivers
 
 
 def _askers(events: Iterable[AuditEvent]) -> dict[int, str]:
@@ -291,6 +307,16 @@ def _merge(rows: list[Notice]) -> dict[int, datetime]:
         if since is not None:
             began[newer] = min(since, began.get(newer, since))
     return began
+
+
+def _drop_decided_waivers() -> None:
+    """Nobody is asked any more about a waiver that was decided or withdrawn."""
+    asking = Notice.objects.filter(kind=Kind.WAIVER, event__verb="waiver.ask", dropped=False, read_at=None)
+    about = {int(about.partition(" ")[2]) for about in asking.values_list("about", flat=True)}
+    if about:
+        open_ones = Waiver.objects.filter(pk__in=about, state=WaiverState.ASKED).values_list("pk", flat=True)
+        moot = [f"Waiver {pk}" for pk in about - set(open_ones)]
+        asking.filter(about__in=moot).update(dropped=True)
 
 
 def _drop_moot(phases: Iterable[str]) -> None:

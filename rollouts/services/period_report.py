@@ -11,9 +11,10 @@ from typing import Any
 from django.db.models import F, Min, QuerySet
 
 from ..audit import tombstones
-from ..models import Approval, AuditEvent, Override, Phase, Rollout
+from ..models import Approval, AuditEvent, Override, Phase, Rollout, Waiver
 from ..rules.machine import PHASE_VERBS
 from ..rules.phrases import say
+from ..rules.waivers import WaiverState
 
 #: So many rows of each kind are told, the newest; their number is told whole.
 ROWS = 200
@@ -77,6 +78,7 @@ def of_period(since: datetime, until: datetime) -> PeriodReport:
         *_phases(*within),
         _rolled_back(*within),
         _overrides(*within),
+        _waivers(*within),
         _own_approvals(*within),
     ]
     gone = tombstones.gone_before()
@@ -162,6 +164,21 @@ def _overrides(since: datetime, until: datetime) -> Figure:
         for one in rows.order_by("-at", "-pk")[:ROWS]
     )  # fmt: skip
     return Figure("overrides", say("Blockers passed by an admin (overrides)"), rows.count(), told)
+
+
+def _waivers(since: datetime, until: datetime) -> Figure:
+    rows = Waiver.objects.filter(decided_at__gte=since, decided_at__lt=until).exclude(state=WaiverState.REFUSED)
+    told = tuple(
+        _row(
+            one.rollout.slug,
+            one.rollout.title,
+            one.decided_at,
+            say("{who}, granted by {other}: {what}: {why}", who=one.asked_by, other=one.decided_by, what=str(one),
+                why=one.reason),
+        )
+        for one in rows.with_what().order_by("-decided_at", "-pk")[:ROWS]
+    )  # fmt: skip
+    return Figure("waivers", say("Waivers granted"), rows.count(), told)
 
 
 def _own_approvals(since: datetime, until: datetime) -> Figure:

@@ -192,7 +192,7 @@ def _standing_at(facts: RolloutFacts, phase: PhaseFacts) -> dict[str, Any]:
         content |= {"confirmed_at": _moment(phase.counts_from), "soak": phase.soak.total_seconds()}
     elif phase.state == PhaseState.PLANNED:
         mine = [i for i in facts.items if i.required and i.gate == "start" and i.phase in (None, phase.name)]
-        content |= {"items_done": sum(i.verdict.satisfied for i in mine), "items": len(mine)}
+        content |= {"items_done": sum(i.is_settled(facts.now) for i in mine), "items": len(mine)}
     content["skipped"] = [each.title for each in facts.phases if each.state == PhaseState.SKIPPED]
     return content
 
@@ -245,6 +245,8 @@ def _edges(
         moments += [each.planned_at for each in attempt.steps.all()]
         moments += [attempt.stepped_at + ramps.GRACE] if attempt.stepped_at else []
         moments += [facts.reading.read_at + freshness.limit()] if facts.reading.read_at else []
+    waivers = [*(each.waiver for each in facts.phases), *(item.waiver for item in facts.items)]
+    moments += [waiver.ends_at for waiver in waivers if waiver]
     if facts.lifetime_ends is not None:
         moments.append(datetime.combine(facts.lifetime_ends + timedelta(days=1), time(), UTC))
     return [moment for moment in moments if moment is not None and moment > now]

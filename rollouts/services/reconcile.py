@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from ..audit.actor import Actor
 from ..audit.recording import Recording
-from ..models import FlagReading, Phase, Rollout
+from ..models import FlagReading, Phase, Rollout, Waiver
 from ..rules import health
 from ..rules.expected import Drift
 from ..rules.exposure_history import length
 from ..rules.facts import RolloutFacts
 from ..rules.machine import MOVING, PhaseState
 from ..rules.phrases import joined
+from ..rules.waivers import WaiverState
 from . import approvals, freshness, schedules
 from . import facts as facts_of
 from .approvals import Settlement
@@ -34,9 +35,10 @@ class Findings:
     unread: list[tuple[Phase, timedelta]]
     drift: Drift | None
     requests: list[Settlement]
+    waivers: list[Waiver] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.confirmed or self.unread or self.requests) or self.drift is not None
+        return bool(self.confirmed or self.unread or self.requests or self.waivers) or self.drift is not None
 
 
 def look(rollout: Rollout, now: datetime, *, read: bool = True) -> Findings:
@@ -65,7 +67,12 @@ def look(rollout: Rollout, now: datetime, *, read: bool = True) -> Findings:
             unread.append((phase, blind))
     kind = health.judge(facts).drift
     return Findings(
-        facts, confirmed, unread, kind if kind != rollout.drift else None, approvals.to_settle(rollout, facts)
+        facts,
+        confirmed,
+        unread,
+        kind if kind != rollout.drift else None,
+        approvals.to_settle(rollout, facts),
+        _run_out(rollout, now),
     )
 
 
@@ -102,6 +109,20 @@ def settle_reading(rollout: Rollout, findings: Findings, recording: Recording, *
     if findings:
         schedules.keep_extent(rollout)
         rollout.save()
+
+
+def _run_out(rollout: Rollout, now: datetime) -> list[Waiver]:
+    """Waivers whose time is over. Of a rollout that is over none: nothing rests on them any more."""
+    things = [*rollout.phases.all(), *rollout.items.all()] if not rollout.is_over else []
+    held = {thing.waiver.pk: thing.waiver for thing in things if thing.waiver_id}
+    return [one for one in held.values() if one.state == WaiverState.GRANTED and one.ends_at <= now]
+
+
+def settle_waiver(waiver: Waiver, now: datetime, recording: Recording) -> None:
+    """Its time is over: an event of its own."""
+    with recording.finding("waiver.expire", by=JOB, about=waiver):
+        waiver.expire(by=JOB.name, at=now)
+        waiver.save()
 
 
 def settle_request(request: Settlement, facts: RolloutFacts, recording: Recording, *, first: bool = False) -> None:

@@ -38,6 +38,7 @@ class RolloutReport:
     readings: tuple[dict[str, Any], ...]
     readings_all: int
     overrides: tuple[dict[str, Any], ...]
+    waivers: tuple[dict[str, Any], ...]
     locks: tuple[dict[str, Any], ...]
     drift: tuple[dict[str, Any], ...]
     evidence: tuple[dict[str, Any], ...]
@@ -45,7 +46,7 @@ class RolloutReport:
 
     def as_json(self) -> dict[str, Any]:
         rollout = self.rollout
-        parts = ("requests", "moves", "readings", "readings_all", "overrides", "locks", "evidence")
+        parts = ("requests", "moves", "readings", "readings_all", "overrides", "waivers", "locks", "evidence")
         return {
             "slug": rollout.slug,
             "title": rollout.title,
@@ -94,6 +95,7 @@ def of_rollout(slug: str, now: datetime) -> RolloutReport:
             for phase in rollout.phases.all()
             for one in phase.overrides.all()
         ),
+        waivers=tuple(_waivers(rollout)),
         locks=tuple({"title": one.title, "from": one.starts_at, "until": one.ends_at} for one in held),
         drift=tuple(_drift(rollout, until)),
         evidence=tuple(
@@ -185,6 +187,29 @@ def _reading(one: FlagReading) -> dict[str, Any]:
         "entered_by": one.entered_by,
         "evidence": one.evidence,
     }
+
+
+def _waivers(rollout: Rollout) -> Iterator[dict[str, Any]]:
+    for one in rollout.waivers.select_related("phase", "item").order_by("asked_at", "pk"):
+        yield {
+            "number": one.pk,
+            "what": str(one),
+            "phase": one.phase.name if one.phase else None,
+            "item": one.item.key if one.item else None,
+            "state": one.state,
+            "state_words": one.get_state_display(),
+            "asked_by": one.asked_by,
+            "asked_at": one.asked_at,
+            "way": ways.in_words(one.source, one.way),
+            "reason": one.reason,
+            "ends_at": one.ends_at,
+            "decided_by": one.decided_by,
+            "decided_at": one.decided_at,
+            "note": one.note,
+            "closed_by": one.closed_by,
+            "closed_at": one.closed_at,
+            "closing": one.closing,
+        }
 
 
 def _drift(rollout: Rollout, until: datetime) -> Iterator[dict[str, Any]]:

@@ -71,6 +71,8 @@ class Work:
         self.recording.settled[self.rollout.pk] = self.rollout.marks or 0
         self.recording.was_marked |= self.is_marked
         findings = reconcile.look(self.rollout, self.now, read=self.is_marked)
+        for waiver in findings.waivers:
+            reconcile.settle_waiver(waiver, self.now, self.recording)
         for request in findings.requests:
             reconcile.settle_request(request, findings.facts, self.recording)
         reconcile.settle_reading(self.rollout, findings, self.recording)

@@ -29,6 +29,7 @@ from ..models import (
     Rollout,
     RolloutIssue,
     TrackedIssue,
+    Waiver,
     roles,
 )
 from ..rules.approvals import STANDING
@@ -78,6 +79,7 @@ class Built:
         rollout.marks = rollout.settled = 0
         self._phases()
         _know(rollout, "items", sorted(self._own(ChecklistItem), key=lambda item: (item.position, item.pk)))
+        self._waivers()
         links = sorted(self._own(RolloutIssue), key=lambda link: link.role)
         for link in links:
             link.issue = self._issue(link.issue_id)
@@ -125,6 +127,19 @@ class Built:
                 reverse=True,
             )
         )
+
+    def _waivers(self) -> None:
+        phases = {phase.pk: phase for phase in self.rollout.phases.all()}
+        items = {item.pk: item for item in self.rollout.items.all()}
+        waivers = self._own(Waiver)
+        for waiver in waivers:
+            waiver.rollout = self.rollout
+            waiver.phase = phases.get(waiver.phase_id or 0)
+            waiver.item = items.get(waiver.item_id or 0)
+        known = {waiver.pk: waiver for waiver in waivers}
+        for thing in (*phases.values(), *items.values()):
+            thing.waiver = known.get(thing.waiver_id or 0)
+        _know(self.rollout, "waivers", sorted(waivers, key=lambda one: (one.asked_at, one.pk), reverse=True))
 
     def _flag(self, key: int) -> FeatureFlag:
         flag: FeatureFlag = self._shared(FeatureFlag, key)

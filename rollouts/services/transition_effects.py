@@ -118,7 +118,7 @@ def _complete(work: Effect) -> Phase:
 
 
 def _skip(work: Effect) -> Phase:
-    work.phase.skip(at=work.now, reason=work.wish.reason)
+    work.phase.skip(work.phase.waiver, at=work.now, reason=work.wish.reason)
     return work.phase
 
 

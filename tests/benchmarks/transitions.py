@@ -90,6 +90,7 @@ def walked(world: World) -> dict[str, list[str]]:
     world.confirm("team")
     for verb, by in (("request", "mia"), ("withdraw", "mia"), ("request", "mia"), ("reject", "alice")):
         costs.do(verb, "team", by)
+    world.waive("team")
     costs.do("skip", "team", "mia")
     costs.start("company")
     costs.do("pause", "company", "mia")
@@ -115,7 +116,7 @@ def walked(world: World) -> dict[str, list[str]]:
     costs.over("close")
     world.plan |= {"slug": "neighbour-2", "flag": "other"}
     world.sync()
-    world.do("skip", "team", "mia", reason="because")
+    world.skip("team", reason="because")
     world.confirm()
     world.confirm("company")
     world.do("request", "company", "mia")

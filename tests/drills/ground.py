@@ -52,7 +52,7 @@ def ramps(count: int) -> None:
         plans.apply(text, by=there.actor("mia"), source="plan.yaml")
         there.sync()
         there.confirm()
-        there.do("skip", "team", "mia", reason="drill")
+        there.skip("team", reason="drill")
         for phase in ("company", "everyone"):
             there.confirm(phase)
             there.do("request", phase, "mia")

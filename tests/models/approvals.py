@@ -8,11 +8,12 @@ from rollouts.audit.recording import recorded
 
 
 def with_approvals(world):
-    """A request, an approval and an override are there; the phases are as planned."""
+    """A request, an approval, a waiver that is asked for and an override are there; the phases are as planned."""
     world.gitlab.state.set_feature("use_haiku", "false")
     world.up_to("team", "planned")
     world.do("request", "team", "mia")
     world.do("approve", "team", "alice")
+    world.waive("", "considerations", granted=False)
     with recorded("x", by=Actor.system_user()):
         models.Override.objects.create(
             phase=world.phase("team"), verb="start", by="root", at=world.now(), reason="x", due_at=world.now()

@@ -17,6 +17,7 @@ from rollouts.rules.facts import ItemFacts
 from rollouts.rules.guards import Wish
 from rollouts.rules.machine import PHASE_VERBS, PhaseState, Role
 from rollouts.rules.ramp import Ramp, Step
+from rollouts.rules.waivers import WaiverFacts
 from tests.rules.situations import (
     ALICE,
     COMPANY,
@@ -265,9 +266,15 @@ def test_complete_needs_its_decisions():
     assert (blocker.code, blocker.where) == ("item_open", "#item-company-quota")
 
 
-def test_only_an_optional_phase_is_skipped_and_only_with_a_reason():
+def test_only_an_optional_phase_is_skipped_on_a_waiver_and_only_with_a_reason():
     assert codes("skip", facts(phase("company", "planned", COMPANY)), "company", MIA, reason="no") == {"not_optional"}
-    assert codes("skip", facts(phase("team", "planned", TEAM, optional=True)), "team", MIA) == {"reason_missing"}
+    team = phase("team", "planned", TEAM, optional=True)
+    assert codes("skip", facts(team), "team", MIA, reason="no") == {"waiver_missing"}
+    waiver = WaiverFacts(1, "granted", "mia", "alice", "no", NOW + timedelta(days=1))
+    assert codes("skip", facts(replace(team, waiver=waiver)), "team", MIA) == {"reason_missing"}
+    assert codes("skip", facts(replace(team, waiver=waiver)), "team", MIA, reason="no") == set()
+    over = replace(waiver, ends_at=NOW)
+    assert codes("skip", facts(replace(team, waiver=over)), "team", MIA, reason="no") == {"waiver_over"}
 
 
 def test_the_way_back_is_always_open():

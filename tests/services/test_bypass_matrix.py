@@ -22,7 +22,17 @@ from django_fsm import TransitionNotAllowed
 
 from rollouts import tasks
 from rollouts.audit.recording import recorded
-from rollouts.models import Approval, ApprovalRequest, AuditEvent, ChecklistItem, Override, Phase, RampStep
+from rollouts.models import (
+    Approval,
+    ApprovalRequest,
+    AuditEvent,
+    ChecklistItem,
+    Override,
+    Phase,
+    RampStep,
+    Waiver,
+    clock,
+)  # fmt: skip
 from rollouts.models.approvals import ApprovalIsProtected
 from rollouts.models.change_log import Unaudited
 from rollouts.models.guarded import StateIsProtected
@@ -119,6 +129,51 @@ def skip_the_company(world, eve):
     return "company", "skip", {}
 
 
+def skip_without_a_waiver(world, eve):
+    world.apply()
+    return "team", "skip", {}
+
+
+def skip_on_a_waiver_of_her_own(world, eve):
+    """She asked for it, and may grant it now."""
+    world.apply()
+    with as_manager(eve):
+        world.waive("team", granted=False, by="eve")
+    return "team", "skip", {}
+
+
+def skip_on_a_waiver_of_her_other_account(world, eve):
+    world.apply()
+    world.waive("team", granted=False)
+    with recorded("identity.link", by=world.actor("root")):
+        accounts.are_one_human([eve, world.people["mia"]])
+    return "team", "skip", {}
+
+
+def complete_without_a_decision_that_she_asked_to_waive(world, eve):
+    world.up_to("company", "active")
+    for item in ChecklistItem.objects.filter(phase__name="company", gate="complete").exclude(
+        key="decide_post_processing"
+    ):
+        checklist.confirm(item, by=world.actor("mia"), evidence="no")
+    with as_manager(eve):
+        world.waive("company", "decide_post_processing", granted=False, by="eve")
+    return "company", "complete", {}
+
+
+def skip_on_a_waiver_that_has_run_out(world, eve):
+    world.apply()
+    waiver = world.waive("team", days=1)
+    with clock.told_at(world.now() + timedelta(days=2)):
+        world.sync()
+    assert Waiver.objects.get(pk=waiver.pk).state == "expired"
+    return "team", "skip", {}
+
+
+def item_of(world, key):
+    return ChecklistItem.objects.get(rollout=world.rollout(), key=key)
+
+
 def approve_without_a_fresh_sign_in(world, eve):
     """She is in: by a browser in which she has shown nothing lately, by a token, by a command."""
     own_template(world, "{needed: 1, reauthenticate: 15m}")
@@ -148,6 +203,8 @@ def request_of_her_other_account(world, eve):
 
 FORBIDDEN = (
     own_request_instead_of_who_is_away, request_of_her_other_account, approve_without_a_fresh_sign_in,
+    skip_without_a_waiver, skip_on_a_waiver_of_her_own, skip_on_a_waiver_of_her_other_account,
+    skip_on_a_waiver_that_has_run_out, complete_without_a_decision_that_she_asked_to_waive,
     own_request, own_plan, approved_before, start_unasked, start_with_one_of_two, start_what_has_changed,
     start_what_an_approver_who_left_approved, advance_to_everyone_unapproved, jump_over_steps, skip_the_company,
 )  # fmt: skip
@@ -229,6 +286,71 @@ def admin_bulk(world, eve, phase, verb, extra):
             stood = dict(re.findall(r'name="(stood-\d+)" value="([^"]*)"', page))
             answer = {"action": action, "confirmed": "yes", "reason": "x", **chosen, **stood}
             client.post(f"/admin/rollouts/{name}/", answer)
+
+
+def waiver_page(world, eve, phase, verb, extra):
+    client = signed_in(world, "eve")
+    for waiver in Waiver.objects.all():
+        for name in ("grant", "end", "expire", "extend"):
+            client.post(f"/waivers/{waiver.pk}/{name}/", {"reason": "x", "ends": "2099-01-01", "ends_at": "2099-01-01"})
+
+
+def waiver_admin(world, eve, phase, verb, extra):
+    client = signed_in(world, "eve")
+    chosen = {"_selected_action": list(Waiver.objects.values_list("pk", flat=True)), "post": "yes"}
+    for waiver in Waiver.objects.all():
+        form = {"state": "granted", "decided_by": "sam", "ends_at_0": "2099-01-01", "asked_by": "sam"}
+        client.post(f"/admin/rollouts/waiver/{waiver.pk}/change/", form)
+    for action in ("grant", "delete_selected"):
+        page = client.post("/admin/rollouts/waiver/", {"action": action, **chosen}).content.decode()
+        stood = dict(re.findall(r'name="(stood-\d+)" value="([^"]*)"', page))
+        client.post("/admin/rollouts/waiver/", {"action": action, "confirmed": "yes", "reason": "x", **chosen, **stood})
+
+
+def waiver_api(world, eve, phase, verb, extra):
+    _, token = tokens.issue(eve, "waivers", world.actor("eve"))
+    client = Client(headers={"Authorization": f"Bearer {token}"})
+    for waiver in Waiver.objects.all():
+        client.post(f"/api/v1/waivers/{waiver.pk}/grant", {}, content_type="application/json")
+
+
+@override_settings(COMMAND_MAY_APPROVE=True)
+def waiver_command(world, eve, phase, verb, extra):
+    for waiver in Waiver.objects.all():
+        attempt(world, lambda pk=waiver.pk: call_command("waiver", "grant", str(pk), "--as", "eve"))
+        with contextlib.suppress(*WALLS):
+            call_command("waiver", "grant", str(waiver.pk), "--as", "eve")
+
+
+def raw_waivers(world, eve, phase, verb, extra):
+    row, item = world.phase(phase), item_of(world, "considerations")
+    then = world.now() + timedelta(days=9)
+    fields = {
+        "rollout": row.rollout,
+        "phase": row,
+        "asked_by": "sam",
+        "asked_at": world.now(),
+        "reason": "x",
+        "ends_at": then,
+    }
+    forged = {"state": "granted", "decided_by": "root", "decided_at": world.now()}
+    waiver = Waiver.objects.order_by("-pk").first()
+    for attack in (
+        lambda: Waiver(**fields, **forged).save(),
+        lambda: Waiver.objects.bulk_create([Waiver(**fields, **forged)]),
+        lambda: Waiver.objects.update(state="granted"),
+        lambda: row.skip(None, at=world.now(), reason="x"),
+        lambda: row.skip(Waiver(**fields), at=world.now(), reason="x"),
+        lambda: row.skip(waiver, at=world.now(), reason="x"),
+    ):
+        attempt(world, attack, row)
+    if waiver is None:
+        return
+    for change in ({"ends_at": then}, {"asked_by": "nobody"}, {"decided_by": "sam"}, {"item": item}):
+        row = Waiver.objects.get(pk=waiver.pk)
+        attempt(world, lambda row=row, change=change: [setattr(row, *one) for one in change.items()], row)
+    attempt(world, lambda: waiver.grant(by=waiver.asked_by, at=world.now(), note=""), waiver)
+    attempt(world, lambda: setattr(item, "waiver", Waiver.objects.get(pk=waiver.pk)), item)
 
 
 def admin_delete(world, eve, phase, verb, extra):
@@ -356,6 +478,7 @@ TASKS = [thing for thing in vars(tasks).values() if isinstance(thing, Task)]
 DOORS = (
     page, inbox, admin_button, admin_save, admin_inline, admin_bulk, admin_delete, api, command, command_of_operators,
     command_overriding, plan_apply, policy_for_a_moment, celery_tasks, webhook, raw_phase, raw_approvals, service,
+    waiver_page, waiver_admin, waiver_api, waiver_command, raw_waivers,
 )  # fmt: skip
 
 
@@ -369,6 +492,7 @@ def standing(world):
         "counting": [(p.name, sorted(a.by for a in p.request.counting())) for p in facts.phases if p.request],
         "expected": facts.expected,
         "overrides": Override.objects.count(),
+        "waivers": list(Waiver.objects.order_by("pk").values_list("pk", "state", "asked_by", "decided_by", "ends_at")),
         "steps": list(RampStep.objects.order_by("pk").values_list("pk", "percentage", "soak")),
     }
 
@@ -386,7 +510,9 @@ def test_no_door_lets_a_forbidden_change_through(world, settings, forbidden, rol
             door(world, eve, phase, verb, extra)
         assert standing(world) == before, door.__name__
         new = AuditEvent.objects.all()[: AuditEvent.objects.count() - events]
-        assert not [e.verb for e in new if e.verb.startswith(("phase.", "attack", "approval."))], door.__name__
+        assert not [e.verb for e in new if e.verb.startswith(("phase.", "attack", "approval.", "waiver."))], (
+            door.__name__
+        )
 
 
 def moved(world):

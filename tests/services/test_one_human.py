@@ -119,7 +119,7 @@ def test_a_shorter_life_ends_what_was_asked_for_earlier(world, time_machine):
 def test_a_step_needs_what_it_needed_when_its_phase_was_approved(world):
     """Nobody takes the steps' approvals out of the policy once the phase runs."""
     own_template(world, STRICT)
-    world.do("skip", "team", "mia", reason="drill")
+    world.skip("team", reason="drill")
     world.up_to("everyone", "active")
     world.do("advance", "everyone", "mia")
     world.obey()

@@ -99,7 +99,7 @@ def test_the_ramp_advances_once_however_many_jobs_look(transactional_db, gitlab)
 
     world = World.build(gitlab)
     with_ramp(world, AUTO, soak="0")
-    world.do("skip", "team", "mia", reason="x")
+    world.skip("team", reason="x")
     for phase in ("company", "everyone"):
         world.confirm(phase)
         world.do("request", phase, "mia")

@@ -122,7 +122,7 @@ def test_any_phase_may_say_how_long_it_must_stand(world, time_machine, name):
     world.sync()
     world.confirm()
     if name == "company":
-        world.do("skip", "team", "mia", reason="not now")
+        world.skip("team", reason="not now")
     world.up_to(name, "active")
     world.confirm(name)
     assert blockers_of(world, "complete", name) == {"soak": f"{world.phase(name).title} must stand 1 d 23 h more."}

@@ -73,6 +73,8 @@ def test_after_each_transition_a_phase_has_only_the_times_of_its_state(world, ve
     phase = world.phase(name)
     assert phase.state == source
     by = "alice" if verb in ("approve", "reject") else "mia"
+    if verb == "skip":
+        world.waive(name)
     world.do(verb, name, by, reason="because")
     for each in Phase.objects.all():
         assert times_of(each) <= MAY[each.state], each.state

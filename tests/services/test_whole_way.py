@@ -42,8 +42,12 @@ def test_the_company_phase_is_never_skipped(world):
     assert refused.value.codes == {"not_optional"}
 
 
-def test_the_team_phase_may_be_skipped_with_a_reason(world):
+def test_the_team_phase_may_be_skipped_on_a_waiver_with_a_reason(world):
     world.apply()
+    with pytest.raises(Refused) as refused:
+        world.do("skip", "team", "mia", reason="small change")
+    assert refused.value.codes == {"waiver_missing"}
+    world.waive("team")
     with pytest.raises(Refused) as refused:
         world.do("skip", "team", "mia")
     assert refused.value.codes == {"reason_missing"}

@@ -11,14 +11,12 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from rollouts.audit.source import coming_from
-from rollouts.management.asked import actor_named, phase_named, refuse, rollout_named
+from rollouts.management.asked import actor_named, in_anothers_name, phase_named, refuse, rollout_named
 from rollouts.models import Rollout
 from rollouts.rules import guards
 from rollouts.rules.approvals import UNSEEN
-from rollouts.rules.blockers import Blocker
 from rollouts.rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from rollouts.rules.percentages import as_step
-from rollouts.rules.phrases import say
 from rollouts.services import dry_run, transitions
 from rollouts.services.refusals import Refused
 
@@ -73,12 +71,7 @@ class Command(BaseCommand):
         if name == "rollout":
             return str(transitions.perform_on_rollout(verb, rollout, by=by, reason=options["reason"]).state)
         if verb in guards.BY_POLICY and options["user"] and not settings.COMMAND_MAY_APPROVE:
-            message = say(
-                "Who runs a command decides in nobody's name: {name} decides on the portal's pages, or with a token of "
-                "their own. COMMAND_MAY_APPROVE=true lets commands do so.",
-                name=options["user"],
-            )
-            raise Refused([Blocker("in_anothers_name", message)])
+            raise Refused([in_anothers_name(options["user"])])
         done = transitions.perform(verb, phase_named(rollout, name), by=by, **_said(options))
         return str(done.state)
 

@@ -13,7 +13,7 @@ from rollouts.audit.recording import recorded
 from rollouts.models import AIModel, ChecklistItem, Phase, ReadingGap, Rollout, clock
 from rollouts.rules import criteria
 from rollouts.rules.catalogue import parse_models, parse_unit_primitives
-from rollouts.services import checklist, facts, imports, locks, plans, transitions
+from rollouts.services import checklist, facts, imports, locks, plans, transitions, waivers
 from rollouts.services.instances import default_instance
 from rollouts.sync import passes
 
@@ -52,12 +52,15 @@ class Story:
         self.ago(lambda: self.ask_for_the_step("haiku-code-completion"), days=1)
         self.ago(lambda: self.begin("sonnet-default-models", "company"), days=2)
         self.ago(lambda: self.decide("sonnet-default-models", 2), days=1)
-        self.ago(
-            lambda: self.do("sonnet-code-review", "team", "skip", "mia", reason="The team uses it every day."), days=1
-        )
+        self.ago(lambda: self.skip("sonnet-code-review", "team", "The team uses it every day."), days=1)
         self.ago(lambda: self.ask("gemini-fail-over", "team"), hours=3)
         self.ago(lambda: self.elsewhere("code_completion_v4_endpoint", 50), hours=2)
         self.ago(lambda: self.begin("sonnet-code-review", "company", obeyed=False), minutes=2)
+        why = "The editor trims answers already; we look again before all users."
+        item = "decide_post_processing"
+        self.ago(
+            lambda: self.waive("sonnet-code-review", "company", item, reason=why, days=14, granted=False), minutes=1
+        )
         self.read()
         self.read_all_along()
         self.lock()
@@ -144,6 +147,18 @@ class Story:
                 self.ago(lambda: self.begin(slug, "everyone"), days=days)
             else:
                 self.ago(lambda to=percentage: self.step(slug, to), days=days)  # type: ignore[misc]
+
+    def skip(self, slug: str, phase: str, reason: str) -> None:
+        """On a waiver: mia asks for it, alice grants it."""
+        self.waive(slug, phase, reason=reason, days=60)
+        self.do(slug, phase, "skip", "mia", reason=reason)
+
+    def waive(self, slug: str, phase: str, item: str = "", *, reason: str, days: int, granted: bool = True) -> None:
+        what = waivers.named(self.rollout(slug), phase, item)
+        ends_at = clock.now() + timedelta(days=days)
+        waiver = waivers.ask(what, by=self.person("mia"), reason=reason, ends_at=ends_at)
+        if granted:
+            waivers.decide("grant", waiver, by=self.person("alice"), note="Come back to it before all users.")
 
     def agree(self, slug: str, phase: str) -> None:
         """alice approves, and root where it takes two."""

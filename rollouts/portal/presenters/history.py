@@ -98,6 +98,12 @@ DONE = {
     "view.keep": later("kept the view {what}"),
     "view.rename": later("renamed the view {what}"),
     "view.remove": later("removed the view {what}"),
+    "waiver.ask": later("asked for a waiver: {what}"),
+    "waiver.grant": later("granted the waiver: {what}"),
+    "waiver.refuse": later("refused the waiver: {what}"),
+    "waiver.withdraw": later("withdrew the waiver: {what}"),
+    "waiver.end": later("ended the waiver early: {what}"),
+    "waiver.expire": later("let the waiver run out: {what}"),
 }
 
 #: What the sentences above say with more than a name; here for lists of what can be looked for.
@@ -145,6 +151,7 @@ SUBJECTS = {
     "template": say("templates"),
     "token": say("API tokens"),
     "view": say("kept views"),
+    "waiver": say("waivers"),
 }
 SOURCES = {
     "admin": say("the admin"),

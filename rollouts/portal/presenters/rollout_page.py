@@ -12,6 +12,7 @@ from ...rules import commands, health, offers
 from ...rules.expected import Drift
 from ...rules.exposure import leaves_actorless_code_off
 from ...rules.facts import RolloutFacts
+from ...rules.machine import Role
 from ...rules.next_action import NextAction, next_action
 from ...rules.offers import Offer
 from ...services import facts as facts_of
@@ -32,6 +33,9 @@ from .checks import Check, before
 from .exposure_tables import Tables, tables
 from .people import PastRequest, asked_of, shown
 from .stations import RequestShown, Station, station_of
+from .waivers import WaiverShown
+from .waivers import choices as waivable
+from .waivers import of_rollout as waivers_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,8 @@ class RolloutPage:
     writes: tuple[GitLabWrite, ...] = ()
     #: Who is asked to decide about what waits.
     deciders: tuple[AskedPerson, ...] = ()
+    waivers: tuple[WaiverShown, ...] = ()
+    waivable: tuple[tuple[str, str], ...] = ()
 
     @property
     def tells_both(self) -> bool:
@@ -96,6 +102,7 @@ def build(rollout: Rollout, viewer: Actor, now: datetime) -> RolloutPage:
     """``rollout`` comes from ``Rollout.objects.whole()``; the queries do not grow with what there is to show."""
     facts, history = facts_of.for_rollout(rollout, now), history_of(rollout, now)
     page = _page(rollout, facts, history, viewer, asked_of(rollout), sharers_of(rollout))
+    asked = waivers_of(rollout, viewer, now)
     is_at_rest = rollout.is_over or page.health.drift is Drift.NONE
     return replace(
         page,
@@ -105,6 +112,8 @@ def build(rollout: Rollout, viewer: Actor, now: datetime) -> RolloutPage:
         commands=() if is_at_rest else gates.commands_to(rollout, facts, facts.expected),
         writes=tuple(_writes(rollout, viewer)),
         deciders=_deciders(facts),
+        waivers=asked,
+        waivable=tuple(waivable(rollout, asked, now)) if viewer.person.has(Role.MANAGER) else (),
     )
 
 
@@ -116,7 +125,8 @@ def _deciders(facts: RolloutFacts) -> tuple[AskedPerson, ...]:
 def as_it_was(past: Past, viewer: Actor) -> RolloutPage:
     """What the page said then; nothing on it can be done."""
     history = history_of(past.rollout, past.moment, locks_by_hand=past.locks)
-    return _page(past.rollout, past.facts, history, viewer, shown(past.requests), ())
+    page = _page(past.rollout, past.facts, history, viewer, shown(past.requests), ())
+    return replace(page, waivers=waivers_of(past.rollout, None, past.moment))
 
 
 def _page(
@@ -147,7 +157,7 @@ def _page(
         before_title=before_title,
         checks=checks,
         sections=parts,
-        items_done=sum(item.verdict.satisfied for item in required),
+        items_done=sum(item.is_settled(facts.now) for item in required),
         items_all=len(required),
         feedback=_feedback(rollout, parts, viewer, facts),
         waiting_since=row.stepped_at if row and state.health is health.Health.WAITING else None,

@@ -10,17 +10,19 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
 from ...audit.actor import Actor
-from ...models import ApprovalRequest, Override, Rollout, clock, keyset
+from ...models import ApprovalRequest, Override, Rollout, Waiver, clock, keyset
 from ...rules.machine import PHASE_VERBS
 from ...rules.offers import ABOUT_A_REQUEST
 from ...rules.people import SIGN_IN_ANEW
 from ...rules.phrases import say, spoken
+from ...rules.waivers import WaiverState
 from ...services import locks, transitions
 from ...services.lists.asked import Asked
 from ...services.refusals import Refused
 from .. import lists, refusals
 from ..answers import SeeOther
 from ..presenters import inbox as present
+from ..presenters import waivers
 
 
 @require_safe
@@ -47,6 +49,7 @@ def _page(
         "is_part": bool(page.next or page.previous),
         "decided": present.decided_by(viewer),
         "reviews": Override.objects.filter(reviewed_at=None).select_related("phase__rollout").order_by("due_at"),
+        "waivers": waivers.shown(Waiver.objects.with_what().filter(state=WaiverState.ASKED), viewer, now),
         "now": now,
         "sign_in_anew": SIGN_IN_ANEW,
         **refusals.told(refused, rollout, what),

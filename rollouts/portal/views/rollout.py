@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -14,7 +15,7 @@ from ...models import ChecklistItem, GitLabWrite, Override, Phase, Rollout, cloc
 from ...rules import offers
 from ...rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from ...rules.phrases import later, say, spoken
-from ...services import dry_run, facts, items, metrics, outbox, overrides, transitions, wishes
+from ...services import dry_run, facts, items, metrics, outbox, overrides, transitions, waivers, wishes
 from ...services.refusals import Refused
 from .. import refusals
 from ..answers import SeeOther
@@ -153,6 +154,24 @@ def review_override(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         return _page(request, slug, refused, say("Review of the override"))
     messages.success(request, gettext("The review is closed."))
     return SeeOther(reverse("portal:rollout", args=[slug]))
+
+
+@require_POST
+def ask_waiver(request: HttpRequest, slug: str) -> HttpResponse:
+    """Ask that a phase may be skipped, or to go on without an item; ``what`` is «phase/» or «phase/item»."""
+    whole, by = _whole(slug), Actor.of(request.user)
+    phase, _sep, item = request.POST.get("what", "").partition("/")
+    try:
+        what = waivers.named(whole, phase, item)
+    except LookupError as unknown:
+        raise Http404(unknown.args[0]) from None
+    try:
+        ends_at = waivers.until(request.POST.get("ends", ""), timezone.get_current_timezone())
+        waiver = waivers.ask(what, by=by, reason=request.POST.get("reason", ""), ends_at=ends_at)
+    except Refused as refused:
+        return _page(request, slug, refused, say("Ask for a waiver"))
+    messages.success(request, gettext("The waiver is asked for: somebody else decides about it."))
+    return SeeOther(f"{reverse('portal:rollout', args=[slug])}#waiver-{waiver.pk}")
 
 
 @require_POST

@@ -296,8 +296,8 @@ KEPT = (
     ),
     Kept(
         "approvals",
-        say("Approvals and overrides"),
-        ("rollouts.ApprovalRequest", "rollouts.Approval", "rollouts.Override"),
+        say("Approvals, overrides and waivers"),
+        ("rollouts.ApprovalRequest", "rollouts.Approval", "rollouts.Override", "rollouts.Waiver"),
         say("Who allowed what."),
     ),
     Kept(

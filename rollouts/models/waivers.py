@@ -1,0 +1,159 @@
+"""Waivers: what a rollout goes on without, who asked for it, who granted it, until when."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+from django_fsm import FSMField, transition
+
+from ..rules.phrases import say
+from ..rules.waivers import WAIVER_WORDS, WaiverState
+from .change_log import AuditedModel
+from .guarded import GuardedModel, GuardedQuerySet, StateIsProtected
+from .phases import Phase
+
+W = WaiverState
+OPEN, DECIDED = (W.ASKED, W.WITHDRAWN), (W.GRANTED, W.REFUSED, W.ENDED, W.EXPIRED)
+
+
+class WaiverQuerySet(GuardedQuerySet):
+    def standing(self, now: datetime) -> WaiverQuerySet:
+        """Those that let something pass now."""
+        return self.filter(state=W.GRANTED, ends_at__gt=now)
+
+    def with_what(self) -> WaiverQuerySet:
+        return self.select_related("rollout__template", "phase", "item")
+
+
+class Waiver(GuardedModel):
+    """Somebody asks to skip an optional phase, or to go on without a checklist item; somebody else grants it.
+
+    While it stands, ``Phase.waiver`` or ``ChecklistItem.waiver`` is this one.
+    """
+
+    first_state = W.ASKED
+
+    rollout = models.ForeignKey("rollouts.Rollout", on_delete=models.PROTECT, related_name="waivers")
+    phase = models.ForeignKey(
+        Phase,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="waivers",
+        help_text=_("Which is skipped, or whose item it is. Empty: an item of the whole rollout."),
+    )
+    item = models.ForeignKey(
+        "rollouts.ChecklistItem",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="waivers",
+        help_text=_("Empty: the phase is skipped."),
+    )
+    state = FSMField(
+        choices=[(state.value, words) for state, words in WAIVER_WORDS.items()],
+        default=W.ASKED,
+        protected=True,
+        db_index=True,
+    )
+    asked_by = models.CharField(max_length=150)
+    asked_at = models.DateTimeField()
+    reason = models.TextField(help_text=_("Why it is gone without."))
+    ends_at = models.DateTimeField(help_text=_("Until when. From then on it blocks again."))
+    rule = models.JSONField(
+        default=dict, editable=False, help_text=_("Who could grant it when it was asked for, by the template.")
+    )
+    source = models.CharField(max_length=20, blank=True, editable=False, help_text=_("From where it was asked for."))
+    way = models.JSONField(default=dict, editable=False, help_text=_("By what session, token or user of the system."))
+    decided_by = models.CharField(max_length=150, blank=True)
+    decided_at = models.DateTimeField(null=True, blank=True)
+    note = models.TextField(blank=True, help_text=_("What whoever decided said."))
+    closed_by = models.CharField(max_length=150, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True, help_text=_("When it was over: withdrawn, ended, run out."))
+    closing = models.TextField(blank=True, help_text=_("Why it was ended early."))
+
+    objects = WaiverQuerySet.as_manager()  # type: ignore[misc]
+
+    class Meta:
+        ordering = ("-asked_at", "-pk")
+        indexes = [models.Index(fields=("-asked_at", "-id"), name="waiver_newest_first")]
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=[s.value for s in W]), name="waiver_state_known"),
+            models.CheckConstraint(condition=~Q(reason=""), name="waiver_has_a_reason"),
+            models.CheckConstraint(condition=~Q(decided_by=F("asked_by")), name="waiver_by_a_second_person"),
+            models.CheckConstraint(
+                condition=Q(phase__isnull=False) | Q(item__isnull=False), name="waiver_is_of_something"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=OPEN, decided_by="", decided_at__isnull=True)
+                | (Q(state__in=DECIDED, decided_at__isnull=False) & ~Q(decided_by="")),
+                name="waiver_decided_by_somebody",
+            ),
+            models.CheckConstraint(condition=Q(ends_at__gt=F("asked_at")), name="waiver_lasts_a_while"),
+            models.UniqueConstraint(
+                fields=("phase",), condition=Q(item__isnull=True, state="asked"), name="one_asked_waiver_per_phase"
+            ),
+            models.UniqueConstraint(fields=("item",), condition=Q(state="asked"), name="one_asked_waiver_per_item"),
+        ]
+
+    def __str__(self) -> str:
+        if self.item is not None:
+            return self.item.title
+        return say("{phase} is skipped", phase=self.phase)
+
+    @property
+    def what(self) -> AuditedModel:
+        """The phase or item that it is about."""
+        return self.item or self.phase  # type: ignore[return-value]
+
+    @transition(state, source=W.ASKED, target=W.GRANTED)
+    def grant(self, *, by: str, at: datetime, note: str) -> None:
+        """Raises ``StateIsProtected`` for who asked, and past its end."""
+        if by == self.asked_by or self.ends_at <= at:
+            raise StateIsProtected(f"{self}: somebody else grants a waiver, before it ends.")
+        self._decide(by, at, note)
+
+    @transition(state, source=W.ASKED, target=W.REFUSED)
+    def refuse(self, *, by: str, at: datetime, note: str) -> None:
+        self._decide(by, at, note)
+
+    @transition(state, source=W.ASKED, target=W.WITHDRAWN)
+    def withdraw(self, *, by: str, at: datetime, note: str) -> None:
+        self._close(by, at, note)
+
+    @transition(state, source=W.GRANTED, target=W.ENDED)
+    def end(self, *, by: str, at: datetime, note: str) -> None:
+        self._close(by, at, note)
+
+    @transition(state, source=W.GRANTED, target=W.EXPIRED)
+    def expire(self, *, by: str, at: datetime) -> None:
+        self._close(by, at, "")
+
+    def _decide(self, by: str, at: datetime, note: str) -> None:
+        self.decided_by, self.decided_at, self.note = by, at, note
+        self.passed()
+
+    def _close(self, by: str, at: datetime, note: str) -> None:
+        self.closed_by, self.closed_at, self.closing = by, at, note
+        self.passed()
+
+    def lets_go(self, thing: Any) -> bool:
+        """Whether it was granted, and for this phase or item."""
+        is_its_own = self.is_of_phase(thing) if isinstance(thing, Phase) else self.item_id == thing.pk
+        return is_its_own and self.state == W.GRANTED
+
+    def is_of_phase(self, phase: Phase) -> bool:
+        """Whether it is this phase that is skipped."""
+        return self.item_id is None and self.phase_id == phase.pk
+
+    def stands(self, now: datetime) -> bool:
+        return self.state == W.GRANTED and now < self.ends_at
+
+    def refuse_shortcuts(self, fields: Any = None) -> None:
+        super().refuse_shortcuts(fields)
+        if not self._state.adding and self._came_from is None and self.differs:
+            raise StateIsProtected("a waiver changes only by being decided, or ended")
