@@ -140,7 +140,7 @@ TELLS: Mapping[str, Tells] = {
         Kind.OVERRIDE,
         frozenset({Audience.REVIEWERS}),
         say("Its review is overdue: review it now."),
-        "#override-{override}",
+        "#override-{number}",
     ),
     "cleanup.due": Tells(Kind.CLEAN_UP, _OWNERS, say("Remove the flag, then close the rollout."), "#exposure"),
     "cleanup.overdue": Tells(Kind.CLEAN_UP, _OWNERS, say("Remove the flag, then close the rollout."), "#exposure"),

@@ -166,7 +166,7 @@ def test_a_parameter_that_there_is_not_is_refused_with_those_there_are(world, sc
             names = [each["name"] for each in operation.get("parameters", []) if each["in"] == "query"]
             if not names:
                 continue
-            address = path.removeprefix("/api/v1").format(slug="haiku", phase="team", verb="pause", name=FLAG)
+            address = path.removeprefix("/api/v1").format(slug="haiku", phase="team", verb="pause", name=FLAG, number=1)
             answer = refused(mia.send(method.upper(), f"{address}?actor=1&dryrun=true" if "actor" in names else f"{address}?dryrun=true",
                                       {"reason": "x"} if method == "post" else b""), 422)  # fmt: skip
             (fault,) = answer["errors"]
@@ -308,6 +308,7 @@ def test_the_openapi_document_declares_every_refusal(world, script):
         "/api/v1/flags/{name}/readings", "/api/v1/flags/{name}/includes", "/api/v1/audit", "/api/v1/audit/verify",
         "/api/v1/people/{name}", "/api/v1/notifications", "/api/v1/notifications/settings", "/api/v1/sync",
         "/api/v1/rollouts/{slug}/follow", "/api/v1/rollouts/{slug}/report", "/api/v1/reports",
+        "/api/v1/waivers", "/api/v1/waivers/{number}/{verb}", "/api/v1/rollouts/{slug}/waivers",
     }  # fmt: skip
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
@@ -404,7 +405,7 @@ def test_every_text_that_is_asked_has_its_bound_and_every_page_its_words(documen
                 if parameter["name"] == "cursor":
                     assert "next" in parameter["schema"]["description"], where
     pages = [tree["properties"]["next"] for _, tree in nodes(document) if "next" in tree.get("properties", {})]
-    assert len(pages) == 6
+    assert len(pages) == 7
     assert all("cursor" in page["description"] for page in pages)
     back = [tree["properties"]["previous"] for _, tree in nodes(document) if "next" in tree.get("properties", {})]
     assert all("cursor" in page["description"] for page in back)
