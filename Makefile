@@ -30,14 +30,14 @@ dev: .venv/test.stamp ## the same for developers: what is saved runs at once, a 
 	@exec $(BIN)/python -m config.run --dev
 
 test: .venv/test.stamp ## all tests but drills
-	@$(BIN)/python -m tests.tools chromium redis-server postgresql nginx curl openssl
+	@$(BIN)/python -m tests.tools chromium redis-server postgresql nginx curl openssl prometheus
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not drill and not benchmark and not screenshots"
 
 test-fast: .venv/test.stamp ## rules, services and models alone, while one writes
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not drill" tests/rules tests/models tests/services
 
 test-services: .venv/test.stamp ## what a database can change, on a throw-away PostgreSQL and Redis
-	@$(BIN)/python -m tests.tools chromium redis-server postgresql
+	@$(BIN)/python -m tests.tools chromium redis-server postgresql prometheus
 	@$(BIN)/python -m tests.on_services -n 2 --dist loadgroup -m "not drill and not benchmark and not screenshots and not embedded and not same_anywhere"
 
 mutants: .venv/test.stamp ## sow a hundred faults into rules, services and sync: do the tests of their floor see them? (FLOORS=rules)
@@ -60,7 +60,7 @@ format: .venv/test.stamp ## let ruff, djangofmt and css-beautify format
 	@for sheet in $(SHEETS); do $(BIN)/css-beautify -s 2 -n --space-around-combinator -r $$sheet > /dev/null; done
 
 drills: .venv/test.stamp ## slow fault drills: kill workers, drop connections, restart the database; the real engines of flags
-	@$(BIN)/python -m tests.tools redis-server postgresql nginx curl openssl ruby-flipper
+	@$(BIN)/python -m tests.tools redis-server postgresql nginx curl openssl ruby-flipper prometheus
 	@$(BIN)/python -m pytest -v -s -m drill
 	@$(BIN)/python -m pytest -q -m "not drill" --hypothesis-profile deep --timeout 0 $(PROPERTIES)
 

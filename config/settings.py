@@ -167,6 +167,17 @@ LIVE_SECONDS = number("LIVE_SECONDS", 5)
 GITLAB_TIMEOUT_SECONDS = number("GITLAB_TIMEOUT_SECONDS", 20)
 SYNC_PARALLEL = number("SYNC_PARALLEL", 2)
 LOCK_CALENDAR_HOSTS = env.list("LOCK_CALENDAR_HOSTS", default=[])
+# Guard metrics: read from a Prometheus server that the environment names, as often as this
+PROMETHEUS_PRIVATE = env.bool("PROMETHEUS_PRIVATE", default=False)
+PROMETHEUS_URL = understood(
+    "PROMETHEUS_URL", lambda written: written and origins.base_address(written, private=PROMETHEUS_PRIVATE)
+)
+PROMETHEUS_TOKEN = env.str("PROMETHEUS_TOKEN", default="")
+PROMETHEUS_USER = env.str("PROMETHEUS_USER", default="")
+PROMETHEUS_PASSWORD = env.str("PROMETHEUS_PASSWORD", default="")
+if PROMETHEUS_TOKEN and PROMETHEUS_USER:
+    stop("PROMETHEUS_TOKEN and PROMETHEUS_USER are both set: one of them signs the portal in. Leave the other out.")
+METRICS_INTERVAL_SECONDS = number("METRICS_INTERVAL_SECONDS", 60, least=10, most=3600)
 OUTBOX_CLAIM_SECONDS = number("OUTBOX_CLAIM_SECONDS", 10, least=2)
 COMMAND_MAY_APPROVE = env.bool("COMMAND_MAY_APPROVE", default=False)
 OVERRIDE_REVIEW_DAYS = number("OVERRIDE_REVIEW_DAYS", 3)
@@ -183,6 +194,7 @@ KEEP_WRITES_DAYS = days("KEEP_WRITES_DAYS", 365, least=30)
 KEEP_LOCKS_DAYS = days("KEEP_LOCKS_DAYS", 730, least=30)
 KEEP_TOKENS_DAYS = days("KEEP_TOKENS_DAYS", 365, least=1)
 KEEP_NOTICES_DAYS = number("KEEP_NOTICES_DAYS", 90, most=365)  # no longer than the events that they tell of
+KEEP_SAMPLES_DAYS = days("KEEP_SAMPLES_DAYS", 90, least=2)
 KEEP_VERIFICATIONS_DAYS = days("KEEP_VERIFICATIONS_DAYS", 100, least=7)
 
 INSTALLED_APPS = [
@@ -376,6 +388,7 @@ CELERY_BEAT_SCHEDULE = {
     "deliveries": every(5, "work_deliveries"),
     "outbox": every(min(5, SYNC_INTERVAL_SECONDS), "work_outbox"),
     "due": every(5, "work_due"),
+    "metrics": every(min(15, METRICS_INTERVAL_SECONDS), "read_metrics"),
     "calendars": every(300, "read_calendars"),
     "seal": every(60, "seal_history"),
     "notices": every(5, "tell_people"),

@@ -17,7 +17,7 @@ from .portal import mails
 from .services import conditions, due, notices
 from .services.instances import all_instances
 from .services.keeping import runs as keeping
-from .sync import calendars, chatting, copies, deliveries, mailing, outbox, passes
+from .sync import calendars, chatting, copies, deliveries, mailing, metrics, outbox, passes
 
 log = logging.getLogger(__name__)
 
@@ -129,6 +129,14 @@ def work_outbox() -> None:
     """Do what the portal owes to GitLab and is due."""
     with coming_from("outbox"):
         outbox.work()
+
+
+@shared_task(ignore_result=True)
+def read_metrics() -> None:
+    """Read the guard metrics that are due from Prometheus, then do what they ask for."""
+    with coming_from("ramp"):
+        if metrics.read_due():
+            due.work()
 
 
 @shared_task(ignore_result=True)

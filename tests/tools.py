@@ -15,6 +15,7 @@ PROGRAMS = {
     "curl": ("/usr/bin/curl",),
     "openssl": ("/usr/bin/openssl",),
     "ruby-flipper": ("/usr/share/rubygems-integration/all/gems/flipper-*/lib/flipper.rb",),
+    "prometheus": ("/usr/bin/prometheus",),
     "postgresql": ("/usr/lib/postgresql/*/bin/initdb",),
 }
 

@@ -89,6 +89,19 @@ class MetricTold(Schema):
     unit: str
     at_most: int | float | None
     at_least: int | float | None
+    above_baseline: int | float | None = Field(description="At most so many per cent above the baseline's.")
+    below_baseline: int | float | None
+    query: str = Field(description="What Prometheus is asked; empty where the figure is told.")
+    baseline_query: str
+    window: str = Field(description="The mean over so long counts; empty: the newest value.")
+    samples: int = Field(description="Of so many values at least.")
+    hurt_for: str = Field(description="Beyond for so long it does `then`.")
+    then: str = Field(description="hold, pause or roll_back.")
+    outcome: str = Field(description="kept, beyond; or not known: no_data, too_few, unread.")
+    baseline: int | float | None
+    values: int = Field(description="How many values were in the window.")
+    beyond_since: Moment | None
+    words: str
     value: int | float | None = Field(description="null where it was not measured yet.")
     measured_at: Moment | None
     measured_by: str

@@ -240,10 +240,16 @@ class FollowAsked(Written):
     how: Literal["follow", "mute", "usual"]
 
 
-class MeasuredAsked(Written):
-    """The newest value of a guard metric, and where it was read: a link or a note."""
+Figure = Annotated[int | float, Field(ge=-(10**15), le=10**15)]
 
-    value: Annotated[int | float, Field(ge=-(10**15), le=10**15)]
+
+class MeasuredAsked(Written):
+    """A value of a guard metric, the baseline's beside it, and where it was read: a link or a note. ``at``: when it was
+    measured, left out now. The same again changes nothing; a moment has one value."""
+
+    value: Figure
+    baseline: Figure | None = None
+    at: MomentAsked | None = None
     evidence: Annotated[str, Field(max_length=500), AfterValidator(_writable)] = ""
 
 

@@ -157,14 +157,14 @@ def transition(
     exclude_unset=True,
 )
 def measure(request: HttpRequest, slug: questions.Name, name: questions.Name) -> dict[str, Any]:
-    """For monitors: while a value is beyond what the plan allows, no step of the ramp begins by itself. Answers the
-    rollout as it is then. Takes the role manager."""
+    """For monitors: while a figure is beyond what the plan allows, no step of the ramp begins by itself; where the plan
+    says so, the phase is paused or rolled back. Answers the rollout as it is then. Takes the role manager."""
     by, found = actor(request), _whole(slug)
     asked = bodies.as_json(request, questions.MeasuredAsked)
     if name not in found.guard_metrics:
         raise Http404(f"The plan bounds no {name[:60]}. There are: {', '.join(found.guard_metrics) or 'none'}.")
     with refusals_about(found):
-        metrics.measure(found, name, asked.value, by=by, evidence=asked.evidence)
+        metrics.measure(found, name, asked.value, by=by, evidence=asked.evidence, baseline=asked.baseline, at=asked.at)
     return _told_now(slug, by)
 
 

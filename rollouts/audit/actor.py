@@ -45,6 +45,11 @@ class Actor:
         return cls(Kind.JOB, "ramp", frozenset({Role.MANAGER}))
 
     @classmethod
+    def metrics(cls) -> Actor:
+        """The job that pauses and rolls back where a guard metric asks for it, and nothing more."""
+        return cls(Kind.JOB, "metrics", frozenset({Role.MANAGER}))
+
+    @classmethod
     def system_user(cls) -> Actor:
         """Who runs ``manage.py``: owns the database anyway, so an admin; recorded as such."""
         return cls(Kind.SYSTEM_USER, source.system_name(source.os_user()), frozenset({Role.ADMIN}))
@@ -56,13 +61,14 @@ class Actor:
 
     @property
     def person(self) -> Person:
-        is_the_ramp = (self.kind, self.name) == (Kind.JOB, "ramp")
+        is_job = self.kind == Kind.JOB
         return Person(
             self.name,
             self.name,
             self.roles,
             self.groups,
-            is_the_ramp,
+            is_the_ramp=is_job and self.name == "ramp",
+            is_a_metric=is_job and self.name == "metrics",
             handle=cast(str, SimpleLazyObject(lambda: accounts.handle_of(self.user))),
             twins=SimpleLazyObject(lambda: accounts.twins_of(self.user)),
             stands_for=SimpleLazyObject(lambda: absences.stands_for(self.user)),

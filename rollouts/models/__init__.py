@@ -11,6 +11,7 @@ from .gitlab import GitLabActor, GitLabInstance, GitLabProject, Outcome, Tracked
 from .history import AuditEvent
 from .keeping import KeepingRun
 from .locks import ChangeLock, IncidentSource, LockCalendar, LockPeriod
+from .metrics import MetricSample, MetricWatch
 from .notices import (
     ChatRoom,
     Condition,
@@ -67,6 +68,8 @@ __all__ = [
     "KeepingRun",
     "LockCalendar",
     "LockPeriod",
+    "MetricSample",
+    "MetricWatch",
     "Notice",
     "NoticePlace",
     "NoticeSettings",

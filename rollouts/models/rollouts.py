@@ -46,7 +46,9 @@ class RolloutQuerySet(GuardedQuerySet):
         on_the_flag = Rollout.objects.filter(Exists(alive), flag=OuterRef("flag")).exclude(state__in=sorted(OVER))
         others = on_the_flag.exclude(pk=OuterRef("pk")).order_by().values("flag").annotate(found=InAList("title"))
         return (
-            self.select_related("ai_model", "baseline", "template", "flag__instance", "flag__project", "flag__reading")
+            self.select_related(
+                "ai_model", "baseline", "template", "flag__instance", "flag__project", "flag__reading", "metric_watch"
+            )
             .prefetch_related(
                 *self.phases_and_items(),
                 Prefetch(

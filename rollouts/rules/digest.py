@@ -163,7 +163,7 @@ def _words(path: tuple[str, ...], value: Any) -> str:
         case dict() if path[0] == "checklist" and len(path) == 2:
             return _item_in_words(value)
         case dict() if path[0] == "guard_metrics" and len(path) == 2:
-            return Bound(name, **value).words
+            return Bound(name, **value).rule_words
         case dict() if "soak" in value and "percentage" in value:
             return _step_in_words(value)
         case dict():

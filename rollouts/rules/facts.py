@@ -14,7 +14,7 @@ from .checklist import Gate, ItemKind, Verdict
 from .expected import Drift, FlagReading, Opening, Presence, drift, expected_exposure
 from .exposure import Exposure
 from .machine import OVER, SETTLED, PhaseState, RolloutState
-from .metrics import Metric
+from .metrics import Deed, Metric
 from .ramp import soak_at
 from .waivers import WaiverFacts
 
@@ -124,6 +124,7 @@ class RolloutFacts:
     locks_unread: tuple[str, ...] = ()
     lifetime_ends: date | None = None
     metrics: tuple[Metric, ...] = ()
+    metrics_may: Deed = Deed.HOLD
     version: int = 0
 
     @property

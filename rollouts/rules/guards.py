@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from . import approvals, progress
+from . import approvals, metrics, progress
 from .blockers import OVERRIDABLE, Blocker
 from .expected import Presence
 from .facts import PhaseFacts, RolloutFacts
@@ -197,6 +197,21 @@ def _advance(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish)
     return blockers + progress.blockers_by_metrics(facts, phase, blockers) if person.is_the_ramp else blockers
 
 
+def _pause(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
+    return _by_a_metric("pause", facts, phase, person)
+
+
+def _roll_back(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
+    return _by_a_metric("roll_back", facts, phase, person)
+
+
+def _by_a_metric(verb: str, facts: RolloutFacts, phase: PhaseFacts, person: Person) -> list[Blocker]:
+    """A person pauses and rolls back at will; the portal itself only while a guard metric asks for it."""
+    if not person.is_a_metric:
+        return []
+    return metrics.blockers_of_acting(facts.metrics, phase.state, facts.metrics_may, verb)
+
+
 def _complete(facts: RolloutFacts, phase: PhaseFacts, person: Person, wish: Wish) -> list[Blocker]:
     return progress.blockers_of_completion(facts, phase)
 
@@ -218,6 +233,8 @@ GUARDS: dict[str, Guard] = {
     "withdraw": _withdraw,
     "start": _start,
     "advance": _advance,
+    "pause": _pause,
+    "roll_back": _roll_back,
     "complete": _complete,
     "skip": _skip,
 }

@@ -48,6 +48,7 @@ class Kind(StrEnum):
     CLEAN_UP = "clean_up"
     TOKEN = "token"
     SIGN_IN = "sign_in"
+    ACTED = "acted"
 
 
 #: What of each kind somebody is told.
@@ -67,6 +68,7 @@ KIND_WORDS: Mapping[Kind, Phrase] = {
     Kind.CLEAN_UP: say("A flag is to be cleaned up"),
     Kind.TOKEN: say("A token of yours ends soon"),
     Kind.SIGN_IN: say("You signed in by a browser that was new"),
+    Kind.ACTED: say("A guard metric paused a phase, or rolled it back"),
 }
 
 
@@ -75,7 +77,17 @@ GROUPS: tuple[tuple[Phrase, tuple[Kind, ...]], ...] = (
     (say("Approvals"), (Kind.ASKED, Kind.DECIDED, Kind.VOID, Kind.WAIVER, Kind.OVERRIDE)),
     (
         say("Rollouts that you own or follow"),
-        (Kind.MOVED, Kind.CONFIRMED, Kind.HELD, Kind.DRIFT, Kind.LOCK, Kind.STALE, Kind.CLEAN_UP, Kind.GIVEN_UP),
+        (
+            Kind.MOVED,
+            Kind.CONFIRMED,
+            Kind.HELD,
+            Kind.ACTED,
+            Kind.DRIFT,
+            Kind.LOCK,
+            Kind.STALE,
+            Kind.CLEAN_UP,
+            Kind.GIVEN_UP,
+        ),
     ),
     (say("Your account"), (Kind.TOKEN, Kind.SIGN_IN)),
 )
@@ -149,6 +161,22 @@ TELLS: Mapping[str, Tells] = {
         Kind.SIGN_IN, frozenset({Audience.SUBJECT}), say("If it was not you, end that session."), page="account"
     ),
 }
+
+
+#: What the portal did because a guard metric asked for it is loud.
+_ACTED = Tells(
+    Kind.ACTED,
+    frozenset({Audience.OWNERS, Audience.ADMINS}),
+    say("See which figure, and decide how to go on."),
+    "#metrics",
+)
+
+
+def tells_of(verb: str, actor: str, *, by_a_job: bool) -> Tells:
+    """Raises ``KeyError`` for what tells nobody."""
+    if by_a_job and actor == "metrics" and verb in ("phase.pause", "phase.roll_back"):
+        return _ACTED
+    return TELLS[verb]
 
 
 def recipients(

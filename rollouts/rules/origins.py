@@ -15,14 +15,15 @@ from .phrases import invalid, shorten
 _IMPLIED = {"http": 80, "https": 443}
 
 
-def server_address(value: str) -> str:
+def server_address(value: str, *, private: bool = False) -> str:
     """The address of something that the portal asks, as it was written: https, or plain http on this very machine.
 
-    Raises ValueError with a sentence for the person; it does not repeat a password that stands in the address.
+    ``private``: the operator vouches for the network on the way, plain http may go there. Raises ValueError with a
+    sentence for the person; it does not repeat a password that stands in the address.
     """
     written = value.strip()
     parts = urlsplit(names.web_address(written))
-    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+    if parts.scheme == "http" and not private and not is_loopback(parts.hostname or ""):
         raise invalid(
             "«{written}» is plain http: what is sent there can be read on the way. Write it with https://; "
             "http:// is for this machine alone (localhost, 127.0.0.1, [::1]).",
@@ -31,13 +32,13 @@ def server_address(value: str) -> str:
     return written
 
 
-def base_address(value: str) -> str:
+def base_address(value: str, *, private: bool = False) -> str:
     """The address of a server as it is kept and compared: ``https://gitlab.example.com/prefix``.
 
     Small letters, no port that the scheme implies, no slash at the end. Raises ValueError as ``server_address`` does,
     and for a query or a fragment.
     """
-    parts = urlsplit(server_address(value))
+    parts = urlsplit(server_address(value, private=private))
     if parts.query or parts.fragment:
         raise invalid(
             "«{written}» has a part that no base address has. Leave out what begins with ? or #.",

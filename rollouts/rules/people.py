@@ -20,10 +20,11 @@ class Person:
 
     ``groups`` are all groups that the person is in: an approval policy may name one besides the roles.
     ``hand`` is who types the command that names the person, so that nobody is two people; empty everywhere else.
-    ``is_the_ramp``: nobody at all, but a step that would begin by itself.
     ``handle``: what GitLab calls them, proved by a sign-in there; empty where nobody knows, or where it is somebody
     else's name here. ``twins``: the handle, and the names of accounts here that their GitLab user was in too.
     ``stands_for``: names, here and in GitLab, of who is away now and instead of whom this person is asked.
+    ``is_the_ramp``: nobody at all, but a step that would begin by itself; ``is_a_metric``: nor here, but a guard metric
+    that pauses or rolls back.
     ``touched_by``: who set the password, roles or tokens of this person's account since its owner last proved to be
     in it (names); what these asked for or wrote the person can't approve.
     ``proved_at``: when they last showed who they are by a sign-in, in the browser by which they act.
@@ -39,6 +40,7 @@ class Person:
     handle: str = ""
     twins: Collection[str] = frozenset()
     stands_for: Collection[str] = frozenset()
+    is_a_metric: bool = False
     touched_by: Collection[str] = frozenset()
     spoken_by: str = ""
     hand: str = ""

@@ -12,7 +12,7 @@ from .criteria import MOST_QUESTIONS, questions
 from .document import Document, DocumentRefused, Fault, Path, read
 from .expected import Audience
 from .exposure import OPT_OUT
-from .metrics import Bound
+from .metrics import Deed
 from .phrases import joined, say, shorten
 from .plan_document import Criteria, FlagPlan, ModelPlan, PhasePlan, PlanDocument, StepPlan, dump_plan
 from .plan_schema import FlagWritten, ModelWritten, PhasePlanWritten, PlanWritten, StepWritten
@@ -47,6 +47,7 @@ def parse_plan(text: str | bytes, *, source: str = "plan.yaml", templates: Mappi
         faults += [fault for phase in template.phases for fault in _step_faults(document, phase, written)]
         faults += [fault for phase in template.phases for fault in _schedule_faults(document, phase, written)]
         faults += [fault for phase in template.phases for fault in _criteria_faults(document, phase, written)]
+        faults += _metric_faults(document, template, written)
     if faults or written is None or template is None:
         raise DocumentRefused(faults)
     return _plan(written, template)
@@ -187,10 +188,7 @@ def _plan(written: PlanWritten, template: Template) -> PlanDocument:
         issues=written.issues,
         phases=tuple(_phase(written.phases.get(phase.name), phase, written) for phase in template.phases),
         criteria=Criteria(**{key: tuple(sentences) for key, sentences in written.criteria}),
-        guard_metrics=tuple(
-            Bound(name, phase_plan.unit, phase_plan.at_most, phase_plan.at_least)
-            for name, phase_plan in written.guard_metrics.items()
-        ),
+        guard_metrics=tuple(metric.bound(name) for name, metric in written.guard_metrics.items()),
         timeline=written.timeline,
         mitigation=written.mitigation,
     )
@@ -262,6 +260,19 @@ def _step_faults(document: Document, phase: TemplatePhase, written: PlanWritten)
         for step in (phase_plan.steps or phase.steps)
         if step != step.to_integral_value()
     ]
+
+
+def _metric_faults(document: Document, template: Template, written: PlanWritten) -> list[Fault]:
+    """What a figure does by itself is at most what the template allows."""
+    return [
+        document.fault(
+            ("guard_metrics", name, "then"),
+            say("the template {template} lets guard metrics do so much at most: {most}. Write that, or have the "
+                "template changed: `metrics_may`.", template=template.slug, most=template.metrics_may.value),
+        )
+        for name, metric in written.guard_metrics.items()
+        if Deed(metric.then).at_most(template.metrics_may) != metric.then
+    ]  # fmt: skip
 
 
 def _schedule_faults(document: Document, phase: TemplatePhase, written: PlanWritten) -> list[Fault]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from . import gitlab_text, names
 from .datetimes import parse_moment
-from .phrases import say
+from .durations import short
+from .metrics import Bound
+from .phrases import invalid, say
 from .schema import Written, checked, filled, text, words
 from .template import Method
 from .template_schema import Actors, Addresses, Duration, Groups, People, Percentage, Slug, Steps
@@ -98,15 +100,65 @@ class CriteriaWritten(Written):
     roll_back: Sentences = []
 
 
+def _while(shortest: timedelta, longest: timedelta) -> AfterValidator:
+    def within(span: timedelta) -> timedelta:
+        if not shortest <= span <= longest:
+            raise invalid("write {least} at least, and {most} at most.", least=short(shortest), most=short(longest))
+        return span
+
+    return checked(within)
+
+
+#: What is looked at again and again stays so short that one look is cheap.
+Span = Annotated[Duration, _while(timedelta(minutes=1), timedelta(days=1))]
+Percent = Annotated[int | float, BeforeValidator(_figure), Field(ge=0, le=1000)]
+Query = Annotated[str, text(2000)]
+
+
 class GuardMetricWritten(Written):
     unit: Annotated[str, text(20)] = ""
     at_most: Figure | None = None
     at_least: Figure | None = None
+    above_baseline: Percent | None = None
+    below_baseline: Percent | None = None
+    query: Query = ""
+    baseline_query: Query = ""
+    window: Span | None = None
+    samples: Annotated[int, Field(ge=1, le=1440)] = 1
+    hurt_for: Span | None = None
+    then: Literal["hold", "pause", "roll_back"] = "hold"
+
+    def bound(self, name: str) -> Bound:
+        return Bound(
+            name,
+            window=short(self.window) if self.window else "",
+            hurt_for=short(self.hurt_for) if self.hurt_for else "",
+            **self.model_dump(exclude={"window", "hurt_for"}),
+        )
+
+    @model_validator(mode="after")
+    def _acts_on_purpose(self) -> Self:
+        beside = self.above_baseline is not None or self.below_baseline is not None
+        if beside and self.query and not self.baseline_query:
+            raise words(say("it is compared with the baseline, which nothing asks for. Add `baseline_query: …`."))
+        if self.baseline_query and not self.query:
+            raise words(say("`baseline_query` asks for the baseline alone. Add `query: …` for the new model."))
+        if self.samples > 1 and self.window is None:
+            raise words(say("`samples: {n}` of which time? Add `window: 15m`.", n=self.samples))
+        if self.then != "hold" and self.hurt_for is None:
+            raise words(say("`then: {then}` after which time? Add `hurt_for: 10m`: a moment is no reason.",
+                            then=self.then))  # fmt: skip
+        if self.then == "hold" and self.hurt_for is not None:
+            raise words(say("`hurt_for` means nothing where the ramp only waits. Take it out, or add `then: pause`."))
+        return self
 
     @model_validator(mode="after")
     def _bounds_something(self) -> Self:
-        if self.at_most is None and self.at_least is None:
-            raise words(say("say what is allowed: `at_most: 1200`, `at_least: 14`, or both."))
+        bounds = (self.at_most, self.at_least, self.above_baseline, self.below_baseline)
+        if all(bound is None for bound in bounds):
+            message = say("say what is allowed: `at_most: 1200`, `at_least: 14`, or beside the baseline, "
+                          "`above_baseline: 5` in per cent.")  # fmt: skip
+            raise words(message)
         if self.at_most is not None and self.at_least is not None and self.at_least > self.at_most:
             message = say("at_least {least} is more than at_most {most}.", least=self.at_least, most=self.at_most)
             raise words(message)

@@ -14,6 +14,7 @@ from typing import Literal
 
 from .approval_policy import USUAL, PhasePolicy
 from .checklist import Gate, ItemKind
+from .metrics import Deed
 from .ramp import SAFE_FINAL_SOAK, SAFE_SOAK, SAFE_STEPS
 from .waivers import Waivable
 
@@ -81,7 +82,10 @@ class IssueTemplate:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """Phases in order and their checklist; ``issues`` are patterns by role."""
+    """Phases in order and their checklist; ``issues`` are patterns by role.
+
+    ``metrics_may`` is the most that a guard metric does by itself.
+    """
 
     slug: str
     title: str
@@ -89,6 +93,7 @@ class Template:
     items: tuple[TemplateItem, ...] = ()
     description: str = ""
     issues: Mapping[str, IssueTemplate] = field(default_factory=dict, hash=False)
+    metrics_may: Deed = Deed.HOLD
 
     def phase(self, name: str) -> TemplatePhase:
         """The phase of this name. Raises ``KeyError``."""

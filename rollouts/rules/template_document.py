@@ -8,6 +8,7 @@ from .approval_policy import PhasePolicy, Policy, StepRule, default_for
 from .checklist import ABOUT_AN_ISSUE, BLOCK_BY_THEMSELVES, Gate, ItemKind
 from .document import Document, DocumentRefused, Fault, read
 from .machine import Role
+from .metrics import Deed
 from .phrases import say
 from .ramp import SAFE_FINAL_SOAK
 from .schema import fit, nearest
@@ -47,6 +48,7 @@ def parse_template(text: str | bytes, *, source: str = "template.yaml") -> Templ
             )
             for role, pattern in written.issues.items()
         },
+        metrics_may=Deed(written.metrics_may),
     )
 
 

@@ -174,6 +174,7 @@ class TemplateWritten(Written):
     template: Slug
     title: Title
     description: Prose = ""
+    metrics_may: Literal["hold", "pause", "roll_back"] = "hold"
     phases: Annotated[list[PhaseWritten], Field(min_length=1, max_length=20)]
     items: Annotated[list[ItemWritten], Field(max_length=200)] = []
     issues: Annotated[dict[str, IssueWritten], filled] = {}

@@ -17,7 +17,7 @@ from django.db import InterfaceError, OperationalError
 
 from ..models import PortfolioRow, Rollout, clock
 from ..models.portfolio_rows import up_to
-from . import portfolio_rows, ramps
+from . import guarding, portfolio_rows, ramps
 from .locks import standing
 from .reconcile import READER, look
 from .rollout_work import working_on
@@ -33,10 +33,13 @@ class CouldNotLook(RuntimeError):
 
 @dataclass(slots=True)
 class Done:
-    """What one look at what was due did: ``advanced`` and ``held`` are short names of rollouts with a ramp."""
+    """What one look at what was due did: ``advanced`` and ``held`` are short names of rollouts with a ramp, ``acted``
+    of those that a guard metric paused or rolled back.
+    """
 
     advanced: list[str] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
+    acted: list[str] = field(default_factory=list)
     looked: int = field(default=0, compare=False)
 
 
@@ -54,7 +57,8 @@ def work(*, most: int = BATCH) -> Done:
     locks = standing(now)
     for rollout in Rollout.objects.for_rules().filter(pk__in=marks.keys() - broken):
         try:
-            ramps.take_next(rollout, now, locks, done)
+            if not guarding.look(rollout, now, done):
+                ramps.take_next(rollout, now, locks, done)
         except (OperationalError, InterfaceError):
             raise  # no database, no ramps: the next ring looks again
         except Exception:  # one ramp that can't be looked at holds no other

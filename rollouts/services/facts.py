@@ -18,7 +18,7 @@ from ..rules.checklist import Confirmation, Gate, IssueFacts, ItemKind
 from ..rules.expected import Audience, Opening
 from ..rules.facts import ItemFacts, PhaseFacts, RolloutFacts
 from ..rules.machine import LIVE, SETTLED, Role, RolloutState
-from ..rules.metrics import Metric
+from ..rules.metrics import Deed, Metric
 from ..rules.ramp import Ramp, Step
 from ..rules.waivers import WaiverFacts
 from . import content, freshness
@@ -98,7 +98,8 @@ def for_rollout(rollout: Rollout, now: datetime, locks: Locks | None = None) -> 
         now=now,
         owners=tuple(rollout.owners),
         lifetime_ends=_lifetime_ends(rollout),
-        metrics=Metric.all_from(rollout.guard_metrics, rollout.measured),
+        metrics=metrics_of(rollout),
+        metrics_may=rollout.template.template.metrics_may if rollout.guard_metrics else Deed.HOLD,
         locks=holding,
         locks_unread=unread,
         others_live=tuple(sorted(rollout.others_live or ())),
@@ -107,6 +108,12 @@ def for_rollout(rollout: Rollout, now: datetime, locks: Locks | None = None) -> 
     if not asked:
         return facts
     return replace(facts, phases=tuple(replace(p, request=asked.get(p.name)) for p in facts.phases))
+
+
+def metrics_of(rollout: Rollout) -> tuple[Metric, ...]:
+    """What its plan bounds, as it stands."""
+    watch = getattr(rollout, "metric_watch", None)
+    return Metric.all_from(rollout.guard_metrics, rollout.measured, watch.judged if watch else None)
 
 
 def _lifetime_ends(rollout: Rollout) -> date | None:

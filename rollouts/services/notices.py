@@ -38,7 +38,7 @@ from ..models import (
 )
 from ..models.keyset import Keyset
 from ..rules.approvals import STANDING, RequestFacts, RequestState
-from ..rules.notices import TELLS, Audience, Kind, recipients
+from ..rules.notices import TELLS, Audience, Kind, Tells, recipients, tells_of
 from ..rules.phrases import Phrase
 from ..rules.telling import MERGED, When, Wishes
 from ..rules.waivers import WaiverState
@@ -108,7 +108,7 @@ def placed(notices: Iterable[Notice]) -> list[Placed]:
 
 
 def _placed(row: Notice, names: Mapping[str, str], until: Mapping[str, tuple[int, datetime]]) -> Placed:
-    event, tells = row.event, TELLS[row.event.verb]
+    event, tells = row.event, _tells(row.event)
     of_phase = event.object_type == "Phase"
     phase = names.get(event.object_id, "") if of_phase else ""
     request, expires_at = until.get(event.object_id, (None, None)) if of_phase else (None, None)
@@ -171,7 +171,7 @@ def _make(events: list[AuditEvent]) -> int:
     askers |= {event.pk: asked[event.object_id].asked_by for event in events if _is_of_waiver(event, asked)}
     rows = []
     for event in events:
-        tells = TELLS[event.verb]
+        tells = _tells(event)
         owners = (event.rollout.owners or [event.rollout.created_by]) if event.rollout else []
         follow = followers.get(event.rollout_id or 0, {})
         names = recipients(
@@ -234,6 +234,10 @@ def _waivers(events: Iterable[AuditEvent]) -> dict[str, Waiver]:
 
 def _is_of_waiver(event: AuditEvent, waivers: Mapping[str, Waiver]) -> bool:
     return event.object_type == "Waiver" and event.object_id in waivers
+
+
+def _tells(event: AuditEvent) -> Tells:
+    return tells_of(event.verb, event.actor, by_a_job=event.actor_kind == AuditEvent.ActorKind.JOB)
 
 
 def _askers(events: Iterable[AuditEvent]) -> dict[int, str]:

@@ -26,7 +26,7 @@ from ..rules.phrases import invalid, say
 from ..rules.plan import parse_plan
 from ..rules.plan_document import Criteria, FlagPlan, ModelPlan, PhasePlan, PlanDocument, StepPlan, dump_plan
 from . import facts as facts_of
-from . import outbox, plan_rows
+from . import outbox, plan_rows, series
 from .instances import all_instances
 from .refusals import Refused, refuse_if, role_missing
 from .rollout_work import Work, resting_on, working_on
@@ -223,6 +223,7 @@ def _apply(
     plan_rows.link_issues(rollout, refs)
     plan_rows.know_actors(flag.instance, plan)
     work.load_again()
+    series.rejudge(work.rollout, work.now)
     if recording.change_log.changes:
         edited(work, by)
     outbox.owe_issues(work, by=by)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -54,10 +55,12 @@ def as_of_now(row: Mapping[str, Any], now: datetime, fresh: timedelta) -> dict[s
 
 def _metric(metric: Metric) -> dict[str, Any]:
     return {
-        "name": metric.bound.name,
-        "unit": metric.bound.unit,
-        "at_most": metric.bound.at_most,
-        "at_least": metric.bound.at_least,
+        **asdict(metric.bound),
+        "outcome": metric.outcome,
+        "baseline": metric.baseline,
+        "values": metric.count,
+        "beyond_since": metric.hurt_since.isoformat() if metric.hurt_since else None,
+        "words": "".join(metric.words),
         "value": metric.value,
         "measured_at": metric.measured_at.isoformat() if metric.measured_at else None,
         "measured_by": metric.measured_by,

@@ -36,7 +36,7 @@ from ..rules.approvals import STANDING
 from ..rules.facts import RolloutFacts
 from ..rules.machine import LIVE, OVER
 from ..rules.phrases import say
-from . import freshness, locks, schedules
+from . import freshness, locks, schedules, series
 
 Row = TypeVar("Row", bound=models.Model)
 User = get_user_model()
@@ -84,6 +84,7 @@ class Built:
         for link in links:
             link.issue = self._issue(link.issue_id)
         _know(rollout, "issue_links", links)
+        rollout.metric_watch = series.as_of(rollout, self.moment)
         schedules.keep_extent(rollout)
 
     def _own(self, kind: type[Row]) -> list[Row]:

@@ -14,7 +14,7 @@ from ..rules.facts import RolloutFacts
 from ..rules.guards import Wish
 from ..rules.machine import LIVE
 from ..rules.phrases import say
-from . import approvals
+from . import approvals, series
 from . import facts as facts_of
 from .refusals import Refused
 from .rollout_work import Work
@@ -107,6 +107,7 @@ def _pause(work: Effect) -> Phase:
 
 
 def _resume(work: Effect) -> Phase:
+    series.count_anew(work.phase.rollout_id, work.now)
     work.phase.resume()
     return work.phase
 

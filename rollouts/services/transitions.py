@@ -36,12 +36,14 @@ def perform(
     looked_at: str = "",
     seen: int | None = None,
     request: int | None = None,
+    saw: Mapping[str, Any] | None = None,
 ) -> Phase:
     """Take one transition of ``rules.machine.PHASE_VERBS``; returns the phase as it is then.
 
     ``seen`` is the phase's version that the person looked at, ``request`` the number of the request, ``looked_at`` its
     digest, which whoever approves or rejects must name: if somebody was faster, or another request stands there by now,
-    the answer says so. ``to``, ``override`` and ``confirm`` are ``guards.Wish``'s.
+    the answer says so. ``saw`` is what it is done by, for the event. ``to``, ``override`` and ``confirm`` are
+    ``guards.Wish``'s.
     Raises ``Refused`` with every blocker; then nothing changed.
     """
     wish = Wish(reason.strip(), to, looked_at, override, confirm)
@@ -56,7 +58,7 @@ def perform(
         if override and passed:
             overrides.record(current, verb, passed, by=by, reason=wish.reason, now=work.now)
             recording.notes["overridden"] = [blocker.message for blocker in passed]
-        recording.notes |= _told(verb, facts, current, wish) | _instead_of(verb, facts, by)
+        recording.notes |= _told(verb, facts, current, wish) | _instead_of(verb, facts, by) | dict(saw or {})
         recording.about = result = EFFECTS[verb](Effect(work, current, facts, by, wish))
         current.save()
         work.follow()

@@ -29,10 +29,11 @@ ROOMS = {
     "models": ("what is stored", 0, 4),
     "rules": ("pure functions: facts in, answer out", 0, 9),
     "gitlab": ("the only door to GitLab", 9, 3),
+    "prometheus": ("the only door to Prometheus", 9, 3),
     "gitlab_simulator": ("a GitLab to run against", 9, 3),
 }
 #: Rooms beside the house, with the floor that they are drawn at.
-BESIDE = {"gitlab": 2, "gitlab_simulator": 1}
+BESIDE = {"gitlab": 2, "gitlab_simulator": 1, "prometheus": 3}
 #: What holds the rooms together and is no room.
 NOT_DRAWN = {"apps", "migrations", "rollouts"}
 COLUMN, ROW, BOX, EDGE = 84, 118, 66, 16

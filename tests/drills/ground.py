@@ -65,6 +65,40 @@ def ramps(count: int) -> None:
                 there.do("complete", phase, "mia")
 
 
+GUARDED = """
+guard_metrics:
+  latency_p95:
+    above_baseline: 5
+    query: latency_seconds{{model="new"}}
+    baseline_query: latency_seconds{{model="old"}}
+    window: 1m
+    hurt_for: 1m
+    then: {then}
+"""
+
+
+def guarded(count: int) -> None:
+    """So many rollouts whose first phase is live; each second one is paused by a guard metric, the others rolled back."""
+    from rollouts.services import plans
+    from rollouts.sync import outbox
+
+    there = world()
+    for number in range(count):
+        there.plan = {
+            "slug": f"r{number}", "title": f"R{number}", "flag": f"flag_{number}", "steps": STEPS, "soak": "0",
+        }  # fmt: skip
+        text = there.document() + GUARDED.format(then="pause" if number % 2 else "roll_back")
+        plans.apply(text, by=there.actor("mia"), source="plan.yaml")
+        there.sync()
+        there.confirm()
+        there.confirm("team")
+        there.do("request", "team", "mia")
+        there.approve("team")
+        there.do("start", "team", "mia")
+        outbox.work()
+        there.sync()
+
+
 def writes(count: int) -> None:
     """So many notes on three issues, half as many new issues, and one flag to set: owed, not done."""
     from rollouts.audit.recording import recorded
@@ -176,6 +210,6 @@ def tell(seconds: int) -> None:
 
 if __name__ == "__main__":
     django.setup()
-    parts = {"ramps": ramps, "writes": writes, "work": work, "projects": projects, "read": read,
+    parts = {"ramps": ramps, "guarded": guarded, "writes": writes, "work": work, "projects": projects, "read": read,
              "owners": owners, "events": events, "tell": tell}  # fmt: skip
     parts[sys.argv[1]](int(sys.argv[2]))

@@ -8,12 +8,14 @@ import random
 import signal
 import time
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from gitlab_simulator import Simulator
 from tests.drills.portal import Ground, end_of, wait_until
 from tests.on_services import Postgres, Redis, throw_away
+from tests.prometheus import prometheus
 from tests.walk import ISSUES
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(1800)]
@@ -101,6 +103,53 @@ def test_a_roll_back_whose_worker_is_killed_is_finished_within_seconds(tmp_path,
         assert set(markers(gitlab).values()) == {1}
         ended = "sorted(e.object_id for e in AuditEvent.objects.filter(verb='outbox.done'))"
         assert ground.ask(f"len({ended}) == len(set({ended})) == GitLabWrite.objects.count()") == "True"
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+def test_eight_workers_and_two_beats_let_each_guard_metric_act_once(tmp_path, engine):
+    count, processes = 6, []
+    begin = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(hours=1)
+    series = {
+        f'latency_seconds{{model="{model}"}}': [(begin + timedelta(minutes=n), value) for n in range(240)]
+        for model, value in (("new", 0.9), ("old", 0.5))
+    }
+    postgres = throw_away(Postgres()) if engine == "postgresql" else contextlib.nullcontext("")
+    with (
+        postgres as database,
+        throw_away(Redis()) as broker,
+        Simulator() as gitlab,
+        prometheus(tmp_path / "prometheus", series) as server,
+    ):
+        seed(gitlab, count)
+        more = {"DATABASE_URL": database} if database else {}
+        more |= {"PROMETHEUS_URL": server, "PROMETHEUS_PRIVATE": "true", "METRICS_INTERVAL_SECONDS": "10"}
+        ground = Ground(tmp_path, gitlab, CELERY_BROKER_URL=broker, **more)
+        ground.run("manage.py", "migrate", "-v0")
+        ground.run("-m", "tests.drills.ground", "guarded", str(count))
+        try:
+            for number in range(8):
+                quiet = ("--without-gossip", "--without-mingle", "-n", f"w{number}@drill")
+                processes.append(ground.spawn("-m", "celery", "-A", "config", "worker", "-P", "solo", *quiet))
+            for number in range(2):
+                schedule = str(tmp_path / f"beat{number}")
+                processes.append(ground.spawn("-m", "celery", "-A", "config", "beat", "-s", schedule))
+            wait_until(lambda: ground.ask("Phase.objects.filter(name='team', state='active').count()") == "0", 600)
+            time.sleep(15)  # whatever would be done twice is done now
+        finally:
+            for process in processes:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait(30)
+        events = "AuditEvent.objects.filter(actor='metrics').values_list('rollout__slug', 'verb')"
+        acted = Counter(eval(ground.ask(f"list({events})")))
+        wanted = {(f"r{number}", f"phase.{'pause' if number % 2 else 'roll_back'}"): 1 for number in range(count)}
+        print(f"\n{engine}: 8 workers, 2 beats, {count} figures beyond: {sum(acted.values())} acted")
+        assert dict(acted) == wanted
+        assert (
+            ground.ask(
+                "MetricSample.objects.count() == MetricSample.objects.values('rollout', 'at').distinct().count()"
+            )
+            == "True"
+        )
 
 
 def gates(gitlab: Simulator) -> dict[str, object]:

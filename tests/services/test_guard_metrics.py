@@ -10,7 +10,7 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
-from rollouts.models import AuditEvent
+from rollouts.models import AuditEvent, MetricSample
 from rollouts.services import due, plans, ramps, tokens
 from tests.portal.pages import signed_in
 from tests.services.ramps import AUTO, go, started
@@ -142,3 +142,100 @@ def test_the_soak_is_time_to_measure(world, time_machine):
     time_machine.move_to(world.now() + timedelta(minutes=1))
     by_command("latency_p95", 1500)
     assert due.work().held == ["haiku"]  # what has worsened is said at once
+
+
+BESIDE = """
+guard_metrics:
+  latency_p95: {unit: ms, at_most: 1200, above_baseline: 5, hurt_for: 10m, then: pause}
+"""
+
+
+@pytest.fixture
+def beside(world, time_machine):
+    """At 1 %; the plan bounds a figure beside the baseline's, and pauses."""
+    started(world, time_machine)
+    text = world.document().replace("steps: [1, 10, 20, 100]", AUTO) + BESIDE
+    plans.apply(text, by=world.actor("mia"), source="plan.yaml")
+    go(world, time_machine, minutes=16)
+    return world
+
+
+def told(world, **body):
+    _, token = tokens.issue(world.people["mia"], "monitor", world.actor("mia"))
+    client = Client(headers={"Authorization": f"Bearer {token}"})
+    address = "/api/v1/rollouts/haiku/metrics/latency_p95"
+    return client.post(address, json.dumps(body), content_type="application/json")
+
+
+def test_a_told_figure_beside_its_baseline_pauses_once_it_has_hurt_so_long(beside, time_machine):
+    since = beside.now()
+    assert told(beside, value=1000, baseline=900).status_code == 200
+    answer = told(beside, value=1000, baseline=900, at=(since - timedelta(minutes=9)).isoformat()).json()
+    figure = answer["guard_metrics"][0]
+    assert (figure["outcome"], figure["baseline"], figure["values"]) == ("beyond", 900, 1)
+    assert due.work().acted == []
+    go(beside, time_machine, minutes=3)
+    assert told(beside, value=1000, baseline=900).status_code == 200
+    page = signed_in(beside, "mia").get("/rollouts/haiku/").content.decode()
+    assert "Latency p95 is 1,000 ms, the baseline 900 ms" in page
+    assert "at most 5 % above the baseline" in page
+    assert 'class="limit"' in page
+    output = io.StringIO()
+    call_command("metric", "haiku", stdout=output)
+    assert "They would do this now: the phase is paused." in output.getvalue()
+    assert beside.phase("everyone").state == "active"  # asking does nothing
+    assert due.work().acted == ["haiku"]
+    assert beside.phase("everyone").state == "paused"
+
+
+def test_bad_moments_are_refused_and_the_same_again_changes_nothing(beside):
+    moment = (beside.now() - timedelta(minutes=2)).isoformat()
+    assert told(beside, value=1000, baseline=1000, at=moment).status_code == 200
+    before = AuditEvent.objects.filter(verb="metric.measure").count()
+    assert told(beside, value=1000, baseline=1000, at=moment).status_code == 200
+    assert AuditEvent.objects.filter(verb="metric.measure").count() == before
+    other = told(beside, value=1001, baseline=1000, at=moment)
+    assert other.status_code == 409
+    assert "no moment has two" in other.json()["detail"]
+    ahead = told(beside, value=1000, baseline=1000, at=(beside.now() + timedelta(minutes=2)).isoformat())
+    assert ahead.status_code == 409
+    assert "is yet to come" in ahead.json()["detail"]
+    assert told(beside, value=1000, at="yesterday").status_code == 422
+    assert told(beside, value=1000, baseline="900").status_code == 422
+    assert MetricSample.objects.count() == 1
+
+
+def test_without_the_baseline_it_holds_and_says_so(beside):
+    assert told(beside, value=1000).status_code == 200
+    assert due.work().advanced == []
+    assert "latency p95 is 1,000 ms, and the baseline is not known" in beside.phase("everyone").held_by
+
+
+def test_what_is_read_nobody_tells(beside):
+    text = plans.export(beside.rollout()).replace("at_most: 1200", "at_most: 1200\n    query: a\n    baseline_query: b")
+    plans.apply(text, by=beside.actor("mia"), source="plan.yaml")
+    assert told(beside, value=1).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("bounds", "words"),
+    [
+        ("{above_baseline: 5, query: a}", "compared with the baseline, which nothing asks for"),
+        ("{at_most: 5, baseline_query: a}", "asks for the baseline alone"),
+        ("{at_most: 5, samples: 3}", "of which time? Add `window: 15m`"),
+        ("{at_most: 5, then: pause}", "after which time? Add `hurt_for: 10m`"),
+        ("{at_most: 5, hurt_for: 10m}", "means nothing where the ramp only waits"),
+        ("{at_most: 5, window: 2w}", "write 1m at least, and 1d at most"),
+        ("{at_most: 5, then: explode}", "Write hold, pause or roll_back"),
+        ("{query: a}", "say what is allowed"),
+        ("{above_baseline: -1}", "must be at least 0"),
+    ],
+)
+def test_what_a_plan_says_of_a_figure_is_checked_with_its_line(world, bounds, words):
+    from rollouts.rules.document import DocumentRefused
+
+    document = world.document()
+    with pytest.raises(DocumentRefused) as refused:
+        plans.apply(f"{document}\nguard_metrics:\n  x: {bounds}\n", by=world.actor("mia"), source="plan.yaml")
+    assert [words in fault.message for fault in refused.value.faults] == [True]
+    assert refused.value.faults[0].line == document.count("\n") + 3

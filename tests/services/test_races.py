@@ -1,11 +1,13 @@
 """Two people press the same button at once: one wins, the other is told so, history has one event."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 
-from rollouts.models import AuditEvent, PortfolioRow, SavedView
+from rollouts.models import AuditEvent, PortfolioRow, SavedView, clock
 from rollouts.models.keyset import Keyset, page_of
-from rollouts.services import views
+from rollouts.services import plans, views
 from rollouts.services.refusals import Refused
 from tests.portal.pages import signed_in
 from tests.services.ramps import AUTO, with_ramp
@@ -131,3 +133,33 @@ def test_a_view_kept_twice_at_once_is_one_view(world):
     results = at_once(keep, keep, keep)
     assert [type(result) for result in results] == [SavedView] * 3
     assert SavedView.objects.count() == AuditEvent.objects.filter(verb="view.keep").count() == 1
+
+
+@pytest.mark.parametrize("then", ["pause", "roll_back"])
+def test_a_guard_metric_acts_once_however_many_jobs_look(transactional_db, gitlab, then):
+    from rollouts.services import due, metrics
+    from tests.walk import World
+
+    world = World.build(gitlab)
+    with_ramp(world, AUTO, soak="0")
+    bounds = f"\nguard_metrics:\n  latency: {{at_most: 100, hurt_for: 1m, then: {then}}}\n"
+    plans.apply(plans.export(world.rollout()) + bounds, by=world.actor("mia"), source="plan.yaml")
+    world.confirm("team")
+    world.do("request", "team", "mia")
+    world.approve("team")
+    world.do("start", "team", "mia")
+    world.obey()
+    confirmed = world.phase("team").confirmed_at
+    with clock.told_at(confirmed + timedelta(minutes=5)):
+        for minutes in (1, 3):
+            at = confirmed + timedelta(minutes=minutes)
+            metrics.measure(world.rollout(), "latency", 900, by=world.actor("mia"), at=at)
+
+    def look():
+        with clock.told_at(confirmed + timedelta(minutes=6)):
+            return due.work()
+
+    results = at_once(*(look for _ in range(8)))
+    assert [result.acted for result in results].count(["haiku"]) == 1, results
+    assert world.phase("team").state == {"pause": "paused", "roll_back": "rolled_back"}[then]
+    assert AuditEvent.objects.filter(verb=f"phase.{then}").count() == 1

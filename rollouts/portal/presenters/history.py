@@ -197,6 +197,9 @@ def _did(event: AuditEvent) -> str:
         case "flag.read":
             return say("read {what}: {read}", what=what, read=after.get("read", ""))
         case "metric.measure":
+            if after.get("baseline"):
+                return say("measured {what}: {read}, the baseline {baseline}", what=after.get("metric"),
+                           read=after.get("read", ""), baseline=after["baseline"])  # fmt: skip
             return say("measured {what}: {read}", what=after.get("metric"), read=after.get("read", ""))
         case "item.answer":
             answer = ANSWER_WORDS.get(after.get("answer"), "")

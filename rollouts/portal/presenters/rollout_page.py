@@ -16,7 +16,7 @@ from ...rules.machine import Role
 from ...rules.next_action import NextAction, next_action
 from ...rules.offers import Offer
 from ...services import facts as facts_of
-from ...services import gates, outbox
+from ...services import gates, outbox, series
 from ...services.as_of import Past
 from ...services.asked_people import AskedPerson, Everybody
 from ...services.exposure_history import ExposureHistory, history_of
@@ -24,6 +24,7 @@ from ...services.issues import IssueShown, issue_shown
 from ...services.known_people import Named, named
 from ...services.shared_quota import Sharer, sharers_of
 from ..charts.exposure import ExposureChart, chart
+from ..charts.metrics import MetricPictures, pictures
 from ..charts.ramp import RampPicture, picture
 from ..charts.track import Track, track
 from .capacity import CapacityTable
@@ -64,6 +65,7 @@ class RolloutPage:
     ramp: RampPicture | None
     chart: ExposureChart
     tables: Tables
+    multiples: MetricPictures
     asked: tuple[PastRequest, ...]
     asked_before: bool
     owners: tuple[Named, ...]
@@ -169,11 +171,16 @@ def _page(
         ramp=picture(phases, facts, history.prediction),
         chart=chart(history),
         tables=tables(history),
+        multiples=pictures(facts.metrics, _series(rollout, history), history),
         events_all=history.events_all,
         asked=asked,
         asked_before=asked_before,
         owners=tuple(named(rollout.owners)),
     )
+
+
+def _series(rollout: Rollout, history: ExposureHistory) -> dict[str, list[series.Point]]:
+    return series.pictured(rollout, history.since, history.known_until) if rollout.guard_metrics else {}
 
 
 def _feedback(

@@ -136,8 +136,14 @@ def measure(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     """Tell the newest value of a guard metric."""
     found, written = _whole(slug), request.POST.get("value", "").strip()
     try:
-        value = metrics.read(written)
-        metrics.measure(found, name, value, by=Actor.of(request.user), evidence=request.POST.get("evidence", ""))
+        metrics.measure(
+            found,
+            name,
+            metrics.read(written),
+            by=Actor.of(request.user),
+            evidence=request.POST.get("evidence", ""),
+            baseline=metrics.read(beside) if (beside := request.POST.get("baseline", "").strip()) else None,
+        )
     except Refused as refused:
         return _page(request, slug, refused, say("Guard metrics"))
     messages.success(request, gettext("The value is kept."))
