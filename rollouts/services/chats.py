@@ -9,7 +9,7 @@ from datetime import timedelta
 from django.conf import settings
 
 from ..models import AuditEvent, ChatRoom, Notice, OwedChat
-from ..rules.notices import TELLS, Kind
+from ..rules.notices import Kind, tells_of
 from ..rules.telling import MERGED
 
 #: What is about one person's account is nothing for a chat.
@@ -26,7 +26,8 @@ def owe(events: Iterable[AuditEvent], notices: Iterable[Notice]) -> None:
         groups[notice.event_id] |= {group.pk for group in notice.person.groups.all()}
     settling = timedelta(seconds=settings.MAIL_SETTLE_SECONDS)
     for event in events:
-        kind = TELLS[event.verb].kind
+        by_a_job = event.actor_kind == AuditEvent.ActorKind.JOB
+        kind = tells_of(event.verb, event.actor, by_a_job=by_a_job).kind
         if kind in PRIVATE:
             continue
         about = f"{event.object_type} {event.object_id}"

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("rollouts", "0044_owed_mails")]
+    dependencies = [("rollouts", "0048_waivers")]
 
     operations = [
         migrations.CreateModel(
