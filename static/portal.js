@@ -17,6 +17,12 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => { button.textContent = said; }, 1500);
 });
 
+// A link may lead to a place on a page: who must sign in first comes to that place too.
+if (location.hash) {
+  for (const field of document.querySelectorAll(".signin input[name=next]")) if (field.value) field.value += location.hash;
+  for (const way of document.querySelectorAll(".signin a[href*='next=']")) way.href += encodeURIComponent(location.hash);
+}
+
 document.addEventListener("keydown", (event) => {
   const search = document.querySelector("input[type=search]");
   const writing = event.target.closest("input, textarea, select");

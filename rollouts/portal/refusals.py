@@ -16,14 +16,15 @@ from ..services.refusals import Refused
 PROGRAMS = ("/api/", "/hooks/", "/metrics")
 
 
-def told(refused: Refused | None, rollout: Rollout | None = None, what: str = "") -> dict[str, Any]:
+def told(refused: Refused | None, rollout: Rollout | None = None, what: str = "", here: str = "") -> dict[str, Any]:
     """For the context of a page that shows itself again, with ``refused.status``.
 
-    ``base.html`` says each blocker on top, with the address that clears it.
+    ``base.html`` says each blocker on top, with the address that clears it. ``here`` is the page,
+    where that is not the rollout's.
     """
     page = rollout.get_absolute_url() if rollout else ""
     blockers = refused.blockers if refused else ()
-    return {"refused": [(each.message, each.url(page)) for each in blockers], "refused_what": what}
+    return {"refused": [(each.message, each.url(page, here)) for each in blockers], "refused_what": what}
 
 
 def page(request: HttpRequest, refused: Refused) -> HttpResponse:

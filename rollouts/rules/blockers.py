@@ -7,6 +7,9 @@ from datetime import timedelta
 
 from .phrases import Phrase, joined, later, say
 
+#: In an address that clears a blocker: the page that somebody comes from.
+HERE = "{here}"
+
 
 @dataclass(frozen=True, slots=True)
 class Blocker:
@@ -16,8 +19,13 @@ class Blocker:
     message: str
     where: str = ""
 
-    def url(self, page: str) -> str:
-        """The address that clears it: a page of its own, or a place on the rollout's ``page`` where there is one."""
+    def url(self, page: str, here: str = "") -> str:
+        """The address that clears it: a page of its own, or a place on the rollout's ``page`` where there is one.
+
+        ``here`` is where to come back to, if that is another page than the rollout's.
+        """
+        if HERE in self.where:
+            return self.where.replace(HERE, here or page or "/")
         return self.where if self.where.startswith("/") else f"{page}{self.where}" if page else ""
 
     def as_json(self, page: str) -> dict[str, str]:

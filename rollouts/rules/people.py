@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from .blockers import Blocker, in_words
+from .blockers import HERE, Blocker, in_words
 from .machine import Role
 from .phrases import listed, say
 
-#: A blocker that its person clears at once, and where.
-SIGN_IN_OLD, SIGN_IN_ANEW = "sign_in_old", "/accounts/again/?next=/approvals/"
+#: A blocker that its person clears at once, and where: from there they come back to where they are.
+SIGN_IN_OLD, SIGN_IN_ANEW = "sign_in_old", f"/accounts/again/?next={HERE}"
 
 
 @dataclass(frozen=True, slots=True)

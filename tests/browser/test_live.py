@@ -153,3 +153,17 @@ def test_the_bell_rings_on_an_open_page_and_is_answered_by_keyboard(portal, sign
     page.keyboard.press("Enter")
     page.wait_for_selector(".bell:not(:has(b))")
     assert "All is read." in page.inner_text("main")
+
+
+def test_the_link_of_a_mail_leads_to_its_button_though_one_must_sign_in_first(portal, chromium):
+    portal.apply()
+    portal.do("request", "team", "mia")
+    request = portal.phase("team").requests.get()
+    page = chromium.new_context().new_page()
+    page.goto(f"{portal.url}/approvals/#request-{request.pk}")
+    page.fill("#id_username", "alice")
+    page.fill("#id_password", "rollout")
+    page.click("main button")
+    page.wait_for_url(f"{portal.url}/approvals/#request-{request.pk}")
+    page.wait_for_selector(f"#request-{request.pk}:target")
+    page.context.close()

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import call_command
 
-from rollouts.models import FeatureFlag, GitLabInstance, PlanTemplate, Rollout
+from rollouts.models import FeatureFlag, GitLabInstance, Notice, OwedMail, PlanTemplate, Rollout
+from rollouts.portal.mails import compose
+from rollouts.services import notices
 from tests.browser.pictures import small
 
 pytestmark = [pytest.mark.browser, pytest.mark.screenshots]
@@ -32,6 +35,8 @@ PAGES = {
     "flag": "/flags/{flag}/?actor=User:42",
     "sync": "/sync/",
     "history": "/audit/",
+    "notifications": "/notifications/",
+    "notification-settings": "/notifications/settings/",
     "api": "/api/v1/docs",
     "admin": "/admin/",
     "admin-rollout": "/admin/rollouts/rollout/{rollout}/change/",
@@ -49,6 +54,9 @@ def test_pictures_of_all_pages(
     settings.GITLAB_URL = "http://127.0.0.1:18001"
     call_command("demo", "--port", "18001")
     assert GitLabInstance.objects.exists()
+    settings.SENDS_MAIL = True
+    User.objects.filter(is_active=True).update(email="somebody@example.com")
+    notices.work()
     FOLDER.mkdir(parents=True, exist_ok=True)
     context = chromium.new_context(color_scheme=scheme, viewport={"width": WIDE, "height": 900})
     blank, page = context.new_page(), context.new_page()
@@ -88,8 +96,35 @@ def test_pictures_of_all_pages(
 
     picture("not-found", "/rollouts/nothing/", 404)
     picture("not-this-way", "/sync/now/", 405)
-    monkeypatch.setattr("rollouts.portal.views.history.find", None)
+    monkeypatch.setattr("rollouts.portal.views.history.HistoryFilter", None)
     picture("broken", "/audit/", 500)
     settings.MAINTENANCE = "We move to a larger database until 14:00 UTC."
     picture("maintenance", "/", 503)
+    mails_of_the_demo(settings, context, blank, scheme)
     context.close()
+
+
+def mails_of_the_demo(settings, context, blank, scheme):
+    """Three mails as mail programs show them: somebody is asked, somebody is answered, and a digest."""
+    settings.MAINTENANCE = ""
+    page = context.new_page()
+    for name, mails in some_mails().items():
+        page.set_viewport_size({"width": 700, "height": 500})
+        page.set_content(compose(mails).alternatives[0][0])
+        for width in (320, 700):
+            page.set_viewport_size({"width": width, "height": 500})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+        (FOLDER / f"mail-{name}-{scheme}.png").write_bytes(small(blank, page.screenshot(full_page=True)))
+
+
+def some_mails():
+    """By name: made of what the demo's people are told."""
+    told = Notice.objects.filter(dropped=False).select_related("event__rollout", "person").order_by("pk")
+    owed = {notice.pk: OwedMail(pk=notice.pk, notice=notice) for notice in told}
+    asked = [mail for mail in owed.values() if mail.notice.kind == "asked"]
+    others = [mail for mail in owed.values() if mail.notice.kind != "asked"]
+    assert asked
+    assert others
+    of_one = [mail for mail in owed.values() if mail.notice.person == others[0].notice.person][:3]
+    digest = [OwedMail(pk=mail.pk, notice=mail.notice, in_digest=True) for mail in of_one]
+    return {"asked": asked[:1], "told": others[-1:], "digest": digest}

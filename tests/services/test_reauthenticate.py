@@ -44,11 +44,12 @@ def test_an_old_sign_in_approves_nothing_and_a_fresh_one_does(asked):
     assert answer.status_code == 409
     words = " ".join(answer.content.decode().split())
     assert "It takes a sign-in of the last 15 min, and yours was 20 min ago. Sign in anew." in words
-    assert "/accounts/again/?next=/approvals/" in words
+    assert "/accounts/again/?next=/rollouts/haiku/" in words
     assert not Approval.objects.exists()
     inbox = asked.alice.get("/approvals/").content.decode()
     waits, _, _others = inbox.partition("Waits for others")
     assert "Sign in anew" in waits, "it waits for her all the same"
+    assert "/accounts/again/?next=/approvals/" in waits
     again = asked.alice.post("/accounts/again/", {"password": "rollout", "next": "/approvals/"})
     assert again["Location"] == "/approvals/"
     assert press(asked, asked.alice).status_code == 303

@@ -11,9 +11,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from ...audit.actor import Actor
 from ...models import ApprovalRequest, Override, Rollout, Waiver, clock, keyset
+from ...rules.blockers import HERE
 from ...rules.machine import PHASE_VERBS
 from ...rules.offers import ABOUT_A_REQUEST
-from ...rules.people import SIGN_IN_ANEW
+from ...rules.people import SIGN_IN_ANEW, SIGN_IN_OLD
 from ...rules.phrases import say, spoken
 from ...rules.waivers import WaiverState
 from ...services import locks, transitions
@@ -37,7 +38,7 @@ def _page(
     with keyset.snapshot():  # each rollout of the page with its request, whatever is decided meanwhile
         page = address.page(present.BY_TITLE, present.PAGE)
     mine, asked, others = present.cards(viewer, page.rows, now, locks.standing(now))
-    status = refused.status if refused else 200
+    status, here = refused.status if refused else 200, reverse("portal:approvals")
     context = {
         "groups": [
             (gettext("Waits for you"), mine),
@@ -51,8 +52,9 @@ def _page(
         "reviews": Override.objects.filter(reviewed_at=None).select_related("phase__rollout").order_by("due_at"),
         "waivers": waivers.shown(Waiver.objects.with_what().filter(state=WaiverState.ASKED), viewer, now),
         "now": now,
-        "sign_in_anew": SIGN_IN_ANEW,
-        **refusals.told(refused, rollout, what),
+        "sign_in_anew": SIGN_IN_ANEW.replace(HERE, here),
+        "sign_in_old": SIGN_IN_OLD,
+        **refusals.told(refused, rollout, what, here),
     }
     return lists.answer(request, "portal/approvals.html", context, address, status)
 
