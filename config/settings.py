@@ -13,7 +13,7 @@ import environ
 from csp.constants import NONE, SELF
 from environ.fileaware_mapping import FileAwareMapping
 
-from rollouts.rules import bindings, chat, checkpoint_copies, identities, names, origins
+from rollouts.rules import bindings, chat, checkpoint_copies, identities, names, origins, working_time
 
 from . import broker
 
@@ -180,6 +180,8 @@ if PROMETHEUS_TOKEN and PROMETHEUS_USER:
 METRICS_INTERVAL_SECONDS = number("METRICS_INTERVAL_SECONDS", 60, least=10, most=3600)
 OUTBOX_CLAIM_SECONDS = number("OUTBOX_CLAIM_SECONDS", 10, least=2)
 COMMAND_MAY_APPROVE = env.bool("COMMAND_MAY_APPROVE", default=False)
+WORKING_HOURS = understood("WORKING_HOURS", working_time.working_hours, working_time.USUAL)
+HOLIDAY_CALENDARS = [name.strip() for name in env.str("HOLIDAY_CALENDARS", default="").split(",") if name.strip()]
 OVERRIDE_REVIEW_DAYS = number("OVERRIDE_REVIEW_DAYS", 3)
 
 # For how long what is past its use is kept (services.keeping). GitLab sends deliveries again for a week.

@@ -276,6 +276,19 @@ class ApprovalTold(Schema):
     way: dict[str, Any] = Field({}, description="By which session, token or user of the operating system.")
 
 
+class ClockTold(Schema):
+    """Seconds of working time of those who are asked; it stands while the request is back with who asked."""
+
+    waited: int
+    runs: bool
+    within: int | None = Field(description="In which it should be decided, by the policy.")
+    reminder_at: Moment | None
+    ends_at: Moment | None
+    reminders: int = Field(description="1 from half of the time on, 2 from its end on.")
+    first_answer_after: int | None
+    decided_after: int | None
+
+
 class RequestTold(Schema):
     id: int
     rollout: str
@@ -292,6 +305,8 @@ class RequestTold(Schema):
     needed: int
     approvals: list[ApprovalTold]
     blockers: list[Blocker] = Field(description="Why you can't approve it.")
+    clock: ClockTold
+    asked: list[str] = Field(description="Whose yes would count, who is away left out for who stands in.")
     url: str
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.http import HttpRequest
@@ -10,12 +11,14 @@ from ninja import Query, Router
 from ..models import ApprovalRequest, Rollout, clock, keyset
 from ..models.keyset import Keyset
 from ..rules import guards
-from ..rules.approvals import STANDING
+from ..rules.approvals import STANDING, RequestFacts
 from ..rules.guards import Wish
 from ..rules.percentages import plain_number
 from ..services import facts as facts_of
 from ..services import locks
+from ..services.asked_people import Everybody
 from ..services.lists.asked import Asked
+from ..services.review_clock import clock_of
 from . import answers, pages, questions
 from .auth import actor
 from .contract import LIST
@@ -34,7 +37,7 @@ def approvals(request: HttpRequest, asked: Query[questions.PageAsked]) -> dict[s
         page = pages.read(Asked(asked.query, standing), OLDEST_FIRST, asked.limit)
         rollouts = Rollout.objects.for_rules().filter(pk__in=[each.phase.rollout_id for each in page.rows])
         whole = {rollout.pk: rollout for rollout in rollouts}
-    items = []
+    items, everybody = [], Everybody()
     for pk, rollout_id, name in ((each.pk, each.phase.rollout_id, each.phase.name) for each in page.rows):
         rollout = whole[rollout_id]
         facts = facts_of.for_rollout(rollout, now, holding)
@@ -70,7 +73,27 @@ def approvals(request: HttpRequest, asked: Query[questions.PageAsked]) -> dict[s
                     for one in about.given
                 ],
                 "blockers": [blocker.as_json(rollout.get_absolute_url()) for blocker in blockers],
+                "clock": _clock(about, now, everybody),
+                "asked": [one.name for one in everybody.asked(about)],
                 "url": rollout.get_absolute_url(),
             }
         )
     return pages.holding(items, page)
+
+
+def _clock(about: RequestFacts, now: datetime, everybody: Everybody) -> dict[str, Any]:
+    clock = clock_of(about, now, everybody)
+    return {
+        "waited": _seconds(clock.waited),
+        "runs": clock.runs,
+        "within": _seconds(clock.within),
+        "reminder_at": clock.half_at,
+        "ends_at": clock.ends_at,
+        "reminders": about.reminders,
+        "first_answer_after": _seconds(clock.first_answer_after),
+        "decided_after": _seconds(clock.decided_after),
+    }
+
+
+def _seconds(span: timedelta | None) -> int | None:
+    return None if span is None else int(span.total_seconds())

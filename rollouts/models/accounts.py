@@ -40,6 +40,9 @@ class Account(AuditedModel):
     same_human = models.JSONField(
         default=list, blank=True, help_text=_("Other accounts that the same GitLab user was in: one pair of eyes.")
     )
+    working_hours = models.CharField(
+        max_length=120, blank=True, help_text=_("As in Mon-Fri 09:00-17:00 Europe/Berlin; empty: the portal's.")
+    )
     touched = models.JSONField(default=dict, blank=True, help_text=_("Who had a hand in the account, and when."))
 
     class Meta:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -85,6 +85,7 @@ class ApprovalRequest(GuardedModel):
     """
 
     first_state = R.OPEN
+    unaudited_fields = frozenset({"waiting_since", "waited", "first_answer_after", "decided_after"})
     #: The approvals; there on the requests of ``Rollout.objects.for_rules()``.
     given: list[Approval]
 
@@ -119,6 +120,23 @@ class ApprovalRequest(GuardedModel):
         editable=False,
         help_text=_("Digests of an earlier release, each with the one that is made of the same content now."),
     )
+    waiting_since = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text=_("Since when it waits for an answer; empty where it is back with who asked."),
+    )
+    waited = models.DurationField(
+        default=timedelta, editable=False, help_text=_("Working time that it waited before that.")
+    )
+    reminders = models.PositiveSmallIntegerField(
+        default=0,
+        editable=False,
+        help_text=_("How often its approvers were reminded: at half of the time, at its end."),
+    )
+    first_answer_after = models.DurationField(
+        null=True, editable=False, help_text=_("Working time to the first answer.")
+    )
+    decided_after = models.DurationField(null=True, editable=False, help_text=_("Working time to the decision."))
     source = models.CharField(max_length=20, blank=True, editable=False, help_text=_("From where it was asked for."))
     way = models.JSONField(default=dict, editable=False, help_text=_("By what session, token or user of the system."))
     closed_at = models.DateTimeField(null=True, blank=True)

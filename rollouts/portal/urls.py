@@ -46,6 +46,7 @@ urlpatterns = [
     path("unsubscribe/<str:token>/", wishes.unsubscribe, name="unsubscribe"),
     path("rollouts/<str:slug>/follow/", wishes.follow, name="follow"),
     path("notifications/<int:pk>/read/", notices.read, name="read_notice"),
+    path("account/working-hours/", people.working_hours, name="working_hours"),
     path("account/tokens/", people.make_token, name="make_token"),
     path("account/tokens/<int:pk>/revoke/", people.revoke_token, name="revoke_token"),
     path("account/identity/connect/", identity.connect, name="connect"),

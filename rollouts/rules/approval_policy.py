@@ -51,7 +51,8 @@ class Policy:
     """Who must agree. ``needed`` is at least 1; a person counts with one of the roles or named groups.
 
     ``reauthenticate``: who approves has shown within this time who they are, by a sign-in.
-    ``also`` are further roles and groups of which the person must have one too: of a policy that was edited, the
+    ``decide_within``: the working time in which it should be decided; approvers are reminded at half of it and at its
+    end. ``also`` are further roles and groups of which the person must have one too: of a policy that was edited, the
     stricter of before and now counts.
     """
 
@@ -62,6 +63,7 @@ class Policy:
     author_may: bool = False
     lives: timedelta = LIVES
     reauthenticate: timedelta | None = None
+    decide_within: timedelta | None = None
     also: tuple[Circle, ...] = ()
 
     def __post_init__(self) -> None:
@@ -88,6 +90,7 @@ class Policy:
             author_may=self.author_may and other.author_may,
             lives=min(self.lives, other.lives),
             reauthenticate=min(filter(None, (self.reauthenticate, other.reauthenticate)), default=None),
+            decide_within=min(filter(None, (self.decide_within, other.decide_within)), default=None),
             also=tuple(sorted(more, key=lambda circle: str(circle.as_json()))),
         )
 
@@ -119,6 +122,8 @@ class Policy:
         )
         if self.reauthenticate:
             extra.append(say("each with a sign-in of the last {length}", length=in_words(self.reauthenticate)))
+        if self.decide_within:
+            extra.append(say("to be decided within {length} of working time", length=in_words(self.decide_within)))
         return joined([message, *extra], "; ") if extra else message
 
     def as_json(self) -> dict[str, Any]:
@@ -129,6 +134,7 @@ class Policy:
             "author_may": self.author_may,
             "lives_seconds": int(self.lives.total_seconds()),
             **({"reauthenticate_seconds": int(self.reauthenticate.total_seconds())} if self.reauthenticate else {}),
+            **({"decide_within_seconds": int(self.decide_within.total_seconds())} if self.decide_within else {}),
             **({"also": [circle.as_json() for circle in self.also]} if self.also else {}),
         }
 
@@ -145,6 +151,7 @@ class Policy:
             reauthenticate=timedelta(seconds=kept["reauthenticate_seconds"])
             if "reauthenticate_seconds" in kept
             else None,
+            decide_within=timedelta(seconds=kept["decide_within_seconds"]) if "decide_within_seconds" in kept else None,
             also=tuple(Circle.from_json(one) for one in kept.get("also", ())),
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -73,7 +73,11 @@ class Given:
 @dataclass(frozen=True, slots=True)
 class RequestFacts:
     """A standing request. ``digest`` is what was asked for; ``stands`` is the digest of ``content``: what would be
-    done now. ``policy`` is the stricter of the one at asking and the one now; ``hand`` typed the command that asked."""
+    done now. ``policy`` is the stricter of the one at asking and the one now; ``hand`` typed the command that asked.
+
+    ``waited`` is the working time that it waited for an answer before ``waiting_since`` (None: it is back with who
+    asked), ``reminders`` how often its approvers were reminded.
+    """
 
     pk: int
     state: str
@@ -90,6 +94,11 @@ class RequestFacts:
     content: Mapping[str, Any] = field(default_factory=dict, hash=False)
     hand: str = ""
     came: str = ""
+    waiting_since: datetime | None = None
+    waited: timedelta = timedelta(0)
+    reminders: int = 0
+    first_answer_after: timedelta | None = None
+    decided_after: timedelta | None = None
 
     def is_expired(self, now: datetime) -> bool:
         return now >= self.expires_at

@@ -71,6 +71,7 @@ PARTS: dict[str, Phrase] = {
     "roles": say("roles"),
     "lives": say("lives"),
     "reauthenticate_seconds": say("a sign-in at most so old"),
+    "decide_within_seconds": say("working time to decide"),
 }
 #: Codes of the portal's own in words; of other values the value itself is told.
 CODES: dict[str, Mapping[Any, Phrase]] = {
@@ -79,7 +80,7 @@ CODES: dict[str, Mapping[Any, Phrase]] = {
     "gate": GATE_WORDS,
     "criteria_asked": ASKED_WORDS,
 }
-SPANS = frozenset({"soak", "final_soak", "lives_seconds", "reauthenticate_seconds"})
+SPANS = frozenset({"soak", "final_soak", "lives_seconds", "reauthenticate_seconds", "decide_within_seconds"})
 MOMENTS = frozenset({"at", "expires_at", "planned_at"})
 #: Parts that are told as one, and not field by field.
 WHOLE = frozenset({"steps"})

@@ -28,6 +28,8 @@ class Audience(StrEnum):
     REVIEWERS = "reviewers"
     #: Whose account or token it is about.
     SUBJECT = "subject"
+    #: Whoever could decide, whether they are away or not.
+    DECIDERS = "deciders"
 
 
 class Kind(StrEnum):
@@ -37,6 +39,7 @@ class Kind(StrEnum):
     DECIDED = "decided"
     WAIVER = "waiver"
     VOID = "void"
+    REMINDED = "reminded"
     MOVED = "moved"
     CONFIRMED = "confirmed"
     HELD = "held"
@@ -57,6 +60,7 @@ KIND_WORDS: Mapping[Kind, Phrase] = {
     Kind.DECIDED: say("What you asked for was approved or rejected"),
     Kind.VOID: say("A request has changed, or expired"),
     Kind.WAIVER: say("A waiver is asked for, decided, or over"),
+    Kind.REMINDED: say("A request waits for long"),
     Kind.MOVED: say("A rollout of yours moved"),
     Kind.CONFIRMED: say("GitLab was found as planned"),
     Kind.HELD: say("A ramp of yours is held, or may go on"),
@@ -74,7 +78,7 @@ KIND_WORDS: Mapping[Kind, Phrase] = {
 
 #: As somebody chooses among them.
 GROUPS: tuple[tuple[Phrase, tuple[Kind, ...]], ...] = (
-    (say("Approvals"), (Kind.ASKED, Kind.DECIDED, Kind.VOID, Kind.WAIVER, Kind.OVERRIDE)),
+    (say("Approvals"), (Kind.ASKED, Kind.DECIDED, Kind.VOID, Kind.REMINDED, Kind.WAIVER, Kind.OVERRIDE)),
     (
         say("Rollouts that you own or follow"),
         (
@@ -126,6 +130,12 @@ TELLS: Mapping[str, Tells] = {
     ),
     "approval.expire": Tells(
         Kind.VOID, frozenset({Audience.ASKER}), say("Ask again, if it is still wanted."), _AT_PHASE
+    ),
+    "approval.reminded": Tells(Kind.REMINDED, frozenset({Audience.APPROVERS}), say("Approve or reject it.")),
+    "approval.escalated": Tells(
+        Kind.REMINDED,
+        frozenset({Audience.DECIDERS, Audience.ASKER, Audience.OWNERS}),
+        say("Nobody has decided in the time for it: see to it that somebody does."),
     ),
     **{f"phase.{verb}": _MOVED for verb in ("start", "advance", "pause", "resume", "complete", "skip", "roll_back")},
     "waiver.ask": Tells(Kind.WAIVER, frozenset({Audience.GRANTERS}), say("Grant or refuse it."), _AT_WAIVER),
@@ -203,6 +213,7 @@ def recipients(
     belongs: dict[Audience, Callable[[Person], bool]] = {
         Audience.APPROVERS: lambda person: request is not None and is_asked(request, person),
         Audience.GRANTERS: lambda person: waiver is not None and not blockers_of_granter(waiver, person),
+        Audience.DECIDERS: lambda person: request is not None and is_asked(request, person),
         Audience.ASKER: lambda person: person.name == asker,
         Audience.OWNERS: lambda person: person.is_named(owners),
         Audience.ADMINS: lambda person: person.has(Role.ADMIN),
@@ -212,7 +223,8 @@ def recipients(
     }
     found = {person.name for person in people if any(belongs[audience](person) for audience in wanted)}
     told_themselves = {asker} if Audience.ASKER in wanted else {subject} if Audience.SUBJECT in wanted else set()
-    found -= {name for name, instead in away.items() if instead in found} - told_themselves
+    if Audience.DECIDERS not in wanted:
+        found -= {name for name, instead in away.items() if instead in found} - told_themselves
     return frozenset(found - {actor})
 
 

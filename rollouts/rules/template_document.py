@@ -87,6 +87,7 @@ def _approvals(written: ApprovalsWritten, audience: AudienceKind) -> PhasePolicy
         author_may=written.author_may,
         lives=written.lives,
         reauthenticate=written.reauthenticate,
+        decide_within=written.decide_within,
     )
     steps = default.steps
     if written.steps is not None:

@@ -73,6 +73,12 @@ def _while_somebody_looks(span: timedelta) -> timedelta:
     return span
 
 
+def _working_time(span: timedelta) -> timedelta:
+    if not timedelta(minutes=10) <= span <= timedelta(days=20):
+        raise invalid("it is decided within 10m at least and 20d at most, of working time. Write such as 8h: one day.")
+    return span
+
+
 Slug = Annotated[str, checked(names.slug)]
 Title = Annotated[str, text(200), checked(gitlab_text.one_line)]
 Prose = Annotated[str, text(5000)]
@@ -107,6 +113,7 @@ class ApprovalsWritten(Written):
     author_may: bool = False
     lives: Annotated[Duration, checked(_some_time)] = LIVES
     reauthenticate: Annotated[Duration, checked(_while_somebody_looks)] | None = None
+    decide_within: Annotated[Duration, checked(_working_time)] | None = None
     steps: Annotated[list[StepRuleWritten], Field(max_length=50)] | None = None
     jump: JumpWritten | None = None
 

@@ -17,7 +17,8 @@ from ..models.tokens import Ended
 from ..rules.blockers import Blocker
 from ..rules.machine import ROLE_WORDS, Role
 from ..rules.phrases import say
-from .refusals import refuse_if, role_missing
+from ..rules.working_time import working_hours
+from .refusals import Refused, refuse_if, role_missing
 
 HUMANS = (AuditEvent.ActorKind.PERSON, AuditEvent.ActorKind.SYSTEM_USER)
 
@@ -110,6 +111,20 @@ def _locked(person: User) -> Account | None:
 def _keep(person: User, account: Account) -> None:
     account.save()
     person.account = account
+
+
+def set_working_hours(person: User, written: str, *, by: Actor) -> None:
+    """When they are at work, for the reviewer's clock; empty: the portal's hours. Raises ``Refused``."""
+    if not is_own(person, by):
+        refuse_if(role_missing(by, Role.ADMIN, say("Setting the working hours of somebody else")))
+    try:
+        hours = working_hours(written).written if written.strip() else ""
+    except ValueError as wrong:
+        raise Refused([Blocker("not_written", wrong.args[0])]) from None
+    with recorded("account.working_hours", by=by, about=person):
+        account = _locked(person) or Account(person=person)
+        account.working_hours = hours
+        _keep(person, account)
 
 
 def give_role(person: User, role: Role, *, by: Actor) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from ..audit import source
 from ..audit.actor import Actor
@@ -17,7 +18,10 @@ from ..rules.approvals import RequestFacts, RequestState
 from ..rules.facts import PhaseFacts, RolloutFacts
 from ..rules.machine import PhaseState
 from . import facts as facts_of
+from . import review_clock
 from .content import RequestedBy
+
+REMINDS = {"remind": review_clock.AT_HALF, "escalate": review_clock.AT_THE_END}
 
 
 def ask(phase: Phase, facts: RolloutFacts, *, by: Actor, now: datetime, to: Decimal | None) -> ApprovalRequest:
@@ -35,6 +39,7 @@ def ask(phase: Phase, facts: RolloutFacts, *, by: Actor, now: datetime, to: Deci
         percentage=wanted.percentage,
         requested_by=by.name,
         requested_at=now,
+        waiting_since=now,
         expires_at=asked.expires_at,
         digest=digest.of(content),
         content=content,
@@ -66,16 +71,33 @@ def approve(phase: Phase, facts: RolloutFacts, *, by: Actor, now: datetime, note
         way=dict(came.way()),
     )
     request.given.append(given)
+    review_clock.answered(request, by.user, now)
     counting = {one.by for one in about.request.counting()} | {given.approver}
     if request.state == RequestState.OPEN and len(counting) >= about.request.policy.needed:
-        _grant(request, phase, about.request, counting, now)
+        _grant(request, phase, about.request, counting, now, by.user)
     else:
+        request.save()
         phase.version += 1
     return request
 
 
-def _grant(request: ApprovalRequest, phase: Phase, facts: RequestFacts, counting: set[str], now: datetime) -> None:
+def reject(request: ApprovalRequest, *, by: Actor, now: datetime, reason: str) -> None:
+    review_clock.answered(request, by.user, now)
+    review_clock.decided(request, by.user, now)
+    request.reject(by=by.name, at=now, reason=reason)
+    request.save()
+
+
+def _grant(
+    request: ApprovalRequest,
+    phase: Phase,
+    facts: RequestFacts,
+    counting: set[str],
+    now: datetime,
+    person: Any = None,
+) -> None:
     request.grant(needed=facts.policy.needed)
+    review_clock.decided(request, person, now)
     request.save()
     phase.approve(request, by=", ".join(sorted(counting))[:1000], at=now)
 
@@ -93,7 +115,8 @@ def granted(phase: Phase) -> ApprovalRequest | None:
 
 @dataclass(slots=True)
 class Settlement:
-    """What must be settled of one standing request: it expired, its approvals no longer stand, or they stand again."""
+    """What must be settled of one standing request: it expired, its approvals no longer stand, they stand again, or its
+    approvers are to be reminded."""
 
     phase: Phase
     about: PhaseFacts
@@ -120,6 +143,8 @@ def to_settle(rollout: Rollout, facts: RolloutFacts) -> list[Settlement]:
             settlements.append(Settlement(phase, about, "lapse"))
         elif request.state == RequestState.OPEN and request.is_granted(facts.now):
             settlements.append(Settlement(phase, about, "regain"))
+        elif verb := review_clock.due(request, facts.now):
+            settlements.append(Settlement(phase, about, verb))
     return settlements
 
 
@@ -156,10 +181,16 @@ def settle(settlement: Settlement, facts: RolloutFacts, *, by: Actor) -> list[st
         settlement.phase.expire()
         settlement.phase.save()
         return []
+    if settlement.verb in REMINDS:
+        request.reminders = REMINDS[settlement.verb]
+        request.save()
+        return []
     if request.state == RequestState.GRANTED:
         request.reopen()
         settlement.phase.lapse()
+        review_clock.begins(request, facts.now, anew=False)
     if settlement.verb == "void":
+        review_clock.begins(request, facts.now, anew=True)
         request.round += 1
         request.content, request.digest = dict(about.request.content), about.request.stands
         request.changed = changed

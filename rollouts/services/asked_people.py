@@ -26,7 +26,7 @@ class Everybody:
 
     def __init__(self) -> None:
         active = User.objects.filter(is_active=True).select_related("account", "identity").prefetch_related("groups")
-        users = list(active.order_by("username"))
+        self.users = users = list(active.order_by("username"))
         accounts.know_handles(users)
         self.away = absences.know_stand_ins(users)
         self.persons: list[Person] = [Actor.of(user).person for user in users]

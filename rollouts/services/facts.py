@@ -153,6 +153,11 @@ def asked_of(rollout: Rollout, facts: RolloutFacts, phase: Phase) -> RequestFact
         content=held,
         hand=source.hand_in(request.source, request.way),
         came=ways.in_words(request.source, request.way),
+        waiting_since=request.waiting_since,
+        waited=request.waited,
+        reminders=request.reminders,
+        first_answer_after=request.first_answer_after,
+        decided_after=request.decided_after,
     )
 
 

@@ -120,7 +120,7 @@ def _placed(row: Notice, names: Mapping[str, str], until: Mapping[str, tuple[int
         )
     else:
         url = f"{reverse('portal:approvals')}#request-{request}"
-    by_when = expires_at if row.kind in (Kind.ASKED, Kind.VOID) else _until(event)
+    by_when = expires_at if row.kind in (Kind.ASKED, Kind.VOID, Kind.REMINDED) else _until(event)
     return Placed(row, phase, tells.to_do, by_when, url)
 
 
@@ -259,7 +259,11 @@ def _askers(events: Iterable[AuditEvent]) -> dict[int, str]:
 
 def _requests(events: Iterable[AuditEvent]) -> dict[int, RequestFacts]:
     """By event that asks for a decision: what is asked now. None where it was decided, or withdrawn, meanwhile."""
-    asking = [event for event in events if Audience.APPROVERS in TELLS[event.verb].to and event.object_type == "Phase"]
+    asking = [
+        event
+        for event in events
+        if {Audience.APPROVERS, Audience.DECIDERS} & TELLS[event.verb].to and event.object_type == "Phase"
+    ]
     now, found = clock.now(), {}
     rollouts = Rollout.objects.for_rules().in_bulk({event.rollout_id for event in asking if event.rollout_id})
     standing = {
@@ -331,8 +335,8 @@ def _drop_moot(phases: Iterable[str]) -> None:
     asked = ApprovalRequest.objects.filter(phase__in=map(int, keys), state=RequestState.OPEN)
     approved = list(asked.filter(approvals__isnull=False).values_list("phase", "approvals__approver"))
     gone = keys - {str(key) for key in asked.values_list("phase", flat=True)}
-    moot: Any = Q(kind=Kind.ASKED, about__in=[f"Phase {key}" for key in gone])
+    moot: Any = Q(kind__in=(Kind.ASKED, Kind.REMINDED), about__in=[f"Phase {key}" for key in gone])
     for key, name in approved:
-        moot |= Q(kind=Kind.ASKED, about=f"Phase {key}", person__username=name)
+        moot |= Q(kind__in=(Kind.ASKED, Kind.REMINDED), about=f"Phase {key}", person__username=name)
     Notice.objects.filter(moot, UNTOLD, dropped=False).update(dropped=True)
     chats.drop_moot(f"Phase {key}" for key in gone)

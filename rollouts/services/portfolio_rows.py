@@ -30,7 +30,7 @@ from ..rules.percentages import plain_number
 from ..rules.phrases import as_text
 from ..rules.track import track_phases
 from . import facts as facts_of
-from . import freshness, ramps, rollout_json
+from . import freshness, ramps, review_clock, rollout_json
 from .locks import Locks, standing
 
 log = logging.getLogger(__name__)
@@ -238,7 +238,7 @@ def _edges(
     """When the row may say something else, or a step begin by itself or be held, though nobody does anything."""
     moments = [now + TRUSTED, locks.changes_at, step.until]
     if phase is not None and phase.request is not None:
-        moments.append(phase.request.expires_at)
+        moments += [phase.request.expires_at, *review_clock.next_due(phase.request, now)]
     if phase is not None:
         moments.append(phase.soaked_at)
     if attempt is not None and attempt.state == PhaseState.ACTIVE and any(each.auto for each in attempt.steps.all()):

@@ -10,6 +10,7 @@ from ..audit.actor import Actor
 from ..audit.recording import Recording
 from ..models import FlagReading, Phase, Rollout, Waiver
 from ..rules import health
+from ..rules.blockers import in_words
 from ..rules.expected import Drift
 from ..rules.exposure_history import length
 from ..rules.facts import RolloutFacts
@@ -20,6 +21,7 @@ from . import approvals, freshness, schedules
 from . import facts as facts_of
 from .approvals import Settlement
 from .locks import NO_LOCKS
+from .review_clock import clock_of
 
 JOB, READER = Actor.job("approvals"), Actor.job("sync")
 #: From and to what is only waiting for GitLab (``rules.health``), while something waits for it.
@@ -127,10 +129,27 @@ def settle_waiver(waiver: Waiver, now: datetime, recording: Recording) -> None:
 
 def settle_request(request: Settlement, facts: RolloutFacts, recording: Recording, *, first: bool = False) -> None:
     """What was asked for has changed, or stands again, or has expired: an event of its own."""
+    if request.verb in approvals.REMINDS:
+        _remind(request, facts, recording, first=first)
+        return
     verb = "regain" if request.counts_again(facts) else request.verb
     with recording.finding(f"approval.{verb}", by=JOB, about=request.phase, first=first) as found:
         found.reason = joined(approvals.settle(request, facts, by=JOB))
         found.notes = _told(facts)
+
+
+def _remind(request: Settlement, facts: RolloutFacts, recording: Recording, *, first: bool) -> None:
+    """At half of the time that the policy gives, and at its end, when others hear of it too; each once a round."""
+    about = request.about.request
+    assert about is not None
+    waited = clock_of(about, facts.now).waited
+    notes = {"waited": str(in_words(waited)), "round": approvals.standing(request.phase).round}
+    with recording.finding("approval.reminded", by=JOB, about=request.phase, first=first) as found:
+        approvals.settle(request, facts, by=JOB)
+        found.notes = notes
+    if request.verb == "escalate":
+        with recording.finding("approval.escalated", by=JOB, about=request.phase, first=first) as found:
+            found.notes = notes
 
 
 def _told(facts: RolloutFacts) -> dict[str, Any]:

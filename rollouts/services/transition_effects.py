@@ -48,8 +48,7 @@ def _approve(work: Effect) -> Phase:
 
 def _reject(work: Effect) -> Phase:
     request = approvals.standing(work.phase)
-    request.reject(by=work.by.name, at=work.now, reason=work.wish.reason)
-    request.save()
+    approvals.reject(request, by=work.by, now=work.now, reason=work.wish.reason)
     work.phase.reject(reason=work.wish.reason)
     return work.phase
 

@@ -93,7 +93,7 @@ def _settle_first(work: Work, phase: Phase, verb: str) -> None:
         work.settle_reading()
     facts = work.facts()
     for one in approvals.to_settle(work.rollout, facts):
-        here = one.phase.pk == phase.pk and one.verb != "expire"
+        here = one.phase.pk == phase.pk and one.verb != "expire" and one.verb not in approvals.REMINDS
         if here and (verb in guards.BY_POLICY or one.counts_again(facts)):
             reconcile.settle_request(one, facts, work.recording, first=True)
 

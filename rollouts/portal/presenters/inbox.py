@@ -26,6 +26,7 @@ from ...services import facts as facts_of
 from ...services.asked_people import AskedPerson, Everybody
 from ...services.issues import IssueShown, issue_shown
 from ...services.locks import Locks
+from ...services.review_clock import ReviewClock, clock_of
 from ..charts.track import Track, track
 
 FEEDBACK = "internal_feedback"
@@ -67,6 +68,7 @@ class Card:
     phase_name: str
     verb: str
     deciders: tuple[AskedPerson, ...]
+    clock: ReviewClock
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +105,7 @@ def cards(
     for rollout, facts, phase in asked_in:
         assert phase.request is not None
         assert everybody is not None
-        deciders = () if phase.request.is_granted(now) else everybody.asked(phase.request)
-        card = _card(rollout, facts, phase, viewer, earlier.get(phase.request.pk), deciders)
+        card = _card(rollout, facts, phase, viewer, earlier.get(phase.request.pk), everybody)
         if phase.request.requested_by == viewer.name:
             asked.append(card)
         elif all(each.code == SIGN_IN_OLD for each in card.why_not_me) and not phase.request.is_granted(now):
@@ -135,7 +136,7 @@ def _card(
     phase: PhaseFacts,
     viewer: Actor,
     earlier: Phase | None,
-    deciders: tuple[AskedPerson, ...],
+    everybody: Everybody,
 ) -> Card:
     request = phase.request
     assert request is not None
@@ -168,7 +169,8 @@ def _card(
         approvals=tuple((one.by, one.at, request.counts(one), one.came) for one in request.given),
         phase_name=phase.name,
         verb=verb,
-        deciders=deciders,
+        deciders=() if request.is_granted(facts.now) else everybody.asked(request),
+        clock=clock_of(request, facts.now, everybody),
     )
 
 

@@ -22,6 +22,7 @@ from ...services.asked_people import AskedPerson, Everybody
 from ...services.exposure_history import ExposureHistory, history_of
 from ...services.issues import IssueShown, issue_shown
 from ...services.known_people import Named, named
+from ...services.review_clock import ReviewClock, clock_of
 from ...services.shared_quota import Sharer, sharers_of
 from ..charts.exposure import ExposureChart, chart
 from ..charts.metrics import MetricPictures, pictures
@@ -79,6 +80,7 @@ class RolloutPage:
     deciders: tuple[AskedPerson, ...] = ()
     waivers: tuple[WaiverShown, ...] = ()
     waivable: tuple[tuple[str, str], ...] = ()
+    clock: ReviewClock | None = None
 
     @property
     def tells_both(self) -> bool:
@@ -113,15 +115,19 @@ def build(rollout: Rollout, viewer: Actor, now: datetime) -> RolloutPage:
         rollout_actions=offers.of_rollout(facts, viewer.person),
         commands=() if is_at_rest else gates.commands_to(rollout, facts, facts.expected),
         writes=tuple(_writes(rollout, viewer)),
-        deciders=_deciders(facts),
         waivers=asked,
         waivable=tuple(waivable(rollout, asked, now)) if viewer.person.has(Role.MANAGER) else (),
+        **_waits(facts),
     )
 
 
-def _deciders(facts: RolloutFacts) -> tuple[AskedPerson, ...]:
+def _waits(facts: RolloutFacts) -> dict[str, Any]:
+    """Who is asked to decide, and for how long by now."""
     request = next((phase.request for phase in facts.phases if phase.request), None)
-    return Everybody().asked(request) if request and not request.is_granted(facts.now) else ()
+    if request is None or request.is_granted(facts.now):
+        return {}
+    everybody = Everybody()
+    return {"deciders": everybody.asked(request), "clock": clock_of(request, facts.now, everybody)}
 
 
 def as_it_was(past: Past, viewer: Actor) -> RolloutPage:

@@ -21,7 +21,8 @@ from ...audit.actor import Actor
 from ...models import Absence, ApiToken, FeedKey, Identity, accounts, clock
 from ...models.sessions import LINK, reference_of
 from ...rules.machine import Role
-from ...services import absences, people, sessions, tokens
+from ...services import absences, people, review_clock, sessions, tokens
+from ...services import accounts as accounts_of
 from ...services.known_people import label as person_label
 from ...services.refusals import Refused
 from .. import refusals
@@ -141,6 +142,19 @@ def be_away(request: HttpRequest, name: str) -> HttpResponse:
 
 
 @require_POST
+def working_hours(request: HttpRequest) -> HttpResponse:
+    """One's own; what can't be read is 422 with how to write it."""
+    written = request.POST.get("working_hours", "")[:200]
+    try:
+        accounts_of.set_working_hours(request.user, written, by=Actor.of(request.user))  # type: ignore[arg-type]
+    except Refused as refused:
+        told = refusals.told(refused)
+        return _own_page(request, TokenForm(), status=refused.status, hours_written=written, **told)
+    messages.success(request, gettext("Your working hours are kept."))
+    return back(request, "hours")
+
+
+@require_POST
 def be_back(request: HttpRequest, name: str, pk: int) -> HttpResponse:
     absence = get_object_or_404(Absence.objects.select_related("person"), pk=pk, person__username=name)
     absences.end(absence, by=Actor.of(request.user))
@@ -188,6 +202,8 @@ def _own_page(request: HttpRequest, form: TokenForm, *, status: int = 200, **mor
         "provider_name": settings.OIDC_NAME,
         "form": form,
         "may_be_away": True,
+        "hours_written": account.working_hours if (account := accounts.of(request.user)) else "",
+        "hours_usual": review_clock.usual_hours().written,
         "away_form": _away_form(request.user),  # type: ignore[arg-type]
         "rows": rows,
         "sessions": sessions.of(request.user)[: sessions.MOST],
