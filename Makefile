@@ -31,14 +31,14 @@ dev: .venv/test.stamp ## the same for developers: what is saved runs at once, a 
 
 test: .venv/test.stamp ## all tests but drills
 	@$(BIN)/python -m tests.tools chromium redis-server postgresql nginx curl openssl prometheus
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not drill and not benchmark and not screenshots"
+	@$(BIN)/python -m pytest -p tests.spent -n 2 --dist loadgroup -m "not drill and not benchmark and not screenshots"
 
 test-fast: .venv/test.stamp ## rules, services and models alone, while one writes
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not drill" tests/rules tests/models tests/services
 
 test-services: .venv/test.stamp ## what a database can change, on a throw-away PostgreSQL and Redis
 	@$(BIN)/python -m tests.tools chromium redis-server postgresql prometheus
-	@$(BIN)/python -m tests.on_services -n 2 --dist loadgroup -m "not drill and not benchmark and not screenshots and not embedded and not same_anywhere"
+	@$(BIN)/python -m tests.on_services -p tests.spent -n 2 --dist loadgroup -m "not drill and not benchmark and not screenshots and not embedded and not same_anywhere"
 
 mutants: .venv/test.stamp ## sow a hundred faults into rules, services and sync: do the tests of their floor see them? (FLOORS=rules)
 	@$(BIN)/python -m tests.mutants $(FLOORS)
