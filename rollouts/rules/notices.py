@@ -142,6 +142,7 @@ TELLS: Mapping[str, Tells] = {
     "waiver.grant": Tells(Kind.WAIVER, frozenset({Audience.ASKER}), say("Go on with it."), _AT_WAIVER),
     "waiver.refuse": Tells(Kind.WAIVER, frozenset({Audience.ASKER}), say("See why, and ask again."), _AT_WAIVER),
     "waiver.end": Tells(Kind.WAIVER, _OWNERS, say("It blocks again: see to it."), _AT_WAIVER),
+    "waiver.ends": Tells(Kind.WAIVER, _OWNERS, say("Do what it lets pass, or ask for another."), _AT_WAIVER),
     "waiver.expire": Tells(Kind.WAIVER, _OWNERS, say("It blocks again: see to it."), _AT_WAIVER),
     "phase.confirmed": Tells(Kind.CONFIRMED, _OWNERS, _LOOK, _AT_PHASE),
     "ramp.held": Tells(Kind.HELD, _OWNERS, say("See what holds it."), "#ramp"),

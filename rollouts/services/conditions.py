@@ -14,16 +14,17 @@ from django.db import transaction
 
 from ..audit.actor import Actor
 from ..audit.recording import recorded
-from ..models import ApiToken, Condition, GitLabInstance, Override, PortfolioRow, Rollout, clock
+from ..models import ApiToken, Condition, GitLabInstance, Override, PortfolioRow, Rollout, Waiver, clock
 from ..rules.expected import Presence
 from . import freshness, locks
 
 JOB = Actor.job("notifications")
 #: Told so long before a token ends.
 TOKEN_ENDS = timedelta(days=7)
+WAIVER_ENDS = timedelta(days=1)
 #: A reading that is so many times older than the limit is more than a hiccup.
 LONG_STALE = 3
-VERBS = frozenset({"lock.began", "override.open", "override.overdue", "token.ends"})
+VERBS = frozenset({"lock.began", "override.open", "override.overdue", "token.ends", "waiver.ends"})
 Place = PortfolioRow.Place
 
 
@@ -54,6 +55,7 @@ def _holding(now: datetime) -> Iterator[Holds]:
     yield from _overrides(now)
     yield from _clean_ups()
     yield from _tokens(now)
+    yield from _waivers(now)
 
 
 def _locks(now: datetime) -> Iterator[Holds]:
@@ -90,6 +92,12 @@ def _clean_ups() -> Iterator[Holds]:
     for verb, rollouts in (("cleanup.overdue", overdue), ("cleanup.due", through)):
         for rollout in rollouts:
             yield Holds(f"{verb}:{rollout.pk}", rollout.title, verb, about=rollout, rollout=rollout)
+
+
+def _waivers(now: datetime) -> Iterator[Holds]:
+    for one in Waiver.objects.with_what().standing(now).filter(ends_at__lt=now + WAIVER_ENDS):
+        notes = {"ends": one.ends_at.isoformat()}
+        yield Holds(f"waiver:{one.pk}", str(one), "waiver.ends", about=one, rollout=one.rollout, notes=notes)
 
 
 def _tokens(now: datetime) -> Iterator[Holds]:

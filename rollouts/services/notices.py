@@ -42,7 +42,7 @@ from ..rules.notices import TELLS, Audience, Kind, Tells, recipients, tells_of
 from ..rules.phrases import Phrase
 from ..rules.telling import MERGED, When, Wishes
 from ..rules.waivers import WaiverState
-from . import chats, conditions
+from . import chats, conditions, mentions, outbox
 from . import facts as facts_of
 from . import waivers as waivers_of
 from . import wishes as wishes_of
@@ -198,6 +198,8 @@ def _make(events: list[AuditEvent]) -> int:
         _owe_mail(rows, wishes, since)
     if settings.NOTIFY_URLS:
         chats.owe(events, rows)
+    if outbox.writes_issues():
+        mentions.owe(rows, wishes)
     return len(rows)
 
 

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import transaction
 
 from ..audit.actor import Actor
-from ..models import GitLabActor, GitLabWrite, Phase, Rollout, clock
+from ..models import GitLabActor, GitLabWrite, Phase, Rollout, TrackedIssue, clock
 from ..rules import gitlab_text
 from ..rules.blockers import Blocker
 from ..rules.exposure import Exposure, widens
@@ -45,23 +45,33 @@ def owe(
     owed = _gates(work, phase, before, by=by, overridden=overridden) if writes_flags() else []
     link = facts_of.issue_for(work.rollout, NOTED_ON, phase.name) if writes_issues() else None
     if link is not None:
-        owed.append(
-            GitLabWrite(
-                kind=GitLabWrite.Kind.POST_NOTE,
-                lane=f"issue:{link.pk}",
-                instance=link.project.instance,
-                rollout=work.rollout,
-                phase=phase,
-                title=say("Note on {issue}: {did}", issue=link.reference, did=PHASE_VERBS[verb].did(phase)),
-                payload={"project": link.project.path, "iid": link.iid, "body": words},
-                asked_by=by.name,
-                asked_at=work.now,
-                next_attempt_at=work.now,
-            )
-        )
+        owed.append(note(work.rollout, phase, link, verb, words, by=by.name, now=work.now))
     if owed:
         GitLabWrite.objects.bulk_create(owed)
-        transaction.on_commit(ring, robust=True)
+        ring_later()
+
+
+def note(
+    rollout: Rollout, phase: Phase, link: TrackedIssue, verb: str, words: str, *, by: str, now: datetime
+) -> GitLabWrite:
+    """A note on an issue, not stored yet. ``words`` run nothing in GitLab: what people wrote in it is quoted."""
+    return GitLabWrite(
+        kind=GitLabWrite.Kind.POST_NOTE,
+        lane=f"issue:{link.pk}",
+        instance=link.project.instance,
+        rollout=rollout,
+        phase=phase,
+        title=say("Note on {issue}: {did}", issue=link.reference, did=PHASE_VERBS[verb].did(phase)),
+        payload={"project": link.project.path, "iid": link.iid, "body": words},
+        asked_by=by,
+        asked_at=now,
+        next_attempt_at=now,
+    )
+
+
+def ring_later() -> None:
+    """Once what is owed is committed."""
+    transaction.on_commit(ring, robust=True)
 
 
 def _gates(work: Work, phase: Phase, before: Exposure, *, by: Actor, overridden: bool) -> list[GitLabWrite]:
@@ -109,7 +119,7 @@ def owe_issues(work: Work, *, by: Actor) -> None:
             _owe_issue(rollout, role, pattern, project, lane, by=by, now=work.now)
             made = True
     if made:
-        transaction.on_commit(ring, robust=True)
+        ring_later()
 
 
 def _owe_issue(
@@ -182,7 +192,7 @@ def again(write: GitLabWrite, *, by: Actor) -> GitLabWrite:
         refuse_if(blockers_of("again", write, by))
         write.again(at=clock.now())
         write.save()
-        transaction.on_commit(ring, robust=True)
+        ring_later()
     return write
 
 

@@ -112,5 +112,15 @@ def test_a_sign_in_by_a_new_browser_is_told_to_who_signed_in_but_not_the_first_e
     assert told("sign_in")[0][0] == "mia"
 
 
+def test_owners_are_told_a_day_before_a_waiver_ends(world, later):
+    world.apply()
+    world.waive("team", days=3)
+    tell()
+    assert ("mia", "waiver.ends") not in told("waiver")
+    later(days=2, hours=1)
+    tell()
+    assert ("mia", "waiver.ends") in told("waiver")
+
+
 def test_whatever_the_clock_tells_has_somebody_to_tell():
     assert TELLS.keys() >= conditions.VERBS

@@ -5,13 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.utils import timezone
 
-from rollouts.models import AuditEvent, ChangeLock, GitLabWrite
-from rollouts.services import locks, plans
+from rollouts.audit.recording import recorded
+from rollouts.models import AuditEvent, ChangeLock, GitLabWrite, Identity
+from rollouts.services import locks, plans, wishes
 from rollouts.services import outbox as owed
 from rollouts.services.refusals import Refused
 from rollouts.sync import outbox
+from rollouts.tasks import tell_people
 from tests.walk import FLAG
 
 pytestmark = pytest.mark.django_db
@@ -338,3 +341,41 @@ def test_a_fault_of_our_own_is_noted_tried_again_and_given_up_loudly(world, issu
     assert broken.state == "given_up"
     assert "see the log" in broken.words
     assert AuditEvent.objects.filter(verb="outbox.given_up").exists()
+
+
+def test_who_is_asked_and_gets_no_mail_is_mentioned_by_their_proved_name_alone(world, issues, settings):
+    settings.OIDC_ISSUER = world.gitlab.url
+    world.apply(title="/close @everybody")
+    for name, handle in (("alice", "alice.gl"), ("sam", "sam.gl")):
+        with recorded("identity.link", by=world.actor(name)) as recording:
+            person = world.people[name]
+            recording.about = Identity.objects.create(
+                person=person, issuer=world.gitlab.url, subject=f"{person.pk}", username=handle
+            )
+    wishes.choose(world.people["sam"], world.actor("sam"), by_mail={"asked": "off"})
+    world.do("request", "team", "mia")
+    tell_people()
+    tell_people()
+    work_all()
+    notes = [note["body"] for note in world.gitlab.state.issue("acme/app", 12)["notes"]]
+    mentions = [note for note in notes if "@" in note]
+    (body,) = mentions
+    assert body.startswith(
+        "@alice.gl: **mia** asks for your approval of **Owning team**. http://localhost:8000/rollouts/haiku/#phase-team"
+    )
+    assert world.gitlab.state.issue("acme/app", 12)["state"] == "opened"
+
+
+def test_who_is_mailed_is_not_mentioned_too(world, issues, settings):
+    settings.OIDC_ISSUER, settings.SENDS_MAIL = world.gitlab.url, True
+    world.apply()
+    person = world.people["alice"]
+    User.objects.filter(pk=person.pk).update(email="alice@example.com")
+    with recorded("identity.link", by=world.actor("alice")) as recording:
+        recording.about = Identity.objects.create(
+            person=person, issuer=world.gitlab.url, subject=f"{person.pk}", username="alice.gl"
+        )
+    world.do("request", "team", "mia")
+    tell_people()
+    work_all()
+    assert not [note for note in world.gitlab.state.issue("acme/app", 12)["notes"] if "@" in note["body"]]
