@@ -344,6 +344,27 @@ class Waivers(Schema):
     previous: Previous
 
 
+class LooseEndTold(Schema):
+    title: str = Field(description="The rollout, flag or AI model that it is about.")
+    words: str
+    rollout: str | None
+    url: str
+    cure: str = Field(description="What ends it.")
+    cure_url: str = Field(description="Where that is done.")
+
+
+class LooseEndsOfKind(Schema):
+    kind: str
+    title: str
+    count: int
+    items: list[LooseEndTold] = Field(description="The first 50.")
+
+
+class LooseEnds(Schema):
+    kinds: list[LooseEndsOfKind] = Field(description="Every kind that is looked for, those without any too.")
+    count: int
+
+
 class WaiverRehearsed(Schema):
     """A dry run: nothing was changed."""
 

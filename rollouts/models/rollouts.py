@@ -85,11 +85,12 @@ class RolloutQuerySet(GuardedQuerySet):
                 found.setdefault(rollout.flag_id, []).append(rollout)
         return found
 
-    def owned_by(self, name: str) -> RolloutQuerySet:
-        """Those that list this person among their owners: as text, because SQLite looks into no list."""
-        hit = Q()
-        for text in {json.dumps(name), json.dumps(name, ensure_ascii=False)}:  # SQLite keeps letters escaped
-            hit |= Q(owners_text__contains=text)
+    def owned_by(self, *names: str) -> RolloutQuerySet:
+        """Those that list any of these people among their owners: as text, because SQLite looks into no list."""
+        hit = Q(pk__in=[])
+        for name in names:
+            for text in {json.dumps(name), json.dumps(name, ensure_ascii=False)}:  # SQLite keeps letters escaped
+                hit |= Q(owners_text__contains=text)
         return self.annotate(owners_text=Cast("owners", models.TextField())).filter(hit)
 
     def of_models(self, models: Iterable[AIModel]) -> RolloutQuerySet:

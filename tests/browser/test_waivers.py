@@ -32,3 +32,19 @@ def test_one_asks_and_another_grants_and_the_phase_is_skipped(portal, sign_in, s
     mia.fill("#reason-skip", "as granted")
     mia.get_by_role("button", name="Skip Owning team").click()
     assert portal.phase("team").state == "skipped"
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 360)])
+def test_a_loose_end_leads_to_what_ends_it(portal, sign_in, scheme, width):
+    portal.apply()
+    portal.sync()
+    portal.people["mia"].is_active = False
+    portal.people["mia"].save()
+    root = sign_in("root", scheme=scheme, width=width)
+    root.goto(f"{portal.url}/loose-ends/")
+    assert root.evaluate("document.documentElement.scrollWidth") <= width
+    broken = Axe().run(root).response["violations"]
+    assert [f"{rule['id']}: {node['html'][:150]}" for rule in broken for node in rule["nodes"]] == []
+    root.screenshot(path=f"/tmp/h14_ends_{scheme}.png", full_page=True)
+    root.get_by_role("link", name="Name another owner in the plan").click()
+    root.wait_for_url("**/rollouts/haiku/plan/")
