@@ -5,17 +5,32 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import timedelta
+from decimal import Decimal
 
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Exists, FilteredRelation, OuterRef, Prefetch, Q, Subquery, Value
+from django.db.models import (
+    Case,
+    Count,
+    Exists,
+    ExpressionWrapper,
+    F,
+    FilteredRelation,
+    OuterRef,
+    Prefetch,
+    Q,
+    Subquery,
+    Sum,
+    Value,
+    When,
+)
 from django.db.models.functions import Cast
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMField, transition
 
 from ..rules.approvals import STANDING
-from ..rules.expected import Drift
+from ..rules.expected import Audience, Drift
 from ..rules.machine import LIVE, OVER, RolloutState, state_in_words
 from .approvals import Approval, Override
 from .catalogue import AIModel, PlanTemplate
@@ -56,8 +71,34 @@ class RolloutQuerySet(GuardedQuerySet):
                 ),
                 "flag__instance__actors",
             )
-            .annotate(others_live=Subquery(others.values("found")))
+            .annotate(others_live=Subquery(others.values("found")), **self._asked_by_others())
         )
+
+    @staticmethod
+    def _asked_by_others() -> dict[str, Subquery]:
+        """What other rollouts of the AI model ask a minute as their phases stand, and of how many nobody has said it.
+
+        The last phase that lets somebody in says how many; named people and groups count as few.
+        """
+        live = Phase.objects.filter(state__in=sorted(LIVE))
+        later = live.filter(rollout=OuterRef("rollout"), position__gt=OuterRef("position"))
+        share = Case(
+            When(audience=Audience.ALL_AT_ONCE, then=Value(Decimal(100))),
+            default=F("current_step__percentage"),
+            output_field=models.DecimalField(max_digits=9, decimal_places=3),
+        )
+        others = live.filter(~Exists(later), rollout__ai_model=OuterRef("ai_model"))
+        others = others.exclude(rollout=OuterRef("pk")).exclude(rollout__state__in=sorted(OVER))
+        others = others.annotate(share=share).filter(share__gt=0).order_by().values("rollout__ai_model")
+        asked = ExpressionWrapper(
+            F("rollout__peak_requests_per_minute") * F("share") / Value(Decimal(100)),
+            output_field=models.DecimalField(max_digits=20, decimal_places=5),
+        )
+        untold = Count("pk", filter=Q(rollout__peak_requests_per_minute=None))
+        return {
+            "asked_by_others": Subquery(others.annotate(asked=Sum(asked)).values("asked")),
+            "untold_by_others": Subquery(others.annotate(untold=untold).values("untold")),
+        }
 
     @staticmethod
     def phases_and_items() -> tuple[Prefetch, ...]:
@@ -120,6 +161,9 @@ class Rollout(GuardedModel):
 
     #: Titles of other rollouts that are live on the flag; there on those of ``for_rules()``.
     others_live: list[str] | None
+    #: What other rollouts of its AI model ask a minute, and of how many nobody has said; None where there are none.
+    asked_by_others: Decimal | None
+    untold_by_others: int | None
 
     slug = models.CharField(
         max_length=100, unique=True, validators=[SLUG], help_text=_("Its name in addresses and commands.")

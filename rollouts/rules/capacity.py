@@ -11,15 +11,24 @@ from decimal import ROUND_CEILING, Decimal
 
 from .blockers import Blocker
 from .percentages import NOTHING
-from .phrases import say
+from .phrases import Phrase, say
 
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """``quota`` and ``peak`` are requests a minute, or None where nobody has said."""
+    """``quota`` and ``peak`` are requests a minute, or None where nobody has said; ``others`` what other rollouts of
+    the model ask now, as their phases stand.
+
+    ``margin`` is kept free besides, in per cent of what all ask together. ``untold``: of so many other rollouts nobody
+    has said what they ask. ``is_demanded``: whether the template asks for quota and peak to be known.
+    """
 
     quota: int | None
     peak: int | None
+    others: Decimal = NOTHING
+    untold: int = 0
+    margin: int = 0
+    is_demanded: bool = True
 
     @property
     def is_known(self) -> bool:
@@ -29,10 +38,19 @@ class Capacity:
         """Requests a minute when ``reach`` (0 to 1) of all actors use the model at its peak."""
         return None if self.peak is None else requests_at(self.peak, reach)
 
+    def total(self, reach: Decimal) -> int | None:
+        """A minute, of all rollouts of the model together and with the margin, at this reach of this one."""
+        if self.peak is None:
+            return None
+        return whole_requests((self.peak * reach + self.others) * (100 + self.margin) / 100)
+
     def carries_reach(self, reach: Decimal) -> bool:
-        """Whether the quota is known and enough for this reach."""
-        needed = self.needed(reach)
-        return self.quota is not None and needed is not None and needed <= self.quota
+        """Whether the quota is known and enough for this reach, what others ask, and the margin.
+
+        Who is let in by name asks next to nothing: that any quota carries.
+        """
+        total = self.total(reach)
+        return self.quota is not None and total is not None and (total <= self.quota or (reach == 0 and self.quota > 0))
 
     @property
     def fact(self) -> str:
@@ -41,6 +59,14 @@ class Capacity:
             return say("The model's quota is not known. Enter its requests per minute")
         if self.peak is None:
             return say("The plan does not say how many requests per minute to expect at peak")
+        if self.others and self.quota >= self.peak:
+            return say(
+                "{peak} requests a minute at peak and {others} of other rollouts now, {share} % of a quota of {quota}",
+                peak=self.peak,
+                others=whole_requests(self.others),
+                share=percent_of(whole_requests(self.peak + self.others), self.quota) if self.quota else 0,
+                quota=self.quota,
+            )
         if self.quota >= self.peak:
             return say(
                 "{peak} requests a minute at peak, {share} % of a quota of {quota}",
@@ -76,24 +102,38 @@ def percent_of(requests: int, quota: int) -> int:
 
 
 def blockers(capacity: Capacity, reach: Decimal, what: str) -> list[Blocker]:
-    """What stands in the way of letting ``reach`` of all actors use the model; ``what`` names the step."""
+    """What stands in the way of letting ``reach`` of all actors use the model; ``what`` names the step.
+
+    What nobody knows is a blocker where the template demands it to be known (an item of the kind capacity).
+    """
     if not capacity.is_known:
-        return [Blocker("capacity_unknown", capacity.words, "#capacity")]
-    if not capacity.carries_reach(reach):
-        needed, quota = capacity.needed(reach), capacity.quota
-        return [
-            Blocker(
-                "capacity_short",
-                say(
-                    "{what} needs {needed} requests a minute, the quota is {quota}. Ask the provider for more quota.",
-                    what=what,
-                    needed=needed,
-                    quota=quota,
-                ),
-                "#capacity",
-            )
-        ]
-    return []
+        return [Blocker("capacity_unknown", capacity.words, "#capacity")] if capacity.is_demanded else []
+    return (
+        [] if capacity.carries_reach(reach) else [Blocker("capacity_short", _short(capacity, reach, what), "#capacity")]
+    )
+
+
+def _short(capacity: Capacity, reach: Decimal, what: str) -> Phrase:
+    needed, quota, total = capacity.needed(reach), capacity.quota, capacity.total(reach)
+    if needed == total:
+        return say(
+            "{what} needs {needed} requests a minute, the quota is {quota}. Ask the provider for more quota.",
+            what=what,
+            needed=needed,
+            quota=quota,
+        )
+    if not capacity.others:
+        return say(
+            "{what} needs {needed} requests a minute, {total} with a margin of {margin} %, the quota is {quota}. "
+            "Ask the provider for more quota.",
+            what=what, needed=needed, total=total, margin=capacity.margin, quota=quota,
+        )  # fmt: skip
+    return say(
+        "{what} needs {needed} requests a minute and other rollouts of the model ask {others}: {total} with a margin "
+        "of {margin} %, the quota is {quota}. Ask the provider for more quota.",
+        what=what, needed=needed, others=whole_requests(capacity.others), total=total, margin=capacity.margin,
+        quota=quota,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

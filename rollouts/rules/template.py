@@ -84,7 +84,8 @@ class IssueTemplate:
 class Template:
     """Phases in order and their checklist; ``issues`` are patterns by role.
 
-    ``metrics_may`` is the most that a guard metric does by itself.
+    ``metrics_may`` is the most that a guard metric does by itself; ``capacity_margin`` what of a quota is kept free
+    besides what is asked, in per cent of that.
     """
 
     slug: str
@@ -94,6 +95,7 @@ class Template:
     description: str = ""
     issues: Mapping[str, IssueTemplate] = field(default_factory=dict, hash=False)
     metrics_may: Deed = Deed.HOLD
+    capacity_margin: int = 20
 
     def phase(self, name: str) -> TemplatePhase:
         """The phase of this name. Raises ``KeyError``."""

@@ -49,6 +49,7 @@ def parse_template(text: str | bytes, *, source: str = "template.yaml") -> Templ
             for role, pattern in written.issues.items()
         },
         metrics_may=Deed(written.metrics_may),
+        capacity_margin=written.capacity_margin,
     )
 
 

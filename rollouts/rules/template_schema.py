@@ -181,6 +181,7 @@ class TemplateWritten(Written):
     template: Slug
     title: Title
     description: Prose = ""
+    capacity_margin: Annotated[int, Field(ge=0, le=100)] = 20
     metrics_may: Literal["hold", "pause", "roll_back"] = "hold"
     phases: Annotated[list[PhaseWritten], Field(min_length=1, max_length=20)]
     items: Annotated[list[ItemWritten], Field(max_length=200)] = []

@@ -60,7 +60,7 @@ def for_rollout(rollout: Rollout, now: datetime, locks: Locks | None = None) -> 
     holding, unread = (standing(now) if locks is None else locks).on(rollout.flag.instance_id)
     phases = newest_attempts(rollout)
     openings = {phase.name: opening_of(phase, rollout) for phase in phases}
-    capacity = Capacity(rollout.ai_model.quota_requests_per_minute, rollout.peak_requests_per_minute)
+    capacity = _capacity(rollout)
     reading = rollout.flag.latest
     reach = _next_reach(phases, openings)
     current = {phase.pk: phase.name for phase in phases}
@@ -108,6 +108,19 @@ def for_rollout(rollout: Rollout, now: datetime, locks: Locks | None = None) -> 
     if not asked:
         return facts
     return replace(facts, phases=tuple(replace(p, request=asked.get(p.name)) for p in facts.phases))
+
+
+def _capacity(rollout: Rollout) -> Capacity:
+    """What its AI model's quota has to carry: this rollout, the others of the model, and the template's margin."""
+    template = rollout.template.template
+    return Capacity(
+        rollout.ai_model.quota_requests_per_minute,
+        rollout.peak_requests_per_minute,
+        others=round(Decimal(rollout.asked_by_others or 0), 3),
+        untold=rollout.untold_by_others or 0,
+        margin=template.capacity_margin,
+        is_demanded=any(item.kind is ItemKind.CAPACITY and item.required for item in template.items),
+    )
 
 
 def metrics_of(rollout: Rollout) -> tuple[Metric, ...]:

@@ -48,7 +48,7 @@ URGENCY = {kind: rank for rank, kind in enumerate(Health)}
 LATELY = 300
 BATCH = 100
 #: Counted up when what ``content`` holds changes: rows of another layout are worked out anew after an upgrade.
-LAYOUT = 5
+LAYOUT = 6
 
 
 def bring_up_to_date(*, most: int = BATCH, among: Iterable[int] | None = None) -> int:

@@ -76,6 +76,7 @@ class Built:
         rollout.template = self._shared(PlanTemplate, rollout.template_id)
         rollout.flag = self._flag(rollout.flag_id)
         rollout.others_live = self._others_live()
+        rollout.asked_by_others, rollout.untold_by_others = None, None
         rollout.marks = rollout.settled = 0
         self._phases()
         _know(rollout, "items", sorted(self._own(ChecklistItem), key=lambda item: (item.position, item.pk)))

@@ -172,7 +172,7 @@ def test_a_soak_has_not_begun_before_gitlab_was_read_at_the_step(soak):
     assert bool(soak_left(phase, facts)) is bool(soak)
 
 
-@given(st.integers(1, 10**6), st.integers(0, 10**6), st.floats(0, 1))
+@given(st.integers(1, 10**6), st.integers(0, 10**6), st.decimals(0, 1, places=4))
 def test_capacity_carries_less_reach_whenever_it_carries_more(quota, peak, reach):
     capacity = Capacity(quota, peak)
     if capacity.carries_reach(reach):

@@ -5,13 +5,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+
 from ...rules.capacity import percent_of
 from ...rules.facts import RolloutFacts
 from ...rules.machine import PhaseState
-from ...rules.percentages import share_of
+from ...rules.percentages import FULL, share_of
 from ...rules.phrases import say
 from ...rules.prediction import Prediction
 from ...services.shared_quota import Sharer
+from ..charts.scale import percent
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """What a step asks as parts of one bar, in per cent of its width: the others', its own, the margin; ``quota`` is
+    where the quota stands.
+    """
+
+    others: str
+    own: str
+    own_x: str
+    margin: str
+    margin_x: str
+    quota: str
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +43,7 @@ class CapacityRow:
     is_short: bool
     is_now: bool
     ask_by: datetime | None
+    stack: Stack | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +56,20 @@ class CapacityTable:
     quota: int | None
 
 
+def _stack(own: int, others: int, total: int, quota: int | None, most: int) -> Stack | None:
+    """All steps on one scale, whose end is ``most``: the larger of the quota and what the last step asks."""
+    if not quota or not most:
+        return None
+    parts = [min(100.0, 100 * part / most) for part in (others, own, max(total - own - others, 0), quota)]
+    words = _("%(own)s of its own, %(others)s of others, %(total)s with the margin, of a quota of %(quota)s") % {
+        "own": own, "others": others, "total": total, "quota": quota,
+    }  # fmt: skip
+    return Stack(
+        others=percent(parts[0]), own=percent(parts[1]), own_x=percent(parts[0]), margin=percent(parts[2]),
+        margin_x=percent(parts[0] + parts[1]), quota=percent(parts[3]), words=words,
+    )  # fmt: skip
+
+
 def table(facts: RolloutFacts, sharers: tuple[Sharer, ...], prediction: Prediction) -> CapacityTable:
     """A row for each step of the ramp; none where the plan does not say how many requests to expect."""
     counted = tuple(each for each in sharers if each.needed is not None)
@@ -44,6 +77,7 @@ def table(facts: RolloutFacts, sharers: tuple[Sharer, ...], prediction: Predicti
     by_others = sum(each.needed or 0 for each in counted)
     quota = facts.capacity.quota
     phase = next((phase for phase in facts.phases if phase.opening.ramp), None)
+    most = max(facts.capacity.total(share_of(FULL)) or 0, quota or 0)
     rows = []
     for step in phase.opening.ramp.steps if phase and phase.opening.ramp else ():
         needed = facts.capacity.needed(share_of(step.percentage))
@@ -51,7 +85,7 @@ def table(facts: RolloutFacts, sharers: tuple[Sharer, ...], prediction: Predicti
             break
         together = needed + by_others
         coming = prediction.of_step(step.percentage)
-        is_short = quota is not None and together > quota
+        is_short = quota is not None and not facts.capacity.carries_reach(share_of(step.percentage))
         rows.append(
             CapacityRow(
                 name=say("{n} %", n=step.percentage),
@@ -61,6 +95,7 @@ def table(facts: RolloutFacts, sharers: tuple[Sharer, ...], prediction: Predicti
                 is_short=is_short,
                 is_now=phase.state in (PhaseState.ACTIVE, PhaseState.PAUSED) and step.percentage == phase.opening.step,
                 ask_by=coming.at if is_short and coming else None,
+                stack=_stack(needed, by_others, facts.capacity.total(share_of(step.percentage)) or 0, quota, most),
             )
         )
     return CapacityTable(tuple(rows), counted, untold, quota)
