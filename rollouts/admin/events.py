@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from ..models import AuditEvent, Rollout
 from ..portal.presenters.changes import Changed, changes
+from ..portal.presenters.references import References
 from ..services.lists.history import NEWEST_FIRST
 
 PER_PAGE = 30
@@ -40,9 +41,12 @@ def of(obj: Any, *, sees_confidential: bool, before: str = "") -> HistoryPage:
         about = Q(rollout=obj)
     events = AuditEvent.objects.newest_first().filter(about)
     page = NEWEST_FIRST.page(events, before, PER_PAGE)
+    known = References(page.rows, sees_confidential=sees_confidential)
     told = tuple(
         EventShown(
-            event, changes(event, sees_confidential=sees_confidential), bool(event.confidential) > sees_confidential
+            event,
+            changes(event, sees_confidential=sees_confidential, references=known),
+            bool(event.confidential) > sees_confidential,
         )
         for event in page.rows
     )

@@ -232,6 +232,14 @@ class PhasePolicy:
         return joined([*messages, jump])
 
 
+def told(kept: Any) -> str:
+    """Who must approve, of what ``as_json`` of either made; empty of anything else."""
+    try:
+        return PhasePolicy.from_json(kept).words(has_ramp=True) if "start" in kept else Policy.from_json(kept).words
+    except (KeyError, TypeError, ValueError):
+        return ""
+
+
 #: Where nothing else is said: one approver, two for each step from 50 %.
 USUAL = PhasePolicy()
 

@@ -11,11 +11,13 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from . import approval_policy
 from .checklist import GATE_WORDS, KIND_WORDS
 from .criteria import ASKED_WORDS
 from .datetimes import day_and_clock
 from .durations import short
 from .expected import AUDIENCE_WORDS
+from .machine import ROLE_WORDS
 from .metrics import Bound
 from .phrases import Phrase, joined, say
 
@@ -72,6 +74,36 @@ PARTS: dict[str, Phrase] = {
     "lives": say("lives"),
     "reauthenticate_seconds": say("a sign-in at most so old"),
     "decide_within_seconds": say("working time to decide"),
+    "at": say("when"),
+    "by": say("who"),
+    "name": say("name"),
+    "slug": say("name in addresses"),
+    "url": say("address"),
+    "instance": say("GitLab instance"),
+    "project": say("project"),
+    "environment": say("environment"),
+    "is_start": say("begins the phase"),
+    "position": say("place"),
+    "success": say("success"),
+    "roll_back": say("roll back"),
+    "help": say("explanation"),
+    "kind": say("kind"),
+    "role": say("issue"),
+    "gate": say("when it is asked for"),
+    "required": say("required"),
+    "needed": say("how many must approve"),
+    "requester_may": say("who asks may approve too"),
+    "author_may": say("who wrote the plan may approve too"),
+    "lives_seconds": say("lives"),
+    "also": say("besides"),
+    "start": say("start"),
+    "jump": say("jump"),
+    "at_least": say("from this percentage on"),
+    "points": say("points"),
+    "rollout_plan": say("rollout plan"),
+    "flag_rollout": say("flag rollout"),
+    "internal_rollout": say("internal rollout"),
+    "internal_feedback": say("internal feedback"),
 }
 #: Codes of the portal's own in words; of other values the value itself is told.
 CODES: dict[str, Mapping[Any, Phrase]] = {
@@ -79,11 +111,14 @@ CODES: dict[str, Mapping[Any, Phrase]] = {
     "kind": KIND_WORDS,
     "gate": GATE_WORDS,
     "criteria_asked": ASKED_WORDS,
+    "roles": ROLE_WORDS,
 }
 SPANS = frozenset({"soak", "final_soak", "lives_seconds", "reauthenticate_seconds", "decide_within_seconds"})
 MOMENTS = frozenset({"at", "expires_at", "planned_at"})
 #: Parts that are told as one, and not field by field.
 WHOLE = frozenset({"steps"})
+#: Who must approve what is asked for, and a phase: rules that have sentences of their own.
+POLICIES = frozenset({(1, "approvals"), (3, "policy")})
 
 
 def changes(asked: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -100,26 +135,36 @@ def changes(asked: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
             before=_words(path, before),
             after=_words(path, after),
         )
-        for path, before, after in _differences((), asked, now)
+        for path, before, after in _differences((), _titled(asked), _titled(now))
     ]
 
 
 def sentences(content: Mapping[str, Any]) -> list[str]:
     """All of it, part by part: «Checklist, “The release is announced”: open». What is empty is left out."""
-    bare = {name: _bare(part) for name, part in content.items()}
+    content = _titled(content)
+    bare = {name: _bare(name, part) for name, part in content.items()}
     told = _differences((), bare, {**content, "form": None})
     return [
         say("{name}: {value}", name=_name(path), value=_words(path, value))
         for path, _, value in told
-        if value not in (None, "", [], {})
+        if value not in (None, "", [], {}) and (len(path) < 2 or path[-2:] != (value, "title"))
     ]
 
 
-def _bare(part: Any) -> Any:
+def _titled(content: Mapping[str, Any]) -> dict[str, Any]:
+    """With the title of the phase that is asked for, where the content has its name."""
+    what, plan = content.get("what"), content.get("plan")
+    if not (isinstance(what, Mapping) and isinstance(plan, Mapping)) or what.get("phase") not in plan:
+        return dict(content)
+    return {**content, "what": {**what, "phase": plan[what["phase"]]["title"]}}
+
+
+def _bare(name: str, part: Any) -> Any:
     """A part of which nothing is told yet, but for what a checklist item asks."""
-    if not isinstance(part, Mapping):
+    if not isinstance(part, Mapping) or name == "approvals":
         return None
-    return {name: _asks(one) if isinstance(one, Mapping) and "done" in one else None for name, one in part.items()}
+    of_plan: dict[str, Any] | None = {} if name == "plan" else None  # field by field
+    return {key: _asks(one) if isinstance(one, Mapping) and "done" in one else of_plan for key, one in part.items()}
 
 
 def _differences(path: tuple[str, ...], before: Any, after: Any) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
@@ -128,12 +173,15 @@ def _differences(path: tuple[str, ...], before: Any, after: Any) -> Iterator[tup
         return
     is_bound = len(path) == 2 and path[0] == "guard_metrics"
     is_item = len(path) == 2 and path[0] == "checklist"
-    if not (isinstance(before, Mapping) and isinstance(after, Mapping)) or is_bound or (path and path[-1] in WHOLE):
-        yield path, before, after
-    elif is_item and _asks(before) == _asks(after):
-        yield (path[0], str(after["title"])), before, after
+    is_policy = (len(path), path[-1] if path else "") in POLICIES and _words(path, before) != _words(path, after)
+    titled = (
+        (path[0], str(after["title"])) if len(path) == 2 and isinstance(after, Mapping) and "title" in after else path
+    )
+    is_deep = isinstance(before, Mapping) and isinstance(after, Mapping)
+    is_whole = not is_deep or is_bound or is_policy or bool(path and path[-1] in WHOLE)
+    if is_whole or (is_item and _asks(before) == _asks(after)):
+        yield titled, before, after
     else:
-        titled = (*path[:-1], str(after["title"])) if len(path) == 2 and "title" in after else path
         for name in sorted({*before, *after}):
             yield from _differences((*titled, name), before.get(name), after.get(name))
 
@@ -160,7 +208,9 @@ def _words(path: tuple[str, ...], value: Any) -> str:
         return say("nothing")
     match value:
         case bool():
-            return say("on") if value else say("off")
+            return say("yes") if value else say("no")
+        case dict() if (len(path), name) in POLICIES and (policy := approval_policy.told(value)):
+            return policy
         case dict() if path[0] == "checklist" and len(path) == 2:
             return _item_in_words(value)
         case dict() if path[0] == "guard_metrics" and len(path) == 2:
@@ -168,9 +218,8 @@ def _words(path: tuple[str, ...], value: Any) -> str:
         case dict() if "soak" in value and "percentage" in value:
             return _step_in_words(value)
         case dict():
-            return joined(
-                [joined([PARTS.get(key) or key, _words((*path, key), one)]) for key, one in value.items()], ", "
-            )
+            parts = [(PARTS.get(key) or key.replace("_", " "), _words((*path, key), one)) for key, one in value.items()]
+            return joined([joined(part) for part in parts], ", ")
         case list():
             return joined([_words(path, one) for one in value], ", ")
         case int() if name in SPANS:
@@ -186,7 +235,7 @@ def _words(path: tuple[str, ...], value: Any) -> str:
 
 def _item_in_words(item: Mapping[str, Any]) -> Phrase:
     if "done" not in item:
-        return say("asked for")
+        return say("not needed for this")
     if waiver := item.get("waiver"):
         until = day_and_clock(datetime.fromisoformat(waiver["until"]))
         return say("open, waived by {who} until {until} UTC", who=waiver["by"], until=until)

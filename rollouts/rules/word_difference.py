@@ -30,9 +30,9 @@ def words(was: str, now: str) -> tuple[Part, ...]:
     return tuple(_apart([word.strip() for word in before], [word.strip() for word in after], before, after))
 
 
-def items(was: Sequence[str], now: Sequence[str]) -> tuple[Part, ...]:
+def items(was: Sequence[str], now: Sequence[str], between: str = ", ") -> tuple[Part, ...]:
     """The difference of two lists, item by item."""
-    return tuple(_apart(was, now, *([*(f"{one}, " for one in side[:-1]), *side[-1:]] for side in (was, now))))
+    return tuple(_apart(was, now, *([*(f"{one}{between}" for one in side[:-1]), *side[-1:]] for side in (was, now))))
 
 
 def _apart(was: Sequence[str], now: Sequence[str], before: Sequence[str], after: Sequence[str]) -> Iterator[Part]:

@@ -132,7 +132,7 @@ def _phases(since: datetime, until: datetime) -> list[Figure]:
             f"phase-{number}",
             say("Phases completed: {phase}", phase=title),
             len(spans),
-            tuple(_row(slug, name, end, title, end - start) for _title, slug, name, start, end in spans[:ROWS]),
+            tuple(_row(slug, name, end, "", end - start) for _title, slug, name, start, end in spans[:ROWS]),
             _lengths((start, end) for *_, start, end in spans),
         )
         for number, (title, spans) in enumerate(found.items(), start=1)

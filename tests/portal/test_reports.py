@@ -100,13 +100,13 @@ def test_what_they_saw_is_told_once_and_then_what_was_new(told):
     first, *others = script(told).get("/rollouts/haiku/report").json()["requests"]
     assert others
     assert not any("was nothing" in one or one.split(": ")[-1] == "nothing" for one in first["saw"])
-    assert "What, “phase”: team" in first["saw"]
+    assert "What, “phase”: Owning team" in first["saw"]
     page = words(look(told, "/rollouts/haiku/report/"))
     requests = page.partition("What was let in when")[0].split("What they saw ")[1:]
     assert "AI model, “provider”: " in requests[0]
     assert "As for the request before, but for: " in requests[1]
     new = requests[1].partition("All of it")[0]
-    assert "What, “phase”: was team, is company." in new
+    assert "What, “phase”: was Owning team, is Whole company." in new
     assert "AI model" not in new  # it is as it was
 
 

@@ -13,7 +13,7 @@ from rollouts.rules import digest
         (None, "codestral", "was nothing, is codestral."),
         ("codestral", "", "was codestral, is nothing."),
         ([], ["a", "b"], "was nothing, is a, b."),
-        (True, False, "was on, is off."),
+        (True, False, "was yes, is no."),
         (0, 1, "was 0, is 1."),
     ],
 )

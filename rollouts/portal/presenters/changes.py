@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.apps import apps
 from django.contrib.auth.models import User
 from django.core.exceptions import FieldDoesNotExist
+from django.db import models
 from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
 from django.utils.functional import Promise
@@ -19,15 +21,20 @@ from django.utils.translation import gettext_lazy
 
 from ...models import AuditEvent, verbose_names
 from ...rules import digest, word_difference
+from ...rules.approval_policy import told
+from ...rules.durations import short
 from ...rules.exposure import Exposure
 from ...rules.phrases import Phrase, spoken
 from ...rules.word_difference import Part
+from .references import References
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:[\d.]+[+-]\d\d:\d\d$")
 #: What says that a mapping is an exposure, as ``Exposure.as_json`` makes it.
 GATES = {"boolean", "percentage_of_actors", "groups", "actors"}
 #: What other fields tell better: GitLab's own answer stands as ``gates``, an object's number in its link.
 TOLD_OTHERWISE = {"id", "raw"}
+#: Fields that say who must approve.
+POLICIES = {"policy", "approvals"}
 
 #: What events note besides fields.
 NOTES = {
@@ -53,7 +60,7 @@ NOTES = {
 class Changed:
     """One field, and what of it stayed, went and came; ``thing`` where it is another object's than the event's.
 
-    ``is_code``: nobody has words for it, so it stands as it is kept.
+    ``is_code``: nobody has words for it, so it stands as it is kept. ``url``: where what it refers to now is found.
     """
 
     what: str
@@ -61,14 +68,21 @@ class Changed:
     thing: str = ""
     is_confidential: bool = False
     is_code: bool = False
+    url: str = ""
 
 
-def changes(event: AuditEvent, *, sees_confidential: bool) -> tuple[Changed, ...]:
-    """Before and after, field by field; of other objects that changed with it under their names."""
-    found = list(_fields(event, "", event.in_words("before"), event.in_words("after"), event.object_type))
+def changes(event: AuditEvent, *, sees_confidential: bool, references: References | None = None) -> tuple[Changed, ...]:
+    """Before and after, field by field; of other objects that changed with it under their names.
+
+    ``references`` are those of this event, and of others that are told beside it.
+    """
+    known = references or References([event], sees_confidential=sees_confidential)
+    found = list(_fields(event, "", event.in_words("before"), event.in_words("after"), event.object_type, known))
     if sees_confidential:
         for name, sides in event.confidential.items():
-            found += _fields(event, name, sides.get("before", {}), sides.get("after", {}), "", is_confidential=True)
+            kind = name.partition(" ")[0]
+            before, after = sides.get("before", {}), sides.get("after", {})
+            found += _fields(event, name, before, after, kind, known, is_confidential=True)
     return tuple(sorted(found, key=lambda change: bool(change.thing)))  # its own first
 
 
@@ -78,33 +92,48 @@ def _fields(
     before: dict[str, Any],
     after: dict[str, Any],
     kind: str,
+    known: References,
     *,
     is_confidential: bool = False,
 ) -> Any:
     """A nested mapping is another object: «Phase 3: Owning team»."""
     for key in sorted({*before, *after}):
         was, now = before.get(key), after.get(key)
-        choices = _choices(kind, key)
+        field = _field(kind, key)
+        choices = dict(getattr(field, "flatchoices", ()))
         if not name and any(isinstance(side, dict) and ": " in key for side in (was, now)):
             kind_of = key.partition(" ")[0]
-            yield from _fields(event, key, was or {}, now or {}, kind_of, is_confidential=is_confidential)
+            yield from _fields(event, key, was or {}, now or {}, kind_of, known, is_confidential=is_confidential)
             continue
         words = str(verbose_names.FIELDS.get(key) or NOTES.get(key) or key.replace("_", " "))
         was, now = (choices.get(side, side) if isinstance(side, str) else side for side in (was, now))
         if key == "content":
             was, now = _sentences(was), _sentences(now)
-        if key not in TOLD_OTHERWISE and (parts := _parts(was, now)):
+        if isinstance(field, models.DurationField):
+            was, now = (
+                short(timedelta(seconds=side)) if isinstance(side, int | float) else side for side in (was, now)
+            )
+        if key in POLICIES:
+            was, now = (told(side) or side if isinstance(side, dict) else side for side in (was, now))
+        referred = [known.of(kind, key, side) for side in (was, now)]
+        was, now = ([one.name] if one else side for one, side in zip(referred, (was, now), strict=True))  # as a whole
+        if key not in TOLD_OTHERWISE and (parts := _parts(was, now, "\n" if key == "content" else ", ")):
             thing = event.name_in_words(name) if name else ""
-            yield Changed(words, parts, thing, is_confidential, key == "content" or _is_code(was) or _is_code(now))
+            url = referred[1].url if referred[1] else ""
+            yield Changed(words, parts, thing, is_confidential, _is_code(was) or _is_code(now), url)
 
 
-def _choices(kind: str, key: str) -> dict[Any, Any]:
-    """What a field's values are called, where it is one that is chosen."""
+def _length(seconds: Any) -> Any:
+    return short(timedelta(seconds=seconds)) if isinstance(seconds, int | float) else seconds
+
+
+def _field(kind: str, key: str) -> models.Field[Any, Any] | None:
+    """The field of such an object; None of what is a note, or of a kind that there is no more."""
     try:
-        field = apps.get_model("rollouts", kind)._meta.get_field(key)
+        found = apps.get_model("rollouts", kind)._meta.get_field(key)
     except (LookupError, ValueError, FieldDoesNotExist):
-        return {}
-    return dict(getattr(field, "flatchoices", ()))
+        return None
+    return found if isinstance(found, models.Field) else None
 
 
 def _is_code(value: Any) -> bool:
@@ -114,9 +143,10 @@ def _is_code(value: Any) -> bool:
     return isinstance(value, list) and any(map(_is_code, value))
 
 
-def _parts(was: Any, now: Any) -> tuple[Part, ...]:
+def _parts(was: Any, now: Any, between: str) -> tuple[Part, ...]:
     if isinstance(was or now, list) and all(isinstance(side or [], list) for side in (was, now)):
-        return word_difference.items(*([_plain(item) for item in side or []] for side in (was, now)))
+        before, after = ([_plain(item) for item in side or []] for side in (was, now))
+        return word_difference.items(before, after, between)
     return word_difference.words(_plain(was), _plain(now))
 
 

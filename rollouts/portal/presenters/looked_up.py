@@ -16,6 +16,7 @@ from ...models import AuditEvent, HookDelivery, SyncRun
 from ...models.event_words import way_of
 from ...rules.phrases import say
 from .changes import Changed, changes
+from .references import LISTS, References
 
 #: What links and scripts look for, beside what the form offers; how the page calls each.
 NAMED = {
@@ -25,14 +26,6 @@ NAMED = {
     "os_user": say("operating system's user"),
     "gitlab_user": say("GitLab user"),
     "request": say("request"),
-}
-#: Where one finds objects that belong to no rollout.
-LISTS = {
-    "ChangeLock": "portal:locks",
-    "LockCalendar": "portal:locks",
-    "IncidentSource": "portal:locks",
-    "GitLabInstance": "portal:sync",
-    "AIModel": "portal:models",
 }
 
 
@@ -57,8 +50,9 @@ class Row:
 def rows(events: Sequence[AuditEvent], *, sees: bool) -> list[Row]:
     passes, deliveries = [_pass(event) for event in events], [_delivery(event, sees) for event in events]
     kept_passes, kept_deliveries = _kept(SyncRun, passes), _kept(HookDelivery, deliveries)
+    known = References(events, sees_confidential=sees)
     return [
-        _row(event, sees, kept_passes.get(passed), kept_deliveries.get(delivered))
+        _row(event, sees, known, kept_passes.get(passed), kept_deliveries.get(delivered))
         for event, passed, delivered in zip(events, passes, deliveries, strict=True)
     ]
 
@@ -68,12 +62,12 @@ def named(asked: Mapping[str, str]) -> list[tuple[str, str, str]]:
     return [(name, words, asked[name]) for name, words in NAMED.items() if asked[name]]
 
 
-def _row(event: AuditEvent, sees: bool, sync_pass: int | None, delivery: int | None) -> Row:
+def _row(event: AuditEvent, sees: bool, known: References, sync_pass: int | None, delivery: int | None) -> Row:
     kind, _, value = way_of(event).partition(":")
     return Row(
         event,
         localtime(event.at).date(),
-        changes(event, sees_confidential=sees),
+        changes(event, sees_confidential=sees, references=known),
         bool(event.confidential) > sees,
         _url(event),
         urlencode({"object": f"{event.object_type}:{event.object_id}"}) if event.object_id else "",
