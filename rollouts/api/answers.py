@@ -521,6 +521,12 @@ class PeriodReport(Schema):
     figures: list[FigureReported]
 
 
+class PlanTold(Schema):
+    slug: str
+    document: str = Field(description="YAML. Applied again it changes nothing.")
+    digest: str = Field(description="What it is known by; the header `ETag` has it in quotes.")
+
+
 class PlanApplied(Schema):
     slug: str
     title: str

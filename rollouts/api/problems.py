@@ -24,6 +24,7 @@ WORDS = {
     406: "The API answers in application/json only: accept that.",
     409: "It may not happen now: see blockers. Nothing was changed.",
     411: "The header Content-Length must say how long the body is: send it.",
+    412: "The plan is not the one that the header If-Match names. Read it again; nothing was changed.",
     413: "The request is too large. Send less at once.",
     414: "The address is too long for the server that takes it. Ask for less at once.",
     415: "This address does not take that kind of body. Name the right one in the header Content-Type.",

@@ -12,7 +12,7 @@ from ninja import Query, Router, Status
 from ..audit.actor import Actor
 from ..models import Phase, Rollout, clock
 from ..models.keyset import Keyset
-from ..rules import health, offers
+from ..rules import health, offers, plan_merge
 from ..rules.facts import RolloutFacts
 from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from ..rules.percentages import plain_number
@@ -79,21 +79,41 @@ def rollout(request: HttpRequest, slug: questions.Name, asked: Query[questions.R
     return _told_now(slug, actor(request))
 
 
+@router.get("/rollouts/{slug}/plan", response={200: answers.PlanTold, **LOOK}, summary="The plan of a rollout")
+def get_plan(request: HttpRequest, slug: questions.Name, response: HttpResponse) -> dict[str, Any]:
+    """As a document. The header `ETag` is its digest: send it as `If-Match` with the plan that you make of it."""
+    document = plans.export(_whole(slug))
+    response["ETag"] = f'"{plan_merge.digest(document)}"'
+    return {"slug": slug, "document": document, "digest": plan_merge.digest(document)}
+
+
+def _expected(request: HttpRequest) -> str:
+    """The digest in the header If-Match; «*» is any plan that there is. Raises ``Problem`` (400) for several."""
+    written = request.headers.get("If-Match", "").strip()
+    if "," in written:
+        raise Problem(400, "If-Match may name one plan: the ETag that you read.")
+    return "" if written == "*" else written.removeprefix("W/").strip('"')
+
+
 @router.put(
     "/rollouts/{slug}/plan",
-    response={200: answers.PlanApplied, 201: answers.PlanApplied, **WRITE},
+    response={200: answers.PlanApplied, 201: answers.PlanApplied, 412: answers.ProblemTold, **WRITE},
     summary="Make a rollout what a plan says",
     openapi_extra=PLAN_BODY,
 )
 def put_plan(
     request: HttpRequest, slug: questions.Name, asked: Query[questions.PlanAsked], response: HttpResponse
 ) -> Any:
-    """The plan document as YAML, or in JSON. The same plan again changes nothing. Takes the role manager."""
+    """The plan document as YAML, or in JSON. The same plan again changes nothing. Takes the role manager.
+
+    With the header `If-Match` (the `ETag` of `GET`) nothing is changed where somebody else has changed the plan
+    meanwhile: 412."""
     by = actor(request)
     with refusals_about(Rollout.objects.filter(slug=slug).first()):
         plans.refuse_others(by)  # before the document is read, so that it is told first
         text = bodies.plan(request)
-        applied = plans.apply(text, by=by, source="plan", dry_run=asked.dry_run, only=slug)
+        expect = _expected(request)
+        applied = plans.apply(text, by=by, source="plan", dry_run=asked.dry_run, only=slug, expect=expect)
     created = applied.created and not asked.dry_run
     if created:
         response["Location"] = f"/api/v1/rollouts/{applied.slug}"

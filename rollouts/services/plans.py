@@ -15,7 +15,7 @@ from ..models import (
     Rollout,
 )
 from ..models.change_log import Change
-from ..rules import document
+from ..rules import document, plan_merge
 from ..rules.blockers import Blocker
 from ..rules.document import DocumentRefused
 from ..rules.expected import Audience
@@ -31,6 +31,8 @@ from .instances import all_instances
 from .refusals import Refused, refuse_if, role_missing
 from .rollout_work import Work, resting_on, working_on
 from .templates import all_templates
+
+PLAN_CHANGED = "plan_changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,11 @@ def check(text: str | bytes, *, source: str) -> PlanDocument:
     return plan
 
 
-def apply(text: str | bytes, *, by: Actor, source: str, dry_run: bool = False, only: str = "") -> Applied:
-    """Make the rollout what the plan says; the same plan again changes nothing. ``only`` is the rollout that is meant.
+def apply(
+    text: str | bytes, *, by: Actor, source: str, dry_run: bool = False, only: str = "", expect: str = ""
+) -> Applied:
+    """Make the rollout what the plan says; the same plan again changes nothing. ``only`` is the rollout that is meant,
+    ``expect`` the digest of the plan that was looked at: of another nothing is changed.
 
     Raises ``DocumentRefused`` (with lines) or ``Refused`` (a phase that has started would change); then nothing
     changed.
@@ -75,6 +80,7 @@ def apply(text: str | bytes, *, by: Actor, source: str, dry_run: bool = False, o
     applied = Applied(plan.rollout, plan.title, False)
     try:
         with working_on(known, "plan.apply", by=by, besides=resting_on(model) if model.differs else ()) as work:
+            _refuse_another(expect, work)
             is_new, recording = _apply(plan, refs, work, by), work.recording
             changes = [change for each in (recording, *recording.after) for change in each.change_log.changes]
             applied = Applied(plan.rollout, plan.title, is_new, [_sentence(change) for change in changes])
@@ -85,8 +91,23 @@ def apply(text: str | bytes, *, by: Actor, source: str, dry_run: bool = False, o
     except IntegrityError:
         if known is not None or not Rollout.objects.filter(slug=plan.rollout).exists():
             raise
-        return apply(text, by=by, source=source, dry_run=dry_run, only=only)  # somebody has made it meanwhile
+        return apply(
+            text, by=by, source=source, dry_run=dry_run, only=only, expect=expect
+        )  # somebody has made it meanwhile
     return applied
+
+
+def _refuse_another(expect: str, work: Work) -> None:
+    """Who names a plan means that one: what stands there by now may be another, or nothing."""
+    if not expect or (not work.is_new and digest_of(work.rollout) == expect):
+        return
+    message = say("The plan is not the one that you looked at: somebody has changed it since. Look at it again.")
+    raise Refused([Blocker(PLAN_CHANGED, message)])
+
+
+def digest_of(rollout: Rollout) -> str:
+    """What the plan of a rollout is known by as it stands."""
+    return plan_merge.digest(export(rollout))
 
 
 def export(rollout: Rollout) -> str:

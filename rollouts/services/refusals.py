@@ -25,7 +25,11 @@ class Refused(Exception):
 
     @property
     def status(self) -> int:
-        """In HTTP: 403 where only the role is lacking, 422 where only what was written is at fault, else 409."""
+        """In HTTP: 403 where only the role is lacking, 412 where another plan was expected, 422 where only what was
+        written is at fault, else 409.
+        """
+        if self.codes == {"plan_changed"}:
+            return 412
         return 403 if self.codes == {"role"} else 422 if self.codes <= WRITTEN else 409
 
 

@@ -25,15 +25,22 @@ class Command(BaseCommand):
         apply.add_argument("--dry-run", action="store_true", help="say what would change, change nothing")
         apply.add_argument("--as", dest="user", metavar="USER", help="the portal user who plans")
         apply.add_argument("--json", action="store_true", help="print one JSON object")
+        apply.add_argument(
+            "--expect",
+            default="",
+            metavar="DIGEST",
+            help="of the plan that you looked at (`export --digest`): else refused",
+        )
         check = verbs.add_parser("check", help="read the documents and say what is wrong")
         check.add_argument("files", nargs="+", metavar="FILE")
         check.add_argument("--json", action="store_true", help="print one JSON object")
         export = verbs.add_parser("export", help="print the plan of a rollout")
         export.add_argument("slug", metavar="SLUG")
+        export.add_argument("--digest", action="store_true", help="print what it is known by instead")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["action"] == "export":
-            self._export(options["slug"])
+            self._export(options["slug"], as_digest=options["digest"])
             return
         by = actor_named(options.get("user"))
         results = [self._one(name, by, options) for name in options["files"]]
@@ -53,7 +60,7 @@ class Command(BaseCommand):
                 self._tell(options, f"{name}: good.")
                 return result
             with coming_from("command"):
-                applied = plans.apply(text, by=by, source=name, dry_run=options["dry_run"])
+                applied = plans.apply(text, by=by, source=name, dry_run=options["dry_run"], expect=options["expect"])
         except DocumentRefused as refused:
             result["faults"] = [str(fault) for fault in refused.faults]
         except Refused as refused:
@@ -78,8 +85,11 @@ class Command(BaseCommand):
         if not options["json"]:
             self.stdout.write(line)
 
-    def _export(self, slug: str) -> None:
-        self.stdout.write(plans.export(rollout_named(slug)), ending="")
+    def _export(self, slug: str, *, as_digest: bool) -> None:
+        if as_digest:
+            self.stdout.write(plans.digest_of(rollout_named(slug)))
+        else:
+            self.stdout.write(plans.export(rollout_named(slug)), ending="")
 
 
 def _read(name: str) -> bytes:

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from ...audit.actor import Actor
 from ...models import PlanTemplate, Rollout, clock
-from ...rules import offers
+from ...rules import offers, plan_merge
 from ...rules.document import LIMIT, DocumentRefused, Fault
 from ...rules.phrases import say, spoken
 from ...rules.plan_document import FlagPlan, PlanDocument, dump_plan
@@ -158,10 +158,13 @@ def plan(request: HttpRequest, slug: str) -> HttpResponseBase:
     written = request.POST.get("document", "")
     dry_run = "look" in request.POST
     try:
-        applied = plans.apply(written, by=by, source="plan", dry_run=dry_run, only=slug)
+        expect = request.POST.get("expect", "")
+        applied = plans.apply(written, by=by, source="plan", dry_run=dry_run, only=slug, expect=expect)
     except DocumentRefused as wrong:
         return _plan(request, rollout, written[:LIMIT], 422, faults=wrong.faults)
     except Refused as refused:
+        if plans.PLAN_CHANGED in refused.codes:
+            return _merge(request, rollout, written[:LIMIT], refused)
         return _plan(request, rollout, written[:LIMIT], refused.status, **refusals.told(refused, rollout))
     if dry_run:
         return _plan(request, rollout, written[:LIMIT], looked=applied)
@@ -170,13 +173,26 @@ def plan(request: HttpRequest, slug: str) -> HttpResponseBase:
     return SeeOther(reverse("portal:rollout", args=[applied.slug]))
 
 
+def _merge(request: HttpRequest, rollout: Rollout, written: str, refused: Refused) -> HttpResponse:
+    """Somebody else has changed the plan meanwhile: what both began with, what each made of it, and one of both."""
+    base, theirs = request.POST.get("base", "")[:LIMIT], plans.export(rollout)
+    merged = plan_merge.merge(base, written, theirs) if base else None
+    told = {"merged": merged, "began_with": base, "mine": written, "base": theirs}
+    told["expect"] = plan_merge.digest(theirs)
+    text = merged.text if merged else written
+    return _plan(request, rollout, text, refused.status, **told, **refusals.told(refused, rollout))
+
+
 def _plan(request: HttpRequest, rollout: Rollout, text: str, status: int = 200, **more: object) -> HttpResponse:
     now, by = clock.now(), Actor.of(request.user)
     told = facts.for_rollout(rollout, now)
     phases = {phase.name: phase for phase in facts.newest_attempts(rollout)}
+    stands = plans.export(rollout)
     context = {
         "rollout": rollout,
         "text": text,
+        "base": request.POST.get("base") or stands,
+        "expect": request.POST.get("expect") or plan_merge.digest(stands),
         "roll_backs": offers.ways_back(told, by.person),
         "ramp": picture(phases, told, schedules.coming(rollout, now)),
         **more,
