@@ -45,7 +45,7 @@ OPERATORS = (
 )
 #: Seconds; a fault that makes a loop endless is caught by it.
 PATIENCE = 1_800
-PYTEST = ("-m", "pytest", "-qx", "-p", "no:cacheprovider", "-m", "not drill and not benchmark")
+PYTEST = ("-m", "pytest", "-qx", "-p", "no:cacheprovider", "--timeout", "120", "-m", "not drill and not benchmark")
 IMPORT = "import django; django.setup(); import {}"
 
 Outcome = Literal["caught", "SURVIVED", "no fault"]

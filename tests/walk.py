@@ -75,7 +75,7 @@ class World:
         """Seed GitLab with a project, its four issues (the plan is confidential), a flag; and people for each role."""
         world = cls(gitlab)
         world.memory = Memory(gitlab)
-        world._remembered("build", world._build)
+        world.remembered("build", world._build)
         world.people = {user.username: user for user in get_user_model().objects.filter(username__in=ROLES)}
         return world
 
@@ -94,7 +94,7 @@ class World:
 
     def join(self, name: str, role: str) -> Any:
         """One person more."""
-        self._remembered(("join", name, role), partial(self._join, name, role))
+        self.remembered(("join", name, role), partial(self._join, name, role))
         self.people[name] = get_user_model().objects.get(username=name)
         return self.people[name]
 
@@ -102,7 +102,8 @@ class World:
         user = get_user_model().objects.create_user(name, password="rollout")
         user.groups.add(Group.objects.get(name=role))
 
-    def _remembered(self, step: Hashable, walk: Callable[[], Any]) -> Any:
+    def remembered(self, step: Hashable, walk: Callable[[], Any]) -> Any:
+        """Stand where this walk leads, whoever in this process walked it first. A fixture's own walk may be one too."""
         return self.memory.of(step, walk) if self.memory else walk()
 
     def actor(self, name: str) -> Actor:
@@ -118,7 +119,7 @@ class World:
         def walk() -> str:
             return plans.apply(document, by=self.actor("mia"), source="plan.yaml").slug
 
-        return self.rollout(self._remembered(("apply", document.replace(self.gitlab.url, "")), walk))
+        return self.rollout(self.remembered(("apply", document.replace(self.gitlab.url, "")), walk))
 
     def rollout(self, slug: str | None = None) -> Rollout:
         return Rollout.objects.whole().get(slug=slug or self.plan["slug"])
@@ -132,7 +133,7 @@ class World:
         def walk() -> list[Any]:
             return [passes.sync_instance(instance, trigger="command", **how) for instance in all_instances()]
 
-        return self._remembered(("sync", repr(how)), walk)
+        return self.remembered(("sync", repr(how)), walk)
 
     def do(self, verb: str, phase: str, by: str, **more: Any) -> Phase:
         """What the person presses who looks at the page as it is now."""
@@ -147,7 +148,7 @@ class World:
 
     def confirm(self, phase: str | None = None) -> None:
         """Confirm what the template asks of the rollout, or of one phase, and can be known yet, with evidence."""
-        self._remembered(("confirm", phase, self.plan["slug"]), partial(self._confirm, phase))
+        self.remembered(("confirm", phase, self.plan["slug"]), partial(self._confirm, phase))
 
     def _confirm(self, phase: str | None) -> None:
         told = self.facts()
@@ -193,7 +194,7 @@ class World:
 
     def up_to(self, name: str, state: str) -> Phase:
         """From nothing to this phase in this state, through every door in between."""
-        self._remembered(("up_to", name, state, repr(self.plan)), partial(self._up_to, name, state))
+        self.remembered(("up_to", name, state, repr(self.plan)), partial(self._up_to, name, state))
         return self.phase(name)
 
     def _up_to(self, name: str, state: str) -> None:

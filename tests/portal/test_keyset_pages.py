@@ -7,6 +7,7 @@ import json
 import re
 from base64 import urlsafe_b64encode
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 from django.db import connection
@@ -24,13 +25,17 @@ pytestmark = pytest.mark.django_db
 NAMES = [f"r{number}" for number in range(6)]
 
 
+def planned(world):
+    for name in NAMES:
+        world.apply(slug=name, title=f"Rollout {name}", flag=f"use_{name}")
+
+
 @pytest.fixture
 def six(world, monkeypatch):
     """Six rollouts, two to a page, and a signed-in manager."""
+    world.remembered("six", partial(planned, world))
     monkeypatch.setattr(listing, "PAGE", 2)
     monkeypatch.setattr("rollouts.portal.views.timeline.ROWS", 2)
-    for name in NAMES:
-        world.apply(slug=name, title=f"Rollout {name}", flag=f"use_{name}")
     client = Client(raise_request_exception=False)
     client.force_login(world.people["mia"])
     return client

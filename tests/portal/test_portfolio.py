@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.core.management import call_command
@@ -138,6 +139,10 @@ def test_the_sentence_on_top_counts_and_links(world):
 
 
 def several(world):
+    world.remembered("several", partial(_several, world))
+
+
+def _several(world):
     for slug, title in (("haiku", "Claude Haiku"), ("opus", "Claude Opus"), ("sonnet", "Sonnet 🚀 for chat")):
         world.apply(slug=slug, title=title, flag=FLAG if slug == "haiku" else f"flag_{slug}")
     world.sync()
