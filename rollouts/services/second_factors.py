@@ -1,0 +1,169 @@
+"""A second factor beside the password: added and shown by its person, taken away by them or an operator.
+
+Codes are those of RFC 6238 (30 seconds, six digits, SHA-1, as authenticators have them); one step to either side is
+taken for clocks that differ, and none twice. Who comes by the identity provider has their second factor there.
+"""
+
+from __future__ import annotations
+
+import secrets
+from base64 import b32encode
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.twofactor.hotp import HOTP
+from django.conf import settings
+from django.contrib.auth.hashers import check_password, make_password
+from django.contrib.auth.models import User
+from django.utils.crypto import constant_time_compare
+
+from ..audit.actor import Actor
+from ..audit.recording import recorded
+from ..models import SecondFactor, clock, roles
+from ..models.second_factors import has_one, opened, sealed
+from ..rules.blockers import Blocker
+from ..rules.machine import Role
+from ..rules.phrases import say
+from . import accounts, sign_ins
+from .refusals import Refused, refuse_if, role_missing
+
+STEP, DIGITS, AROUND = 30, 6, 1
+RECOVERY_CODES = 10
+#: So many wrong codes in a row, and nothing is taken for as long.
+MOST_FAILURES, LOCKED_FOR = 5, timedelta(minutes=15)
+NAME = "Model Rollout Portal"
+
+
+class WrongCode(Exception):
+    """Not taken; says why. ``is_locked``: none is, for a while."""
+
+    def __init__(self, words: str, *, is_locked: bool = False) -> None:
+        super().__init__(words)
+        self.is_locked = is_locked
+
+
+def must(user: Any) -> bool:
+    """Whether the setting asks this person for one."""
+    wanted = settings.REQUIRE_SECOND_FACTOR
+    return bool(wanted) and user.is_authenticated and bool(wanted & roles.of(user))
+
+
+def new_secret() -> str:
+    """Sealed, to be kept in the session until its first code was shown."""
+    return sealed(secrets.token_bytes(20))
+
+
+def written(secret: str) -> str:
+    """As people type it into an authenticator."""
+    return b32encode(opened(secret) or b"").decode().rstrip("=")
+
+
+def link(person: User, secret: str) -> str:
+    """By which an authenticator on the same device takes it."""
+    label = quote(f"{NAME}:{person.get_username()}")
+    return f"otpauth://totp/{label}?{urlencode({'secret': written(secret), 'issuer': NAME})}"
+
+
+def add(person: User, secret: str, code: str, *, by: Actor) -> list[str]:
+    """Theirs from now on; the recovery codes, which are told this once. Raises ``WrongCode`` and ``Refused``."""
+    blockers = [] if accounts.is_own(person, by) else [_not_own(person)]
+    if has_one(person):
+        blockers.append(Blocker("has_factor", say("You have a second factor already: remove it first.")))
+    refuse_if(blockers)
+    step = _step_of(opened(secret), code, after=0)
+    if step is None:
+        raise WrongCode(say("That is not the code of this moment. Wait for the next one, and look at your clock."))
+    codes = _codes()
+    with recorded("factor.add", by=by, about=person):
+        SecondFactor.objects.create(
+            person=person, secret=secret, recovery=_hashed(codes), added_at=clock.now(), last_step=step
+        )
+    return codes
+
+
+def show(person: User, code: str, *, by: Actor, address: str) -> None:
+    """Take a code of the authenticator, or one of the recovery codes, which then is used up. Raises ``WrongCode``."""
+    code = "".join(code.split()).lower()
+    verb = "factor.recovery_used" if len(code) > DIGITS else "factor.show"
+    is_right, left = False, None
+    with recorded(verb, by=by, about=person) as recording:
+        factor = SecondFactor.objects.locked().get(person=person)
+        now = clock.now()
+        if factor.failures >= MOST_FAILURES and factor.failed_at and now - factor.failed_at < LOCKED_FOR:
+            raise WrongCode(say("Too many wrong codes. Wait a quarter of an hour."), is_locked=True)
+        if len(code) > DIGITS:
+            used = next((one for one in factor.recovery if check_password(code, one)), None)
+            is_right = used is not None
+            if used is not None:
+                factor.recovery = [one for one in factor.recovery if one != used]
+                left = recording.notes["codes_left"] = len(factor.recovery)
+        else:
+            step = _step_of(opened(factor.secret), code, after=factor.last_step)
+            is_right = step is not None
+            factor.last_step = step or factor.last_step
+        factor.failures, factor.failed_at = (0, None) if is_right else (factor.failures + 1, now)
+        factor.save()
+    if not is_right:
+        sign_ins.failed(person, address=address)
+        raise WrongCode(say("That code is not right, or was used already. Wait for the next one."))
+
+
+def renew_codes(person: User, *, by: Actor) -> list[str]:
+    """Other recovery codes; the old ones open nothing any more."""
+    refuse_if([] if accounts.is_own(person, by) else [_not_own(person)])
+    codes = _codes()
+    with recorded("factor.renew_codes", by=by, about=person):
+        factor = SecondFactor.objects.locked().filter(person=person).first()
+        if factor is None:
+            raise Refused([Blocker("no_factor", say("There is no second factor."))])
+        factor.recovery = _hashed(codes)
+        factor.save()
+    return codes
+
+
+def remove(person: User, *, by: Actor, reason: str = "") -> None:
+    """By its person, unless the setting asks for one; by an operator or admin where it is lost, with a reason.
+
+    Who removes somebody else's had a hand in that account (docs/decisions/0038-own-accounts.md).
+    """
+    blockers = []
+    if accounts.is_own(person, by):
+        if must(person):
+            blockers.append(Blocker("must", say("Your role needs a second factor: you can't be without one.")))
+    else:
+        blockers += role_missing(by, Role.ADMIN, say("Removing the second factor of somebody else"))
+        if not reason.strip():
+            blockers.append(Blocker("reason_missing", say("Say why: everybody who reads the history sees it.")))
+    refuse_if(blockers)
+    with recorded("factor.remove", by=by, about=person, reason=reason.strip()):
+        factor = SecondFactor.objects.locked().filter(person=person).first()
+        if factor is None:
+            raise Refused([Blocker("no_factor", say("There is no second factor."))])
+        factor.delete()
+        accounts.touch(person, by)
+
+
+def _not_own(person: User) -> Blocker:
+    return Blocker("role", say("Nobody but {name} has a hand in the second factor of {name}.", name=person.get_username()))
+
+
+def _step_of(secret: bytes | None, code: str, *, after: int) -> int | None:
+    """The time step of which this is the code; None where it is of none around now, or of none after that one."""
+    if secret is None or len(code) != DIGITS or not (code.isascii() and code.isdecimal()):
+        return None
+    hotp, now = HOTP(secret, DIGITS, SHA1()), int(clock.now().timestamp()) // STEP
+    for step in range(now - AROUND, now + AROUND + 1):
+        if step > after and constant_time_compare(hotp.generate(step).decode(), code):
+            return step
+    return None
+
+
+def _codes() -> list[str]:
+    return [secrets.token_hex(8) for _ in range(RECOVERY_CODES)]
+
+
+def _hashed(codes: list[str]) -> list[str]:
+    """Of 64 random bits each: a fast hash would do, but the portal has one way to keep what opens it."""
+    return [make_password(code, hasher="pbkdf2_sha256") for code in codes]
