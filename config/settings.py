@@ -235,6 +235,7 @@ MIDDLEWARE = [
     "rollouts.portal.middleware.RefuseNul",
     "rollouts.portal.zones.ViewersZone",
     "rollouts.portal.middleware.OwnPasswordFirst",
+    "rollouts.portal.middleware.SecondFactorFirst",
     "rollouts.portal.devices.KnownDevices",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "rollouts.portal.live.FollowedPages",
@@ -281,6 +282,7 @@ if OIDC_ISSUER and not (OIDC_CLIENT_ID and OIDC_CLIENT_SECRET):
     stop("OIDC_ISSUER is set; it needs OIDC_CLIENT_ID and OIDC_CLIENT_SECRET, which the provider gives you.")
 if OIDC_ONLY and not OIDC_ISSUER:
     stop("OIDC_ONLY would let nobody in: OIDC_ISSUER is not set.")
+REQUIRE_SECOND_FACTOR = understood("REQUIRE_SECOND_FACTOR", identities.roles_named)
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "rollouts.portal.signing_in.Passwords",

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY
 from django.http import HttpRequest
 from ninja.security import HttpBearer
 from ninja.security.base import AuthBase
@@ -14,11 +15,16 @@ from ninja.utils import check_csrf
 from ..audit import source
 from ..audit.actor import Actor
 from ..models import accounts
-from ..services import tokens
+from ..services import second_factors, tokens
 from .problems import Problem
 
 NO_CSRF = "A signed-in browser changes something only with the header X-CSRFToken; a script uses a token instead."
 OWN_PASSWORD = "Somebody else has set your password: set your own first, on the page /account/password/."
+
+
+SECOND_FACTOR = "Show your second factor first, or add one, on the page /accounts/second-factor/."
+#: Sessions that began by a password of the portal's own.
+BY_PASSWORD = ("rollouts.portal.signing_in.Passwords", "django.contrib.auth.backends.ModelBackend")
 
 
 class Token(HttpBearer):
@@ -53,6 +59,9 @@ class Session(AuthBase):
             return None
         if accounts.must_change_password(request.user):
             raise Problem(403, OWN_PASSWORD)
+        by_password = request.session.get(BACKEND_SESSION_KEY) in BY_PASSWORD
+        if second_factors.missing(request.user, request.session, by_password=by_password):
+            raise Problem(403, SECOND_FACTOR)
         if check_csrf(request) is not None:
             raise Problem(403, NO_CSRF)
         return Actor.of(request.user)

@@ -28,6 +28,7 @@ from .phases import Phase, RampStep
 from .portfolio_rows import PortfolioRow, RowWait
 from .rollouts import Rollout, RolloutIssue
 from .seals import Checkpoint, CheckpointCopy, PersonSalt, Seal, Tombstone, Verification
+from .second_factors import SecondFactor
 from .sessions import BrowserSession
 from .sync import HookDelivery, InstanceHealth, ReadingGap, SyncRun, SyncScope
 from .tokens import ApiToken, FeedKey
@@ -88,6 +89,7 @@ __all__ = [
     "RowWait",
     "SavedView",
     "Seal",
+    "SecondFactor",
     "Sender",
     "SyncRun",
     "SyncScope",

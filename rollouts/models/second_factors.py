@@ -1,4 +1,4 @@
-"""A second factor of who signs in by a password: an authenticator's secret, and codes for the day on which it is lost."""
+"""A second factor beside a password: an authenticator's secret, and codes for the day on which it is lost."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ def opened(stored: str) -> bytes | None:
 
 
 def has_one(user: Any) -> bool:
-    return bool(user.pk) and SecondFactor.objects.filter(person_id=user.pk).exists()
+    """Read together with the person at each request."""
+    return bool(user.pk) and getattr(user, "second_factor", None) is not None
 
 
 def _box() -> Fernet:

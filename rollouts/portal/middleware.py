@@ -7,8 +7,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy
 
 from config.chunked import REFUSED
@@ -16,16 +19,23 @@ from config.chunked import REFUSED
 from ..audit.middleware import Middleware
 from ..models import accounts, waiting
 from ..models.change_log import ChangedMeanwhile
+from ..services import second_factors
 from ..services.refusals import Refused, overtaken
 from . import refusals
+from .signing_in import BY_PASSWORD
 from .views import trouble
 
 #: What answers during maintenance too: whoever looks after the portal asks there.
 ALWAYS = ("/healthz", "/readyz", "/metrics")
 #: What somebody may do who has yet to set a password of their own.
 WITHOUT_OWN_PASSWORD = frozenset(
-    {"portal:password", "admin:password_change", "logout", "portal:language", "portal:zone"}
+    {"portal:password", "admin:password_change", "logout", "portal:language", "portal:zone", "second_factor"}
 )
+#: What somebody may do who has yet to show a second factor, or to add one.
+WITHOUT_SECOND_FACTOR = {
+    "show": frozenset({"second_factor", "logout", "portal:language", "portal:zone"}),
+    "add": frozenset({"add_second_factor", "again", "logout", "portal:language", "portal:password", "portal:zone"}),
+}
 ROOM_OF_API = "/api/"
 #: What one request may wait for others' writes, in seconds: GitLab hangs up after ten, people before.
 LONGEST_WAIT = 5.0
@@ -75,6 +85,23 @@ class OwnPasswordFirst(Middleware):
         if not accounts.must_change_password(request.user):
             return None
         return redirect("portal:password")
+
+
+class SecondFactorFirst(Middleware):
+    """After the password a code, before any page works; who must have a second factor and has none adds one first."""
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
+        match = request.resolver_match
+        if match is None or request.path.startswith(ROOM_OF_API) or not request.user.is_authenticated:
+            return None
+        if getattr(view, "login_required", True) is False and match.view_name != "metrics":
+            return None
+        by_password = request.session.get(BACKEND_SESSION_KEY) in BY_PASSWORD
+        missing = second_factors.missing(request.user, request.session, by_password=by_password)
+        if not missing or match.view_name in WITHOUT_SECOND_FACTOR[missing]:
+            return None
+        page = reverse("second_factor" if missing == "show" else "add_second_factor")
+        return redirect(f"{page}?{urlencode({'next': request.get_full_path()})}" if request.method == "GET" else page)
 
 
 class Maintenance(Middleware):

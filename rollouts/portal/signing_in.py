@@ -15,6 +15,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from ipware import get_client_ip
 
+from ..models.second_factors import SHOWN
 from ..models.sessions import DEVICE, PROVED_AT
 from ..rules import browsers
 from ..services import demo_accounts, sign_ins
@@ -36,7 +37,7 @@ class Passwords(ModelBackend):
         return person
 
     def get_user(self, user_id: Any) -> Any:
-        person = User.objects.select_related("account", "identity").filter(pk=user_id).first()
+        person = User.objects.select_related("account", "identity", "second_factor").filter(pk=user_id).first()
         works = person is not None and self.user_can_authenticate(person) and not demo_accounts.is_closed(person)
         return person if works else None
 
@@ -89,6 +90,7 @@ def _signed_in(sender: Any, request: HttpRequest | None, user: Any, **more: Any)
         return
     by_password = request.session.get(BACKEND_SESSION_KEY) in BY_PASSWORD
     if by_password:
+        request.session.pop(SHOWN, None)
         request.session[PROVED_AT] = timezone.now().isoformat(timespec="seconds")
     request.session[DEVICE] = browsers.in_words(request.headers.get("User-Agent", ""))
     sign_ins.signed_in(

@@ -84,6 +84,14 @@ def roles_by_group(written: str) -> dict[str, frozenset[Role]]:
     return found
 
 
+def roles_named(written: str) -> frozenset[Role]:
+    """Read ``admin approver``. Raises ValueError with a sentence for the operator."""
+    names = written.split()
+    if wrong := next((name for name in names if name not in set(Role)), ""):
+        raise invalid("“{name}” is no role. Roles are {roles}.", name=shorten(wrong), roles=", ".join(Role))
+    return frozenset(map(Role, names))
+
+
 def roles_of(groups: Iterable[str], by_group: Mapping[str, frozenset[Role]]) -> frozenset[Role]:
     """All roles that these groups give; none where none is mapped."""
     return frozenset[Role]().union(*(by_group.get(group, frozenset()) for group in groups))

@@ -41,6 +41,7 @@ from ..models import (
     PersonSalt,
     Rollout,
     SavedView,
+    SecondFactor,
 )
 from ..models.tokens import Ended
 from ..rules.blockers import Blocker
@@ -239,6 +240,7 @@ def _close(person: User, name: str, words: dict[str, str]) -> None:
     for kind in (Notice, NoticeSettings, FollowedRollout):
         models.QuerySet(kind).filter(person=person).delete()
     models.QuerySet(Identity).filter(person=person).delete()
+    models.QuerySet(SecondFactor).filter(person=person).delete()
     models.QuerySet(FormerIdentity).filter(person=person).delete()
     models.QuerySet(Absence).filter(Q(person=person) | Q(instead=person)).delete()
     empty = {"first_name": "", "last_name": "", "email": "", "is_active": False}

@@ -22,7 +22,7 @@ from django.utils.crypto import constant_time_compare
 from ..audit.actor import Actor
 from ..audit.recording import recorded
 from ..models import SecondFactor, clock, roles
-from ..models.second_factors import has_one, opened, sealed
+from ..models.second_factors import SHOWN, has_one, opened, sealed
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
 from ..rules.phrases import say
@@ -48,6 +48,20 @@ def must(user: Any) -> bool:
     """Whether the setting asks this person for one."""
     wanted = settings.REQUIRE_SECOND_FACTOR
     return bool(wanted) and user.is_authenticated and bool(wanted & roles.of(user))
+
+
+def missing(user: Any, session: Any, *, by_password: bool) -> str:
+    """What somebody who signed in by a password has yet to do before anything else: ``show``, ``add``, or nothing."""
+    if not by_password or not user.is_authenticated:
+        return ""
+    if has_one(user):
+        return "" if SHOWN in session else "show"
+    return "add" if must(user) else ""
+
+
+def lacks(user: Any) -> bool:
+    """Whether the setting asks for one, and neither it nor the identity provider's is there."""
+    return must(user) and not has_one(user) and getattr(user, "identity", None) is None
 
 
 def new_secret() -> str:
@@ -87,7 +101,7 @@ def show(person: User, code: str, *, by: Actor, address: str) -> None:
     """Take a code of the authenticator, or one of the recovery codes, which then is used up. Raises ``WrongCode``."""
     code = "".join(code.split()).lower()
     verb = "factor.recovery_used" if len(code) > DIGITS else "factor.show"
-    is_right, left = False, None
+    is_right = False
     with recorded(verb, by=by, about=person) as recording:
         factor = SecondFactor.objects.locked().get(person=person)
         now = clock.now()
@@ -98,7 +112,7 @@ def show(person: User, code: str, *, by: Actor, address: str) -> None:
             is_right = used is not None
             if used is not None:
                 factor.recovery = [one for one in factor.recovery if one != used]
-                left = recording.notes["codes_left"] = len(factor.recovery)
+                recording.notes["codes_left"] = len(factor.recovery)
         else:
             step = _step_of(opened(factor.secret), code, after=factor.last_step)
             is_right = step is not None
@@ -146,14 +160,16 @@ def remove(person: User, *, by: Actor, reason: str = "") -> None:
 
 
 def _not_own(person: User) -> Blocker:
-    return Blocker("role", say("Nobody but {name} has a hand in the second factor of {name}.", name=person.get_username()))
+    return Blocker(
+        "role", say("Nobody but {name} has a hand in the second factor of {name}.", name=person.get_username())
+    )
 
 
 def _step_of(secret: bytes | None, code: str, *, after: int) -> int | None:
     """The time step of which this is the code; None where it is of none around now, or of none after that one."""
     if secret is None or len(code) != DIGITS or not (code.isascii() and code.isdecimal()):
         return None
-    hotp, now = HOTP(secret, DIGITS, SHA1()), int(clock.now().timestamp()) // STEP
+    hotp, now = HOTP(secret, DIGITS, SHA1()), int(clock.now().timestamp()) // STEP  # noqa: S303 - RFC 6238: what authenticators have
     for step in range(now - AROUND, now + AROUND + 1):
         if step > after and constant_time_compare(hotp.generate(step).decode(), code):
             return step

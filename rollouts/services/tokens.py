@@ -16,7 +16,7 @@ from ..models import ApiToken, AuditEvent, clock, waiting
 from ..rules.blockers import Blocker
 from ..rules.machine import Role
 from ..rules.phrases import say
-from . import accounts
+from . import accounts, second_factors
 from .refusals import refuse_if
 
 LONGEST_NAME = 100
@@ -99,8 +99,14 @@ def opened_by(text: str) -> ApiToken | None:
     if not TOKEN.fullmatch(text):
         return None
     digest, now = _digest(text), clock.now()
-    token = ApiToken.objects.select_related("person__account", "person__identity").filter(digest=digest).first()
+    token = (
+        ApiToken.objects.select_related("person__account", "person__identity", "person__second_factor")
+        .filter(digest=digest)
+        .first()
+    )
     if token is None or not secrets.compare_digest(token.digest, digest) or not token.opens_at(now):
+        return None
+    if second_factors.lacks(token.person):
         return None
     if token.last_used_at is None or now - token.last_used_at >= NOTED_EVERY:
         token.last_used_at = now

@@ -201,6 +201,7 @@ def _own_page(request: HttpRequest, form: TokenForm, *, status: int = 200, **mor
         "connects": settings.OIDC_ISSUER and request.session.get(LINK),
         "provider_name": settings.OIDC_NAME,
         "form": form,
+        "factor": getattr(request.user, "second_factor", None),
         "may_be_away": True,
         "hours_written": account.working_hours if (account := accounts.of(request.user)) else "",
         "hours_usual": review_clock.usual_hours().written,

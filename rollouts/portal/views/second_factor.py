@@ -33,7 +33,7 @@ def show(request: HttpRequest) -> HttpResponse:
     person, following = _person(request), request.POST.get("next", "") or request.GET.get("next", "")
     if not has_one(person):
         return redirect("add_second_factor")
-    context: dict[str, Any] = {"next": following}
+    context: dict[str, Any] = {"next": following, "actor": None, "name": person.get_username()}
     status = 200
     if request.method == "POST":
         try:
@@ -99,5 +99,4 @@ def _codes(request: HttpRequest, codes: list[str], *, status: int) -> HttpRespon
 
 
 def _person(request: HttpRequest) -> User:
-    assert isinstance(request.user, User) or request.user.pk
-    return User.objects.get(pk=request.user.pk)
+    return User.objects.select_related("account", "second_factor").get(pk=request.user.pk)

@@ -359,6 +359,7 @@ KEPT = (
             "rollouts.Identity",
             "rollouts.FormerIdentity",
             "rollouts.Absence",
+            "rollouts.SecondFactor",
             "rollouts.NoticePlace",
             "rollouts.NoticeSettings",
             "rollouts.FollowedRollout",
