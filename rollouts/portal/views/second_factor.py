@@ -99,4 +99,4 @@ def _codes(request: HttpRequest, codes: list[str], *, status: int) -> HttpRespon
 
 
 def _person(request: HttpRequest) -> User:
-    return User.objects.select_related("account", "second_factor").get(pk=request.user.pk)
+    return User.objects.select_related("account", "second_factor").get(username=request.user.get_username())
