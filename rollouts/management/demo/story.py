@@ -13,7 +13,7 @@ from rollouts.audit.recording import recorded
 from rollouts.models import AIModel, ChecklistItem, Phase, ReadingGap, Rollout, clock
 from rollouts.rules import criteria
 from rollouts.rules.catalogue import parse_models, parse_unit_primitives
-from rollouts.services import checklist, facts, imports, locks, plans, transitions, waivers
+from rollouts.services import checklist, facts, imports, locks, metrics, plans, transitions, waivers
 from rollouts.services.instances import default_instance
 from rollouts.sync import passes
 
@@ -48,6 +48,7 @@ class Story:
         self.ago(lambda: self.whole_phase("codestral-2508-v4", "company"), days=8)
         self.ago(lambda: self.whole_phase("sonnet-default-models", "team"), days=6)
         self.climb("haiku-code-completion", {1: 5.0, 10: 3.5, 25: 1.6})
+        self.measure("haiku-code-completion")
         self.climb("codestral-2508-v4", {1: 4.0, 10: 2.6, 25: 1.2})
         self.ago(lambda: self.ask_for_the_step("haiku-code-completion"), days=1)
         self.ago(lambda: self.begin("sonnet-default-models", "company"), days=2)
@@ -140,6 +141,18 @@ class Story:
         self.read()
         self.confirm(slug, phase)
         self.do(slug, phase, "request", "mia")
+
+    def measure(self, slug: str) -> None:
+        """What a monitor told of the rollout to all users, twice a day, beside the baseline."""
+        for number in range(9):
+            latency, rate = 985 + 7 * (number * 5 % 9), 19.4 + 0.2 * (number * 4 % 7)
+            for name, value, baseline in (("latency_p95", latency, 1010), ("acceptance_rate", round(rate, 1), 19.6)):
+                self.ago(
+                    lambda name=name, value=value, baseline=baseline: metrics.measure(  # type: ignore[misc]
+                        self.rollout(slug), name, value, by=self.person("mia"), baseline=baseline
+                    ),
+                    days=4.8 - number * 0.5,
+                )
 
     def climb(self, slug: str, days_ago: dict[int, float]) -> None:
         for percentage, days in days_ago.items():
