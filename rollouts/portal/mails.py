@@ -32,6 +32,8 @@ from .style import tokens
 
 SALT = "rollouts.unsubscribe"
 LONGEST_SUBJECT = 150
+#: A digest of more says how many more there are.
+MOST_PARTS = 50
 _MISSING = re.compile(settings.MISSING_VALUE.replace("%s", "(.*?)"))
 
 
@@ -56,11 +58,13 @@ def compose(mails: Sequence[OwedMail]) -> EmailMultiAlternatives:
     chosen = wishes_of.of(person)
     with translation.override(chosen.language), timezone.override(zone(chosen.zone)):
         placed = services.placed(mail.notice for mail in mails)
-        parts = [_part(one) for one in sorted(placed, key=lambda one: one.notice.event_id)]
+        placed.sort(key=lambda one: one.notice.event_id)
+        parts = [_part(one) for one in placed[-MOST_PARTS:]]
         if mails[0].in_digest:
             subject = gettext("What happened until %(day)s") % {"day": date_format(timezone.localtime(clock.now()))}
             name = f"digest-{max(mail.pk for mail in mails)}"
-            return _mail(person, subject, parts, wishes_of.ALL_DIGESTS, name, None)
+            more = len(placed) - len(parts)
+            return _mail(person, subject, parts, wishes_of.ALL_DIGESTS, name, None, more)
         notice = placed[0].notice
         subject = present.told([notice])[0].what
         thread = f"rollout-{notice.event.rollout_id}" if notice.event.rollout_id else "portal"
@@ -94,7 +98,7 @@ def _part(one: services.Placed) -> Part:
 
 
 def _mail(
-    person: Any, subject: str, parts: list[Part], kind: str, name: str, thread: str | None
+    person: Any, subject: str, parts: list[Part], kind: str, name: str, thread: str | None, more: int = 0
 ) -> EmailMultiAlternatives:
     host = urlsplit(settings.PORTAL_URL).hostname or "localhost"
     unsubscribe = f"{settings.PORTAL_URL}{reverse('portal:unsubscribe', args=[token(person, kind)])}"
@@ -103,6 +107,8 @@ def _mail(
         "subject": subject,
         "parts": parts,
         "is_digest": thread is None,
+        "more": more,
+        "list": f"{settings.PORTAL_URL}{reverse('portal:notices')}",
         "why": parts[0].kind,
         "zone": timezone.get_current_timezone_name(),
         "language": translation.get_language(),

@@ -224,7 +224,8 @@ def _owe_mail(rows: Iterable[Notice], wishes: Mapping[int, Wishes], since: Mappi
             continue
         began = since.get(row.pk, row.at)
         due = wish.due(when, row.at, began, settling)
-        owed.append(OwedMail(notice=row, in_digest=when == When.DIGEST, since=began, next_attempt_at=due))
+        is_later = when == When.DIGEST
+        owed.append(OwedMail(notice=row, in_digest=is_later, since=due if is_later else began, next_attempt_at=due))
     OwedMail.objects.bulk_create(owed, batch_size=200)
 
 

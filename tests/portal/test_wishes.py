@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from rollouts.models import AuditEvent, FollowedRollout, Notice, NoticeSettings, OwedMail
+from rollouts.portal import mails
 from rollouts.rules.notices import GROUPS, KIND_WORDS, Kind
 from rollouts.rules.telling import When, Wishes
 from rollouts.services import wishes
@@ -180,6 +181,33 @@ def test_the_digest_is_one_mail_at_its_hour_with_what_still_matters(world, inbox
     assert {mail["Subject"] for mail in inbox.mails} == {"What happened until 30 Nov 2026"}
     assert all("mia asked for Owning team" in mail.as_string() for mail in inbox.mails)
     assert set(OwedMail.objects.values_list("state", flat=True)) == {"sent"}
+
+
+def test_a_digest_that_is_not_taken_at_its_hour_is_tried_again(world, inbox, time_machine):
+    for name in ("alice", "sam"):
+        wishes.choose(world.people[name], world.actor(name), by_mail={"asked": "digest"}, digest_hour=9)
+    time_machine.move_to(MORNING)
+    world.do("request", "team", "mia")
+    tell()
+    inbox.refuses = "452 full"
+    time_machine.move_to(MORNING + timedelta(hours=23, minutes=59))
+    tell()
+    assert not inbox.mails
+    inbox.refuses = ""
+    time_machine.move_to(MORNING + timedelta(hours=24, minutes=10))
+    tell()
+    assert len(inbox.mails) == 2
+
+
+def test_a_long_digest_tells_the_newest_and_how_many_more_there_are(world, monkeypatch):
+    monkeypatch.setattr(mails, "MOST_PARTS", 1)
+    world.do("request", "team", "mia")
+    tell_people()
+    notice = Notice.objects.filter(person__username="alice").get()
+    mail = mails.compose([OwedMail(pk=pk, notice=notice, in_digest=True) for pk in (1, 2, 3)])
+    assert "2 more happened before: http://localhost:8000/notifications/" in mail.body
+    assert mail.body.count("mia asked for Owning team") == 1
+    assert "2 more happened before:" in " ".join(mail.alternatives[0][0].split())
 
 
 def test_a_digest_in_which_nothing_matters_any_more_is_not_sent(world, inbox, time_machine):
