@@ -148,7 +148,7 @@ def test_who_follows_is_told_as_owners_are_and_who_mutes_of_nothing(world, api):
     assert answer.json() == {"rollout": "haiku", "how": "mute"}
     world.do("request", "team", "mia")
     world.do("reject", "team", "alice", reason="no")
-    world.up_to("team", "planned")
+    world.waive("team")
     world.do("skip", "team", "root", reason="not needed")
     tell_people()
     assert kinds_told("vic") == ["moved"]
