@@ -45,7 +45,9 @@ OPERATORS = (
 )
 #: Seconds; a fault that makes a loop endless is caught by it.
 PATIENCE = 1_800
-PYTEST = ("-m", "pytest", "-qx", "-p", "no:cacheprovider", "--timeout", "120", "-m", "not drill and not benchmark")
+#: Who loops for ever ends with its process: a property would be tried again and again, each time for as long.
+PYTEST = ("-m", "pytest", "-qx", "-p", "no:cacheprovider", "--timeout", "120", "--timeout-method", "thread",
+          "-m", "not drill and not benchmark")  # fmt: skip
 IMPORT = "import django; django.setup(); import {}"
 
 Outcome = Literal["caught", "SURVIVED", "no fault"]
