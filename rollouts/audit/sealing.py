@@ -25,8 +25,8 @@ from . import canonical, signed_note
 BATCH = 1_000
 #: On SQLite nobody writes while a batch is sealed, so batches are short there.
 BATCH_ALONE = 200
-#: So long SQLite's writers wait at most before they ask again: after each full batch they have their turn.
-TURN = 0.1
+#: SQLite's writers ask again each 0.1 s at the latest: after each full batch they have their turn.
+TURN = 0.15
 #: No transaction takes longer to be seen after its events were written; ``audit verify`` finds one that did.
 LATE = timedelta(hours=1)
 #: How long a checkpoint waits for more events.
