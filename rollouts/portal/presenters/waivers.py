@@ -8,7 +8,6 @@ from datetime import datetime
 
 from ...audit.actor import Actor
 from ...models import Phase, Rollout, Waiver
-from ...rules.blockers import Blocker
 from ...rules.phrases import say
 from ...rules.waivers import DECISIONS, VERB_LABELS, WaiverState
 from ...services import waivers
@@ -19,21 +18,23 @@ OVER_SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """A button; with ``blockers`` it says why not."""
+    """A button."""
 
     verb: str
     label: str
-    blockers: tuple[Blocker, ...]
     asks_why: bool
 
 
 @dataclass(frozen=True, slots=True)
 class WaiverShown:
+    """``why_not`` says why its reader decides nothing about one that waits."""
+
     waiver: Waiver
     words: str
     look: str
     is_over: bool
     presses: tuple[Press, ...]
+    why_not: tuple[str, ...]
 
 
 def shown(rows: Iterable[Waiver], viewer: Actor, now: datetime) -> tuple[WaiverShown, ...]:
@@ -75,11 +76,10 @@ def _is_open(waiver: Waiver, now: datetime) -> bool:
 def _shown(waiver: Waiver, viewer: Actor | None, now: datetime) -> WaiverShown:
     offered = waivers.offers(waiver, viewer, now) if viewer else {}
     presses = tuple(
-        Press(verb, VERB_LABELS[verb], tuple(blockers), verb in ("refuse", "end"))
-        for verb, blockers in offered.items()
-        if not blockers or verb in DECISIONS
+        Press(verb, VERB_LABELS[verb], verb in ("refuse", "end")) for verb, blockers in offered.items() if not blockers
     )
+    messages = [each.message for verb, blockers in offered.items() if verb in DECISIONS for each in blockers]
     look = "go" if waiver.stands(now) else "wait" if waiver.state == WaiverState.ASKED else ""
     is_late = waiver.state == WaiverState.GRANTED and not waiver.stands(now)
     words = say("run out") if is_late else waiver.get_state_display()
-    return WaiverShown(waiver, words, look, not _is_open(waiver, now), presses)
+    return WaiverShown(waiver, words, look, not _is_open(waiver, now), presses, tuple(dict.fromkeys(messages)))
