@@ -308,7 +308,8 @@ def test_the_openapi_document_declares_every_refusal(world, script):
         "/api/v1/flags/{name}/readings", "/api/v1/flags/{name}/includes", "/api/v1/audit", "/api/v1/audit/verify",
         "/api/v1/people/{name}", "/api/v1/notifications", "/api/v1/notifications/settings", "/api/v1/sync",
         "/api/v1/rollouts/{slug}/follow", "/api/v1/rollouts/{slug}/report", "/api/v1/reports",
-        "/api/v1/waivers", "/api/v1/waivers/{number}/{verb}", "/api/v1/rollouts/{slug}/waivers", "/api/v1/loose-ends",
+        "/api/v1/waivers", "/api/v1/waivers/{number}/{verb}", "/api/v1/rollouts/{slug}/waivers", "/api/v1/loose-ends", "/api/v1/people/{name}/absences",
+        "/api/v1/people/{name}/absences/{number}/end",
     }  # fmt: skip
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
