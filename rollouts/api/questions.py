@@ -256,8 +256,8 @@ class MeasuredAsked(Written):
 class AwayAsked(Written):
     """``since`` and ``until`` are days (2026-12-24, of UTC, both included) or times; ``instead`` is a user name."""
 
-    since: Annotated[str, Field(max_length=60), AfterValidator(_writable)]
-    until: Annotated[str, Field(max_length=60), AfterValidator(_writable)]
+    since: Annotated[str, Field(max_length=60), AfterValidator(_writable), _TOLD]
+    until: Annotated[str, Field(max_length=60), AfterValidator(_writable), _TOLD]
     instead: Annotated[str, Field(max_length=150), AfterValidator(_writable)]
 
 
