@@ -85,7 +85,6 @@ class ApprovalRequest(GuardedModel):
     """
 
     first_state = R.OPEN
-    unaudited_fields = frozenset({"waiting_since", "waited", "first_answer_after", "decided_after"})
     #: The approvals; there on the requests of ``Rollout.objects.for_rules()``.
     given: list[Approval]
 

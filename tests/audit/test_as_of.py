@@ -28,6 +28,7 @@ from rollouts.models import (
     Rollout,
     RolloutIssue,
     TrackedIssue,
+    Waiver,
 )
 from rollouts.models.change_log import AuditedModel
 from rollouts.rules.document import DocumentRefused
@@ -37,11 +38,14 @@ from tests.services.test_state_machine_properties import PHASES, edits, moves, p
 from tests.walk import World
 
 #: What a rollout is made of, and what it rests on.
-MADE_OF = (Phase, RampStep, ChecklistItem, ApprovalRequest, Approval, Override, RolloutIssue)
+MADE_OF = (Phase, RampStep, ChecklistItem, ApprovalRequest, Approval, Override, RolloutIssue, Waiver)
 RESTS_ON = (AIModel, PlanTemplate, FeatureFlag, FlagReading, GitLabInstance, GitLabProject, GitLabActor, TrackedIssue)
 ELSEWHERE = {
-    "Identity",
+    "Absence",
     "Account",
+    "FormerIdentity",
+    "Identity",
+    "SecondFactor",
     "ApiToken",
     "ChangeLock",
     "ChatRoom",

@@ -253,8 +253,6 @@ def test_nothing_changes_outside_a_deed(world, model):
 
 #: Columns that change without an event: what reading and writing GitLab leaves, in full, and why none is missed.
 BOOKKEEPING = {
-    # what follows from the times of its events and the calendars of those who are asked
-    "ApprovalRequest": {"waiting_since", "waited", "first_answer_after", "decided_after"},
     "Account": {"id", "person", "touched"},  # the event in which somebody had a hand in it says so
     "ApiToken": {"digest", "last_used_at"},  # the key itself; a use is told by what was done with it
     "FollowedRollout": {"id", "person", "rollout"},  # the event's author and object
