@@ -128,15 +128,14 @@ def changes(asked: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """
     if asked.get("form") != now.get("form"):
         return []
-    return [
-        say(
-            "{name}: was {before}, is {after}.",
-            name=_name(path),
-            before=_words(path, before),
-            after=_words(path, after),
-        )
-        for path, before, after in _differences((), _titled(asked), _titled(now))
-    ]
+    return [_change(*parts) for parts in _differences((), _titled(asked), _titled(now))]
+
+
+def _change(path: tuple[str, ...], before: Any, after: Any) -> Phrase:
+    name, was, now = _name(path), _words(path, before), _words(path, after)
+    if len(path) == 3 and path[-1] == "policy":  # of several sentences
+        return say("{name}, before: {was} Now: {now}", name=name, was=was, now=now)
+    return say("{name}: was {before}, is {after}.", name=name, before=was, after=now)
 
 
 def sentences(content: Mapping[str, Any]) -> list[str]:

@@ -59,7 +59,7 @@ def test_a_confidential_title_is_on_no_page_of_a_viewer(world):
     ("path", "form"),
     [
         ("/rollouts/haiku/phases/team/request/", {}),
-        ("/rollouts/haiku/phases/team/skip/", {"reason": "x"}),
+        ("/rollouts/haiku/phases/company/request/", {}),
         ("/rollouts/haiku/do/abandon/", {"reason": "x"}),
         ("/rollouts/new/", {"document": "rollout: x"}),
         ("/rollouts/haiku/plan/", {"document": "rollout: haiku"}),
@@ -72,7 +72,18 @@ def test_a_viewer_can_change_nothing(world, path, form):
     assert signed_in(world, "vic").post(path, form).status_code == 403
     assert AuditEvent.objects.count() == events
     assert "New rollout" not in words(signed_in(world, "vic").get("/"))
-    assert "<button" not in words(signed_in(world, "vic").get("/rollouts/haiku/")).split("</header>")[1]
+    page = words(signed_in(world, "vic").get("/rollouts/haiku/")).split("</header>")[1]
+    forms = re.findall(r'<form[^>]* action="([^"]*)"', page)
+    assert forms == ["/rollouts/haiku/follow/"], "what one is told of is everybody's own"
+    assert page.count("<button") == page.count('name="how"'), forms
+
+
+def test_a_viewer_skips_nothing(world):
+    world.apply()
+    answer = signed_in(world, "vic").post("/rollouts/haiku/phases/team/skip/", {"reason": "x"})
+    assert answer.status_code == 409
+    assert "takes the role manager; vic has not got it" in words(answer)
+    assert world.phase("team").state == "planned"
 
 
 def test_a_viewer_confirms_no_item(world):

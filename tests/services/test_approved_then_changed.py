@@ -182,7 +182,8 @@ STANDING = {
     "FeatureFlag": {"environment", "presence", "description", "type", "group", "milestone", "default_enabled", "introduced_by_url",
                     "rollout_issue_url", "feature_issue_url"},
     "ApprovalRequest": {"state", "version", "round", "digest", "content", "changed", "policy", "authors", "carried",
-                        "source", "way", "closed_at", "closed_by", "reason", "is_start", "percentage"},
+                        "source", "way", "closed_at", "closed_by", "reason", "is_start", "percentage",
+                        "waiting_since", "waited", "first_answer_after", "decided_after"},
     "GitLabInstance": {"flags_read_at", "retired_at"},
 }  # fmt: skip
 
@@ -197,7 +198,7 @@ def other(field, value):
         case models.IntegerField():
             return (value or 0) + 7
         case models.DecimalField():
-            return value + Decimal("0.5")
+            return (value or 0) + Decimal("0.5")
         case models.DurationField():
             return (value or timedelta()) + timedelta(hours=3)
         case models.DateTimeField():

@@ -61,6 +61,7 @@ DONE = {
     "account.end_sessions": later("ended sessions of their own in other browsers"),
     "identity.link": later("connected their account: {what}"),
     "identity.unlink": later("disconnected the account of {what} from the identity provider"),
+    "factor.show": later("showed a second factor"),
     "account.sign_out": later("signed out"),
     "account.lock_out": later("locked out for too many wrong passwords: {what}"),
     "account.sign_in_failed": later("refused a wrong password: {what}"),
