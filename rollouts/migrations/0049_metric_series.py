@@ -29,6 +29,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={"verbose_name_plural": "metric watches"},
         ),
         migrations.CreateModel(
             name="MetricSample",

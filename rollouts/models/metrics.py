@@ -55,5 +55,8 @@ class MetricWatch(models.Model):
 
     objects = MetricWatchQuerySet.as_manager()
 
+    class Meta:
+        verbose_name_plural = "metric watches"
+
     def __str__(self) -> str:
         return str(self.rollout)
