@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cryptography.fernet import Fernet, InvalidToken
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from ..rules.phrases import say
 from .change_log import AuditedModel
+
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet
 
 #: In a session: that its person has shown their second factor since they gave their password.
 SHOWN, PENDING = "second_factor_shown", "second_factor_pending"
@@ -48,6 +48,8 @@ def sealed(secret: bytes) -> str:
 
 def opened(stored: str) -> bytes | None:
     """None where ``SECRET_KEY`` is another than that by which it was sealed."""
+    from cryptography.fernet import InvalidToken
+
     try:
         return _box().decrypt(stored.encode())
     except InvalidToken:
@@ -60,5 +62,9 @@ def has_one(user: Any) -> bool:
 
 
 def _box() -> Fernet:
+    from cryptography.fernet import Fernet
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
     derived = HKDF(SHA256(), 32, salt=None, info=b"rollouts.second_factor").derive(settings.SECRET_KEY.encode())
     return Fernet(urlsafe_b64encode(derived))

@@ -15,7 +15,6 @@ from django.utils.cache import patch_vary_headers
 
 from ..audit.middleware import Middleware
 from ..models import AuditEvent, Rollout, SyncRun
-from ..services import notices
 from .presenters import history
 
 #: Asks: what the page stands at. Answers: what it stands at now.
@@ -57,6 +56,8 @@ def _seen() -> QuerySet[AuditEvent]:
 
 def _bell(person: Any) -> Coalesce:
     """How many notices of theirs are unread: it changes some seconds after what they tell of."""
+    from ..services import notices  # it brings much along that not each process needs
+
     unread = notices.unread(person).order_by().values("person").annotate(number=Count("pk")).values("number")
     return Coalesce(Subquery(unread), 0)
 
@@ -68,6 +69,8 @@ def _of_all(person: Any, **where: object) -> str:
 
 def _of_bell(person: Any, **where: object) -> str:
     """The list of notices itself: the newest, how many there are, and how many are unread."""
+    from ..services import notices
+
     mine = notices.of(person).order_by()
     told = mine.aggregate(newest=Max("pk"), number=Count("pk"), unread=Count("pk", filter=Q(read_at=None)))
     return f"{told['newest'] or 0}-{told['number']}-{told['unread']}"

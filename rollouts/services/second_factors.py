@@ -12,8 +12,6 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from cryptography.hazmat.primitives.hashes import SHA1
-from cryptography.hazmat.primitives.twofactor.hotp import HOTP
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils.crypto import constant_time_compare, salted_hmac
@@ -166,6 +164,9 @@ def _not_own(person: User) -> Blocker:
 
 def _step_of(secret: bytes | None, code: str, *, after: int) -> int | None:
     """The time step of which this is the code; None where it is of none around now, or of none after that one."""
+    from cryptography.hazmat.primitives.hashes import SHA1
+    from cryptography.hazmat.primitives.twofactor.hotp import HOTP
+
     if secret is None or len(code) != DIGITS or not (code.isascii() and code.isdecimal()):
         return None
     hotp, now = HOTP(secret, DIGITS, SHA1()), int(clock.now().timestamp()) // STEP  # noqa: S303 - RFC 6238: what authenticators have

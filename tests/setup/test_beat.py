@@ -28,7 +28,8 @@ def test_each_ring_of_beat_expires_and_not_before_the_next_one():
 def test_a_worker_that_was_dead_for_long_does_not_work_off_the_past(tmp_path, kind):
     server = throw_away(Redis()) if kind == "redis" else contextlib.nullcontext("embedded://")
     with server as url, Simulator() as gitlab:
-        ground = Ground(tmp_path, gitlab, CELERY_BROKER_URL=url, FLAG_INTERVAL_SECONDS="1", GITLAB_WRITES="off")
+        often = {"FLAG_INTERVAL_SECONDS": "1", "METRICS_INTERVAL_SECONDS": "10"}
+        ground = Ground(tmp_path, gitlab, CELERY_BROKER_URL=url, GITLAB_WRITES="off", **often)
         ground.environment.pop("TESTS_ON_SERVICES", None)
         ground.run("manage.py", "migrate", "-v0")
         options = broker.options(tmp_path / "broker") if kind == "embedded" else {}
