@@ -115,19 +115,19 @@ def test_an_alias_bomb_is_refused_and_never_built():
         f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n"
         for before, name in zip("abcdefgh", "bcdefghi", strict=True)
     )
-    began = time.perf_counter()
+    began = time.process_time()
     faults = faults_of(read, bomb)
     assert "anchors and aliases" in faults[0].message
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize(
     "bomb", ["a: " + "[" * 100_000, "{a: " * 60_000, "- " * 100_000, "? " * 100_000, "[[]," * 40_000]
 )
 def test_a_nesting_bomb_is_refused_quickly(bomb):
-    began = time.perf_counter()
+    began = time.process_time()
     assert "nested deeper than 20" in faults_of(read, bomb)[0].message
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_too_many_values():
@@ -137,13 +137,13 @@ def test_too_many_values():
 
 
 def _never_breaks(text):
-    began = time.perf_counter()
+    began = time.process_time()
     try:
         assert isinstance(read(text).tree, dict)
     except DocumentRefused as refused:
         assert refused.faults
         assert all(str(fault) and fault.line >= 0 for fault in refused.faults)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 @given(

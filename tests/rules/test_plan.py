@@ -574,12 +574,12 @@ def test_nothing_but_a_refusal_comes_of_a_damaged_plan(data):
     for _ in range(data.draw(st.integers(1, 4))):
         at, cut = data.draw(st.integers(0, len(damaged))), data.draw(st.integers(0, 12))
         damaged = damaged[:at] + data.draw(PIECES) + damaged[at + cut :]
-    began = time.perf_counter()
+    began = time.process_time()
     try:
         assert isinstance(parsed(damaged), PlanDocument)
     except DocumentRefused as wrong:
         assert wrong.faults
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 anything = st.recursive(
