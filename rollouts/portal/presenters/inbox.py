@@ -68,6 +68,7 @@ class Card:
     phase_name: str
     verb: str
     deciders: tuple[AskedPerson, ...]
+    is_granted: bool
     clock: ReviewClock
 
 
@@ -170,6 +171,7 @@ def _card(
         phase_name=phase.name,
         verb=verb,
         deciders=() if request.is_granted(facts.now) else everybody.asked(request),
+        is_granted=request.is_granted(facts.now),
         clock=clock_of(request, facts.now, everybody),
     )
 
