@@ -214,8 +214,9 @@ class ChatRoomForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if "name" in self.fields:
             names = {*settings.NOTIFY_URLS, *([self.instance.name] if self.instance.pk else [])}
+            typed = self.fields["name"]
             self.fields["name"] = forms.ChoiceField(
-                choices=[(name, name) for name in sorted(names)], help_text=self.fields["name"].help_text
+                choices=[(name, name) for name in sorted(names)], label=typed.label, help_text=typed.help_text
             )
 
 
