@@ -218,8 +218,10 @@ def test_the_page_asks_as_much_whatever_there_is(full, django_assert_max_num_que
 
 @pytest.mark.django_db
 def test_each_table_is_measured_once():
+    before = sum(sizes.bytes_by_table().values())
     measured = sizes.measure()
-    assert sum(size["bytes"] for size in measured.values()) == sum(sizes.bytes_by_table().values())
+    after = sum(sizes.bytes_by_table().values())  # PostgreSQL tidies up meanwhile
+    assert min(before, after) <= sum(size["bytes"] for size in measured.values()) <= max(before, after)
     assert measured["people"]["rows"] > 0
 
 
