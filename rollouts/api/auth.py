@@ -42,6 +42,8 @@ class Token(HttpBearer):
         api_token = tokens.opened_by(token.strip())
         if api_token is None:
             return None
+        if second_factors.lacks(api_token.person):
+            raise Problem(403, SECOND_FACTOR)
         source.came_by(source.by_token(api_token.pk, api_token.name, api_token.prefix))
         may_speak = getattr(settings, "COMMAND_MAY_APPROVE", False)  # as who runs commands may then, by --as
         return replace(Actor.of(api_token.person), spoken_by="" if may_speak else api_token.made_by)
