@@ -32,6 +32,7 @@ from rollouts.rules import digest
 FIXED = {"django_content_type", "auth_permission"}
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
 WORDS = EventWords._meta.db_table
+LONGEST_WALK = timedelta(minutes=1)
 
 Row = tuple[Any, ...]
 #: Each table's rows by their keys, in the order of the keys.
@@ -134,10 +135,14 @@ class Kept:
     requests: list[Any]  # what GitLab was asked
     gave: Any
     is_ground: bool  # people and a GitLab: nothing that has happened to a rollout
+    grounds: int = 0  # so many steps stand under it
 
     def restore(self, gitlab: Simulator) -> None:
-        """Write what the walk would have written."""
-        moved = Moved(timedelta(seconds=int((timezone.now() - self.at).total_seconds())), self.url, gitlab.url)
+        """Write what the walk would have written: a ground a while ago, as what comes on it may have taken long."""
+        since = timezone.now() - self.at
+        if self.is_ground:
+            since -= max(LONGEST_WALK - self.grounds * LONGEST_WALK / 10, timedelta(0))
+        moved = Moved(timedelta(seconds=int(since.total_seconds())), self.url, gitlab.url)
         added: Rows = {}
         for name, there in self.after.items():
             if there != self.before[name]:
@@ -246,7 +251,10 @@ class Memory:
                 document = copy.deepcopy(self._gitlab.state.document)
                 requests, now = self._gitlab.requests[asked:], timezone.now()
                 is_ground = step == "build" or (isinstance(step, tuple) and step[0] == "join")
-                kept = self._kept[key] = Kept(there, rows(), document, self._gitlab.url, now, requests, gave, is_ground)
+                grounds = self._at.grounds + 1 if self._at else 0
+                kept = self._kept[key] = Kept(
+                    there, rows(), document, self._gitlab.url, now, requests, gave, is_ground, grounds
+                )
         self._at, self._rows = kept, rows()
         self._document = copy.deepcopy(self._gitlab.state.document)
         return gave

@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
+from time import sleep
 
 import pytest
 from django.db import transaction
@@ -107,3 +108,17 @@ def test_what_comes_later_is_later_in_a_world_that_is_given_again_too(world, tim
     of_rollouts = AuditEvent.objects.filter(rollout__isnull=False)
     events = list(of_rollouts.order_by("pk").values_list("at", flat=True))
     assert events == sorted(events)
+
+
+@pytest.mark.parametrize("time", range(3))
+def test_a_slow_walk_that_is_given_again_comes_after_the_people_who_went_it(world, time):
+    """Its first moments lie as far back as it took, and the people had been there «just now»."""
+
+    def walk():
+        world.apply()
+        sleep(1.2)
+        world.apply(slug="opus", title="Claude Opus", flag="use_opus")
+
+    world.remembered("slowly", walk)
+    newest = AuditEvent.objects.order_by("-at", "-pk")[:2]
+    assert [event.rollout.slug for event in newest if event.rollout] == ["opus", "haiku"]
