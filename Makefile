@@ -8,7 +8,7 @@ TEMPLATES := templates gitlab_simulator/site/templates
 PROPERTIES := $(shell grep -rlE "^from hypothesis|^    @given" tests/rules tests/services tests/sync)
 SHEETS := $(wildcard static/*.css gitlab_simulator/site/*.css)
 
-.PHONY: help run dev test test-fast test-services mutants lint format drills bench bench-pages bench-sync bench-transitions bench-start bench-hand bench-proof bench-growth bench-audit bench-migration bench-forget messages map decisions screenshots requirements clean bench-asof
+.PHONY: help run dev test test-fast test-services mutants lint format drills bench bench-pages bench-sync bench-transitions bench-api bench-start bench-hand bench-proof bench-growth bench-audit bench-migration bench-forget messages map decisions screenshots requirements clean bench-asof
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -81,6 +81,11 @@ bench-transitions: .venv/test.stamp ## queries of each transition, item and plan
 	@$(BIN)/python -m tests.tools redis-server postgresql
 	@$(BIN)/python -m pytest -q -m benchmark -s tests/benchmarks/bench_transitions.py
 	@$(BIN)/python -m tests.on_services -q -m benchmark -s tests/benchmarks/bench_transitions.py
+
+bench-api: .venv/test.stamp ## the API beside the portfolio page, and beside unleash-server where npm is
+	@$(BIN)/python -m tests.tools redis-server postgresql
+	@$(BIN)/python -m pytest -q -m benchmark -s tests/benchmarks/bench_api.py
+	@$(BIN)/python -m tests.on_services -q -m benchmark -s tests/benchmarks/bench_api.py
 
 bench-start: .venv/test.stamp ## how long processes take to start, beside a bare Django, and which imports cost most
 	@$(BIN)/python -m pytest -q -m benchmark -s tests/benchmarks/bench_start.py

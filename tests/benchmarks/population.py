@@ -23,6 +23,7 @@ from rollouts.models import (
     RowWait,
 )
 from rollouts.services import portfolio_rows
+from tests.on_services import free_port
 
 COPIED = (
     FeatureFlag, FlagReading, Rollout, Phase, RampStep, ChecklistItem, RolloutIssue, ApprovalRequest, Approval,
@@ -35,8 +36,8 @@ EVENTS = 4
 
 def demo(settings, tmp_path) -> None:
     """The seven rollouts that all others are copies of, with their lines worked out."""
-    settings.GITLAB_URL, settings.DATA_DIR = "http://127.0.0.1:18003", tmp_path
-    call_command("demo", "--port", "18003", verbosity=0)
+    settings.GITLAB_URL, settings.DATA_DIR = f"http://127.0.0.1:{free_port()}", tmp_path
+    call_command("demo", verbosity=0)
     while portfolio_rows.bring_up_to_date():
         pass
 

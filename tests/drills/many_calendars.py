@@ -11,7 +11,7 @@ import os
 import sys
 import time
 import warnings
-from datetime import datetime
+from datetime import datetime, timedelta
 from datetime import time as clock
 
 import recurring_ical_events
@@ -46,7 +46,10 @@ def library(content: bytes, since: str, until: str) -> dict:
         here = zone(own)
         span = (one.astimezone(here) for one in (first, last))
         for event in recurring_ical_events.of(calendar).between(*span):
-            start, end = moment(event["DTSTART"].dt, here, False), moment(event["DTEND"].dt, here, True)
+            first_day, last_day = event["DTSTART"].dt, event["DTEND"].dt
+            if not isinstance(first_day, datetime) and last_day == first_day:  # the library tells of it: it is that day
+                last_day += timedelta(days=1)
+            start, end = moment(first_day, here, False), moment(last_day, here, True)
             if str(event.get("STATUS", "")) != "CANCELLED" and start < end and start < last and first < end:
                 found.add((start.isoformat(), end.isoformat()))
     return {"periods": sorted(found)}
