@@ -100,7 +100,7 @@ class Bound:
 
     @property
     def rule_words(self) -> Phrase:
-        """«at most 1,200 ms, over 15 minutes, from 5 values; beyond for 10 minutes: the phase is paused»"""
+        """«at most 1,200 ms, over 15 min, from 5 values at least; beyond for 10 min: the phase is paused»"""
         how = [*self._limits]
         if self.window:
             how.append(say("over {length}", length=in_words(self.window_length)))

@@ -243,3 +243,15 @@ def test_lengths_and_who_must_approve_are_told_in_words(world):
     assert not re.search(r"\d+\.0 ?</(ins|del)>", page)
     assert "requester_may" not in page
     assert "is_start" not in page
+
+
+def test_a_mapping_is_told_in_lines_and_only_what_changed_is_marked(world):
+    metrics = "\nguard_metrics: {{p95_latency: {{at_most: {bound}, unit: ms}}, acceptance: {{at_least: 0.25}}}}\n"
+    world.apply_text(world.document() + metrics.format(bound=400))
+    world.apply_text(world.document() + metrics.format(bound=350))
+    page = signed_in(world, "vic").get("/audit/?verb=plan.apply").content.decode()
+    texts = [re.sub(r"<[^>]+>", "", part).strip() for part in re.findall(r"<(?:del|ins)>.*?</(?:del|ins)>", page, re.S)]
+    assert "p95 latency · at most: 400" in texts
+    assert "p95 latency · at most: 350" in texts
+    assert "acceptance · at least: 0.25" not in texts  # it stayed
+    assert not [text for text in texts if "{" in text]

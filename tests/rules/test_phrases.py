@@ -110,3 +110,14 @@ def test_a_row_of_names(parts, all_of_them, one_of_them):
 
 def test_braces_that_are_meant_stay():
     assert (say("{{{what}}}", what="x"), say("{{}}"), say("plain")) == ("{x}", "{}", "plain")
+
+
+@pytest.mark.parametrize("text", ["as it is", "", '["', '["{a.b}", {"a": 1}]', '["x", 3]', "[1, {}]", '["never"]'])
+def test_a_text_of_somebodys_own_stays_as_it_is(text):
+    assert phrases.from_text(phrases.as_text(text)) == text
+
+
+def test_a_phrase_in_a_column_of_text_is_read_again(soak, german):
+    kept = phrases.as_text(soak)
+    assert kept.startswith('["')
+    assert spoken(phrases.from_text(kept)) == "Alle muss noch 2 Tage stehen."

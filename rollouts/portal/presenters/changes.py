@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from datetime import timedelta
@@ -60,14 +59,13 @@ NOTES = {
 class Changed:
     """One field, and what of it stayed, went and came; ``thing`` where it is another object's than the event's.
 
-    ``is_code``: nobody has words for it, so it stands as it is kept. ``url``: where what it refers to now is found.
+    ``url``: where what it refers to now is found.
     """
 
     what: str
     parts: tuple[Part, ...]
     thing: str = ""
     is_confidential: bool = False
-    is_code: bool = False
     url: str = ""
 
 
@@ -105,7 +103,7 @@ def _fields(
             kind_of = key.partition(" ")[0]
             yield from _fields(event, key, was or {}, now or {}, kind_of, known, is_confidential=is_confidential)
             continue
-        words = str(verbose_names.FIELDS.get(key) or NOTES.get(key) or key.replace("_", " "))
+        words = _named(key)
         was, now = (choices.get(side, side) if isinstance(side, str) else side for side in (was, now))
         if key == "content":
             was, now = _sentences(was), _sentences(now)
@@ -117,14 +115,11 @@ def _fields(
             was, now = (told(side) or side if isinstance(side, dict) else side for side in (was, now))
         referred = [known.of(kind, key, side) for side in (was, now)]
         was, now = ([one.name] if one else side for one, side in zip(referred, (was, now), strict=True))  # as a whole
-        if key not in TOLD_OTHERWISE and (parts := _parts(was, now, "\n" if key == "content" else ", ")):
+        is_long = key == "content" or _is_mapping(was) or _is_mapping(now)
+        was, now = (_lines(side) if _is_mapping(side) else side for side in (was, now))
+        if key not in TOLD_OTHERWISE and (parts := _parts(was, now, "\n" if is_long else ", ")):
             thing = event.name_in_words(name) if name else ""
-            url = referred[1].url if referred[1] else ""
-            yield Changed(words, parts, thing, is_confidential, _is_code(was) or _is_code(now), url)
-
-
-def _length(seconds: Any) -> Any:
-    return short(timedelta(seconds=seconds)) if isinstance(seconds, int | float) else seconds
+            yield Changed(words, parts, thing, is_confidential, referred[1].url if referred[1] else "")
 
 
 def _field(kind: str, key: str) -> models.Field[Any, Any] | None:
@@ -136,11 +131,28 @@ def _field(kind: str, key: str) -> models.Field[Any, Any] | None:
     return found if isinstance(found, models.Field) else None
 
 
-def _is_code(value: Any) -> bool:
+def _is_mapping(value: Any) -> bool:
     """Whether it is, or holds, a mapping that is no exposure."""
     if isinstance(value, dict):
         return bool(value) and not value.keys() >= GATES
-    return isinstance(value, list) and any(map(_is_code, value))
+    return isinstance(value, list) and any(map(_is_mapping, value))
+
+
+def _lines(value: Any, path: str = "") -> list[str]:
+    """What a mapping holds, a line for each value with the way there: «p95 · bound: 400»."""
+    if not _is_mapping(value):
+        plain = _plain(value)
+        return [f"{path}: {plain}" if path else plain] if plain else []
+    if isinstance(value, list):
+        named = ((str(one.get("name", "")) if isinstance(one, dict) else "", one) for one in value)
+        return [line for name, one in named for line in _lines(one, f"{path} · {name}".strip(" ·"))]
+    return [
+        line for key, one in value.items() for line in _lines(one, f"{path} · {_named(key)}" if path else _named(key))
+    ]
+
+
+def _named(key: str) -> str:
+    return str(verbose_names.FIELDS.get(key) or NOTES.get(key) or key.replace("_", " "))
 
 
 def _parts(was: Any, now: Any, between: str) -> tuple[Part, ...]:
@@ -161,7 +173,7 @@ def _plain(value: Any) -> str:
         case dict() if value.keys() >= GATES:
             return _exposure(Exposure.from_json(value))
         case dict():
-            return json.dumps(value, ensure_ascii=False, default=str) if value else ""
+            return "; ".join(_lines(value)) if value else ""
         case list():
             return ", ".join(map(_plain, value))
         case Phrase() | Promise():
