@@ -30,8 +30,12 @@ from cosmic_ray.mutating import use_mutation
 from cosmic_ray.plugins import get_operator
 
 ROOT = Path(__file__).resolve().parents[1]
-#: The tests that hold each floor.
-FLOORS = {"rules": ("tests/rules",), "services": ("tests/services", "tests/models"), "sync": ("tests/sync",)}
+#: The tests that hold each floor, the nearest first: what is decided in the rules is done by the services.
+FLOORS = {
+    "rules": ("tests/rules", "tests/services"),
+    "services": ("tests/services", "tests/models"),
+    "sync": ("tests/sync",),
+}
 TURNED = ("Eq_NotEq", "NotEq_Eq", "Lt_GtE", "Lt_LtE", "LtE_Lt", "LtE_Gt", "Gt_LtE", "Gt_GtE", "GtE_Gt", "GtE_Lt",
           "Is_IsNot", "IsNot_Is")  # fmt: skip
 OPERATORS = (
@@ -64,7 +68,7 @@ class Fault:
     def sow(self, code: Path) -> tuple[Outcome, str]:
         """What the tests of its floor make of it in this copy of the code; and the difference that it is."""
         floor = Path(self.module).parts[1]
-        near = [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob(f"tests/{floor}/test_*.py"))
+        near = [str(path.relative_to(ROOT)) for tests in FLOORS[floor] for path in sorted(ROOT.glob(f"{tests}/test_*.py"))
                 if Path(self.module).stem in path.read_text()]  # fmt: skip
         with use_mutation(code / self.module, get_operator(self.operator)(), self.occurrence) as (before, after):
             if after is None:

@@ -146,7 +146,7 @@ def sentences(content: Mapping[str, Any]) -> list[str]:
     return [
         say("{name}: {value}", name=_name(path), value=_words(path, value))
         for path, _, value in told
-        if value not in (None, "", [], {}) and (len(path) < 2 or path[-2:] != (value, "title"))
+        if value not in (None, "", [], {}) and path[-2:] != (value, "title")
     ]
 
 
@@ -173,9 +173,8 @@ def _differences(path: tuple[str, ...], before: Any, after: Any) -> Iterator[tup
     is_bound = len(path) == 2 and path[0] == "guard_metrics"
     is_item = len(path) == 2 and path[0] == "checklist"
     is_policy = (len(path), path[-1] if path else "") in POLICIES and _words(path, before) != _words(path, after)
-    titled = (
-        (path[0], str(after["title"])) if len(path) == 2 and isinstance(after, Mapping) and "title" in after else path
-    )
+    one = after if isinstance(after, Mapping) else before  # what is gone keeps its title
+    titled = (path[0], str(one["title"])) if len(path) == 2 and isinstance(one, Mapping) and "title" in one else path
     is_deep = isinstance(before, Mapping) and isinstance(after, Mapping)
     is_whole = not is_deep or is_bound or is_policy or bool(path and path[-1] in WHOLE)
     if is_whole or (is_item and _asks(before) == _asks(after)):

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from rollouts.rules.checklist import Gate, ItemKind
+from rollouts.rules.durations import parse_duration
 from rollouts.rules.template import TemplateItem
 from rollouts.rules.template_document import parse_template
 from tests.rules.plans import TEMPLATES, faults_of
@@ -135,3 +136,24 @@ def test_an_issues_description_has_its_greatest_length_and_not_one_sign_more():
 def test_a_template_has_phases():
     (fault,) = faults_of(parse_template, "template: t\ntitle: T\nphases: []\n")
     assert fault.message == "phases needs at least one entry."
+
+
+@pytest.mark.parametrize(
+    ("field", "least", "most", "below", "beyond"),
+    [
+        ("lives", "1h", "90d", "59m", None),
+        ("reauthenticate", "1m", "24h", "59s", "1441m"),
+        ("decide_within", "10m", "20d", "9m", "481h"),
+    ],
+)
+def test_times_of_approvals_have_bounds(field, least, most, below, beyond):
+    def asking(span):
+        approvals = f"approvals: {{needed: 1, {field}: {span}}}"
+        return SMALL.replace("{name: all, title: All, ", f"{{name: all, title: All, {approvals}, ")
+
+    for span in (least, most):
+        policy = parse_template(asking(span)).phase("all").approvals.start
+        assert getattr(policy, field) == parse_duration(span)
+    for span in filter(None, (below, beyond)):
+        (fault,) = faults_of(parse_template, asking(span))
+        assert field in fault.message
