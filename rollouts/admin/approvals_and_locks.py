@@ -139,6 +139,16 @@ class WaiverAdmin(RecordsOnly):
     date_hierarchy = "asked_at"
 
 
+class DriftCaseAdmin(RecordsOnly):
+    """Opened and ended by what is read; answered on the rollout's page."""
+
+    list_display = ("kind", "rollout", "state", "owner", "since", "ended_at", "ending")
+    list_filter = ("state", "kind", "owner")
+    list_select_related = ("rollout",)
+    search_fields = ("rollout__title", "rollout__slug", "owner")
+    date_hierarchy = "found_at"
+
+
 class ChangeLockAdmin(RecordsOnly):
     """Entered on the portal's page of locks, ended there or here."""
 

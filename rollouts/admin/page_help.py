@@ -52,6 +52,10 @@ OF = {
         _("What rollouts go on without: who asked, who granted it, until when. Asked for on a rollout’s page."),
         _("Nobody has asked for a waiver yet."),
     ),
+    "DriftCase": PageHelp(
+        _("In which way GitLab stood elsewhere than the plan, since when, whose it is, how it ended."),
+        _("GitLab has always been as planned."),
+    ),
     "ChangeLock": PageHelp(
         _("Periods in which no flag may reach more people. They are entered on the page Locks."),
         _("No change lock was entered."),

@@ -24,6 +24,7 @@ PAGES = (
     (models.ApprovalRequest, approvals_and_locks.ApprovalRequestAdmin),
     (models.Override, approvals_and_locks.OverrideAdmin),
     (models.Waiver, approvals_and_locks.WaiverAdmin),
+    (models.DriftCase, approvals_and_locks.DriftCaseAdmin),
     (models.ChangeLock, approvals_and_locks.ChangeLockAdmin),
     (models.LockCalendar, approvals_and_locks.LockCalendarAdmin),
     (models.IncidentSource, approvals_and_locks.IncidentSourceAdmin),

@@ -344,6 +344,31 @@ class Waivers(Schema):
     previous: Previous
 
 
+class DriftCaseTold(Schema):
+    id: int
+    rollout: str
+    flag: str
+    kind: str = Field(description="missing, default_on, boolean, wrong_gate, foreign_actor, ahead, behind, reopened.")
+    words: str
+    state: str = Field(description="open, ended.")
+    owner: str = Field(description="User name of whose it is; empty where the rollout had no owner.")
+    since: MomentWritten = Field(description="From when GitLab stood so, as far as it was read.")
+    found_at: MomentWritten
+    seconds: int = Field(description="How long it lasted, or lasts by now.")
+    what: list[str] = Field(description="Who or what it is, as far as it has a name.")
+    gitlab: str = Field(description="Where GitLab stood when it was found.")
+    plan: str
+    ended_at: MomentWritten | None
+    ending: str = Field(description="itself, restored, adopted, over; empty while it is open.")
+    url: str
+
+
+class DriftCases(Schema):
+    items: list[DriftCaseTold]
+    next: Next
+    previous: Previous
+
+
 class LooseEndTold(Schema):
     title: str = Field(description="The rollout, flag or AI model that it is about.")
     words: str
@@ -463,6 +488,7 @@ class DriftReported(Schema):
     from_: Moment = Field(alias="from", serialization_alias="from")
     until: Moment | None = Field(description="null: it lasts.")
     seconds: float
+    kind: str = Field(description="The class in words; empty of what was before there were cases.")
     gitlab: str
     plan: str
 

@@ -28,6 +28,7 @@ from ..rules.phrases import shorten
 from ..rules.waivers import VERBS as WAIVER_VERBS
 from ..services import items, who_is_in
 from ..services.lists.asked import Asked, Filter, Moment, OneOf
+from ..services.lists.drift import DriftFilter
 from ..services.lists.flags import FlagFilter
 from ..services.lists.history import HistoryFilter
 from ..services.lists.rollouts import RolloutFilter
@@ -170,6 +171,10 @@ class EventsAsked(_asked(HistoryFilter)):  # type: ignore[misc]
 
 
 class WaiversAsked(_asked(WaiverFilter)):  # type: ignore[misc]
+    pass
+
+
+class DriftAsked(_asked(DriftFilter)):  # type: ignore[misc]
     pass
 
 

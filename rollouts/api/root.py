@@ -15,6 +15,7 @@ from ninja.errors import AuthenticationError
 from . import (
     answers,
     approvals,
+    drift,
     flags,
     history,
     loose_ends,
@@ -92,6 +93,7 @@ for router in (
     rollouts.router,
     approvals.router,
     waivers.router,
+    drift.router,
     notices.router,
     flags.router,
     history.router,

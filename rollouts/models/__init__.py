@@ -5,6 +5,7 @@ from .accounts import Account, FormerIdentity, Identity
 from .approvals import Approval, ApprovalRequest, Override
 from .catalogue import AIModel, PlanTemplate
 from .checklist import ChecklistItem
+from .drift import DriftCase
 from .event_words import EventWords
 from .flags import FeatureFlag, FlagReading
 from .gitlab import GitLabActor, GitLabInstance, GitLabProject, Outcome, TrackedIssue
@@ -52,6 +53,7 @@ __all__ = [
     "Checkpoint",
     "CheckpointCopy",
     "Condition",
+    "DriftCase",
     "EventWords",
     "FeatureFlag",
     "FeedKey",

@@ -36,6 +36,7 @@ from .approvals import Approval, Override
 from .catalogue import AIModel, PlanTemplate
 from .change_log import AuditedModel
 from .checklist import ChecklistItem
+from .drift import DriftCase
 from .flags import FeatureFlag
 from .gitlab import TrackedIssue
 from .guarded import GuardedModel, GuardedQuerySet
@@ -60,6 +61,7 @@ class RolloutQuerySet(GuardedQuerySet):
         alive = Phase.objects.filter(rollout=OuterRef("pk"), state__in=sorted(LIVE))
         on_the_flag = Rollout.objects.filter(Exists(alive), flag=OuterRef("flag")).exclude(state__in=sorted(OVER))
         others = on_the_flag.exclude(pk=OuterRef("pk")).order_by().values("flag").annotate(found=InAList("title"))
+        cases = DriftCase.objects.open().filter(rollout=OuterRef("pk")).order_by().values("rollout")
         return (
             self.select_related(
                 "ai_model", "baseline", "template", "flag__instance", "flag__project", "flag__reading", "metric_watch"
@@ -71,7 +73,11 @@ class RolloutQuerySet(GuardedQuerySet):
                 ),
                 "flag__instance__actors",
             )
-            .annotate(others_live=Subquery(others.values("found")), **self._asked_by_others())
+            .annotate(
+                others_live=Subquery(others.values("found")),
+                open_drift=Subquery(cases.annotate(found=InAList("kind")).values("found")),
+                **self._asked_by_others(),
+            )
         )
 
     @staticmethod
@@ -161,6 +167,8 @@ class Rollout(GuardedModel):
 
     #: Titles of other rollouts that are live on the flag; there on those of ``for_rules()``.
     others_live: list[str] | None
+    #: Classes of its drift cases that are open, None where there are none; there on those of ``for_rules()``.
+    open_drift: list[str] | None
     #: What other rollouts of its AI model ask a minute, and of how many nobody has said; None where there are none.
     asked_by_others: Decimal | None
     untold_by_others: int | None

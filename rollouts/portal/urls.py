@@ -6,6 +6,7 @@ from . import languages, zones
 from .views import (
     account,
     approvals,
+    drift,
     feeds,
     flags,
     history,
@@ -84,6 +85,8 @@ urlpatterns = [
     path("flags/<int:pk>/who/", flags.who, name="who_is_in"),
     path("approvals/", approvals.inbox, name="approvals"),
     path("approvals/<int:pk>/<str:verb>/", approvals.decide, name="decide"),
+    path("drift/", drift.all_cases, name="drift"),
+    path("drift.csv", drift.export, name="drift_csv"),
     path("waivers/", waivers.all_waivers, name="waivers"),
     path("waivers.csv", waivers.export, name="waivers_csv"),
     path("waivers/<int:pk>/<str:verb>/", waivers.decide, name="waiver"),

@@ -24,7 +24,8 @@ class ItemFacts:
     """A checklist item as judged: ``phase`` is None for an item of the whole rollout.
 
     ``step`` is the percentage that asks for it, ``criterion`` what its sentence decides about, where it is a criterion.
-    ``waiver`` is its newest that was granted, whether it holds still or not; None where there is none.
+    ``waiver`` is its newest that was granted, whether it holds still or not; None where there is none. ``is_reopened``:
+    its issue had to be closed for what has happened since, and is open.
     """
 
     key: str
@@ -37,6 +38,7 @@ class ItemFacts:
     step: Decimal | None = None
     criterion: str = ""
     waiver: WaiverFacts | None = None
+    is_reopened: bool = False
 
     def is_settled(self, now: datetime) -> bool:
         """It is satisfied, or somebody may go on without it for now."""

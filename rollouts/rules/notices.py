@@ -147,8 +147,8 @@ TELLS: Mapping[str, Tells] = {
     "phase.confirmed": Tells(Kind.CONFIRMED, _OWNERS, _LOOK, _AT_PHASE),
     "ramp.held": Tells(Kind.HELD, _OWNERS, say("See what holds it."), "#ramp"),
     "ramp.freed": Tells(Kind.HELD, _OWNERS, _LOOK, "#ramp"),
-    "drift.began": Tells(Kind.DRIFT, _OWNERS, say("Bring GitLab and the plan together."), "#exposure"),
-    "drift.ended": Tells(Kind.DRIFT, _OWNERS, _LOOK, "#exposure"),
+    "drift.began": Tells(Kind.DRIFT, _OWNERS, say("Bring GitLab and the plan together."), "#drift"),
+    "drift.ended": Tells(Kind.DRIFT, _OWNERS, _LOOK, "#drift"),
     "outbox.given_up": Tells(
         Kind.GIVEN_UP, frozenset({Audience.OWNERS, Audience.ADMINS}), say("See why, and try again."), "#writes"
     ),

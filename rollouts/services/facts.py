@@ -17,7 +17,7 @@ from ..rules.capacity import Capacity
 from ..rules.checklist import Confirmation, Gate, IssueFacts, ItemKind
 from ..rules.expected import Audience, Opening
 from ..rules.facts import ItemFacts, PhaseFacts, RolloutFacts
-from ..rules.machine import LIVE, SETTLED, Role, RolloutState
+from ..rules.machine import LIVE, SETTLED, PhaseState, Role, RolloutState
 from ..rules.metrics import Deed, Metric
 from ..rules.ramp import Ramp, Step
 from ..rules.waivers import WaiverFacts
@@ -270,7 +270,22 @@ def _item(
             confirmation=confirmation,
         ),
         waiver=waiver_of(item),
+        is_reopened=kind is ItemKind.ISSUE_CLOSED
+        and item.required
+        and item.waiver is None
+        and issue is not None
+        and issue.found
+        and issue.state == "opened"
+        and _is_past(item, rollout),
     )
+
+
+def _is_past(item: ChecklistItem, rollout: Rollout) -> bool:
+    """Whether what had to wait for it has happened."""
+    if item.phase_id is None:
+        return rollout.state in (RolloutState.UNDERWAY, RolloutState.COMPLETED)
+    state = next((phase.state for phase in rollout.phases.all() if phase.pk == item.phase_id), "")
+    return state == PhaseState.COMPLETED or (item.gate == Gate.START and state in LIVE)
 
 
 def _issue(issue: TrackedIssue) -> IssueFacts:

@@ -34,6 +34,7 @@ from ..models import (
     ChangeLock,
     ChecklistItem,
     Checkpoint,
+    DriftCase,
     EventWords,
     FeatureFlag,
     FlagReading,
@@ -65,7 +66,7 @@ from . import schedules
 FOLDED: tuple[type[models.Model], ...] = (
     GitLabInstance, GitLabProject, GitLabActor, IncidentSource, AIModel, PlanTemplate, FeatureFlag, FlagReading,
     TrackedIssue, Rollout, Phase, RampStep, ChecklistItem, RolloutIssue, ApprovalRequest, Approval, Override,
-    Waiver, ChangeLock,
+    Waiver, DriftCase, ChangeLock,
 )  # fmt: skip
 CONCERNS = AuditEvent.concerns.through
 #: What an empty portal has all the same, by ``migrate``, and what goes with it.

@@ -14,18 +14,17 @@ from ..rules.blockers import in_words
 from ..rules.expected import Drift
 from ..rules.exposure_history import length
 from ..rules.facts import RolloutFacts
-from ..rules.machine import MOVING, PhaseState
+from ..rules.machine import MOVING
 from ..rules.phrases import joined
 from ..rules.waivers import WaiverState
-from . import approvals, freshness, schedules
+from . import approvals, drift_cases, freshness, schedules
 from . import facts as facts_of
 from .approvals import Settlement
+from .drift_cases import CaseFindings
 from .locks import NO_LOCKS
 from .review_clock import clock_of
 
 JOB, READER = Actor.job("approvals"), Actor.job("sync")
-#: From and to what is only waiting for GitLab (``rules.health``), while something waits for it.
-WAITING = {Drift.BEHIND, Drift.NONE}
 
 
 @dataclass(slots=True)
@@ -36,11 +35,13 @@ class Findings:
     confirmed: list[tuple[Phase, datetime | None]]
     unread: list[tuple[Phase, timedelta]]
     drift: Drift | None
+    cases: CaseFindings
     requests: list[Settlement]
     waivers: list[Waiver] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.confirmed or self.unread or self.requests or self.waivers) or self.drift is not None
+        found = self.confirmed or self.unread or self.cases or self.requests or self.waivers
+        return bool(found) or self.drift is not None
 
 
 def look(rollout: Rollout, now: datetime, *, read: bool = True) -> Findings:
@@ -73,6 +74,7 @@ def look(rollout: Rollout, now: datetime, *, read: bool = True) -> Findings:
         confirmed,
         unread,
         kind if kind != rollout.drift else None,
+        drift_cases.look(rollout, facts),
         approvals.to_settle(rollout, facts),
         _run_out(rollout, now),
     )
@@ -86,8 +88,7 @@ def settle_reading(rollout: Rollout, findings: Findings, recording: Recording, *
     the step confirmed, it stands with the recorded change that asked.
     """
     facts, told = findings.facts, _told(findings.facts)
-    is_news = findings.drift is not None and not ({findings.drift, rollout.drift} == WAITING and _waits(facts))
-    if not is_news:
+    if not findings.cases:
         _keep_drift(rollout, findings)
     schedules.keep_extent(rollout)
     if recording.change_log.changes or not findings.confirmed:
@@ -102,9 +103,10 @@ def settle_reading(rollout: Rollout, findings: Findings, recording: Recording, *
         with recording.finding("phase.unread", by=READER, about=phase, first=first) as found:
             phase.unread, found.notes = blind, told
             phase.save()
-    if is_news:
-        verb = "ended" if findings.drift is Drift.NONE else "began"
-        with recording.finding(f"drift.{verb}", by=READER, about=rollout, first=first) as found:
+    began = _began(rollout, facts)
+    for verb, case in drift_cases.settle(rollout, findings.cases, facts, began):
+        with recording.finding(f"drift.{verb}", by=READER, about=case, first=first) as found:
+            case.save()
             _keep_drift(rollout, findings)
             found.notes = told
             rollout.save()
@@ -161,10 +163,6 @@ def _keep_drift(rollout: Rollout, findings: Findings) -> None:
         return
     rollout.drift = findings.drift
     rollout.drift_since = None if findings.drift is Drift.NONE else _began(rollout, findings.facts)
-
-
-def _waits(facts: RolloutFacts) -> bool:
-    return any(phase.state == PhaseState.ACTIVE and phase.confirmed_at is None for phase in facts.phases)
 
 
 def _began(rollout: Rollout, facts: RolloutFacts) -> datetime:

@@ -12,6 +12,7 @@ from django.db.models import Prefetch
 from ..audit import tombstones
 from ..models import Approval, ApprovalRequest, AuditEvent, FlagReading, Phase, Rollout
 from ..rules import digest, ways
+from ..rules.drift_cases import CLASS_WORDS
 from ..rules.expected import Presence
 from ..rules.exposure import EVERYONE, NOBODY, Exposure
 from ..rules.machine import PHASE_VERBS
@@ -213,15 +214,23 @@ def _waivers(rollout: Rollout) -> Iterator[dict[str, Any]]:
 
 
 def _drift(rollout: Rollout, until: datetime) -> Iterator[dict[str, Any]]:
-    """From when to when GitLab stood elsewhere than planned; one that lasts has no end."""
-    began: dict[str, Any] | None = None
+    """From when to when GitLab stood elsewhere than planned, each case by itself; one that lasts has no end.
+
+    Events from before there were cases are about the rollout.
+    """
+    began: dict[tuple[str, str], dict[str, Any]] = {}
     for event in AuditEvent.objects.filter(rollout=rollout, verb__startswith="drift.").order_by("at", "pk"):
-        since = datetime.fromisoformat(text) if (text := event.after.get("drift_since")) else event.at
-        if began is not None:
-            yield {**began, "until": event.at, "length": event.at - began["from"]}
-            began = None
+        case = (event.object_type, event.object_id)
+        if (stood := began.pop(case, None)) is not None:
+            yield {**stood, "until": event.at, "length": event.at - stood["from"]}
         if event.verb == "drift.began":
             said = event.in_words("after")
-            began = {"from": since, "gitlab": said.get("gitlab", ""), "plan": said.get("plan", "")}
-    if began is not None:
-        yield {**began, "until": None, "length": max(until - began["from"], timedelta(0))}
+            written = event.after.get("since") or event.after.get("drift_since")
+            began[case] = {
+                "from": datetime.fromisoformat(written) if written else event.at,
+                "kind": CLASS_WORDS.get(event.after.get("kind", ""), ""),
+                "gitlab": said.get("gitlab", ""),
+                "plan": said.get("plan", ""),
+            }
+    for stood in began.values():
+        yield {**stood, "until": None, "length": max(until - stood["from"], timedelta(0))}

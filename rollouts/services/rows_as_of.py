@@ -16,6 +16,7 @@ from ..models import (
     AuditEvent,
     ChangeLock,
     ChecklistItem,
+    DriftCase,
     FeatureFlag,
     FlagReading,
     GitLabActor,
@@ -77,6 +78,11 @@ class Built:
         rollout.flag = self._flag(rollout.flag_id)
         rollout.others_live = self._others_live()
         rollout.asked_by_others, rollout.untold_by_others = None, None
+        cases = sorted(self._own(DriftCase), key=lambda case: (case.found_at, case.pk), reverse=True)
+        for case in cases:
+            case.rollout = rollout
+        _know(rollout, "drift_cases", cases)
+        rollout.open_drift = [case.kind for case in cases if case.is_open]
         rollout.marks = rollout.settled = 0
         self._phases()
         _know(rollout, "items", sorted(self._own(ChecklistItem), key=lambda item: (item.position, item.pk)))

@@ -16,6 +16,7 @@ from rollouts.models import (
     Approval,
     ApprovalRequest,
     ChecklistItem,
+    DriftCase,
     FeatureFlag,
     FlagReading,
     GitLabActor,
@@ -38,7 +39,7 @@ from tests.services.test_state_machine_properties import PHASES, edits, moves, p
 from tests.walk import World
 
 #: What a rollout is made of, and what it rests on.
-MADE_OF = (Phase, RampStep, ChecklistItem, ApprovalRequest, Approval, Override, RolloutIssue, Waiver)
+MADE_OF = (Phase, RampStep, ChecklistItem, ApprovalRequest, Approval, Override, RolloutIssue, Waiver, DriftCase)
 RESTS_ON = (AIModel, PlanTemplate, FeatureFlag, FlagReading, GitLabInstance, GitLabProject, GitLabActor, TrackedIssue)
 ELSEWHERE = {
     "Absence",

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from ...models import AuditEvent
 from ...rules.checklist import ANSWER_WORDS
+from ...rules.drift_cases import CLASS_WORDS, DriftClass
 from ...rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from ...rules.phrases import joined, later, say
 from ...services import issues
@@ -201,6 +202,11 @@ def _did(event: AuditEvent) -> str:
             return say("confirmed {what}: GitLab is at {read}", what=what, read=at)
         case "phase.unconfirmed":
             return say("found GitLab at {read}, the plan at {plan}", read=read, plan=plan)
+        case "drift.began" if after.get("kind") == DriftClass.REOPENED:
+            return say("found an issue open again that had to be closed: {what}", what=joined(after["what"], ", "))
+        case "drift.began" if after.get("kind") not in (None, DriftClass.AHEAD, DriftClass.BEHIND):
+            words = CLASS_WORDS[DriftClass(after["kind"])]
+            return say("found drift, {kind}: GitLab at {read}, the plan at {plan}", kind=words, read=read, plan=plan)
         case "drift.began":
             return say("found drift: GitLab at {read}, the plan at {plan}", read=read, plan=plan)
         case "drift.ended":

@@ -32,6 +32,8 @@ from .capacity import CapacityTable
 from .capacity import table as capacity_table
 from .checklist import ChecklistSection, sections
 from .checks import Check, before
+from .drift import CaseShown
+from .drift import of_rollout as drift_cases_of
 from .exposure_tables import Tables, tables
 from .people import PastRequest, asked_of, shown
 from .stations import RequestShown, Station, station_of
@@ -78,6 +80,7 @@ class RolloutPage:
     writes: tuple[GitLabWrite, ...] = ()
     #: Who is asked to decide about what waits.
     deciders: tuple[AskedPerson, ...] = ()
+    drift_cases: tuple[CaseShown, ...] = ()
     waivers: tuple[WaiverShown, ...] = ()
     waivable: tuple[tuple[str, str], ...] = ()
     clock: ReviewClock | None = None
@@ -115,6 +118,7 @@ def build(rollout: Rollout, viewer: Actor, now: datetime) -> RolloutPage:
         rollout_actions=offers.of_rollout(facts, viewer.person),
         commands=() if is_at_rest else gates.commands_to(rollout, facts, facts.expected),
         writes=tuple(_writes(rollout, viewer)),
+        drift_cases=drift_cases_of(rollout, now),
         waivers=asked,
         waivable=tuple(waivable(rollout, asked, now)) if viewer.person.has(Role.MANAGER) else (),
         **_waits(facts),
@@ -134,7 +138,11 @@ def as_it_was(past: Past, viewer: Actor) -> RolloutPage:
     """What the page said then; nothing on it can be done."""
     history = history_of(past.rollout, past.moment, locks_by_hand=past.locks)
     page = _page(past.rollout, past.facts, history, viewer, shown(past.requests), ())
-    return replace(page, waivers=waivers_of(past.rollout, None, past.moment))
+    return replace(
+        page,
+        drift_cases=drift_cases_of(past.rollout, past.moment),
+        waivers=waivers_of(past.rollout, None, past.moment),
+    )
 
 
 def _page(

@@ -319,6 +319,7 @@ KEPT = (
             "rollouts.RampStep",
             "rollouts.ChecklistItem",
             "rollouts.RolloutIssue",
+            "rollouts.DriftCase",
             "rollouts.TrackedIssue",
             "rollouts.PortfolioRow",
             "rollouts.RowWait",
