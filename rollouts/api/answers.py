@@ -767,7 +767,9 @@ class PersonTold(Schema):
 
     name: str
     full_name: str
-    has_account: bool = Field(description="False for an owner whom a plan names, and who has no account here.")
+    has_account: bool = Field(
+        description="False for an owner whom a plan names, or who did something once, and who has no account here."
+    )
     is_active: bool
     roles: list[str]
     at_provider: str = Field(description="What the identity provider calls them; empty where they don't come by it.")

@@ -37,6 +37,7 @@ urlpatterns = [
     path("views/", saved.keep, name="keep_view"),
     path("views/<int:pk>/rename/", saved.rename, name="rename_view"),
     path("views/<int:pk>/remove/", saved.remove, name="remove_view"),
+    path("people/", people.everybody, name="people"),
     path("people/<str:name>/away/", people.be_away, name="be_away"),
     path("people/<str:name>/away/<int:pk>/end/", people.be_back, name="be_back"),
     path("people/<path:name>/", people.person, name="person"),

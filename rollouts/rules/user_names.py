@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
+from .forgetting import is_stand_in
 from .phrases import Phrase, invalid, say, shorten
 
 LONGEST = 150
@@ -58,6 +59,11 @@ def taken_for_others(names: Iterable[str]) -> list[str]:
         else:
             found += [name] if any(alike[look] > 1 for look in _looks(name)) else []
     return found
+
+
+def is_a_person(name: str) -> bool:
+    """Whether history can mean a person by it: no job, no user of the operating system, nobody who was forgotten."""
+    return bool(name) and ":" not in name and name not in RESERVED and not is_stand_in(name)
 
 
 def imitation(value: str) -> str:

@@ -47,6 +47,21 @@ def _named(name: str, person: User | None, away: Mapping[str, str]) -> Named:
     return Named(name, known_as, person.get_full_name(), accounts.handle_of(person), away.get(known_as, ""))
 
 
+def at_gitlab(names: Iterable[str]) -> dict[str, str]:
+    """Users of GitLab who are somebody here, with what they are called here: they showed it by a sign-in there, or are
+    called alike and showed nothing else. Three queries at most.
+    """
+    names = set(names)
+    if not names:
+        return {}
+    called = User.objects.filter(Q(username__in=names) | Q(identity__username__in=names))
+    people = list(called.select_related("account", "identity"))
+    accounts.know_handles(people)
+    alike = {one.get_username(): one for one in people if accounts.handle_of(one) in ("", one.get_username())}
+    known = alike | {handle: one for one in people if (handle := accounts.handle_of(one))}
+    return {name: known[name].get_username() for name in names if name in known}
+
+
 def label(person: User) -> str:
     """«mia · Mia Moss · @mia.gl»: how a form names somebody to choose."""
     handle = accounts.handle_of(person)

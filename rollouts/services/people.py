@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from ..audit.actor import Actor
-from ..models import Absence, Identity, absences, accounts, clock
+from ..models import Absence, AuditEvent, Identity, absences, accounts, clock
 from .lists.rollouts import RolloutFilter
 
 #: So many rollouts of each kind are shown; the portfolio has them all.
@@ -45,19 +45,25 @@ class Seen:
     stands_for: tuple[str, ...] = ()
 
 
-def owner(name: str) -> Seen | None:
-    """Somebody whom a plan names, and who has no account here; None where no plan does."""
+def outsider(name: str) -> Seen | None:
+    """Somebody without an account here, whom a plan names or who did something once; None where nobody knows them."""
     owned = _asked(None, owner=name, state="all")
-    return Seen(name, "", (), False, "", owned, Rollouts([], False), has_account=False) if owned.rows else None
+    if not owned.rows and not _has_acted(name):
+        return None
+    return Seen(name, "", (), False, "", owned, Rollouts([], False), has_account=False)
+
+
+def _has_acted(name: str) -> bool:
+    return AuditEvent.objects.filter(actor=name, actor_kind=AuditEvent.ActorKind.PERSON).exists()
 
 
 def find(name: str) -> Seen | None:
-    """Whoever is called so: with an account, at GitLab, or named by a plan as an owner."""
+    """Whoever is called so: with an account, at GitLab, named by a plan as an owner, or in the history."""
     people = User.objects.select_related("account", "identity").prefetch_related("groups")
     person = people.filter(username=name).first()
     if person is None:
         person = next((one for one in people.filter(identity__username=name) if accounts.handle_of(one) == name), None)
-    return seen(person) if person else owner(name)
+    return seen(person) if person else outsider(name)
 
 
 def seen(person: Any) -> Seen:

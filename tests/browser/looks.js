@@ -97,7 +97,9 @@
     let block = node.parentElement;
     while (style(block).display === "inline") block = block.parentElement;
     if (style(node).display !== "inline" || ["flex", "grid"].includes(style(block).display)) return false;
-    const linked = [...block.querySelectorAll("a, button, details")].reduce((sum, each) => sum + each.textContent.trim().length, 0);
+    const pressed = [...block.querySelectorAll("a, button, details")];
+    const outer = pressed.filter((each) => !pressed.some((other) => other !== each && other.contains(each)));
+    const linked = outer.reduce((sum, each) => sum + each.textContent.trim().length, 0);
     return block.textContent.trim().length > linked;
   };
   for (const place of places.filter((each) => each.isSmall)) {

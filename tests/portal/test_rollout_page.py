@@ -245,7 +245,7 @@ def test_people_decisions_and_facts_with_their_ages(climbed):
     assert "Whole company used asked by mia" in people
     assert people.count("approved by sam") >= 1
     assert re.search(
-        r"Decision: do we need more request quota\?.{0,20} mia, .{1,20} ago ?: https://gitlab.example.com/x", learnt
+        r"Decision: do we need more request quota\?.{0,20} mia ?, .{1,20} ago ?: https://gitlab.example.com/x", learnt
     )
     assert html.count("Decision: do we need more request quota?") == 1
     assert "GitLab stands where the plan says: 25 % of actors" in before

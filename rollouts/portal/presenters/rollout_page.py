@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -21,7 +22,7 @@ from ...services.as_of import Past
 from ...services.asked_people import AskedPerson, Everybody
 from ...services.exposure_history import ExposureHistory, history_of
 from ...services.issues import IssueShown, issue_shown
-from ...services.known_people import Named, named
+from ...services.known_people import Named, at_gitlab, named
 from ...services.review_clock import ReviewClock, clock_of
 from ...services.shared_quota import Sharer, sharers_of
 from ..charts.exposure import ExposureChart, chart
@@ -72,6 +73,8 @@ class RolloutPage:
     asked: tuple[PastRequest, ...]
     asked_before: bool
     owners: tuple[Named, ...]
+    #: Who of the issues' people is somebody here.
+    at_gitlab: dict[str, str]
     #: What can be done: nothing on a page that shows what was.
     actions: tuple[Offer, ...] = ()
     roll_backs: tuple[Offer, ...] = ()
@@ -161,6 +164,7 @@ def _page(
     is_over = rollout.is_over
     before_title, checks = before(facts, current, rollout, history) if current and not is_over else ("", ())
     parts = sections(rollout, facts, viewer)
+    feedback = _feedback(rollout, parts, viewer, facts)
     required = facts.items_due
     coming = next_action(facts)
     return RolloutPage(
@@ -175,7 +179,7 @@ def _page(
         sections=parts,
         items_done=sum(item.is_settled(facts.now) for item in required),
         items_all=len(required),
-        feedback=_feedback(rollout, parts, viewer, facts),
+        feedback=feedback,
         waiting_since=row.stepped_at if row and state.health is health.Health.WAITING else None,
         confirmed_since=row.confirmed_at if row else None,
         actorless=facts.reading.exposure is not None and leaves_actorless_code_off(facts.reading.exposure),
@@ -190,6 +194,7 @@ def _page(
         asked=asked,
         asked_before=asked_before,
         owners=tuple(named(rollout.owners)),
+        at_gitlab=at_gitlab(_assigned(feedback, parts)),
     )
 
 
@@ -204,6 +209,11 @@ def _feedback(
     shown = {item.issue.url for part in parts for item in part.items if item.issue}
     issues = {link.issue_id: link.issue for link in rollout.issue_links.all() if link.role.endswith("feedback")}
     return tuple(issue_shown(issue, viewer, facts.now) for issue in issues.values() if issue.url not in shown)
+
+
+def _assigned(feedback: Iterable[IssueShown], parts: Iterable[ChecklistSection]) -> set[str]:
+    issues = [*feedback, *(item.issue for part in parts for item in part.items if item.issue)]
+    return {name for issue in issues for name in issue.assignees}
 
 
 def _writes(rollout: Rollout, viewer: Actor) -> list[Any]:

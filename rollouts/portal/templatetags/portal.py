@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
 from django import template
+from django.urls import reverse
 from django.utils.formats import date_format
-from django.utils.html import conditional_escape, format_html
+from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime
 from django.utils.translation import get_language, gettext
@@ -18,6 +20,7 @@ from ...models import AuditEvent, clock
 from ...rules.blockers import in_words
 from ...rules.phrases import say
 from ...rules.phrases import spoken as in_readers_language
+from ...rules.user_names import is_a_person
 from ..charts.track import Part, Track
 from ..presenters import history
 
@@ -142,7 +145,24 @@ def sentence(event: AuditEvent) -> str:
 
 @register.filter
 def who(event: AuditEvent) -> str:
-    return history.who(event)
+    """Who did it, with the way to their page."""
+    return person(event.actor) if event.actor_kind == AuditEvent.ActorKind.PERSON else history.who(event)
+
+
+@register.filter
+def person(name: str) -> SafeString | str:
+    """Whoever is called so, with the way to their page; a job and a user of the operating system have none."""
+    if not is_a_person(name):
+        return name
+    return format_html('<a href="{}">{}</a>', reverse("portal:person", args=[name]), name)
+
+
+@register.filter
+def gitlab_users(names: Iterable[str], known: Mapping[str, str]) -> SafeString:
+    """Users of GitLab by their names there: ``known`` are those who are somebody here, with what they are called."""
+    parts = [(reverse("portal:person", args=[known[name]]), name) for name in names if name in known]
+    linked = {name: format_html('<a href="{}">{}</a>', url, name) for url, name in parts}
+    return format_html_join(", ", "{}", ((linked.get(name, name),) for name in names))
 
 
 @register.filter

@@ -1,4 +1,5 @@
-"""``/people/<name>/``: what everybody may know of somebody; of oneself also sessions, tokens and feeds."""
+"""``/people/``: who is who; ``/people/<name>/``: what everybody may know of somebody; of oneself also sessions, tokens
+and feeds."""
 
 from __future__ import annotations
 
@@ -18,18 +19,25 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from ...audit.actor import Actor
-from ...models import Absence, ApiToken, FeedKey, Identity, accounts, clock
+from ...models import Absence, ApiToken, FeedKey, Identity, accounts, clock, keyset
 from ...models.sessions import LINK, reference_of
-from ...rules.machine import Role
+from ...rules.machine import ROLE_WORDS, Role
 from ...services import absences, people, review_clock, sessions, tokens
 from ...services import accounts as accounts_of
 from ...services.known_people import label as person_label
+from ...services.lists.people import BY_NAME, PeopleFilter, listed, owned_by, without_account
 from ...services.refusals import Refused
-from .. import refusals
+from .. import lists, refusals
 from ..answers import SeeOther
 
 MOST_DAYS = 3_650
 MOST_TOKENS = 100
+PER_PAGE = 50
+SHOWS = [
+    ("away", gettext_lazy("Away now")),
+    ("off", gettext_lazy("Switched off")),
+    ("all", gettext_lazy("Switched off too")),
+]
 
 
 class TokenForm(forms.Form):
@@ -75,6 +83,18 @@ class AwayForm(forms.Form):
 def own(request: HttpRequest) -> HttpResponse:
     """``/account/`` is the short way to one's own page."""
     return redirect("portal:person", request.user.get_username())
+
+
+@require_safe
+def everybody(request: HttpRequest) -> HttpResponse:
+    """All accounts by name; behind the last of them owners whom plans name and who have none."""
+    asked, owned = PeopleFilter(request.GET), owned_by()
+    with keyset.snapshot():
+        page = asked.page(BY_NAME, PER_PAGE)
+        rows = listed(page.rows, owned)
+        others = without_account(owned) if not (asked.narrows or page.next) else []
+    context = {"page": page, "rows": rows, "others": others, "role_choices": ROLE_WORDS.items(), "shows": SHOWS}
+    return lists.answer(request, "portal/people.html", context, asked)
 
 
 @never_cache
