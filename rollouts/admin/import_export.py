@@ -23,13 +23,13 @@ from ..portal import refusals
 from ..portal.answers import SeeOther
 from ..rules.catalogue import LIMIT, parse_models, parse_unit_primitives
 from ..rules.document import DocumentRefused, Fault
+from ..rules.line_difference import DiffLine, diff
 from ..rules.model_sheet import parse_csv, parse_yaml
 from ..rules.phrases import say
 from ..services import imports, templates
 from ..services.imports import Imported, Taken
 from ..services.refusals import Refused
 from .base import AuditedAdmin, is_admin
-from .template_preview import DiffLine, diff
 
 MOST_FILES = 20
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from difflib import unified_diff
 
 from django.utils.formats import localize
 from django.utils.translation import gettext as _
@@ -20,13 +19,13 @@ from ..rules.capacity import Capacity
 from ..rules.document import DocumentRefused, Fault
 from ..rules.expected import Audience, Drift, FlagReading, Opening, Presence
 from ..rules.facts import PhaseFacts, RolloutFacts
+from ..rules.line_difference import DiffLine, diff
 from ..rules.phrases import spoken
 from ..rules.ramp import Ramp, Step
 from ..rules.template import Template, TemplateItem, TemplatePhase
 from ..rules.template_document import parse_template
 
 WIDTH, HEIGHT, LEFT, BOTTOM = 648.0, 150.0, 40.0, 24.0
-AROUND = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +33,6 @@ class Wrong:
     """A fault with the line that it is about."""
 
     fault: Fault
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class DiffLine:
-    """``look`` is add, del or same."""
-
-    look: str
     text: str
 
 
@@ -104,15 +95,6 @@ def of(document: str, *, slug: str, stored: PlanTemplate | None) -> Preview:
         diff=diff(stored.document if stored else "", document),
         effects=tuple(_effects(stored, template)) if stored else (),
     )
-
-
-def diff(before: str, after: str) -> tuple[DiffLine, ...]:
-    """Only where there is something to differ from."""
-    if not before or before == after:
-        return ()
-    lines = list(unified_diff(before.split("\n"), after.split("\n"), lineterm="", n=AROUND))[2:]
-    looks = {"+": "add", "-": "del"}
-    return tuple(DiffLine(looks.get(line[:1], "same"), line) for line in lines)
 
 
 def _facts(template: Template) -> RolloutFacts:

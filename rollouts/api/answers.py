@@ -553,6 +553,34 @@ class PlanTold(Schema):
     digest: str = Field(description="What it is known by; the header `ETag` has it in quotes.")
 
 
+class PlanApproved(Schema):
+    by: str
+    at: MomentWritten
+    what: str = Field(description="The phase.")
+    event: int = Field(description="Its number in the history.")
+
+
+class PlanVersion(Schema):
+    digest: str = Field(description="What this document is known by.")
+    at: MomentWritten = Field(description="From when on it stood.")
+    by: str
+    verb: str = Field(
+        description="What made it so, as `GET /audit` has it: `plan.apply`; verbs as `phase.start` change no plan."
+    )
+    reason: str
+    is_first: bool
+    difference: list[str] = Field(description="Lines as a unified diff to the version before; none for the first.")
+    approvals: list[PlanApproved] = Field(description="Who approved something while it stood.")
+    document: str
+
+
+class PlanVersions(Schema):
+    slug: str
+    versions: list[PlanVersion] = Field(description="The newest first, 20 at most.")
+    are_more: bool = Field(description="Whether there were earlier ones.")
+    untold: str = Field(description="Why there are none, where the history can't tell.")
+
+
 class PlanApplied(Schema):
     slug: str
     title: str

@@ -16,7 +16,7 @@ from ..rules import health, offers, plan_merge
 from ..rules.facts import RolloutFacts
 from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from ..rules.percentages import plain_number
-from ..services import dry_run, items, locks, metrics, plans, portfolio_rows, rollout_json, transitions
+from ..services import dry_run, items, locks, metrics, plan_versions, plans, portfolio_rows, rollout_json, transitions
 from ..services import facts as facts_of
 from ..services.freshness import limit
 from ..services.items import Item
@@ -85,6 +85,12 @@ def get_plan(request: HttpRequest, slug: questions.Name, response: HttpResponse)
     document = plans.export(_whole(slug))
     response["ETag"] = f'"{plan_merge.digest(document)}"'
     return {"slug": slug, "document": document, "digest": plan_merge.digest(document)}
+
+
+@router.get("/rollouts/{slug}/plan/versions", response={200: answers.PlanVersions, **LOOK}, summary="What its plan was")
+def get_plan_versions(request: HttpRequest, slug: questions.Name) -> dict[str, Any]:
+    """Each document that it was, whose change made it, the difference, and who approved something while it stood."""
+    return {"slug": slug, **plan_versions.of(_whole(slug)).as_json()}
 
 
 def _expected(request: HttpRequest) -> str:

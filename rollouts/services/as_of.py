@@ -38,6 +38,8 @@ Row = TypeVar("Row", bound=models.Model)
 User = get_user_model()
 #: Of a person only what says what they may do counts; who signs in changes nothing of it.
 SIGNS_IN = "account.sign_"
+#: What events are about that change a plan.
+PLANNED = ("Rollout", "Phase", "RampStep", "RolloutIssue")
 
 
 class NotThere(ValueError):
@@ -80,18 +82,22 @@ def of(slug: str, moment: datetime) -> Past:
 class Looker:
     """One rollout's history, read once for all moments until ``until``."""
 
-    def __init__(self, slug: str, until: datetime) -> None:
+    def __init__(self, slug: str, until: datetime, *, only_plan: bool = False) -> None:
+        """``only_plan`` reads what ``plan_at`` needs, which is little of a long history."""
         self.pk: int = Rollout.objects.values_list("pk", flat=True).get(slug=slug)
         self.slug = slug
         refuse_to_come(until)
         if before := tombstones.gone_before(f"rollout:{slug}"):
             raise PastItsAge(past_its_age(slug, before))
         self.replay = Replay(until)
-        self.replay.read(AuditEvent.objects.of_rollout(slug))
+        events = AuditEvent.objects.of_rollout(slug)
+        self.replay.read(events.filter(object_type__in=PLANNED) if only_plan else events)
         self.own = dict(self.replay.events)
         if not self.own:
             raise NotThere(self._too_early(until))
-        self._read_what_it_rests_on()
+        self._read_what_its_plan_names()
+        if not only_plan:
+            self._read_what_else_it_rests_on()
 
     def _too_early(self, moment: datetime) -> str:
         first = AuditEvent.objects.of_rollout(self.slug).order_by("at", "pk").values_list("at", flat=True).first()
@@ -104,7 +110,7 @@ class Looker:
             first=first.isoformat(),
         )
 
-    def _read_what_it_rests_on(self) -> None:
+    def _read_what_its_plan_names(self) -> None:
         replay = self.replay
         replay.read_about(AIModel, self._referred("Rollout", "ai_model_id", "baseline_id"))
         replay.read_about(PlanTemplate, self._referred("Rollout", "template_id"))
@@ -117,6 +123,9 @@ class Looker:
             self._referred("GitLabProject", "instance_id"),
         )
         replay.read_about(GitLabInstance, of_flags | of_projects)
+
+    def _read_what_else_it_rests_on(self) -> None:
+        replay, of_flags = self.replay, self._referred("FeatureFlag", "instance_id")
         phases = [told for key in replay.keys("Phase") for told in replay.told("Phase", key)]
         actors = {name.removesuffix(":opt_out") for told in phases for name in told.after.get("actors") or ()}
         known = GitLabActor.objects.filter(instance__in=of_flags, name__in=actors)
@@ -128,6 +137,13 @@ class Looker:
         """Which other rows, by key, objects of this kind refer to, at any time."""
         parts = (part for key in self.replay.keys(kind) for told in self.replay.told(kind, key) for part in told.sides)
         return {part[name] for part in parts for name in names if part.get(name) is not None}
+
+    def plan_at(self, moment: datetime) -> Rollout | None:
+        """The rollout as far as its plan document tells of it; None where it was not there."""
+        rollout = self.replay.one(Rollout, self.pk, moment)
+        if rollout is not None:
+            Built(self.replay, rollout, moment, []).connect_plan()
+        return rollout
 
     def at(self, moment: datetime) -> Past:
         """Raises ``NotThere``."""

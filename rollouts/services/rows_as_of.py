@@ -70,12 +70,27 @@ class Built:
             )
         return row_of(kind, {**(values or {}), "id": int(key)})
 
-    def connect(self) -> None:
+    def connect_plan(self) -> None:
+        """As far as its plan document tells; no query of what the history tells from its making on."""
         rollout = self.rollout
         rollout.ai_model = self._shared(AIModel, rollout.ai_model_id)
         rollout.baseline = self._shared(AIModel, rollout.baseline_id)
         rollout.template = self._shared(PlanTemplate, rollout.template_id)
-        rollout.flag = self._flag(rollout.flag_id)
+        rollout.flag = self._shared(FeatureFlag, rollout.flag_id)
+        rollout.flag.instance = self._shared(GitLabInstance, rollout.flag.instance_id)
+        rollout.flag.project = self._project(rollout.flag.project_id)
+        self._phases()
+        links = sorted(self._own(RolloutIssue), key=lambda link: link.role)
+        for link in links:
+            link.issue = self._issue(link.issue_id)
+        _know(rollout, "issue_links", links)
+
+    def connect(self) -> None:
+        self.connect_plan()
+        rollout = self.rollout
+        self._reading(rollout.flag)
+        for link in rollout.issue_links.all():
+            self._read_issues(link.issue.project)
         rollout.others_live = self._others_live()
         rollout.asked_by_others, rollout.untold_by_others = None, None
         cases = sorted(self._own(DriftCase), key=lambda case: (case.found_at, case.pk), reverse=True)
@@ -84,13 +99,8 @@ class Built:
         _know(rollout, "drift_cases", cases)
         rollout.open_drift = [case.kind for case in cases if case.is_open]
         rollout.marks = rollout.settled = 0
-        self._phases()
         _know(rollout, "items", sorted(self._own(ChecklistItem), key=lambda item: (item.position, item.pk)))
         self._waivers()
-        links = sorted(self._own(RolloutIssue), key=lambda link: link.role)
-        for link in links:
-            link.issue = self._issue(link.issue_id)
-        _know(rollout, "issue_links", links)
         rollout.metric_watch = series.as_of(rollout, self.moment)
         schedules.keep_extent(rollout)
 
@@ -149,16 +159,12 @@ class Built:
             thing.waiver = known.get(thing.waiver_id or 0)
         _know(self.rollout, "waivers", sorted(waivers, key=lambda one: (one.asked_at, one.pk), reverse=True))
 
-    def _flag(self, key: int) -> FeatureFlag:
-        flag: FeatureFlag = self._shared(FeatureFlag, key)
-        flag.instance = self._shared(GitLabInstance, flag.instance_id)
-        flag.project = self._project(flag.project_id)
+    def _reading(self, flag: FeatureFlag) -> None:
         flag.reading = self.replay.one(FlagReading, flag.reading_id, self.moment)
         scope = flag.project or flag.instance
         scope.flags_read_at = self._read_at(flag)
         actors = [one for one in self.replay.all(GitLabActor, self.moment) if one.instance_id == flag.instance_id]
         _know(flag.instance, "actors", actors)
-        return flag
 
     def _read_at(self, flag: FeatureFlag) -> datetime | None:
         """When GitLab was last read: known of the gaps, else only that it was within the time that a reading counts."""
@@ -188,11 +194,13 @@ class Built:
         project = self._project(issue.project_id)
         assert project is not None
         issue.project = project
+        return issue
+
+    def _read_issues(self, project: GitLabProject) -> None:
         newest = GitLabProject.objects.values_list("issues_read_at", flat=True).filter(pk=project.pk).first()
         project.issues_read_at = min(newest, self.moment) if newest else None
         if newest and newest > self.moment:
             self.untold.append(say("When GitLab was last asked for its issues before is not kept."))
-        return issue
 
     def _person(self, key: int) -> Any:
         """A person as far as it says what they may do."""

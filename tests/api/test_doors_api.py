@@ -302,6 +302,7 @@ def test_the_openapi_document_declares_every_refusal(world, script):
     document = script("vic").get("/openapi.json").json()
     assert document["paths"].keys() == {
         "/api/v1/", "/api/v1/approvals", "/api/v1/rollouts", "/api/v1/rollouts/{slug}", "/api/v1/rollouts/{slug}/plan",
+        "/api/v1/rollouts/{slug}/plan/versions",
         "/api/v1/rollouts/{slug}/phases/{phase}/{verb}", "/api/v1/rollouts/{slug}/metrics/{name}", "/api/v1/flags",
         "/api/v1/rollouts/{slug}/items", "/api/v1/rollouts/{slug}/items/{key}/{verb}",
         "/api/v1/flags/{name}",
@@ -376,7 +377,9 @@ def test_the_verb_of_a_transition_is_one_of_a_list_wherever_it_stands(document):
     assert found["BlockerOfVerb"]["enum"] == [*PHASE_VERBS, ""]
     assert found["DryRunTold"]["enum"] == [*PHASE_VERBS, *ROLLOUT_VERBS]
     others = {name: schema for name, schema in found.items() if "enum" not in schema}
-    assert others.keys() == {"EventTold", "EventsAsked", "NoticeTold"}, "those of the history are open: each says so"
+    assert others.keys() == {"EventTold", "EventsAsked", "NoticeTold", "PlanVersion"}, (
+        "those of the history are open: each says so"
+    )
     assert all("phase.start" in schema["description"] for schema in others.values())
 
 

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rollouts.audit.source import coming_from
 from rollouts.management.asked import actor_named, rollout_named
 from rollouts.rules.document import LIMIT, DocumentRefused
-from rollouts.services import plans
+from rollouts.services import plan_versions, plans
 from rollouts.services.refusals import Refused
 
 
@@ -38,9 +38,18 @@ class Command(BaseCommand):
         export.add_argument("slug", metavar="SLUG")
         export.add_argument("--digest", action="store_true", help="print what it is known by instead")
 
+        versions = verbs.add_parser(
+            "versions", help="tell what the plan was, who made it so and who approved meanwhile"
+        )
+        versions.add_argument("slug", metavar="SLUG")
+        versions.add_argument("--json", action="store_true", help="print one JSON object")
+
     def handle(self, *args: Any, **options: Any) -> None:
         if options["action"] == "export":
             self._export(options["slug"], as_digest=options["digest"])
+            return
+        if options["action"] == "versions":
+            self._versions(options["slug"], as_json=options["json"])
             return
         by = actor_named(options.get("user"))
         results = [self._one(name, by, options) for name in options["files"]]
@@ -90,6 +99,20 @@ class Command(BaseCommand):
             self.stdout.write(plans.digest_of(rollout_named(slug)))
         else:
             self.stdout.write(plans.export(rollout_named(slug)), ending="")
+
+    def _versions(self, slug: str, *, as_json: bool) -> None:
+        versions = plan_versions.of(rollout_named(slug))
+        if as_json:
+            self.stdout.write(json.dumps({"slug": slug, **versions.as_json()}))
+            return
+        if versions.untold:
+            self.stdout.write(str(versions.untold))
+        for one in versions.rows:
+            self.stdout.write(f"{one.event.at.isoformat()} {one.event.actor} {one.event.verb} {one.digest[:12]}")
+            for approval in one.approvals:
+                self.stdout.write(f"  approved by {approval.actor}: {approval.object_name} ({approval.at.isoformat()})")
+            for line in one.difference:
+                self.stdout.write(f"  {line.text}")
 
 
 def _read(name: str) -> bytes:

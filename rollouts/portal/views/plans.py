@@ -19,7 +19,7 @@ from ...rules import offers, plan_merge
 from ...rules.document import LIMIT, DocumentRefused, Fault
 from ...rules.phrases import say, spoken
 from ...rules.plan_document import FlagPlan, PlanDocument, dump_plan
-from ...services import choices, facts, plans, prospects, schedules
+from ...services import choices, facts, plan_versions, plans, prospects, schedules
 from ...services.refusals import Refused
 from ...services.templates import all_templates
 from .. import refusals
@@ -153,7 +153,7 @@ def plan(request: HttpRequest, slug: str) -> HttpResponseBase:
     if request.method != "POST":
         if request.GET.get("format") == "yaml":
             return download(f"{slug}.yaml", text, "application/yaml")
-        return _plan(request, rollout, text)
+        return _plan(request, rollout, text, versions=plan_versions.of(rollout))
     plans.refuse_others(by)
     written = request.POST.get("document", "")
     dry_run = "look" in request.POST
