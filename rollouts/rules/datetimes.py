@@ -152,12 +152,12 @@ def _written(written: str) -> datetime:
 def _naive(written: str) -> datetime:
     moment = _written(written)
     if moment.tzinfo is not None:
-        raise invalid("{value} has an offset already: leave the zone out, or the offset.", value=written[:40])
+        raise invalid("{value} has an offset already: leave the zone out, or the offset.", value=written)
     return moment
 
 
 def _aware(written: str) -> datetime:
     moment = _written(written)
     if moment.tzinfo is None:
-        raise invalid("{value} does not say in which time zone. {how}", value=written[:40], how=HOW)
+        raise invalid("{value} does not say in which time zone. {how}", value=written, how=HOW)
     return moment.astimezone(UTC)

@@ -93,6 +93,7 @@ def test_a_schedule_says_what_single_steps_do_otherwise():
         ("[{step: 50, at: 2026-12-02T09:00Z}, {step: 100, at: 2026-12-01T09:00Z}]", "Let the times rise"),
         ("[{step: 50, at: 2026-12-02 09:00}]", "does not say in which time zone"),
         ("[{step: 50, at: soon}]", "soon is no time. Write 2026-12-01T09:00Z"),
+        (f"[{{step: 50, at: {'soo' * 13}ner}}]", f"at: {'soo' * 13}n is no time. Write"),
         ("[{step: 50, at: 2027-03-28 02:30 Europe/Berlin}]", "does not exist in Europe/Berlin"),
         ("[{step: 50, at: 2027-10-31 02:30 Europe/Berlin}]", "exists twice in Europe/Berlin"),
         ("[{step: 50, at: 2026-12-02 09:00 Europe/Bonn}]", "Europe/Bonn"),
@@ -605,3 +606,12 @@ def test_nothing_but_a_refusal_comes_of_wrong_types_anywhere(data):
         assert isinstance(parsed(json.dumps(tree)), PlanDocument)
     except DocumentRefused as wrong:
         assert wrong.faults
+
+
+@pytest.mark.parametrize(("span", "is_one"), [("1m", True), ("59s", False), ("1d", True), ("1441m", False)])
+def test_a_window_has_bounds(span, is_one):
+    text = SMALL + f"guard_metrics: {{p95: {{at_most: 1, window: {span}, query: up}}}}\n"
+    if is_one:
+        assert parsed(text).guard_metrics[0].window == span
+    else:
+        assert "write 1m at least, and 1d at most" in refused(text)[0]
