@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta, tzinfo
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from icalendar.timezone import tzp
 from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
@@ -85,7 +85,7 @@ def _displayed(sign: str | None, hours: str | None, minutes: str | None, words: 
         yield from (one for one in _cities().get(city, ()) if _standard_offset(one) == offset)
 
 
-@lru_cache(maxsize=1)
+@cache
 def _cities() -> dict[str, list[str]]:
     cities: dict[str, list[str]] = {}
     for name in zone_names():

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from .forgetting import is_stand_in
@@ -121,7 +121,7 @@ def _plain(sign: str) -> str:
     return min([*alike, *([sign] if sign.isascii() else [])], key=_order, default=sign)
 
 
-@lru_cache(maxsize=1)
+@cache
 def _confusables() -> dict[str, Any]:
     """Unicode's table, read when the first name is judged: settings and models import this module, and no name is."""
     from confusable_homoglyphs.confusables import confusables_data
