@@ -9,9 +9,11 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
+from ..portal.name_fields import NamesInput
 from ..rules import durations, names
 from ..rules.datetimes import EARLIEST, LATEST, day_in_bounds
 from ..rules.phrases import invalid, say, sentence
+from ..services import known_people
 
 
 def bounded(value: date) -> None:
@@ -53,6 +55,19 @@ class LinesField(forms.CharField):
                 wrong.append(say("Line {number}: {error}", number=str(number), error=error))
         if wrong:
             raise ValidationError(wrong)
+
+
+class NamesField(LinesField):
+    """Names of people, with blanks between: picked from those who are known."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"widget": NamesInput(known_people.offered, {"size": 40}), **kwargs})
+
+    def prepare_value(self, value: Any) -> Any:
+        return " ".join(map(str, value)) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> list[str]:  # type: ignore[override]
+        return str(value or "").split()
 
 
 class SpanField(forms.Field):

@@ -30,20 +30,21 @@ from ..services import facts, items
 from ..services.refusals import Refused
 from . import actions, phase_overview
 from .base import is_admin, may_look
-from .fields import LinesField
+from .fields import NamesField
 from .transitions import RolloutTransitions
 
 
 class RolloutForm(forms.ModelForm):
-    owners = LinesField(
-        required=False, check=names.person, help_text=gettext_lazy("User names of those who drive it, one a line.")
+    owners = NamesField(
+        required=False,
+        check=names.person,
+        help_text=gettext_lazy("User names of those who drive it, separated by blanks."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name, rows in (("owners", 2), ("mitigation", 4)):
-            if name in self.fields:
-                self.fields[name].widget.attrs["rows"] = rows
+        if "mitigation" in self.fields:
+            self.fields["mitigation"].widget.attrs["rows"] = 4
 
     def clean_title(self) -> str:
         try:

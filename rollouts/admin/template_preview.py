@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 
@@ -20,10 +20,12 @@ from ..rules.document import DocumentRefused, Fault
 from ..rules.expected import Audience, Drift, FlagReading, Opening, Presence
 from ..rules.facts import PhaseFacts, RolloutFacts
 from ..rules.line_difference import DiffLine, diff
+from ..rules.machine import Role
 from ..rules.phrases import spoken
 from ..rules.ramp import Ramp, Step
 from ..rules.template import Template, TemplateItem, TemplatePhase
 from ..rules.template_document import parse_template
+from ..services import known_people
 
 WIDTH, HEIGHT, LEFT, BOTTOM = 648.0, 150.0, 40.0, 24.0
 
@@ -56,6 +58,8 @@ class PhasePreview:
     steps: tuple[tuple[Decimal, str], ...]
     final_soak: str
     policy: str
+    #: Groups that the policy names, and in which nobody is.
+    empty_groups: tuple[str, ...]
     items: tuple[TemplateItem, ...]
     curve: Curve | None
 
@@ -71,6 +75,8 @@ class Preview:
     phases: tuple[PhasePreview, ...] = ()
     diff: tuple[DiffLine, ...] = ()
     effects: tuple[str, ...] = ()
+    #: Groups that a policy may name besides the roles, with how many people are in each.
+    groups: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def lines(self) -> str:
@@ -79,7 +85,7 @@ class Preview:
 
 
 def of(document: str, *, slug: str, stored: PlanTemplate | None) -> Preview:
-    """One query at most: how many rollouts were made from what is stored."""
+    """Two queries at most: how many rollouts were made from what is stored, and who is in which group."""
     document = document.replace("\r\n", "\n")
     try:
         template = parse_template(document, source=slug or "template")
@@ -87,11 +93,13 @@ def of(document: str, *, slug: str, stored: PlanTemplate | None) -> Preview:
         lines = document.split("\n")
         parts = (Wrong(one, lines[one.line - 1][:160] if 0 < one.line <= len(lines) else "") for one in refused.faults)
         return Preview(wrong=tuple(parts), diff=diff(stored.document if stored else "", document))
+    groups = known_people.groups()
     return Preview(
         template=template,
         track=track.track(_facts(template), Drift.NONE),
         items=template.items_of(None),
-        phases=tuple(_phase(phase, template) for phase in template.phases),
+        phases=tuple(_phase(phase, template, groups) for phase in template.phases),
+        groups={name: people for name, people in groups.items() if name not in set(Role)},
         diff=diff(stored.document if stored else "", document),
         effects=tuple(_effects(stored, template)) if stored else (),
     )
@@ -136,7 +144,7 @@ def _audience(phase: TemplatePhase) -> Audience:
     return Audience(phase.audience)
 
 
-def _phase(phase: TemplatePhase, template: Template) -> PhasePreview:
+def _phase(phase: TemplatePhase, template: Template, groups: Mapping[str, int]) -> PhasePreview:
     has_ramp = _has_ramp(phase)
     if phase.audience == "everyone":
         who = _("All users, by percentage") if has_ramp else _("All users, all at once")
@@ -150,6 +158,7 @@ def _phase(phase: TemplatePhase, template: Template) -> PhasePreview:
         steps=tuple((step, in_words(phase.soak)) for step in phase.steps) if has_ramp else (),
         final_soak=in_words(phase.final_soak) if phase.final_soak else "",
         policy=phase.approvals.words(has_ramp=has_ramp),
+        empty_groups=tuple(sorted(phase.approvals.start.groups - groups.keys())),
         items=template.items_of(phase.name),
         curve=_curve(phase) if has_ramp else None,
     )

@@ -18,8 +18,9 @@ from ..rules.percentages import plain_number
 from ..rules.phrases import joined, say, sentence, spoken
 from ..rules.plan_document import FlagPlan, PlanDocument
 from ..rules.template import Template, TemplatePhase
-from ..services import prospects
+from ..services import known_people, prospects
 from ..services.prospects import Named
+from .name_fields import NamesInput, completions
 
 METHODS = (("percentage", gettext_lazy("by percentage")), ("all_at_once", gettext_lazy("all at once")))
 
@@ -76,7 +77,7 @@ class PlanForm(forms.Form):
         required=False,
         max_length=500,
         help_text=gettext_lazy("User names, separated by blanks."),
-        widget=forms.TextInput(attrs={"list": "owners", "autocomplete": "off"}),
+        widget=NamesInput(known_people.offered),
     )
 
     def __init__(self, template: Template, *args: Any, copied: PlanDocument | None = None, **kwargs: Any) -> None:
@@ -114,7 +115,16 @@ class PlanForm(forms.Form):
                 what = say("Actors: user:alice group:acme/code.")
             known = " ".join(phase.actors or phase.groups)
             message = spoken(joined([what, say("Left empty: {known}.", known=known) if known else ""]))
-            self._add(phase.name, phase, phase.audience, label=phase.title, help_text=message, required=False)
+            offers = prospects.actors_to_offer if phase.audience == "actors" else prospects.feature_groups_to_offer
+            self._add(
+                phase.name,
+                phase,
+                phase.audience,
+                label=phase.title,
+                help_text=message,
+                required=False,
+                widget=NamesInput(offers),
+            )
             self._add(
                 f"final_soak-{phase.name}",
                 phase,
@@ -220,12 +230,13 @@ class PlanForm(forms.Form):
     def flags(self) -> list[str]:
         return prospects.flags_to_offer()
 
-    def owners_known(self) -> list[str]:
-        """Names to choose from: each with those that stand in the field already, for a browser completes all of it."""
-        written = str(self["owners"].value() or "").split()
-        known = prospects.owners_to_offer()
-        kept = [name for name in written if name in known]
-        return [" ".join([*kept, name]) for name in known if name not in kept]
+    def completions(self) -> list[str]:
+        """Of each field of names, what it may be completed to now."""
+        return [
+            completions(name, self[name].value(), field.widget.offers, anew=True)
+            for name, field in self.fields.items()
+            if isinstance(field.widget, NamesInput)
+        ]
 
     def document(self) -> str:
         """The plan document that the form's fields say; steps that are no numbers stay as they were written."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from django.contrib.auth.models import User
-from django.db.models import Q
+from django.contrib.auth.models import Group, User
+from django.db.models import Count, Q, QuerySet
 
 from ..models import absences, accounts
+
+#: So many people are offered while one types.
+MOST_OFFERED = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,20 @@ def at_gitlab(names: Iterable[str]) -> dict[str, str]:
     alike = {one.get_username(): one for one in people if accounts.handle_of(one) in ("", one.get_username())}
     known = alike | {handle: one for one in people if (handle := accounts.handle_of(one))}
     return {name: known[name].get_username() for name in names if name in known}
+
+
+def offered(people: QuerySet[User] | None = None) -> dict[str, str]:
+    """Whom to choose from, by name: these, or all who can sign in; each with the words of ``label``. Two queries."""
+    people = User.objects.filter(is_active=True) if people is None else people
+    found = list(people.select_related("account", "identity").order_by("username")[:MOST_OFFERED])
+    accounts.know_handles(found)
+    return {person.get_username(): label(person) for person in found}
+
+
+def groups() -> dict[str, int]:
+    """Groups in which somebody is who can sign in, with how many: a policy may name them. One query."""
+    active = Count("user", Q(user__is_active=True))
+    return dict(Group.objects.annotate(n=active).filter(n__gt=0).order_by("name").values_list("name", "n"))
 
 
 def label(person: User) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
 
-from ..models import AIModel, FeatureFlag, Rollout, TrackedIssue
+from ..models import AIModel, FeatureFlag, GitLabActor, Phase, Rollout, TrackedIssue
 from ..rules.issue_url import IssueRef
 from ..rules.machine import PhaseState
 from ..rules.plan_document import FlagPlan, ModelPlan, PlanDocument
@@ -107,8 +107,16 @@ def flags_to_offer() -> list[str]:
     return list(free.order_by("name").values_list("name", flat=True).distinct()[:MOST_OFFERED])
 
 
-def owners_to_offer() -> list[str]:
-    return list(_people().filter(is_active=True).order_by("username").values_list("username", flat=True)[:MOST_OFFERED])
+def actors_to_offer() -> dict[str, str]:
+    """Users, groups and projects that plans have named, with what GitLab calls them."""
+    actors = GitLabActor.objects.exclude(gitlab_id="").order_by("name")[:MOST_OFFERED]
+    return {actor.name: str(actor) for actor in actors}
+
+
+def feature_groups_to_offer() -> dict[str, str]:
+    """Those of the newest plans."""
+    named = Phase.objects.exclude(groups=[]).order_by("-pk").values_list("groups", flat=True)[:MOST_OFFERED]
+    return {name: name for name in sorted({name for groups in named for name in groups})}
 
 
 def slug_of(named: ModelPlan) -> str:

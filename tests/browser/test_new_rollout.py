@@ -22,7 +22,7 @@ def test_what_it_would_mean_follows_the_form(portal, sign_in):
     meaning.get_by_text("goes live behind the same flag").wait_for(**SOON)
     assert "Still to fill in: Title, Short name, AI model" in mia.inner_text("#prospect-said")
     mia.fill("#id_owners", "mia")
-    mia.wait_for_selector("#owners option[value='mia alice']", state="attached", **SOON)
+    mia.wait_for_selector("#names-owners option[value='mia alice']", state="attached", **SOON)
     mia.fill("#id_title", "Claude Sonnet")
     mia.fill("#id_rollout", "sonnet")
     mia.fill("#id_model", "claude-haiku")

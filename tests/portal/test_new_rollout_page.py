@@ -135,11 +135,11 @@ def test_flags_and_owners_are_offered_as_models_are(known, form):
     flags = set(FeatureFlag.objects.filter(rollouts=None, project=None).values_list("name", flat=True))
     assert set(offered("flags", page)) == flags
     assert FLAG not in flags  # it carries a rollout
-    assert "alice" in offered("owners", page)
+    assert "alice" in offered("names-owners", page)
     assert 'list="flags"' in page
-    assert 'list="owners"' in page
+    assert 'list="names-owners"' in page
     more = words(mia.post(CHECK, {**form, "owners": "mia sam"}))
-    assert "mia sam alice" in offered("owners", more)
+    assert "mia sam alice" in offered("names-owners", more)
     assert 'hx-swap-oob="true"' in more
 
 

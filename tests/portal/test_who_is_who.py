@@ -172,3 +172,74 @@ def test_a_confidential_issues_people_are_nobodys_to_see(world):
     assign(world, "mia", confidential=True)
     assert "assigned to" not in main(signed_in(world, "vic").get("/rollouts/haiku/"))
     assert "assigned to" in main(signed_in(world, "alice").get("/rollouts/haiku/"))
+
+
+def offered(page, of):
+    """What the list of this id offers: value and words."""
+    found = re.search(rf'<datalist id="{of}" ?>(.*?)</datalist>', page)
+    assert found, f"there is no list {of}"
+    return dict(re.findall(r'<option value="([^"]*)">(.*?)</option>', found[1]))
+
+
+def test_people_are_picked_by_the_name_that_gitlab_shows_wherever_one_is_asked_for(world, settings):
+    settings.GITLAB_INSTANCES = {"other": "https://gitlab.example.com"}
+    world.up_to("team", "requested")
+    mia = world.people["mia"]
+    mia.first_name, mia.last_name = "Mia", "Moss"
+    mia.save()
+    with recorded("identity.link", by=world.actor("mia"), about=mia):
+        Identity.objects.create(person=mia, issuer="https://gitlab.example.com", subject="7", username="mia.gl")
+    User.objects.create_user("gone", is_active=False)
+    words_of_mia, root = "mia · Mia Moss · @mia.gl", signed_in(world, "root")
+    rollout = world.rollout()
+    for address, of in {
+        "/rollouts/new/": "names-owners",
+        f"/admin/rollouts/rollout/{rollout.pk}/change/": "names-owners",
+        "/timeline/": "owners",
+        "/audit/": "people",
+        "/waivers/": "people",
+    }.items():
+        page = words(root.get(address))
+        assert f'list="{of}"' in page, address
+        choices = offered(page, of)
+        name = "mia" if "mia" in choices else "mia mia"
+        assert choices.get(name, "mia" if "/change/" in address else "") in (words_of_mia, "mia"), address
+        assert "gone" not in choices, address
+    page = words(root.get("/"))
+    assert f'value="mia"> {words_of_mia} </option>' in page
+    away = words(root.get("/people/sam/"))
+    assert "alice" in away
+
+
+def test_a_name_is_added_to_those_that_stand_in_the_field(world):
+    root, rollout = signed_in(world, "root"), world.apply()
+    address = f"/admin/rollouts/rollout/{rollout.pk}/change/"
+    choices = offered(words(root.get(address)), "names-owners")
+    assert "mia alice" in choices
+    assert "mia mia" not in choices
+    form = {"title": rollout.title, "owners": "mia alice", "peak_requests_per_minute": "", "mitigation": ""}
+    management = {f"{part}-{name}_FORMS": "0" for part in ("issue_links", "items") for name in ("TOTAL", "INITIAL")}
+    answer = root.post(address, {**form, **management})
+    assert answer.status_code == 302, words(answer)
+    assert world.rollout().owners == ["mia", "alice"]
+
+
+def test_actors_and_feature_groups_of_a_plan_are_picked_from_those_that_are_known(world):
+    world.up_to("team", "requested")
+    page = words(signed_in(world, "mia").get("/rollouts/new/"))
+    assert {"user:ann", "group:acme/code"} <= offered(page, "names-team").keys()
+    assert "acme_team_members" in offered(page, "names-company")
+
+
+def test_a_template_says_which_groups_can_be_named_and_where_one_is_empty(world):
+    from django.contrib.auth.models import Group
+
+    from tests.services.templates import own_template
+
+    Group.objects.create(name="ai-leads").user_set.add(world.people["vic"])
+    own_template(world, "{needed: 1, groups: [ai-heads]}")
+    template = world.rollout().template
+    page = words(signed_in(world, "root").get(f"/admin/rollouts/plantemplate/{template.pk}/change/"))
+    assert "<code>ai-leads</code> <small>1 person</small>" in page
+    assert "Nobody is in the group “ai-heads”" in page
+    assert "<code>approver</code>" not in page

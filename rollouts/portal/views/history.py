@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
@@ -13,7 +14,7 @@ from ...audit import tombstones
 from ...audit.actor import Actor
 from ...audit.source import SOURCES
 from ...models import AuditEvent, Checkpoint, Rollout, Verification
-from ...services import views
+from ...services import known_people, views
 from ...services.lists.history import HistoryFilter
 from ...sync import copies
 from .. import lists
@@ -79,9 +80,16 @@ def _choices(asked: dict[str, str]) -> dict[str, object]:
     return {
         "kinds": present.kinds(dict.fromkeys(verbs)),
         "sources": [(source, present.SOURCES.get(source, source)) for source in sources],
-        "people": AuditEvent.objects.known("actor"),
+        "people": _people(),
         "rollouts": list(Rollout.objects.order_by("-pk").values_list("slug", "title")[:MOST_ROLLOUTS]),
     }
+
+
+def _people() -> dict[str, str]:
+    """Whoever is in the history, with words who it is."""
+    names = AuditEvent.objects.known("actor")
+    labels = known_people.offered(User.objects.filter(username__in=names))
+    return {name: labels.get(name, name) for name in names}
 
 
 def _is_day(text: str) -> bool:

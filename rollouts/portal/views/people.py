@@ -22,9 +22,8 @@ from ...audit.actor import Actor
 from ...models import Absence, ApiToken, FeedKey, Identity, accounts, clock, keyset
 from ...models.sessions import LINK, reference_of
 from ...rules.machine import ROLE_WORDS, Role
-from ...services import absences, people, review_clock, sessions, tokens
+from ...services import absences, known_people, people, review_clock, sessions, tokens
 from ...services import accounts as accounts_of
-from ...services.known_people import label as person_label
 from ...services.lists.people import BY_NAME, PeopleFilter, listed, owned_by, without_account
 from ...services.refusals import Refused
 from .. import lists, refusals
@@ -75,7 +74,7 @@ class AwayForm(forms.Form):
     def __init__(self, person: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"label_suffix": "", **kwargs})
         self.may_stand_in = absences.may_stand_in_for(person)
-        choices = [(each.get_username(), person_label(each)) for each in self.may_stand_in]
+        choices = [(each.get_username(), known_people.label(each)) for each in self.may_stand_in]
         self.fields["instead"].widget = forms.Select(choices=[("", "–"), *choices])
 
 

@@ -12,7 +12,7 @@ from ...audit.actor import Actor
 from ...models import clock
 from ...services import choices, schedules
 from ...services.lists.asked import Day, Shown
-from ...services.lists.rollouts import RolloutFilter
+from ...services.lists.rollouts import RolloutFilter, owners
 from ...services.schedules import Scheduled
 from .. import lists
 from ..charts.scale import percent
@@ -57,6 +57,7 @@ def timeline(request: HttpRequest) -> HttpResponse:
         "page": page,
         "is_paged": bool(page.previous or page.next),
         "providers": choices.providers(),
+        "owners": owners(Actor.of(request.user), asked.asked["owner"]),
         "feeds": _feeds(request, scheduled),
     }
     return lists.answer(request, "portal/timeline.html", context, asked)
@@ -67,13 +68,13 @@ def _feeds(request: HttpRequest, scheduled: list[Scheduled]) -> dict[str, Any] |
     key = addresses(request)
     if key is None:
         return None
-    owners = sorted({request.user.get_username(), *(name for each in scheduled for name in each.row["owners"])})
+    people = sorted({request.user.get_username(), *(name for each in scheduled for name in each.row["owners"])})
     teams = sorted({each.row["flag__group"] for each in scheduled} - {""})
     return {
         "all_rollouts": key.all_rollouts,
         "all_events": key.all_events,
         "made_at": key.made_at,
-        "people": [(name, key.of_person(name)) for name in owners],
+        "people": [(name, key.of_person(name)) for name in people],
         "teams": [(name, key.of_team(name)) for name in teams],
         "rollouts": [(each.row["title"], *key.of_rollout(each.slug)) for each in scheduled],
     }

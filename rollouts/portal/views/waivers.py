@@ -16,7 +16,7 @@ from ...models import Waiver, clock, keyset
 from ...rules.phrases import say, spoken
 from ...rules.spreadsheet import lines
 from ...rules.waivers import VERB_LABELS, VERBS, WAIVER_WORDS
-from ...services import waivers
+from ...services import known_people, waivers
 from ...services.lists.waivers import NEWEST_FIRST, STANDS, WaiverFilter
 from ...services.refusals import Refused
 from .. import lists, refusals
@@ -46,6 +46,7 @@ def _page(request: HttpRequest, refused: Refused | None = None, waiver: Waiver |
         "rows": present.shown(page.rows, Actor.of(request.user), now),
         "states": STATES,
         "kinds": KINDS,
+        "people": known_people.offered(),
         "now": now,
         **refusals.told(refused, waiver.rollout if waiver else None, str(waiver) if waiver else ""),
     }

@@ -14,7 +14,7 @@ from ...models.portfolio_rows import PortfolioRowQuerySet
 from ...models.rollouts import RolloutQuerySet
 from ...rules.health import Health
 from ...rules.machine import Role, RolloutState
-from .. import choices, portfolio_rows
+from .. import choices, known_people, portfolio_rows
 from ..freshness import limit
 from .asked import Asked, OneOf, Text
 
@@ -113,8 +113,8 @@ def counted(
     return portfolio_row_query_set.filter(place__in=(Place.WAITS, Place.RUNS))
 
 
-def owners(viewer: Actor, chosen: str) -> list[str]:
-    """Who may own a rollout: the viewer first, then managers and admins by name, and whoever is chosen."""
+def owners(viewer: Actor, chosen: str) -> dict[str, str]:
+    """Who may own a rollout, with words who it is: the viewer first, then whoever is chosen, managers and admins."""
     may = get_user_model().objects.filter(is_active=True, groups__name__in=[Role.MANAGER, Role.ADMIN])
-    names = may.order_by("username").values_list("username", flat=True).distinct()[:200]
-    return list(dict.fromkeys(filter(None, [viewer.name, chosen, *names])))
+    known = known_people.offered(may.distinct())
+    return {name: known.get(name, name) for name in [viewer.name, chosen, *known] if name}
