@@ -16,14 +16,44 @@ from gitlab_simulator import Simulator
 from tests.drills.portal import Ground, end_of, wait_until
 from tests.on_services import Redis, throw_away
 
+WORKER = "-m celery -A config worker -P threads -c 1 -l INFO --without-gossip --without-mingle -f".split()
+
 
 def test_each_ring_of_beat_expires_and_not_before_the_next_one():
     for ring in settings.CELERY_BEAT_SCHEDULE.values():
         assert ring["schedule"] < ring["options"]["expires"] <= 2 * ring["schedule"]
 
 
+#: Something that each worker does, and that asks no database.
+TASK = "celery.accumulate"
+
+
 @pytest.mark.redis
 @pytest.mark.embedded  # each with brokers of its own, whatever the tests run on
+@pytest.mark.parametrize("kind", ["embedded", "redis"])
+def test_a_worker_does_not_do_what_has_expired(tmp_path, kind):
+    """``make drills`` has the same with a beat that rings for long."""
+    server = throw_away(Redis()) if kind == "redis" else contextlib.nullcontext("embedded://")
+    with server as url, Simulator() as gitlab:
+        ground = Ground(tmp_path, gitlab, CELERY_BROKER_URL=url)
+        ground.environment.pop("TESTS_ON_SERVICES", None)
+        ring = f"ring = app.signature({TASK!r}).apply_async"
+        ground.run(
+            *("-c", f"from config.celery import app; {ring}; [ring((n,), expires=-1) for n in range(3)]; ring((7,))")
+        )
+        log = tmp_path / "worker.log"
+        worker = ground.spawn(*WORKER, str(log))
+        wait_until(lambda: log.exists() and " succeeded in " in log.read_text())
+        end_of(worker)
+    text = log.read_text()
+    assert text.count(" succeeded in ") == text.count(f"Task {TASK}[") - text.count(" received") == 1, text
+    assert text.count("Discarding revoked task") == (3 if kind == "redis" else 0), (
+        "the embedded one does not even keep them"
+    )
+
+
+@pytest.mark.drill
+@pytest.mark.redis
 @pytest.mark.parametrize("kind", ["embedded", "redis"])
 def test_a_worker_that_was_dead_for_long_does_not_work_off_the_past(tmp_path, kind):
     server = throw_away(Redis()) if kind == "redis" else contextlib.nullcontext("embedded://")
@@ -49,10 +79,7 @@ def test_a_worker_that_was_dead_for_long_does_not_work_off_the_past(tmp_path, ki
             end_of(beat)
             time.sleep(21)  # longer than any ring counts that beat has sent by now
             log = tmp_path / "worker.log"
-            worker = ground.spawn(
-                *("-m", "celery", "-A", "config", "worker", "-P", "threads", "-c", "2", "-l", "INFO", "-f", str(log)),
-                *("--without-gossip", "--without-mingle"),
-            )
+            worker = ground.spawn(*WORKER, str(log))
             ground.run("-m", "celery", "-A", "config", "call", "rollouts.tasks.keep")
             wait_until(lambda: log.exists() and "rollouts.tasks.keep" in log.read_text() and not waits())
             wait_until(lambda: "succeeded" in log.read_text())
