@@ -321,8 +321,10 @@ class WaiverTold(Schema):
     rollout: str
     phase: str | None = Field(description="Which is skipped, or whose item it is; null: the whole rollout's.")
     item: str | None = Field(description="The checklist item that is gone without; null: the phase is skipped.")
+    drift_case: int | None = Field(description="The drift case that is let stand, or adopted.")
+    adopts: bool = Field(description="Whoever grants it lets the plan take over what GitLab has.")
     what: str
-    state: str = Field(description="asked, granted, refused, withdrawn, ended, expired.")
+    state: str = Field(description="asked, granted, refused, withdrawn, ended, expired, adopted.")
     stands: bool = Field(description="Granted, and its end is yet to come.")
     asked_by: str
     asked_at: MomentWritten
@@ -358,9 +360,18 @@ class DriftCaseTold(Schema):
     what: list[str] = Field(description="Who or what it is, as far as it has a name.")
     gitlab: str = Field(description="Where GitLab stood when it was found.")
     plan: str
+    answer: str = Field(description="What was done about it: restore, adopt, or nothing yet.")
+    answered_by: str
+    answered_at: MomentWritten | None
+    accepted_until: MomentWritten | None = Field(description="Until when somebody else let it stand.")
     ended_at: MomentWritten | None
     ending: str = Field(description="itself, restored, adopted, over; empty while it is open.")
     url: str
+
+
+class DriftAnswered(Schema):
+    case: DriftCaseTold
+    waiver: WaiverTold | None = Field(description="What somebody else now decides about; null where it is restored.")
 
 
 class DriftCases(Schema):

@@ -7,6 +7,7 @@ from typing import Any
 from .answers import ProblemTold
 from .questions import (
     AwayAsked,
+    DriftAnswerWritten,
     FollowAsked,
     ItemAsked,
     MeasuredAsked,
@@ -71,6 +72,12 @@ WAIVER_BODY = {
     "requestBody": {
         "required": True,
         "content": {"application/json": {"schema": WaiverWritten.model_json_schema()}},
+    }
+}
+DRIFT_ANSWER_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": DriftAnswerWritten.model_json_schema()}},
     }
 }
 WAIVER_DECIDED_BODY = {

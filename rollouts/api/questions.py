@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from ..rules.datetimes import asked_since, asked_until, parse_moment
+from ..rules.drift_cases import Answer
 from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from ..rules.notices import Kind as NoticeKind
 from ..rules.percentages import as_step
@@ -80,6 +81,7 @@ VERBS = [*PHASE_VERBS, *ROLLOUT_VERBS]
 #: What is done to a checklist item; another is a wrong address, too.
 ItemVerb = Annotated[str, Field(max_length=255), WithJsonSchema({"type": "string", "enum": list(items.VERBS)})]
 WaiverVerb = Annotated[str, Field(max_length=255), WithJsonSchema({"type": "string", "enum": list(WAIVER_VERBS)})]
+DriftAnswer = Annotated[str, Field(max_length=255), WithJsonSchema({"type": "string", "enum": [*Answer]})]
 #: A transition. One that there is not is a wrong address (404), so the list is told and not checked here.
 Verb = Annotated[str, Field(max_length=255), WithJsonSchema({"type": "string", "enum": VERBS})]
 
@@ -299,6 +301,14 @@ class WaiverWritten(Written):
 
     phase: Annotated[str, Field(max_length=50), AfterValidator(_writable)] = ""
     item: Annotated[str, Field(max_length=50), AfterValidator(_writable)] = ""
+    reason: Annotated[str, Field(max_length=5_000), AfterValidator(_writable)] = ""
+    ends: Annotated[str, Field(max_length=60), AfterValidator(_writable)] = ""
+
+
+class DriftAnswerWritten(Written):
+    """``reason`` says why. ``ends``, until when it is accepted, is a day, which is included, or a time; without zone
+    UTC."""
+
     reason: Annotated[str, Field(max_length=5_000), AfterValidator(_writable)] = ""
     ends: Annotated[str, Field(max_length=60), AfterValidator(_writable)] = ""
 

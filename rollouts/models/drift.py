@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMField, transition
 
-from ..rules.drift_cases import CASE_STATE_WORDS, CLASS_WORDS, ENDING_WORDS, CaseState, DriftClass, Ending
+from ..rules.drift_cases import (
+    ANSWER_WORDS,
+    CASE_STATE_WORDS,
+    CLASS_WORDS,
+    ENDING_WORDS,
+    KEPT_ANSWERS,
+    Answer,
+    CaseState,
+    DriftClass,
+    Ending,
+)
 from ..rules.phrases import say
-from .guarded import GuardedModel, GuardedQuerySet
+from .guarded import GuardedModel, GuardedQuerySet, refuse_forged_waiver
 from .phrase_fields import PhraseTextField
 
 S = CaseState
@@ -22,7 +33,7 @@ class DriftCaseQuerySet(GuardedQuerySet):
         return self.filter(state=S.OPEN)
 
     def with_rollout(self) -> DriftCaseQuerySet:
-        return self.select_related("rollout__template", "rollout__flag")
+        return self.select_related("rollout__template", "rollout__flag__reading", "waiver")
 
 
 class DriftCase(GuardedModel):
@@ -44,6 +55,23 @@ class DriftCase(GuardedModel):
     what = models.JSONField(default=list, blank=True, help_text=_("Who or what it is, as far as it has a name."))
     read_words = PhraseTextField(blank=True, help_text=_("Where GitLab stood when it was found."))
     plan_words = PhraseTextField(blank=True, help_text=_("Where the plan stood when it was found."))
+    waiver = models.ForeignKey(
+        "rollouts.Waiver",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        editable=False,
+        help_text=_("The newest by which it is let stand, or was."),
+    )
+    answer = models.CharField(
+        max_length=20,
+        blank=True,
+        choices=[(each.value, ANSWER_WORDS[each]) for each in KEPT_ANSWERS],
+        help_text=_("What was done about it."),
+    )
+    answered_by = models.CharField(max_length=150, blank=True)
+    answered_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     ending = models.CharField(
         max_length=20,
@@ -75,6 +103,10 @@ class DriftCase(GuardedModel):
             ),
         ]
 
+    def refuse_shortcuts(self, fields: Any = None) -> None:
+        super().refuse_shortcuts(fields)
+        refuse_forged_waiver(self)
+
     def __str__(self) -> str:
         return say("{kind} ({rollout})", kind=self.get_kind_display(), rollout=self.rollout.title)
 
@@ -85,6 +117,9 @@ class DriftCase(GuardedModel):
     def lasted(self, now: datetime) -> timedelta:
         """How long GitLab stood so, up to its end or now."""
         return max((self.ended_at or now) - self.since, timedelta(0))
+
+    def answered(self, answer: Answer, *, by: str, at: datetime) -> None:
+        self.answer, self.answered_by, self.answered_at = answer.value, by, at
 
     @transition(state, source=S.OPEN, target=S.ENDED)
     def end(self, how: Ending, *, at: datetime) -> None:

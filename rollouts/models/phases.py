@@ -20,6 +20,7 @@ from ..rules.exposure import NOBODY
 from ..rules.machine import BY_ITSELF, PHASE_VERBS, PhaseState, state_in_words
 from ..rules.percentages import NOTHING
 from ..rules.phrases import say
+from ..rules.waivers import WaiverState
 from .change_log import AuditedModel
 from .guarded import GuardedModel, GuardedQuerySet, StateIsProtected, refuse_forged_waiver
 from .percentages import PercentageField
@@ -248,6 +249,21 @@ class Phase(GuardedModel):
         """``grant`` is the approved request where the step needs one, else None."""
         if grant is not None or self._needs_approval(step):
             self._refuse_unless_granted(grant, step)
+        self.stepped_at = at
+        self.current_step = step
+        self.confirmed_at = None
+        self.held_since, self.held_by = None, ""
+        self.passed()
+
+    @transition(state, source=PhaseState.ACTIVE, target=PhaseState.ACTIVE)
+    def adopt(self, waiver: Any, *, at: datetime, step: RampStep) -> None:
+        """The step that GitLab has taken already, once somebody else let the plan take it over; the soak starts anew.
+
+        Raises ``StateIsProtected``.
+        """
+        is_for_it = waiver is not None and waiver.state == WaiverState.ADOPTED and waiver.rollout_id == self.rollout_id
+        if not is_for_it or not waiver.decided_by or waiver._state.adding:
+            raise StateIsProtected(f"{self} takes a step over only by a second person's yes.")
         self.stepped_at = at
         self.current_step = step
         self.confirmed_at = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.core.validators import RegexValidator
@@ -16,6 +16,7 @@ from django.db.models import (
     ExpressionWrapper,
     F,
     FilteredRelation,
+    Min,
     OuterRef,
     Prefetch,
     Q,
@@ -32,6 +33,7 @@ from django_fsm import FSMField, transition
 from ..rules.approvals import STANDING
 from ..rules.expected import Audience, Drift
 from ..rules.machine import LIVE, OVER, RolloutState, state_in_words
+from ..rules.waivers import WaiverState
 from .approvals import Approval, Override
 from .catalogue import AIModel, PlanTemplate
 from .change_log import AuditedModel
@@ -62,6 +64,7 @@ class RolloutQuerySet(GuardedQuerySet):
         on_the_flag = Rollout.objects.filter(Exists(alive), flag=OuterRef("flag")).exclude(state__in=sorted(OVER))
         others = on_the_flag.exclude(pk=OuterRef("pk")).order_by().values("flag").annotate(found=InAList("title"))
         cases = DriftCase.objects.open().filter(rollout=OuterRef("pk")).order_by().values("rollout")
+        accepted = cases.filter(waiver__state=WaiverState.GRANTED)
         return (
             self.select_related(
                 "ai_model", "baseline", "template", "flag__instance", "flag__project", "flag__reading", "metric_watch"
@@ -76,6 +79,8 @@ class RolloutQuerySet(GuardedQuerySet):
             .annotate(
                 others_live=Subquery(others.values("found")),
                 open_drift=Subquery(cases.annotate(found=InAList("kind")).values("found")),
+                accepted_drift=Subquery(accepted.annotate(found=InAList("kind")).values("found")),
+                accepted_until=Subquery(accepted.annotate(first=Min("waiver__ends_at")).values("first")),
                 **self._asked_by_others(),
             )
         )
@@ -169,6 +174,9 @@ class Rollout(GuardedModel):
     others_live: list[str] | None
     #: Classes of its drift cases that are open, None where there are none; there on those of ``for_rules()``.
     open_drift: list[str] | None
+    #: Those of them that somebody else let stand, and until when the first of them; likewise.
+    accepted_drift: list[str] | None
+    accepted_until: datetime | None
     #: What other rollouts of its AI model ask a minute, and of how many nobody has said; None where there are none.
     asked_by_others: Decimal | None
     untold_by_others: int | None

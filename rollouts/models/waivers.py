@@ -13,11 +13,12 @@ from django_fsm import FSMField, transition
 from ..rules.phrases import say
 from ..rules.waivers import WAIVER_WORDS, WaiverState
 from .change_log import AuditedModel
+from .drift import DriftCase
 from .guarded import GuardedModel, GuardedQuerySet, StateIsProtected
 from .phases import Phase
 
 W = WaiverState
-OPEN, DECIDED = (W.ASKED, W.WITHDRAWN), (W.GRANTED, W.REFUSED, W.ENDED, W.EXPIRED)
+OPEN, DECIDED = (W.ASKED, W.WITHDRAWN), (W.GRANTED, W.REFUSED, W.ENDED, W.EXPIRED, W.ADOPTED)
 
 
 class WaiverQuerySet(GuardedQuerySet):
@@ -26,13 +27,15 @@ class WaiverQuerySet(GuardedQuerySet):
         return self.filter(state=W.GRANTED, ends_at__gt=now)
 
     def with_what(self) -> WaiverQuerySet:
-        return self.select_related("rollout__template", "phase", "item")
+        return self.select_related("rollout__template", "rollout__flag__reading", "phase", "item", "drift_case")
 
 
 class Waiver(GuardedModel):
-    """Somebody asks to skip an optional phase, or to go on without a checklist item; somebody else grants it.
+    """Somebody asks to skip an optional phase, to go on without a checklist item, or to let drift stand; somebody else
+    grants it.
 
-    While it stands, ``Phase.waiver`` or ``ChecklistItem.waiver`` is this one.
+    While it stands, ``Phase.waiver``, ``ChecklistItem.waiver`` or ``DriftCase.waiver`` is this one. One that ``adopts``
+    lets nothing stand: who grants it lets the plan take over what GitLab has.
     """
 
     first_state = W.ASKED
@@ -53,6 +56,20 @@ class Waiver(GuardedModel):
         blank=True,
         related_name="waivers",
         help_text=_("Empty: the phase is skipped."),
+    )
+    drift_case = models.ForeignKey(
+        "rollouts.DriftCase",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="waivers",
+        help_text=_("The drift that is let stand, or taken over by the plan."),
+    )
+    adopts = models.BooleanField(default=False, editable=False, help_text=_("The plan takes over what GitLab has."))
+    covers = models.JSONField(
+        default=dict,
+        editable=False,
+        help_text=_("Where GitLab stood when it was asked for: it lets nothing else stand."),
     )
     state = FSMField(
         choices=[(state.value, words) for state, words in WAIVER_WORDS.items()],
@@ -86,7 +103,15 @@ class Waiver(GuardedModel):
             models.CheckConstraint(condition=~Q(reason=""), name="waiver_has_a_reason"),
             models.CheckConstraint(condition=~Q(decided_by=F("asked_by")), name="waiver_by_a_second_person"),
             models.CheckConstraint(
-                condition=Q(phase__isnull=False) | Q(item__isnull=False), name="waiver_is_of_something"
+                condition=Q(phase__isnull=False) | Q(item__isnull=False) | Q(drift_case__isnull=False),
+                name="waiver_is_of_something",
+            ),
+            models.CheckConstraint(
+                condition=Q(drift_case__isnull=True) | Q(phase__isnull=True, item__isnull=True),
+                name="waiver_of_drift_is_of_nothing_else",
+            ),
+            models.CheckConstraint(
+                condition=Q(adopts=False) | Q(drift_case__isnull=False), name="waiver_adopts_only_drift"
             ),
             models.CheckConstraint(
                 condition=Q(state__in=OPEN, decided_by="", decided_at__isnull=True)
@@ -98,23 +123,40 @@ class Waiver(GuardedModel):
                 fields=("phase",), condition=Q(item__isnull=True, state="asked"), name="one_asked_waiver_per_phase"
             ),
             models.UniqueConstraint(fields=("item",), condition=Q(state="asked"), name="one_asked_waiver_per_item"),
+            models.UniqueConstraint(
+                fields=("drift_case",), condition=Q(state="asked"), name="one_asked_waiver_per_drift_case"
+            ),
         ]
 
     def __str__(self) -> str:
         if self.item is not None:
             return self.item.title
+        if self.drift_case is not None:
+            kind = self.drift_case.get_kind_display()
+            return (
+                say("the plan takes over: {kind}", kind=kind) if self.adopts else say("drift stands: {kind}", kind=kind)
+            )
         return say("{phase} is skipped", phase=self.phase)
 
     @property
     def what(self) -> AuditedModel:
-        """The phase or item that it is about."""
-        return self.item or self.phase  # type: ignore[return-value]
+        """The phase, item or drift that it is about."""
+        return self.item or self.phase or self.drift_case  # type: ignore[return-value]
 
     @transition(state, source=W.ASKED, target=W.GRANTED)
     def grant(self, *, by: str, at: datetime, note: str) -> None:
         """Raises ``StateIsProtected`` for who asked, and past its end."""
         if by == self.asked_by or self.ends_at <= at:
             raise StateIsProtected(f"{self}: somebody else grants a waiver, before it ends.")
+        if self.adopts:
+            raise StateIsProtected(f"{self}: it is adopted, and stands for nothing.")
+        self._decide(by, at, note)
+
+    @transition(state, source=W.ASKED, target=W.ADOPTED)
+    def adopt(self, *, by: str, at: datetime, note: str) -> None:
+        """The plan takes it over. Raises ``StateIsProtected`` for who asked, past its end, and where none asked so."""
+        if by == self.asked_by or self.ends_at <= at or not self.adopts:
+            raise StateIsProtected(f"{self}: somebody else lets the plan take it over, before it ends.")
         self._decide(by, at, note)
 
     @transition(state, source=W.ASKED, target=W.REFUSED)
@@ -142,13 +184,16 @@ class Waiver(GuardedModel):
         self.passed()
 
     def lets_go(self, thing: Any) -> bool:
-        """Whether it was granted, and for this phase or item."""
-        is_its_own = self.is_of_phase(thing) if isinstance(thing, Phase) else self.item_id == thing.pk
+        """Whether it was granted, and for this phase, item or drift."""
+        if isinstance(thing, Phase):
+            is_its_own = self.is_of_phase(thing)
+        else:
+            is_its_own = thing.pk == (self.drift_case_id if isinstance(thing, DriftCase) else self.item_id)
         return is_its_own and self.state == W.GRANTED
 
     def is_of_phase(self, phase: Phase) -> bool:
         """Whether it is this phase that is skipped."""
-        return self.item_id is None and self.phase_id == phase.pk
+        return self.item_id is None and self.drift_case_id is None and self.phase_id == phase.pk
 
     def stands(self, now: datetime) -> bool:
         return self.state == W.GRANTED and now < self.ends_at

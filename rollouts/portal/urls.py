@@ -87,6 +87,7 @@ urlpatterns = [
     path("approvals/", approvals.inbox, name="approvals"),
     path("approvals/<int:pk>/<str:verb>/", approvals.decide, name="decide"),
     path("drift/", drift.all_cases, name="drift"),
+    path("drift/<int:pk>/<str:answer>/", drift.give_answer, name="drift_answer"),
     path("drift.csv", drift.export, name="drift_csv"),
     path("waivers/", waivers.all_waivers, name="waivers"),
     path("waivers.csv", waivers.export, name="waivers_csv"),

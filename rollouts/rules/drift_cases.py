@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from .expected import Drift, FlagReading, Presence, drift
 from .exposure import Exposure
-from .facts import RolloutFacts
 from .phrases import Phrase, say
+
+if TYPE_CHECKING:  # models know the words of cases, and nothing of facts
+    from .facts import RolloutFacts
 
 
 class DriftClass(StrEnum):
@@ -78,6 +82,30 @@ ENDING_WORDS: dict[Ending, Phrase] = {
     Ending.ADOPTED: say("adopted"),
     Ending.OVER: say("the rollout is over"),
 }
+
+
+class Answer(StrEnum):
+    """What somebody does about a case."""
+
+    RESTORE = "restore"
+    ADOPT = "adopt"
+    ACCEPT = "accept"
+
+
+ANSWER_WORDS: dict[Answer, Phrase] = {
+    Answer.RESTORE: say("Restore"),
+    Answer.ADOPT: say("Adopt"),
+    Answer.ACCEPT: say("Accept"),
+}
+ANSWER_HELP: dict[Answer, Phrase] = {
+    Answer.RESTORE: say("The flag goes back to where the plan is."),
+    Answer.ADOPT: say("The plan takes over what GitLab has, once somebody else agrees."),
+    Answer.ACCEPT: say("It stands for a while, once somebody else agrees. Nobody more is let in meanwhile."),
+}
+#: What changes a case by itself; what is accepted hangs on its waiver.
+KEPT_ANSWERS = (Answer.RESTORE, Answer.ADOPT)
+#: So long drift may be let stand, and an adoption may wait for its answer.
+LONGEST = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)

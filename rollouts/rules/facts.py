@@ -108,7 +108,8 @@ class LockFacts:
 class RolloutFacts:
     """Everything that a rule may look at. ``others_live`` are titles of other rollouts live on the flag.
 
-    ``locks_unread`` says which sources of change locks could not be read lately: the portal does not know of them.
+    ``accepted`` are classes of drift that somebody else let stand ``accepted_until``. ``locks_unread`` says which
+    sources of change locks could not be read lately: the portal does not know of them.
     """
 
     state: str
@@ -128,6 +129,8 @@ class RolloutFacts:
     metrics: tuple[Metric, ...] = ()
     metrics_may: Deed = Deed.HOLD
     version: int = 0
+    accepted: frozenset[str] = frozenset()
+    accepted_until: datetime | None = None
 
     @property
     def is_over(self) -> bool:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from . import freshness
+from .drift_cases import of_flag_at
 from .expected import Drift, drift_in_words
 from .machine import PhaseState, state_in_words
 from .phrases import say
@@ -21,6 +22,7 @@ class Health(StrEnum):
 
     DRIFTING = "drifting"
     STALE = "stale"
+    ACCEPTED = "accepted"
     WAITING = "waiting"
     AS_PLANNED = "as_planned"
     OVERDUE = "overdue"
@@ -31,6 +33,7 @@ class Health(StrEnum):
         return {
             "drifting": say("drifting"),
             "stale": say("not known"),
+            "accepted": say("drift accepted"),
             "waiting": say("waiting for GitLab"),
             "as_planned": say("as planned"),
             "overdue": say("overdue for clean-up"),
@@ -71,6 +74,8 @@ def judge(facts: RolloutFacts) -> State:
     waits = any(phase.state == PhaseState.ACTIVE and phase.confirmed_at is None for phase in facts.phases)
     if kind is Drift.BEHIND and waits:
         return State(Health.WAITING, kind, sentence)
+    if kind is not Drift.NONE and is_accepted(facts):
+        return State(Health.ACCEPTED, kind, sentence)
     if kind is not Drift.NONE:
         return State(Health.DRIFTING, kind, sentence)
     if facts.is_stale:
@@ -78,6 +83,13 @@ def judge(facts: RolloutFacts) -> State:
     if facts.is_overdue:
         return State(Health.OVERDUE, kind, say("The flag has outlived its type."))
     return State(Health.AS_PLANNED, kind, say("GitLab: {reading}.", reading=facts.reading.words))
+
+
+def is_accepted(facts: RolloutFacts) -> bool:
+    """Whether somebody else let all of the drift stand, for now. It counts as none then, but nobody more is let in."""
+    until = facts.accepted_until
+    found = of_flag_at(facts.expected, facts.reading)
+    return until is not None and facts.now < until and facts.accepted >= {each.kind.value for each in found}
 
 
 def end_of_life(flag_type: str, born: datetime | None) -> date | None:

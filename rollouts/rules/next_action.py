@@ -8,8 +8,10 @@ from datetime import datetime
 from . import guards
 from .approvals import RequestFacts
 from .checklist import Gate
+from .datetimes import day_and_clock
 from .expected import Drift, Presence, difference_in_words
 from .facts import PhaseFacts, RolloutFacts
+from .health import is_accepted
 from .machine import PhaseState, Role, state_in_words
 from .people import ANYBODY, Person
 from .phrases import any_of, say, say_n
@@ -75,6 +77,9 @@ def next_action(facts: RolloutFacts) -> NextAction:
     phase = facts.current
     # Until GitLab has followed a start or step, fewer people is waiting; when all phases are done, it is drift.
     if kind in (Drift.AHEAD, Drift.DIFFERENT, Drift.MISSING) or (kind is Drift.BEHIND and phase is None):
+        if is_accepted(facts):
+            until = day_and_clock(facts.accepted_until) if facts.accepted_until else ""
+            return NextAction(say("Nothing until {at} UTC", at=until), None, say("the drift is accepted"))
         planned = difference_in_words(facts.expected, facts.reading)[1]
         return NextAction(
             say("Set the flag back to {planned}", planned=planned),

@@ -31,7 +31,7 @@ def blockers_of_step(facts: RolloutFacts, phase: PhaseFacts, to: Decimal | None)
     soak = opening.ramp.at(opening.step).soak
     blockers += _soak_blockers(facts, phase, soak, say("{n} %", n=opening.step))
     blockers += _waivers_over(facts, phase)
-    blockers += _lock_blockers(facts) + _approval_blockers(facts, phase, to)
+    blockers += lock_blockers(facts) + _approval_blockers(facts, phase, to)
     return blockers + capacity.blockers(facts.capacity, wanted.after.least_reach, say("{n} %", n=wanted.percentage))
 
 
@@ -59,7 +59,7 @@ def blockers_of_start(facts: RolloutFacts, phase: PhaseFacts, to: Decimal | None
         for earlier in facts.before(phase)
         if earlier.state not in SETTLED
     ]
-    blockers += _skips_over(facts, phase) + _lock_blockers(facts)
+    blockers += _skips_over(facts, phase) + lock_blockers(facts)
     if facts.reading.presence in (Presence.UNKNOWN, Presence.UNREAD):
         blockers.append(
             Blocker(
@@ -206,7 +206,7 @@ def _approval_blockers(facts: RolloutFacts, phase: PhaseFacts, to: Decimal | Non
     return approvals.blockers_of_use(phase.request, wanted, policy, facts.now, phase.title, phase.where)
 
 
-def _lock_blockers(facts: RolloutFacts) -> list[Blocker]:
+def lock_blockers(facts: RolloutFacts) -> list[Blocker]:
     """Under a change lock no flag may reach more people (DESIGN section 3; FACTS 5c and 5d)."""
     blockers = [
         Blocker(

@@ -1,7 +1,8 @@
 """Waivers: going on without what the template lets go, because somebody asked and somebody else said yes, for a while.
 
-Of two kinds: a phase that is optional is skipped, a checklist item that is waivable is gone without. Sources: DESIGN
-section 1 (G6: phase 1 is optional but recommended); Cortex' waivers (requester, reason, days, approver, expired).
+Of three kinds: a phase that is optional is skipped, a checklist item that is waivable is gone without, drift that was
+found is let stand, or taken over by the plan for good. Sources: DESIGN section 1 (G6: phase 1 is optional but
+recommended); Cortex' waivers (requester, reason, days, approver, expired).
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class WaiverState(StrEnum):
     WITHDRAWN = "withdrawn"
     ENDED = "ended"
     EXPIRED = "expired"
+    ADOPTED = "adopted"
 
 
 W = WaiverState
@@ -40,6 +42,7 @@ WAIVER_WORDS: dict[WaiverState, Phrase] = {
     W.WITHDRAWN: say("withdrawn"),
     W.ENDED: say("ended early"),
     W.EXPIRED: say("run out"),
+    W.ADOPTED: say("taken over by the plan"),
 }
 #: What a person does to one that is there, from which state, to which, and what a button is called.
 VERBS: dict[str, tuple[W, W]] = {

@@ -103,6 +103,8 @@ def for_rollout(rollout: Rollout, now: datetime, locks: Locks | None = None) -> 
         locks=holding,
         locks_unread=unread,
         others_live=tuple(sorted(rollout.others_live or ())),
+        accepted=frozenset(rollout.accepted_drift or ()),
+        accepted_until=rollout.accepted_until,
     )
     asked = {phase.name: asked_of(rollout, facts, phase) for phase in phases if phase.standing_requests}
     if not asked:

@@ -51,6 +51,15 @@ def owe(
         ring_later()
 
 
+def owe_restore(work: Work, phase: Phase | None, stands: Exposure, *, by: Actor) -> bool:
+    """That the flag goes back to what is expected, from where it ``stands``; False where people set flags by hand."""
+    owed = _gates(work, phase, stands, by=by, overridden=False) if writes_flags() else []
+    if owed:
+        GitLabWrite.objects.bulk_create(owed)
+        ring_later()
+    return bool(owed)
+
+
 def note(
     rollout: Rollout, phase: Phase, link: TrackedIssue, verb: str, words: str, *, by: str, now: datetime
 ) -> GitLabWrite:
@@ -74,7 +83,7 @@ def ring_later() -> None:
     transaction.on_commit(ring, robust=True)
 
 
-def _gates(work: Work, phase: Phase, before: Exposure, *, by: Actor, overridden: bool) -> list[GitLabWrite]:
+def _gates(work: Work, phase: Phase | None, before: Exposure, *, by: Actor, overridden: bool) -> list[GitLabWrite]:
     wanted, rollout = work.facts().expected, work.rollout
     if wanted.is_exactly(before):
         return []

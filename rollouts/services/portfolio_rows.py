@@ -199,7 +199,7 @@ def _standing_at(facts: RolloutFacts, phase: PhaseFacts) -> dict[str, Any]:
 
 def _apart(facts: RolloutFacts, state: health.State) -> tuple[str, ...]:
     """What GitLab says, what the plan says, and how they differ; nothing where they do not."""
-    if state.health not in (Health.DRIFTING, Health.WAITING):
+    if state.health not in (Health.DRIFTING, Health.ACCEPTED, Health.WAITING):
         return ()
     return (*difference_in_words(facts.expected, facts.reading), state.drift.words)
 
@@ -246,7 +246,7 @@ def _edges(
         moments += [attempt.stepped_at + ramps.GRACE] if attempt.stepped_at else []
         moments += [facts.reading.read_at + freshness.limit()] if facts.reading.read_at else []
     waivers = [*(each.waiver for each in facts.phases), *(item.waiver for item in facts.items)]
-    moments += [waiver.ends_at for waiver in waivers if waiver]
+    moments += [*(waiver.ends_at for waiver in waivers if waiver), facts.accepted_until]
     if facts.lifetime_ends is not None:
         moments.append(datetime.combine(facts.lifetime_ends + timedelta(days=1), time(), UTC))
     return [moment for moment in moments if moment is not None and moment > now]

@@ -15,7 +15,7 @@ from ..rules.expected import Drift
 from ..rules.exposure_history import length
 from ..rules.facts import RolloutFacts
 from ..rules.machine import MOVING
-from ..rules.phrases import joined
+from ..rules.phrases import Phrase, joined
 from ..rules.waivers import WaiverState
 from . import approvals, drift_cases, freshness, schedules
 from . import facts as facts_of
@@ -38,9 +38,10 @@ class Findings:
     cases: CaseFindings
     requests: list[Settlement]
     waivers: list[Waiver] = field(default_factory=list)
+    moot: list[tuple[Waiver, Phrase]] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        found = self.confirmed or self.unread or self.cases or self.requests or self.waivers
+        found = self.confirmed or self.unread or self.cases or self.requests or self.waivers or self.moot
         return bool(found) or self.drift is not None
 
 
@@ -69,14 +70,16 @@ def look(rollout: Rollout, now: datetime, *, read: bool = True) -> Findings:
         ):
             unread.append((phase, blind))
     kind = health.judge(facts).drift
+    cases, run_out = drift_cases.look(rollout, facts), _run_out(rollout, now)
     return Findings(
         facts,
         confirmed,
         unread,
         kind if kind != rollout.drift else None,
-        drift_cases.look(rollout, facts),
+        cases,
         approvals.to_settle(rollout, facts),
-        _run_out(rollout, now),
+        run_out,
+        [each for each in drift_cases.waivers_over(rollout, cases.ended) if each[0] not in run_out],
     )
 
 
@@ -117,7 +120,9 @@ def settle_reading(rollout: Rollout, findings: Findings, recording: Recording, *
 
 def _run_out(rollout: Rollout, now: datetime) -> list[Waiver]:
     """Waivers whose time is over. Of a rollout that is over none: nothing rests on them any more."""
-    things = [*rollout.phases.all(), *rollout.items.all()] if not rollout.is_over else []
+    things: list[Any] = [*rollout.phases.all(), *rollout.items.all()] if not rollout.is_over else []
+    if rollout.accepted_until is not None and rollout.accepted_until <= now and not rollout.is_over:
+        things += rollout.drift_cases.open().select_related("waiver")
     held = {thing.waiver.pk: thing.waiver for thing in things if thing.waiver_id}
     return [one for one in held.values() if one.state == WaiverState.GRANTED and one.ends_at <= now]
 
@@ -127,6 +132,15 @@ def settle_waiver(waiver: Waiver, now: datetime, recording: Recording) -> None:
     with recording.finding("waiver.expire", by=JOB, about=waiver):
         waiver.expire(by=JOB.name, at=now)
         waiver.save()
+
+
+def settle_moot(waiver: Waiver, why: Phrase, now: datetime, recording: Recording) -> None:
+    """It has nothing to let stand any more: an event of its own."""
+    with recording.finding("waiver.over", by=JOB, about=waiver) as found:
+        leave = waiver.withdraw if waiver.state == WaiverState.ASKED else waiver.end
+        leave(by=JOB.name, at=now, note=why)
+        waiver.save()
+        found.reason = why
 
 
 def settle_request(request: Settlement, facts: RolloutFacts, recording: Recording, *, first: bool = False) -> None:

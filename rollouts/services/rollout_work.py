@@ -73,6 +73,8 @@ class Work:
         findings = reconcile.look(self.rollout, self.now, read=self.is_marked)
         for waiver in findings.waivers:
             reconcile.settle_waiver(waiver, self.now, self.recording)
+        for waiver, why in findings.moot:
+            reconcile.settle_moot(waiver, why, self.now, self.recording)
         for request in findings.requests:
             reconcile.settle_request(request, findings.facts, self.recording)
         reconcile.settle_reading(self.rollout, findings, self.recording)

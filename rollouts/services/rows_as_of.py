@@ -98,6 +98,7 @@ class Built:
             case.rollout = rollout
         _know(rollout, "drift_cases", cases)
         rollout.open_drift = [case.kind for case in cases if case.is_open]
+        rollout.accepted_drift, rollout.accepted_until = None, None
         rollout.marks = rollout.settled = 0
         _know(rollout, "items", sorted(self._own(ChecklistItem), key=lambda item: (item.position, item.pk)))
         self._waivers()
@@ -149,14 +150,19 @@ class Built:
     def _waivers(self) -> None:
         phases = {phase.pk: phase for phase in self.rollout.phases.all()}
         items = {item.pk: item for item in self.rollout.items.all()}
+        cases = {case.pk: case for case in self.rollout.drift_cases.all()}
         waivers = self._own(Waiver)
         for waiver in waivers:
             waiver.rollout = self.rollout
             waiver.phase = phases.get(waiver.phase_id or 0)
             waiver.item = items.get(waiver.item_id or 0)
+            waiver.drift_case = cases.get(waiver.drift_case_id or 0)
         known = {waiver.pk: waiver for waiver in waivers}
-        for thing in (*phases.values(), *items.values()):
+        for thing in (*phases.values(), *items.values(), *cases.values()):
             thing.waiver = known.get(thing.waiver_id or 0)
+        held = [case for case in cases.values() if case.is_open and case.waiver and case.waiver.lets_go(case)]
+        self.rollout.accepted_drift = [case.kind for case in held]
+        self.rollout.accepted_until = min((case.waiver.ends_at for case in held if case.waiver), default=None)
         _know(self.rollout, "waivers", sorted(waivers, key=lambda one: (one.asked_at, one.pk), reverse=True))
 
     def _reading(self, flag: FeatureFlag) -> None:

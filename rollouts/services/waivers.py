@@ -8,15 +8,18 @@ from typing import Any
 
 from ..audit import source
 from ..audit.actor import Actor
-from ..models import ChecklistItem, Phase, Rollout, Waiver
+from ..models import ChecklistItem, DriftCase, Phase, Rollout, Waiver
 from ..rules import guards
 from ..rules.blockers import Blocker
 from ..rules.datetimes import asked_until
 from ..rules.document import DocumentRefused
+from ..rules.drift_cases import LONGEST
+from ..rules.facts import RolloutFacts
 from ..rules.machine import PhaseState, state_in_words
 from ..rules.phrases import say
 from ..rules.template import Template
 from ..rules.waivers import VERBS, Asked, Waivable, WaiverState, blockers_of_asking, blockers_of_deciding
+from . import adopting, drift_cases
 from . import facts as facts_of
 from .refusals import Refused, in_evidence, refuse_if
 from .rollout_work import Work, working_on
@@ -25,7 +28,7 @@ LONGEST_TEXT = 5_000
 #: A phase may be skipped before it is asked for; one that was needs another waiver when its own has run out.
 SKIPPABLE = (PhaseState.PLANNED, PhaseState.SKIPPED)
 PAST = (PhaseState.COMPLETED, PhaseState.SKIPPED, PhaseState.ROLLED_BACK)
-What = Phase | ChecklistItem
+What = Phase | ChecklistItem | DriftCase
 
 
 def until(written: str, zone: tzinfo) -> datetime | None:
@@ -36,19 +39,24 @@ def until(written: str, zone: tzinfo) -> datetime | None:
         raise Refused([Blocker("not_written", wrong.args[0])]) from None
 
 
-def ask(what: What, *, by: Actor, reason: str, ends_at: datetime | None) -> Waiver:
-    """Ask that a phase may be skipped, or that the rollout may go on without an item. Raises ``Refused``."""
+def ask(what: What, *, by: Actor, reason: str, ends_at: datetime | None, adopts: bool = False) -> Waiver:
+    """Ask that a phase may be skipped, that the rollout may go on without an item, or that drift stands for a while
+    or (``adopts``) is taken over by the plan. Raises ``Refused``.
+    """
     reason, came = reason.strip(), source.current()
     with working_on(what.rollout_id, "waiver.ask", by=by, reason=reason) as work:
         current = _current(work, what)
-        refuse_if(blockers_of_ask(work.rollout, current, by, work.now, reason=reason, ends_at=ends_at))
-        rule = rule_of(work.rollout, current)
+        refuse_if(blockers_of_ask(work.rollout, current, by, work.now, reason=reason, ends_at=ends_at, adopts=adopts))
+        rule = rule_of(work.rollout, current, work.facts(), adopts=adopts)
         assert rule is not None
         assert ends_at is not None
         waiver: Waiver = Waiver.objects.create(
             rollout=work.rollout,
-            phase=current if isinstance(current, Phase) else current.phase,
-            item=None if isinstance(current, Phase) else current,
+            phase=current if isinstance(current, Phase) else getattr(current, "phase", None),
+            item=current if isinstance(current, ChecklistItem) else None,
+            drift_case=current if isinstance(current, DriftCase) else None,
+            adopts=adopts,
+            covers=drift_cases.stands_at(work.rollout) if isinstance(current, DriftCase) else {},
             asked_by=by.name,
             asked_at=work.now,
             reason=reason,
@@ -67,12 +75,17 @@ def decide(verb: str, waiver: Waiver, *, by: Actor, note: str = "") -> Waiver:
     with working_on(waiver.rollout_id, f"waiver.{verb}", by=by, reason=note) as work:
         work.recording.about = current = Waiver.objects.with_what().get(pk=waiver.pk)
         refuse_if(blockers_of(verb, current, by, work.now, note=note))
+        if verb == "grant" and current.adopts:
+            adopting.take_over(work, current, by=by, note=note)
+            return current
         getattr(current, verb)(by=by.name, at=work.now, note=note)
         current.save()
         if verb == "grant":
             what = _current(work, current.what)
             what.waiver = current
             what.save()
+            if isinstance(what, DriftCase):
+                work.load_again()
         else:
             work.load_again()  # what rested on it is judged by it as it is now
         work.settle()  # what was approved with the checklist as it stood is asked for again
@@ -80,14 +93,29 @@ def decide(verb: str, waiver: Waiver, *, by: Actor, note: str = "") -> Waiver:
 
 
 def blockers_of_ask(
-    rollout: Rollout, what: What, by: Actor, now: datetime, *, reason: str = "-", ends_at: datetime | None
+    rollout: Rollout,
+    what: What,
+    by: Actor,
+    now: datetime,
+    *,
+    reason: str = "-",
+    ends_at: datetime | None,
+    adopts: bool = False,
 ) -> list[Blocker]:
     """Why this can't be asked for now. ``rollout`` is loaded whole, ``what`` is of it."""
-    title = what.title
-    blockers = blockers_of_asking(rule_of(rollout, what), title, by.person, now, reason=reason, ends_at=ends_at)
+    facts = facts_of.for_rollout(rollout, now) if isinstance(what, DriftCase) else None
+    rule = rule_of(rollout, what, facts, adopts=adopts)
+    blockers = blockers_of_asking(
+        rule, getattr(what, "title", str(what)), by.person, now, reason=reason, ends_at=ends_at
+    )
     if rollout.is_over:
         blockers.append(guards.is_over(rollout.state))
-    phase = what if isinstance(what, Phase) else what.phase
+    if isinstance(what, DriftCase):
+        assert facts is not None
+        blockers += adopting.blockers_of(what, facts, adopts=adopts)
+        phase = None
+    else:
+        phase = what if isinstance(what, Phase) else what.phase
     if phase is not None and (phase.state not in SKIPPABLE if what is phase else phase.state in PAST):
         message = say("{phase} is {state}: there is nothing to waive.", phase=phase.title,
                       state=state_in_words(phase.state))  # fmt: skip
@@ -108,6 +136,8 @@ def blockers_of(verb: str, waiver: Waiver, by: Actor, now: datetime, *, note: st
     blockers = blockers_of_deciding(verb, asked_of(waiver), by.person, now, note=note)
     if verb == "grant" and waiver.rollout.is_over:
         blockers.append(guards.is_over(waiver.rollout.state))
+    if verb == "grant" and waiver.drift_case is not None:
+        blockers += drift_cases.blockers_of_letting_stand(waiver, waiver.drift_case)
     return blockers + in_evidence(note, LONGEST_TEXT)
 
 
@@ -121,14 +151,19 @@ def offers(waiver: Waiver, by: Actor, now: datetime) -> dict[str, list[Blocker]]
 def asked_of(waiver: Waiver) -> Asked:
     """As its deciders see it: who could grant it when it was asked for may, if the template lets them now."""
     then = Waivable.from_json(waiver.rule)
-    now = rule_of(waiver.rollout, waiver.what)
+    now = then if waiver.adopts else rule_of(waiver.rollout, waiver.what)
     rule = then if now is None else Waivable(then.roles & now.roles, then.groups & now.groups, now.longest)
     hand = source.hand_in(waiver.source, waiver.way)
     return Asked(waiver.state, waiver.asked_by, hand, waiver.ends_at, rule)
 
 
-def rule_of(rollout: Rollout, what: Any) -> Waivable | None:
-    """Who may waive this, by the template as it is now; None where nobody may, or it can't be read."""
+def rule_of(rollout: Rollout, what: Any, facts: RolloutFacts | None = None, *, adopts: bool = False) -> Waivable | None:
+    """Who may waive this, by the template as it is now; None where nobody may, or it can't be read.
+
+    Drift is let stand by whoever approves; ``facts`` say by whose yes the plan takes it over.
+    """
+    if isinstance(what, DriftCase):
+        return adopting.circle(facts, what) if adopts and facts is not None else Waivable(longest=LONGEST)
     try:
         template: Template = rollout.template.template
     except DocumentRefused:
@@ -138,13 +173,13 @@ def rule_of(rollout: Rollout, what: Any) -> Waivable | None:
     return template.waivable(what.phase.name if what.phase else None, what.key)
 
 
-def waivable(rollout: Rollout, asked: Iterable[Waiver], now: datetime) -> list[What]:
+def waivable(rollout: Rollout, asked: Iterable[Waiver], now: datetime) -> list[Phase | ChecklistItem]:
     """What a waiver could be asked for; ``rollout`` is loaded whole, ``asked`` are its open ones. No queries."""
     if rollout.is_over:
         return []
     taken = {(one.phase_id if one.item_id is None else None, one.item_id) for one in asked}
     phases = {phase.pk: phase for phase in facts_of.newest_attempts(rollout)}
-    found: list[What] = [
+    found: list[Phase | ChecklistItem] = [
         phase
         for phase in phases.values()
         if phase.optional and phase.state in SKIPPABLE and not _stands(phase, now) and (phase.pk, None) not in taken
@@ -190,6 +225,10 @@ def _current(work: Work, what: Any) -> What:
     """The same as it is now that nobody else can change it."""
     if isinstance(what, Phase):
         return next(phase for phase in work.rollout.phases.all() if phase.pk == what.pk)
+    if isinstance(what, DriftCase):
+        case: DriftCase = DriftCase.objects.locked().get(pk=what.pk)
+        case.rollout = work.rollout
+        return case
     item: ChecklistItem = next(each for each in work.rollout.items.all() if each.pk == what.pk)
     item.phase = next((phase for phase in work.rollout.phases.all() if phase.pk == item.phase_id), None)
     return item
@@ -203,6 +242,8 @@ def as_json(waiver: Waiver, by: Actor, now: datetime) -> dict[str, Any]:
         "rollout": waiver.rollout.slug,
         "phase": waiver.phase.name if waiver.phase else None,
         "item": waiver.item.key if waiver.item else None,
+        "drift_case": waiver.drift_case_id,
+        "adopts": waiver.adopts,
         "what": str(waiver),
         "state": waiver.state,
         "stands": waiver.stands(now),

@@ -114,6 +114,8 @@ DONE = {
     "waiver.refuse": later("refused the waiver: {what}"),
     "waiver.withdraw": later("withdrew the waiver: {what}"),
     "waiver.end": later("ended the waiver early: {what}"),
+    "waiver.over": later("found that a waiver has nothing to let stand any more: {what}"),
+    "drift.restore": later("set the flag back: {what}"),
     "waiver.expire": later("let the waiver run out: {what}"),
 }
 

@@ -28,6 +28,7 @@ TAGS = {
     Health.DRIFTING: "stop",
     Health.STALE: "wait",
     Health.WAITING: "wait",
+    Health.ACCEPTED: "wait",
     Health.OVERDUE: "wait",
     Health.AS_PLANNED: "go",
     Health.OVER: "",

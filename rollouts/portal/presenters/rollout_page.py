@@ -121,7 +121,7 @@ def build(rollout: Rollout, viewer: Actor, now: datetime) -> RolloutPage:
         rollout_actions=offers.of_rollout(facts, viewer.person),
         commands=() if is_at_rest else gates.commands_to(rollout, facts, facts.expected),
         writes=tuple(_writes(rollout, viewer)),
-        drift_cases=drift_cases_of(rollout, now),
+        drift_cases=drift_cases_of(rollout, now, viewer),
         waivers=asked,
         waivable=tuple(waivable(rollout, asked, now)) if viewer.person.has(Role.MANAGER) else (),
         **_waits(facts),
@@ -143,7 +143,7 @@ def as_it_was(past: Past, viewer: Actor) -> RolloutPage:
     page = _page(past.rollout, past.facts, history, viewer, shown(past.requests), ())
     return replace(
         page,
-        drift_cases=drift_cases_of(past.rollout, past.moment),
+        drift_cases=drift_cases_of(past.rollout, past.moment, None),
         waivers=waivers_of(past.rollout, None, past.moment),
     )
 

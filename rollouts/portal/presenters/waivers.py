@@ -12,6 +12,7 @@ from ...rules.phrases import say
 from ...rules.waivers import DECISIONS, VERB_LABELS, WaiverState
 from ...services import waivers
 
+CASE = Waiver._meta.get_field("drift_case")
 #: What a rollout's page still shows of those that are over.
 OVER_SHOWN = 3
 
@@ -47,9 +48,14 @@ def of_rollout(rollout: Rollout, viewer: Actor | None, now: datetime) -> tuple[W
     items = {item.pk: item for item in rollout.items.all()}
     open_ones: list[Waiver] = []
     over: list[Waiver] = []
-    for waiver in rollout.waivers.all():
+    waivers_there = list(rollout.waivers.all())
+    unloaded = [one for one in waivers_there if one.drift_case_id and not CASE.is_cached(one)]
+    cases = rollout.drift_cases.in_bulk({one.drift_case_id for one in unloaded}) if unloaded else {}
+    for waiver in waivers_there:
         waiver.rollout = rollout
         waiver.phase, waiver.item = phases.get(waiver.phase_id or 0), items.get(waiver.item_id or 0)
+        if waiver.drift_case_id in cases:
+            waiver.drift_case = cases[waiver.drift_case_id]
         if waiver.item is not None:
             waiver.item.phase = waiver.phase
         (open_ones if _is_open(waiver, now) else over).append(waiver)

@@ -25,7 +25,11 @@ from ..presenters import waivers as present
 
 PAGE = 50
 STATES = [(STANDS, gettext_lazy("Standing now")), *WAIVER_WORDS.items()]
-KINDS = [("phase", gettext_lazy("Skipped phases")), ("item", gettext_lazy("Checklist items"))]
+KINDS = [
+    ("phase", gettext_lazy("Skipped phases")),
+    ("item", gettext_lazy("Checklist items")),
+    ("drift", gettext_lazy("Drift")),
+]
 COLUMNS = (
     "waiver", "rollout", "title", "kind", "phase", "item", "state", "asked_by", "asked_at", "reason", "ends_at",
     "decided_by", "decided_at", "note", "closed_by", "closed_at", "closing", "url",
@@ -82,7 +86,7 @@ def _cells(rows: Iterable[Waiver], request: HttpRequest) -> Iterator[Sequence[ob
     for one in rows:
         url = f"{one.rollout.get_absolute_url()}#waiver-{one.pk}"
         yield (
-            one.pk, one.rollout.slug, one.rollout.title, "item" if one.item else "phase",
+            one.pk, one.rollout.slug, one.rollout.title, "item" if one.item else "drift" if one.drift_case else "phase",
             one.phase.name if one.phase else "", one.item.key if one.item else "", one.state, one.asked_by,
             _utc(one.asked_at), one.reason, _utc(one.ends_at), one.decided_by, _utc(one.decided_at), one.note,
             one.closed_by, _utc(one.closed_at), one.closing, request.build_absolute_uri(url),

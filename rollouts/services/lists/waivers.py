@@ -16,13 +16,13 @@ from .asked import Asked, Known, OneOf, Text, in_any
 
 NEWEST_FIRST = Keyset("waivers", {"-asked_at": datetime, "-pk": int})
 STANDS = "stands"
-KINDS = ("phase", "item")
+KINDS = ("phase", "item", "drift")
 
 
 class WaiverFilter(Asked):
     q = Text(method="search", help_text="In the reason, or what is waived.")
     state = OneOf([STANDS, *WaiverState], method="in_state", help_text="Stands: granted, and its end is yet to come.")
-    kind = OneOf(KINDS, method="of_kind", help_text="Phases that are skipped, or items that are gone without.")
+    kind = OneOf(KINDS, method="of_kind", help_text="Skipped phases, items gone without, or drift.")
     rollout = Known(
         lambda slug: Rollout.objects.filter(slug=slug).first(),
         later("There is no rollout {written}."),
@@ -41,7 +41,8 @@ class WaiverFilter(Asked):
         return rows.standing(clock.now()) if state == STANDS else rows.filter(state=state)
 
     def of_kind(self, rows: WaiverQuerySet, name: str, kind: str) -> WaiverQuerySet:
-        return rows.filter(item__isnull=kind == "phase")
+        which = {"phase": Q(item=None, drift_case=None), "item": ~Q(item=None), "drift": ~Q(drift_case=None)}
+        return rows.filter(which[kind])
 
     def of_rollout(self, rows: WaiverQuerySet, name: str, rollout: Rollout) -> WaiverQuerySet:
         return rows.filter(rollout=rollout)
