@@ -20,7 +20,6 @@ from ..rules.exposure import NOBODY
 from ..rules.machine import BY_ITSELF, PHASE_VERBS, PhaseState, state_in_words
 from ..rules.percentages import NOTHING
 from ..rules.phrases import say
-from ..rules.waivers import WaiverState
 from .change_log import AuditedModel
 from .guarded import GuardedModel, GuardedQuerySet, StateIsProtected, refuse_forged_waiver
 from .percentages import PercentageField
@@ -261,8 +260,7 @@ class Phase(GuardedModel):
 
         Raises ``StateIsProtected``.
         """
-        is_for_it = waiver is not None and waiver.state == WaiverState.ADOPTED and waiver.rollout_id == self.rollout_id
-        if not is_for_it or not waiver.decided_by or waiver._state.adding:
+        if waiver is None or not waiver.lets_take_over(self, step.percentage, at):
             raise StateIsProtected(f"{self} takes a step over only by a second person's yes.")
         self.stepped_at = at
         self.current_step = step

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db import models
@@ -10,6 +11,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMField, transition
 
+from ..rules.percentages import plain_number
 from ..rules.phrases import say
 from ..rules.waivers import WAIVER_WORDS, WaiverState
 from .change_log import AuditedModel
@@ -190,6 +192,12 @@ class Waiver(GuardedModel):
         else:
             is_its_own = thing.pk == (self.drift_case_id if isinstance(thing, DriftCase) else self.item_id)
         return is_its_own and self.state == W.GRANTED
+
+    def lets_take_over(self, phase: Phase, percentage: Decimal, at: datetime) -> bool:
+        """Whether somebody else says so at this very moment, of this rollout, for where GitLab stood."""
+        seen = (self.covers.get("exposure") or {}).get("percentage_of_actors")
+        is_now = self.state == W.ADOPTED and self.decided_at == at and not self._state.adding
+        return is_now and self.rollout_id == phase.rollout_id and seen == plain_number(percentage)
 
     def is_of_phase(self, phase: Phase) -> bool:
         """Whether it is this phase that is skipped."""

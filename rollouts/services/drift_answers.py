@@ -34,11 +34,12 @@ def blockers_of(
     answer: Answer, case: DriftCase, by: Actor, *, reason: str = "-", ends_at: datetime | None = None
 ) -> list[Blocker]:
     """Why this person can't answer it so now. Changes nothing."""
+    ends_at = _end(answer, case, ends_at)
     now = clock.now()
     rollout: Rollout = Rollout.objects.for_rules().get(pk=case.rollout_id)
     if answer is Answer.RESTORE:
         return _blockers_of_restoring(case, facts_of.for_rollout(rollout, now), by, reason)
-    ends_at, adopts = _end(answer, case, ends_at), answer is Answer.ADOPT
+    adopts = answer is Answer.ADOPT
     return waivers.blockers_of_ask(rollout, case, by, now, reason=reason, ends_at=ends_at, adopts=adopts)
 
 
@@ -69,7 +70,7 @@ def _blockers_of_restoring(case: DriftCase, facts: RolloutFacts, by: Actor, reas
 
 def _end(answer: Answer, case: DriftCase, ends_at: datetime | None) -> datetime | None:
     """A request to adopt waits as long as one for the step would."""
-    if answer is Answer.ACCEPT:
+    if answer is not Answer.ADOPT:
         return ends_at
     now = clock.now()
     facts = facts_of.for_rollout(Rollout.objects.for_rules().get(pk=case.rollout_id), now)

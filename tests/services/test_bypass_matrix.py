@@ -30,6 +30,7 @@ from rollouts.models import (
     ApprovalRequest,
     AuditEvent,
     ChecklistItem,
+    DriftCase,
     Override,
     Phase,
     RampStep,
@@ -40,8 +41,9 @@ from rollouts.models.approvals import ApprovalIsProtected
 from rollouts.models.change_log import Unaudited
 from rollouts.models.guarded import StateIsProtected
 from rollouts.rules.document import DocumentRefused
+from rollouts.rules.drift_cases import Answer
 from rollouts.rules.exposure import widens
-from rollouts.services import absences, accounts, checklist, plans, tokens, transitions
+from rollouts.services import absences, accounts, checklist, drift_answers, plans, tokens, transitions
 from rollouts.services.refusals import Refused
 from tests.addresses import every_address
 from tests.portal.pages import signed_in
@@ -173,6 +175,35 @@ def skip_on_a_waiver_that_has_run_out(world, eve):
     return "team", "skip", {}
 
 
+def ahead_and_asked(world, by):
+    """GitLab is ahead of the plan, and somebody asks that the plan takes it over."""
+    world.up_to("everyone", "active")
+    world.gitlab.state.set_feature("use_haiku", "25", key="percentage_of_actors")
+    world.sync()
+    case = DriftCase.objects.get()
+    drift_answers.give(Answer.ADOPT, case, by=world.actor(by), reason="it is there already")
+    return "everyone", "advance", {"to": 25}
+
+
+def adopt_what_she_asked_for(world, eve):
+    with as_manager(eve):
+        return ahead_and_asked(world, "eve")
+
+
+def adopt_what_her_other_account_asked_for(world, eve):
+    done = ahead_and_asked(world, "mia")
+    with recorded("identity.link", by=world.actor("root")):
+        accounts.are_one_human([eve, world.people["mia"]])
+    return done
+
+
+def adopt_what_has_moved_since(world, eve):
+    done = ahead_and_asked(world, "mia")
+    world.gitlab.state.set_feature("use_haiku", "20", key="percentage_of_actors")
+    world.sync()
+    return done
+
+
 def item_of(world, key):
     return ChecklistItem.objects.get(rollout=world.rollout(), key=key)
 
@@ -207,6 +238,7 @@ def request_of_her_other_account(world, eve):
 FORBIDDEN = (
     own_request_instead_of_who_is_away, request_of_her_other_account, approve_without_a_fresh_sign_in,
     skip_without_a_waiver, skip_on_a_waiver_of_her_own, skip_on_a_waiver_of_her_other_account,
+    adopt_what_she_asked_for, adopt_what_her_other_account_asked_for, adopt_what_has_moved_since,
     skip_on_a_waiver_that_has_run_out, complete_without_a_decision_that_she_asked_to_waive,
     own_request, own_plan, approved_before, start_unasked, start_with_one_of_two, start_what_has_changed,
     start_what_an_approver_who_left_approved, advance_to_everyone_unapproved, jump_over_steps, skip_the_company,
@@ -356,6 +388,39 @@ def raw_waivers(world, eve, phase, verb, extra):
     attempt(world, lambda: setattr(item, "waiver", Waiver.objects.get(pk=waiver.pk)), item)
 
 
+def drift_doors(world, eve, phase, verb, extra):
+    """The pages, the API and the command of drift; that it is asked for already is no yes."""
+    client = signed_in(world, "eve")
+    _, token = tokens.issue(eve, "drift", world.actor("eve"))
+    program = Client(headers={"Authorization": f"Bearer {token}"})
+    for case in DriftCase.objects.all():
+        client.post(f"/drift/{case.pk}/adopt/", {"reason": "x"})
+        client.post(f"/admin/rollouts/driftcase/{case.pk}/change/", {"state": "ended", "answer": "adopt"})
+        program.post(f"/api/v1/drift/{case.pk}/adopt", {"reason": "x"}, content_type="application/json")
+        with contextlib.suppress(*WALLS):
+            call_command("drift", "adopt", str(case.pk), "--reason", "x", "--as", "eve")
+
+
+def raw_drift(world, eve, phase, verb, extra):
+    row, now = world.phase(phase), world.now()
+    case, waiver = DriftCase.objects.first(), Waiver.objects.filter(adopts=True).first()
+    step = row.steps.order_by("-percentage").first()
+    forged = Waiver(rollout=row.rollout, drift_case=case, adopts=True, asked_by="sam", decided_by="root", asked_at=now)
+    for taken in (None, forged, waiver):
+        attempt(world, lambda taken=taken: row.adopt(taken, at=now, step=step), row)
+        row = world.phase(phase)
+    if case is None or waiver is None:
+        return
+    for attack in (
+        lambda: waiver.adopt(by=waiver.asked_by, at=now, note=""),
+        lambda: setattr(waiver, "adopts", False),
+        lambda: setattr(waiver, "covers", {}),
+    ):
+        attempt(world, attack, waiver)
+        waiver = Waiver.objects.get(pk=waiver.pk)
+    attempt(world, lambda: setattr(case, "waiver", waiver), case)
+
+
 def admin_delete(world, eve, phase, verb, extra):
     client = signed_in(world, "eve")
     client.post(f"/admin/rollouts/phase/{world.phase(phase).pk}/delete/", {"post": "yes"})
@@ -481,7 +546,7 @@ TASKS = [thing for thing in vars(tasks).values() if isinstance(thing, Task)]
 DOORS = (
     page, inbox, admin_button, admin_save, admin_inline, admin_bulk, admin_delete, api, command, command_of_operators,
     command_overriding, plan_apply, policy_for_a_moment, celery_tasks, webhook, raw_phase, raw_approvals, service,
-    waiver_page, waiver_admin, waiver_api, waiver_command, raw_waivers,
+    waiver_page, waiver_admin, waiver_api, waiver_command, raw_waivers, drift_doors, raw_drift,
 )  # fmt: skip
 
 
