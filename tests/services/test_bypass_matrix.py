@@ -182,7 +182,7 @@ def ahead_and_asked(world, by):
     world.sync()
     case = DriftCase.objects.get()
     drift_answers.give(Answer.ADOPT, case, by=world.actor(by), reason="it is there already")
-    return "everyone", "advance", {"to": 25}
+    return "everyone", "complete", {}
 
 
 def adopt_what_she_asked_for(world, eve):
@@ -407,17 +407,17 @@ def raw_drift(world, eve, phase, verb, extra):
     step = row.steps.order_by("-percentage").first()
     forged = Waiver(rollout=row.rollout, drift_case=case, adopts=True, asked_by="sam", decided_by="root", asked_at=now)
     for taken in (None, forged, waiver):
-        attempt(world, lambda taken=taken: row.adopt(taken, at=now, step=step), row)
-        row = world.phase(phase)
+        fresh = world.phase(phase)
+        attempt(world, lambda taken=taken, fresh=fresh: fresh.adopt(taken, at=now, step=step), fresh)
     if case is None or waiver is None:
         return
     for attack in (
-        lambda: waiver.adopt(by=waiver.asked_by, at=now, note=""),
-        lambda: setattr(waiver, "adopts", False),
-        lambda: setattr(waiver, "covers", {}),
+        lambda one: one.adopt(by=one.asked_by, at=now, note=""),
+        lambda one: setattr(one, "adopts", False),
+        lambda one: setattr(one, "covers", {}),
     ):
-        attempt(world, attack, waiver)
-        waiver = Waiver.objects.get(pk=waiver.pk)
+        fresh = Waiver.objects.get(pk=waiver.pk)
+        attempt(world, lambda attack=attack, fresh=fresh: attack(fresh), fresh)
     attempt(world, lambda: setattr(case, "waiver", waiver), case)
 
 
