@@ -311,6 +311,7 @@ def test_the_openapi_document_declares_every_refusal(world, script):
         "/api/v1/rollouts/{slug}/follow", "/api/v1/rollouts/{slug}/report", "/api/v1/reports",
         "/api/v1/waivers", "/api/v1/waivers/{number}/{verb}", "/api/v1/rollouts/{slug}/waivers", "/api/v1/loose-ends", "/api/v1/people/{name}/absences",
         "/api/v1/people/{name}/absences/{number}/end",
+        "/api/v1/drift", "/api/v1/drift/{number}", "/api/v1/drift/{number}/{answer}",
     }  # fmt: skip
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
@@ -409,7 +410,7 @@ def test_every_text_that_is_asked_has_its_bound_and_every_page_its_words(documen
                 if parameter["name"] == "cursor":
                     assert "next" in parameter["schema"]["description"], where
     pages = [tree["properties"]["next"] for _, tree in nodes(document) if "next" in tree.get("properties", {})]
-    assert len(pages) == 7
+    assert len(pages) == 8
     assert all("cursor" in page["description"] for page in pages)
     back = [tree["properties"]["previous"] for _, tree in nodes(document) if "next" in tree.get("properties", {})]
     assert all("cursor" in page["description"] for page in back)
