@@ -32,6 +32,8 @@ PHASES = ("team", "company", "everyone")
 WAY = (PhaseState.PLANNED, PhaseState.REQUESTED, PhaseState.APPROVED, PhaseState.ACTIVE, PhaseState.COMPLETED)
 ISSUES = {"rollout_plan": 11, "flag_rollout": 12, "internal_rollout": 13, "internal_feedback": 14}
 
+ALIKE = checklist.Recorded(latency="alike", correctness="alike", verdict="alike")
+
 PLAN = """
 rollout: {slug}
 title: {title}
@@ -157,7 +159,13 @@ class World:
             if name and item.gate == "complete" and blockers_of_exit_item(told.phase(name)):
                 continue
             if not item.is_automatic and name == phase:
-                checklist.confirm(item, by=self.actor("mia"), evidence="https://gitlab.example.com/x", channel="#ai")
+                checklist.confirm(
+                    item,
+                    by=self.actor("mia"),
+                    evidence="https://gitlab.example.com/x",
+                    channel="#ai",
+                    recorded=ALIKE if item.kind == "comparison" else checklist.NOTHING_BESIDES,
+                )
 
     def obey(self) -> None:
         """Set GitLab's flag to what the portal expects now, as the person at the chat would, and read it."""

@@ -117,6 +117,19 @@ class IssueTold(Schema):
     is_stale: bool
 
 
+class FigureTold(Schema):
+    name: str
+    new: int | float
+    baseline: int | float
+
+
+class ComparisonTold(Schema):
+    latency: Literal["better", "alike", "worse"]
+    correctness: Literal["better", "alike", "worse"]
+    verdict: Literal["better", "alike", "worse"] = Field(description="As a whole.")
+    numbers: list[FigureTold]
+
+
 class ItemTold(Schema):
     key: str
     phase: str | None = Field(description="null: the whole rollout's.")
@@ -135,6 +148,9 @@ class ItemTold(Schema):
     criterion: str = Field(description="Of a criterion what it decides: success, continue, pause, roll_back.")
     step: int | float | None = Field(description="Of a criterion that one step asks for: its percentage.")
     answer: str = Field(description="Of a criterion whether it holds: yes, no, or empty while nobody has said.")
+    owner: str = Field(description="Of a decision who sees to it.")
+    link: str = Field(description="Of a decision or a comparison.")
+    comparison: ComparisonTold | None = Field(description="Of a comparison with the baseline, once it was recorded.")
     issue: IssueTold | None
 
 

@@ -271,11 +271,21 @@ class AwayAsked(Written):
 class ItemAsked(Written):
     """``confirm`` takes ``evidence``, a link or a note, of an announcement its ``channel``, of a criterion the
     ``answer`` ``yes`` or ``no``; ``unconfirm`` a ``reason``. ``phase`` names whose item it is, where several phases
-    have one of this key."""
+    have one of this key. A decision takes its ``owner``, who sees to it (else: you), and a ``link``; a comparison how
+    ``latency`` and ``correctness`` do beside the baseline and the ``verdict`` (better, alike or worse), ``numbers`` as
+    ``p50 ms = 655 / 637``, the baseline's behind the stroke, and a ``link``."""
 
     evidence: Annotated[str, Field(max_length=10_000), AfterValidator(_writable)] = ""
     channel: Annotated[str, Field(max_length=200), AfterValidator(_writable)] = ""
     answer: Literal["", "yes", "no"] = ""
+    owner: Annotated[str, Field(max_length=150), AfterValidator(_writable)] = ""
+    link: Annotated[str, Field(max_length=500), AfterValidator(_writable)] = ""
+    latency: Literal["", "better", "alike", "worse"] = ""
+    correctness: Literal["", "better", "alike", "worse"] = ""
+    verdict: Literal["", "better", "alike", "worse"] = ""
+    numbers: Annotated[
+        list[Annotated[str, Field(max_length=200), AfterValidator(_writable)]], Field(max_length=20)
+    ] = []
     reason: Annotated[str, Field(max_length=5_000), AfterValidator(_writable)] = ""
     phase: Annotated[str, Field(max_length=50), AfterValidator(_writable)] = ""
 

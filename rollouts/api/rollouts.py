@@ -252,7 +252,7 @@ def _items_now(slug: str, by: Actor) -> dict[str, Any]:
 
 def _item_answer(item: Item) -> dict[str, Any]:
     names = ("key", "title", "kind", "required", "words", "waived", "confirmed_by", "confirmed_at", "may_confirm",
-             "waits", "criterion", "answer")  # fmt: skip
+             "waits", "criterion", "answer", "owner", "link")  # fmt: skip
     of_issue = ("url", "title", "state", "is_confidential", "read_at", "is_stale")
     return {
         **{name: getattr(item, name) for name in names},
@@ -261,6 +261,7 @@ def _item_answer(item: Item) -> dict[str, Any]:
         "step": None if item.step is None else plain_number(item.step),
         "done": item.ok,
         "may_unconfirm": item.may_undo,
+        "comparison": item.comparison.as_dict() if item.comparison else None,
         "issue": {name: getattr(item.issue, name) for name in of_issue} if item.issue else None,
     }
 

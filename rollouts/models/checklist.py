@@ -56,6 +56,13 @@ class ChecklistItem(AuditedModel):
         help_text=_("The newest by which the rollout goes on without it, or went."),
     )
     channel = models.CharField(max_length=200, blank=True, help_text=_("For an announcement: where it was made."))
+    owner = models.CharField(max_length=150, blank=True, help_text=_("For a decision: who sees to what was decided."))
+    link = models.URLField(
+        max_length=500, blank=True, help_text=_("For a decision or a comparison: where it is found.")
+    )
+    comparison = models.JSONField(
+        default=dict, blank=True, help_text=_("For a comparison: latency, correctness, verdict and numbers.")
+    )
     criterion = models.CharField(
         max_length=20,
         blank=True,
@@ -116,6 +123,7 @@ class ChecklistItem(AuditedModel):
 
     def forget_confirmation(self) -> None:
         self.confirmed_by, self.confirmed_at, self.evidence, self.channel, self.answer = "", None, "", "", ""
+        self.owner, self.link, self.comparison = "", "", {}
 
     @property
     def is_automatic(self) -> bool:

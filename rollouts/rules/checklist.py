@@ -26,6 +26,7 @@ class ItemKind(StrEnum):
     DECISION = "decision"
     ANNOUNCEMENT = "announcement"
     CRITERION = "criterion"
+    COMPARISON = "comparison"
 
     @property
     def words(self) -> Phrase:
@@ -42,6 +43,7 @@ KIND_WORDS: dict[ItemKind, Phrase] = {
     ItemKind.DECISION: say("decision"),
     ItemKind.ANNOUNCEMENT: say("announcement"),
     ItemKind.CRITERION: say("criterion"),
+    ItemKind.COMPARISON: say("comparison"),
 }
 #: Kinds that check themselves from synced state and can't be ticked by hand.
 AUTOMATIC = frozenset({ItemKind.ISSUE, ItemKind.ISSUE_CLOSED, ItemKind.TASKS_DONE, ItemKind.FLAG, ItemKind.CAPACITY})
@@ -93,13 +95,17 @@ class IssueFacts:
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """Who confirmed a manual item, when, with what evidence; of a criterion also whether ``goes_on`` says so."""
+    """Who confirmed a manual item, when, with what evidence; of a criterion also whether ``goes_on`` says so.
+
+    ``words`` are what a comparison says besides.
+    """
 
     by: str
     at: datetime
     evidence: str
     answer: str = ""
     goes_on: bool = True
+    words: str = ""
 
 
 #: An issue's states as GitLab names them.
@@ -136,12 +142,15 @@ def judge(
             ItemKind.DECISION: say("not decided yet"),
             ItemKind.ANNOUNCEMENT: say("not announced yet"),
             ItemKind.CRITERION: say("not answered yet"),
+            ItemKind.COMPARISON: say("not compared yet"),
         }.get(kind, say("not confirmed yet"))
         return Verdict(False, asked)
     if kind is ItemKind.CRITERION:
         answer = ANSWER_WORDS[Answer(confirmation.answer)]
         words = say("{answer}: {evidence}", answer=answer, evidence=confirmation.evidence)
         return Verdict(confirmation.goes_on, words)
+    if confirmation.words:
+        return Verdict(True, joined([confirmation.words, confirmation.evidence]))
     return Verdict(True, confirmation.evidence)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from . import approval_policy
 from .checklist import GATE_WORDS, KIND_WORDS
+from .comparison import Comparison
 from .criteria import ASKED_WORDS
 from .datetimes import day_and_clock
 from .durations import short
@@ -117,6 +118,8 @@ SPANS = frozenset({"soak", "final_soak", "lives_seconds", "reauthenticate_second
 MOMENTS = frozenset({"at", "expires_at", "planned_at"})
 #: Parts that are told as one, and not field by field.
 WHOLE = frozenset({"steps"})
+#: What of an item says how it stands, not what it asks.
+CONFIRMED = frozenset({"done", "by", "evidence", "channel", "waiver", "owner", "link", "comparison"})
 #: Who must approve what is asked for, and a phase: rules that have sentences of their own.
 POLICIES = frozenset({(1, "approvals"), (3, "policy")})
 
@@ -185,7 +188,7 @@ def _differences(path: tuple[str, ...], before: Any, after: Any) -> Iterator[tup
 
 
 def _asks(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in item.items() if name not in ("done", "by", "evidence", "channel", "waiver")}
+    return {name: value for name, value in item.items() if name not in CONFIRMED}
 
 
 def _name(path: tuple[str, ...]) -> Phrase:
@@ -241,7 +244,12 @@ def _item_in_words(item: Mapping[str, Any]) -> Phrase:
         return say("open")
     if not item.get("by"):
         return say("done")
-    done = say("done, by {who}: {evidence}", who=item["by"], evidence=item["evidence"][:200])
+    evidence = item["evidence"][:200]
+    if compared := Comparison.from_dict(item.get("comparison", {})):
+        evidence = joined([compared.words, evidence])
+    done = say("done, by {who}: {evidence}", who=item["by"], evidence=evidence)
+    if item.get("owner"):
+        done = joined([done, say("{owner} sees to it", owner=item["owner"])], ", ")
     return joined([done, say("in {channel}", channel=item["channel"])], ", ") if item.get("channel") else done
 
 

@@ -155,7 +155,9 @@ class ItemWritten(Written):
 
     key: Slug
     title: Title
-    kind: Literal["issue", "issue_closed", "tasks_done", "flag", "capacity", "manual", "decision", "announcement"]
+    kind: Literal[
+        "issue", "issue_closed", "tasks_done", "flag", "capacity", "manual", "decision", "announcement", "comparison"
+    ]
     gate: Literal["start", "complete"] = "start"
     help: Prose = ""
     role: Slug | None = None

@@ -161,6 +161,8 @@ def _item(item: ItemFacts, row: ChecklistItem, phase: str, now: datetime) -> dic
     confirmation = (
         {"by": row.confirmed_by, "evidence": row.evidence, "channel": row.channel} if row.confirmed_by else {}
     )
+    besides = {"owner": row.owner, "link": row.link, "comparison": row.comparison}
+    confirmation |= {name: value for name, value in besides.items() if value}
     waived = {}
     if not item.verdict.satisfied and item.waiver is not None and item.waiver.stands(now):
         by, until = item.waiver.granted_by, _moment(item.waiver.ends_at)

@@ -15,6 +15,7 @@ from ..rules.approval_policy import Policy, Target, target
 from ..rules.approvals import Given, RequestFacts
 from ..rules.capacity import Capacity
 from ..rules.checklist import Confirmation, Gate, IssueFacts, ItemKind
+from ..rules.comparison import Comparison
 from ..rules.expected import Audience, Opening
 from ..rules.facts import ItemFacts, PhaseFacts, RolloutFacts
 from ..rules.machine import LIVE, SETTLED, PhaseState, Role, RolloutState
@@ -253,7 +254,9 @@ def _item(
     confirmation = None
     if item.confirmed_at is not None:
         goes_on = not item.criterion or item.answer == criteria.wanted(item.criterion)
-        confirmation = Confirmation(item.confirmed_by, item.confirmed_at, item.evidence, item.answer, goes_on)
+        compared = Comparison.from_dict(item.comparison)
+        words = compared.words if compared else ""
+        confirmation = Confirmation(item.confirmed_by, item.confirmed_at, item.evidence, item.answer, goes_on, words)
     return ItemFacts(
         key=item.key,
         title=item.title,

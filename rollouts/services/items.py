@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from ..audit.actor import Actor
 from ..models import ChecklistItem, Phase, Rollout
+from ..rules.comparison import Comparison
 from ..rules.facts import ItemFacts, RolloutFacts
 from . import checklist
 from . import facts as facts_of
+from .checklist import NOTHING_BESIDES, Recorded
 from .issues import IssueShown, issue_shown
 
 VERBS = ("confirm", "unconfirm")
@@ -49,6 +52,9 @@ class Item:
     criterion: str
     step: Decimal | None
     answer: str
+    owner: str
+    link: str
+    comparison: Comparison | None
 
 
 def of(rollout: Rollout, facts: RolloutFacts, viewer: Actor) -> tuple[Item, ...]:
@@ -90,6 +96,9 @@ def _item(
         criterion=row.criterion,
         step=row.step,
         answer=row.answer,
+        owner=row.owner,
+        link=row.link,
+        comparison=Comparison.from_dict(row.comparison),
         waits=next((each.message for each in ways["confirm"] if each.code == "too_early"), ""),
     )
 
@@ -119,9 +128,16 @@ def named(rollout: Rollout, key: str, phase: str = "") -> ChecklistItem:
     raise LookupError(f"{rollout.slug} has no such item {key[:50]}. There are: {keys or 'none'}.")
 
 
-def inputs_of(form: Mapping[str, str]) -> dict[str, str]:
-    """What a form says, as arguments of ``take``."""
-    return {name: form.get(name, "") for name in ("evidence", "channel", "answer", "reason")}
+def inputs_of(form: Mapping[str, Any]) -> dict[str, Any]:
+    """What a form says, as arguments of ``take``; ``numbers`` are lines, or a list of them."""
+    said = {field.name: form.get(field.name) or "" for field in fields(Recorded)}
+    if not isinstance(said["numbers"], str):
+        said["numbers"] = "\n".join(said["numbers"])
+    recorded = Recorded(**{name: text.strip() for name, text in said.items()})
+    return {
+        **{name: form.get(name, "") for name in ("evidence", "channel", "answer", "reason")},
+        "recorded": recorded,
+    }
 
 
 def take(
@@ -133,8 +149,9 @@ def take(
     channel: str = "",
     answer: str = "",
     reason: str = "",
+    recorded: Recorded = NOTHING_BESIDES,
 ) -> ChecklistItem:
     """``confirm`` or ``unconfirm``: what the checklist's forms do. Raises ``Refused``; then nothing changed."""
     if verb == "confirm":
-        return checklist.confirm(item, by=by, evidence=evidence, channel=channel, answer=answer)
+        return checklist.confirm(item, by=by, evidence=evidence, channel=channel, answer=answer, recorded=recorded)
     return checklist.unconfirm(item, by=by, reason=reason)

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from rollouts.audit.source import coming_from
 from rollouts.management.asked import actor_named, refuse, rollout_named
+from rollouts.rules.comparison import Beside
 from rollouts.services import items
 from rollouts.services.refusals import Refused
 
@@ -28,6 +29,16 @@ class Command(BaseCommand):
         parser.add_argument("--phase", default="", metavar="NAME", help="whose item it is, where several have the key")
         parser.add_argument("--channel", default="", metavar="TEXT", help="confirm: where it was announced")
         parser.add_argument("--answer", default="", choices=["yes", "no"], help="confirm a criterion: whether it holds")
+        parser.add_argument("--owner", default="", metavar="USER", help="confirm a decision: who sees to it")
+        parser.add_argument("--link", default="", metavar="URL", help="confirm a decision or a comparison")
+        for name in ("latency", "correctness", "verdict"):
+            parser.add_argument(
+                f"--{name}", default="", choices=list(Beside), help="confirm a comparison: beside the baseline"
+            )
+        parser.add_argument(
+            "--number", dest="numbers", action="append", metavar="LINE",
+            help="confirm a comparison: p50 ms = 655 / 637, the baseline's last; may be given again",
+        )  # fmt: skip
         parser.add_argument("--reason", default="", metavar="TEXT", help="unconfirm: why")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 

@@ -209,10 +209,18 @@ class Story:
             "Nothing else.",
         )
         items = [i for i in self.items(slug) if i.gate == "complete" and i.phase and i.phase.state == "active"]
-        if items and items[0].kind != "decision":
-            evidence = ("Latency alike: p50 655 ms against 637 ms. Acceptance a little better: 20.1 % against 19.4 %.",)
+        beside = checklist.NOTHING_BESIDES
+        link = f"{default_instance().url}/{seeds.PROJECT}/-/issues/11"
+        if items and items[0].kind == "comparison":
+            evidence = ("Nobody noticed that it is another model; answers are accepted a little more often.",)
+            numbers = "p50 ms = 655 / 637\nacceptance % = 20.1 / 19.4"
+            beside = checklist.Recorded(
+                link=link, latency="alike", correctness="better", verdict="better", numbers=numbers
+            )
+        elif items and items[0].kind == "decision":
+            beside = checklist.Recorded(link=link, owner="alice")
         for item, words in list(zip(items, evidence, strict=False))[:count]:
-            checklist.confirm(item, by=self.person("mia"), evidence=words)
+            checklist.confirm(item, by=self.person("mia"), evidence=words, recorded=beside)
 
     def answer(self, slug: str) -> None:
         """Answer what the present step asks of the plan's criteria."""

@@ -18,9 +18,11 @@ from django.utils.translation import get_language, gettext
 
 from ...models import AuditEvent, clock
 from ...rules.blockers import in_words
+from ...rules.comparison import BESIDE_WORDS, Beside
 from ...rules.phrases import say
 from ...rules.phrases import spoken as in_readers_language
 from ...rules.user_names import is_a_person
+from ...services import checklist
 from ..charts.track import Part, Track
 from ..presenters import history
 
@@ -136,6 +138,12 @@ def _on_paper(here: datetime) -> str:
 def _days(day: date, _language: str | None) -> tuple[str, str]:
     """The day with its year and without: a page says few days many times."""
     return date_format(day, "SHORT_DATE_FORMAT"), date_format(day, gettext("j M"))
+
+
+@register.simple_tag
+def besides() -> dict[str, object]:
+    """What a comparison with the baseline is asked, and what may be said."""
+    return {"asked": checklist.COMPARED.items(), "choices": [(str(one), BESIDE_WORDS[one]) for one in Beside]}
 
 
 @register.filter
