@@ -150,6 +150,22 @@ class Issues(Hooks):
             self.tell(issue["project_id"], event, header, payload)
             return note
 
+    def react(self, project: str | int, iid: int, name: str, *, by: str = "root", note: int | None = None) -> int:
+        """Award an emoji to an issue, or to a comment of it by its id; its number. Raises Refused as GitLab does."""
+        with self.change():
+            issue = dict(self.issue(project, iid))
+            self.add_user(by)
+            number = self.next_id("award")
+            award = {"id": number, "name": name, "user": by, "created_at": now()}
+            if note is None:
+                about, issue["awards"] = issue, [*awards_of(issue, by, name), award]
+            else:
+                about = dict(note_of(issue, note))
+                about["awards"] = [*awards_of(about, by, name), award]
+                issue["notes"] = [about if one["id"] == note else one for one in issue["notes"]]
+            self.put("issues", iid, issue, within=issue["project_id"])
+            return int(number)
+
     def obey(
         self, project: str | int, iid: int, text: str, by: str, *, allowed: bool = True, new: bool = False
     ) -> tuple[str, quick_actions.Effect]:
@@ -221,6 +237,23 @@ def tasks_of(issue: dict[str, Any]) -> list[tuple[bool, str]]:
         for found in TASK.finditer(description)
         if found["box"] != "~"
     ]
+
+
+def note_of(issue: dict[str, Any], number: int) -> dict[str, Any]:
+    """A comment of an issue by its id. Raises Refused 404."""
+    for note in issue["notes"]:
+        if note["id"] == number:
+            found: dict[str, Any] = note
+            return found
+    raise Refused.message(404, "404 Not found")
+
+
+def awards_of(about: dict[str, Any], by: str = "", name: str = "") -> list[dict[str, Any]]:
+    """The emoji of an issue or a comment. Raises Refused 404 where ``by`` has given it this one already."""
+    awards: list[dict[str, Any]] = about.get("awards", [])
+    if by and any((one["user"], one["name"]) == (by, name) for one in awards):
+        raise Refused.message(404, "404 Award Emoji Name has already been taken Not Found")
+    return awards
 
 
 def notes_count(issue: dict[str, Any]) -> int:

@@ -51,6 +51,10 @@ ROUTES: dict[tuple[str, str], Endpoint] = {
     ("DELETE", "projects/:/issues/:"): issues.deletion,
     ("GET", "projects/:/issues/:/notes"): issues.notes,
     ("POST", "projects/:/issues/:/notes"): issues.comment,
+    ("GET", "projects/:/issues/:/award_emoji"): issues.awards,
+    ("POST", "projects/:/issues/:/award_emoji"): issues.award,
+    ("GET", "projects/:/issues/:/notes/:/award_emoji"): issues.awards,
+    ("POST", "projects/:/issues/:/notes/:/award_emoji"): issues.award,
 }
 _BY_LENGTH: dict[int, list[tuple[str, list[str], Endpoint]]] = {}
 for (_method, _pattern), _endpoint in ROUTES.items():

@@ -9,7 +9,7 @@ from typing import Any
 from gitlab_simulator import quick_actions
 from gitlab_simulator.api.exchange import Answer, Asked
 from gitlab_simulator.api.people import person
-from gitlab_simulator.issues import notes_count, tasks_of
+from gitlab_simulator.issues import awards_of, note_of, notes_count, tasks_of
 from gitlab_simulator.store import Refused
 
 ORDERS = ("created_at", "updated_at", "due_date", "title", "id", "relative_position", "priority", "weight")
@@ -125,6 +125,48 @@ def comment(asked: Asked, project: str, iid: str) -> Answer:
     return Answer(_note(asked, found, issue, note) | {"commands_changes": made.fields}, 201)
 
 
+def awards(asked: Asked, project: str, iid: str, note: str = "") -> Answer:
+    """Emoji of an issue or a comment (lib/api/award_emoji.rb), the newest first."""
+    _, issue = _issue(asked, project, iid)
+    about = _readable_note(asked, issue, note) if note else issue
+    of = ("Note", about["id"]) if note else ("Issue", issue["id"])
+    return asked.page_of(awards_of(about)[::-1], lambda one: _award(asked, one, *of))
+
+
+def award(asked: Asked, project: str, iid: str, note: str = "") -> Answer:
+    found, issue = _issue(asked, project, iid)
+    name = asked.text("name")
+    if name is None:
+        raise Refused.error("name is missing")
+    number = _readable_note(asked, issue, note)["id"] if note else None
+    by = (asked.caller.user or {})["username"]
+    made = asked.state.react(found["id"], issue["iid"], name, by=by, note=number)
+    _, issue = _issue(asked, project, iid)
+    about = note_of(issue, number) if number else issue
+    (one,) = [each for each in awards_of(about) if each["id"] == made]
+    return Answer(_award(asked, one, "Note" if number else "Issue", about["id"]), 201)
+
+
+def _readable_note(asked: Asked, issue: dict[str, Any], number: str) -> dict[str, Any]:
+    note = note_of(issue, int(number) if number.isdigit() else 0)
+    if note["internal"] and not asked.caller.sees_confidential:
+        raise Refused.message(404, "404 Not found")
+    return note
+
+
+def _award(asked: Asked, award: dict[str, Any], kind: str, number: int) -> dict[str, Any]:
+    return {
+        "id": award["id"],
+        "name": award["name"],
+        "user": person(asked, asked.state.user_named(award["user"])),
+        "created_at": award["created_at"],
+        "updated_at": award["created_at"],
+        "awardable_id": number,
+        "awardable_type": kind,
+        "url": None,
+    }
+
+
 def shown(asked: Asked, project: dict[str, Any], issue: dict[str, Any]) -> dict[str, Any]:
     """An issue as the API shows it (lib/api/entities/issue.rb)."""
     state, iid, path = asked.state, issue["iid"], project["path_with_namespace"]
@@ -152,8 +194,8 @@ def shown(asked: Asked, project: dict[str, Any], issue: dict[str, Any]) -> dict[
         "assignee": assignees[0] if assignees else None,
         "user_notes_count": notes_count(issue),
         "merge_requests_count": 0,
-        "upvotes": 0,
-        "downvotes": 0,
+        "upvotes": sum(one["name"] == "thumbsup" for one in awards_of(issue)),
+        "downvotes": sum(one["name"] == "thumbsdown" for one in awards_of(issue)),
         "start_date": None,
         "due_date": issue["due_date"],
         "confidential": issue["confidential"],

@@ -158,6 +158,33 @@ class Items(Schema):
     items: list[ItemTold] = Field(description="The checklist as you may see it, all of it.")
 
 
+class CommentTold(Schema):
+    author: str
+    at: MomentWritten | None
+    body: str = Field(description="As text, its first 2,000 characters.")
+    url: str
+    is_internal: bool
+    reactions: dict[str, int] = Field(description="How many gave which emoji.")
+
+
+class FeedbackTold(Schema):
+    issue: str
+    may_see: bool = Field(description="False: the issue is confidential or not there, and nothing of it is told.")
+    read_at: MomentWritten | None
+    since: MomentWritten | None = Field(description="When the phase began that runs, or ran last.")
+    phase: str | None
+    count: int = Field(description="Comments since then.")
+    is_more: bool = Field(description="Whether there may be more than were read.")
+    reactions: dict[str, int] = Field(description="Of the issue and of the comments below.")
+    labels: list[str]
+    comments: list[CommentTold] = Field(description="The newest first.")
+
+
+class FeedbackOfRollout(Schema):
+    slug: str
+    feedback: list[FeedbackTold]
+
+
 class ApprovalThen(Schema):
     by: str
     at: Moment

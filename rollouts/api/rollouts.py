@@ -16,7 +16,18 @@ from ..rules import health, offers, plan_merge
 from ..rules.facts import RolloutFacts
 from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from ..rules.percentages import plain_number
-from ..services import dry_run, items, locks, metrics, plan_versions, plans, portfolio_rows, rollout_json, transitions
+from ..services import (
+    dry_run,
+    feedback,
+    items,
+    locks,
+    metrics,
+    plan_versions,
+    plans,
+    portfolio_rows,
+    rollout_json,
+    transitions,
+)
 from ..services import facts as facts_of
 from ..services.freshness import limit
 from ..services.items import Item
@@ -198,6 +209,15 @@ def measure(request: HttpRequest, slug: questions.Name, name: questions.Name) ->
 def checklist(request: HttpRequest, slug: questions.Name) -> dict[str, Any]:
     """Each item with its verdict, its issue as far as you may see it, and what you can do to it now."""
     return _items_now(slug, actor(request))
+
+
+@router.get("/rollouts/{slug}/feedback", response={200: answers.FeedbackOfRollout, **LOOK}, summary="What people write")
+def get_feedback(request: HttpRequest, slug: questions.Name) -> dict[str, Any]:
+    """The newest comments of its feedback issues, how many came since the phase began, and reactions; as far as you may
+    see them."""
+    rollout = _whole(slug)
+    told = feedback.of(rollout, actor(request), facts_of.for_rollout(rollout, clock.now()))
+    return {"slug": slug, "feedback": [one.as_json() for one in told]}
 
 
 @router.post(

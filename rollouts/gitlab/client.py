@@ -10,8 +10,10 @@ whether it was made.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from rollouts.gitlab import fields, wishes
@@ -19,10 +21,12 @@ from rollouts.gitlab.answers import json_of
 from rollouts.gitlab.connection import PER_PAGE, flag_segment, read_row, segment
 from rollouts.gitlab.errors import BadAnswer, Forbidden, Gone
 from rollouts.gitlab.hooks import Hooks
+from rollouts.gitlab.note_record import emoji_from_gitlab
 from rollouts.gitlab.records import (
     DefinitionRecord,
     FeatureRecord,
     IssueRecord,
+    NoteRecord,
     ProjectFlagRecord,
     ProjectRecord,
     TokenRecord,
@@ -176,6 +180,22 @@ class GitLab(Hooks):
             if is_marked(note.get("body")):
                 return int(fields.within(place, fields.required_number, note, "id"))
         return None
+
+    def comments(self, project: str | int, iid: int, most: int = PER_PAGE) -> list[NoteRecord]:
+        """The newest comments of an issue, the newest first (``GET …/notes?activity_filter=only_comments``); one call.
+
+        Raises Gone for an unknown project or issue.
+        """
+        most = min(most, PER_PAGE)
+        query = {"sort": "desc", "order_by": "created_at", "activity_filter": "only_comments", "per_page": most}
+        rows = islice(self._rows(_notes(project, iid), query, needs=Forbidden.PROJECT), most)
+        return [note for note in self._readable(NoteRecord.from_gitlab, rows) if not note.is_system]
+
+    def reactions(self, project: str | int, iid: int, note: int | None = None) -> dict[str, int]:
+        """How many gave which emoji to an issue, or to a comment of it (``GET …/award_emoji``, the first page)."""
+        about = f"{_issues(project)}/{int(iid)}" if note is None else f"{_notes(project, iid)}/{int(note)}"
+        rows = islice(self._rows(f"{about}/award_emoji", {"per_page": PER_PAGE}, needs=Forbidden.PROJECT), PER_PAGE)
+        return dict(Counter(self._readable(emoji_from_gitlab, rows)))
 
     def set_feature(self, name: str, value: str, *, parameter: str = "", target: str = "") -> FeatureRecord:
         """Set one gate of an instance flag (``POST /features/:name``) and return the flag as it then is.

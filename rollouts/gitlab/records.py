@@ -15,6 +15,7 @@ from typing import Any
 from rollouts.gitlab import fields
 from rollouts.gitlab.errors import BadAnswer
 from rollouts.gitlab.issue_record import IssueRecord
+from rollouts.gitlab.note_record import NoteRecord
 from rollouts.gitlab.phrases import worded
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "FeatureRecord",
     "GateRecord",
     "IssueRecord",
+    "NoteRecord",
     "ProjectFlagRecord",
     "StrategyRecord",
     "TokenRecord",

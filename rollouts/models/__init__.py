@@ -7,6 +7,7 @@ from .catalogue import AIModel, PlanTemplate
 from .checklist import ChecklistItem
 from .drift import DriftCase
 from .event_words import EventWords
+from .feedback import IssueFeedback
 from .flags import FeatureFlag, FlagReading
 from .gitlab import GitLabActor, GitLabInstance, GitLabProject, Outcome, TrackedIssue
 from .history import AuditEvent
@@ -68,6 +69,7 @@ __all__ = [
     "Identity",
     "IncidentSource",
     "InstanceHealth",
+    "IssueFeedback",
     "KeepingRun",
     "LockCalendar",
     "LockPeriod",

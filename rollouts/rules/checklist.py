@@ -150,7 +150,7 @@ def judge(
         words = say("{answer}: {evidence}", answer=answer, evidence=confirmation.evidence)
         return Verdict(confirmation.goes_on, words)
     if confirmation.words:
-        return Verdict(True, joined([confirmation.words, confirmation.evidence]))
+        return Verdict(True, joined([confirmation.words, confirmation.evidence], ". "))
     return Verdict(True, confirmation.evidence)
 
 

@@ -246,7 +246,7 @@ def _item_in_words(item: Mapping[str, Any]) -> Phrase:
         return say("done")
     evidence = item["evidence"][:200]
     if compared := Comparison.from_dict(item.get("comparison", {})):
-        evidence = joined([compared.words, evidence])
+        evidence = joined([compared.words, evidence], ". ")
     done = say("done, by {who}: {evidence}", who=item["by"], evidence=evidence)
     if item.get("owner"):
         done = joined([done, say("{owner} sees to it", owner=item["owner"])], ", ")

@@ -29,8 +29,8 @@ PAST = (PhaseState.COMPLETED, PhaseState.SKIPPED, PhaseState.ROLLED_BACK)
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """What is recorded besides the evidence, as it was written. Of a decision its ``owner``, who sees to it (left
-    empty: who records it), and a ``link``; of a comparison with the baseline how latency and correctness do, the verdict,
-    ``numbers`` as lines «name = new / baseline», and a ``link``.
+    empty: who records it), and a ``link``; of a comparison with the baseline how latency and correctness do, the
+    verdict, ``numbers`` as lines «name = new / baseline», and a ``link``.
     """
 
     owner: str = ""

@@ -54,8 +54,8 @@ from .refusals import refuse_if, role_missing
 #: What GitLab says of its own users and flags, and what proves the history: no names of people of the portal.
 NOT_OURS = frozenset(
     """BrowserSession CheckpointCopy Checkpoint Condition EventWords FeatureFlag GitLabActor GitLabInstance
-    GitLabProject HookDelivery InstanceHealth KeepingRun NoticePlace OwedChat OwedMail PersonSalt Seal Sender
-    SyncRun SyncScope TrackedIssue Verification""".split()
+    GitLabProject HookDelivery InstanceHealth IssueFeedback KeepingRun NoticePlace OwedChat OwedMail PersonSalt Seal
+    Sender SyncRun SyncScope TrackedIssue Verification""".split()
 )
 APPEND_ONLY = (triggers.HISTORY, "rollouts_flagreading", "rollouts_approval")
 #: Where the rules of the portal look a thing up by, or what GitLab said.

@@ -29,7 +29,7 @@ from ..models import (
 )
 from ..rules.phrases import say
 from ..services import due
-from . import flags, issues, renames
+from . import feedback, flags, issues, renames
 from .leases import Lease
 from .outcome import Problem, Report, phrase_of
 
@@ -138,6 +138,7 @@ def _read_project(reading: Reading, project: GitLabProject) -> None:
         for record in known.records:
             renames.learn_project(project, record.project_id, record.path)
         renames.follow_issues(gitlab, scope.instance, known.changed, report)
+        feedback.read_due(gitlab, project, report, reading.lease.renew)
     carried = list(FeatureFlag.objects.filter(project=project).select_related("reading"))
     if carried and not followed and reading.full:
         _learn_project(gitlab, project)

@@ -80,3 +80,28 @@ def test_reports_and_history_print_as_tables_without_their_forms(drifting, sign_
         assert mia.locator("form:visible, button:visible, nav:visible").count() == 0, path
         assert mia.locator(row).first.evaluate("(row) => getComputedStyle(row).display") == "table-row", path
         assert mia.evaluate("document.documentElement.scrollWidth") <= 718, path
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 360)])
+def test_a_comparison_is_recorded_and_comments_are_read(portal, sign_in, scheme, width):
+    portal.up_to("team", "active")
+    state = portal.gitlab.state
+    note = state.add_note("acme/app", 14, "Quicker than before. <b>Not</b> markup.\n" + "word " * 120, author="ann")
+    for person in ("ann", "bob"):
+        state.react("acme/app", 14, "thumbsup", by=person, note=note["id"])
+    portal.sync()
+    mia = sign_in("mia", scheme=scheme, width=width)
+    mia.goto(f"{portal.url}/rollouts/haiku/")
+    mia.locator("summary", has_text="Record the comparison").click()
+    form = mia.locator("form", has=mia.locator("select[name=verdict]"))
+    for name, value in (("latency", "worse"), ("correctness", "better"), ("verdict", "better")):
+        form.locator(f"select[name={name}]").select_option(value)
+    form.locator("[name=numbers]").fill("p50 ms = 655 / 637\nacceptance % = 20.1 / 19.4")
+    form.locator("[name=link]").fill("https://gitlab.example.com/x")
+    form.locator("[name=evidence]").fill("See the issue.")
+    form.get_by_role("button", name="Record").click()
+    mia.wait_for_selector("text=better than the baseline as a whole")
+    assert "Quicker than before. <b>Not</b> markup." in mia.locator("#feedback").inner_text()
+    assert mia.evaluate("document.documentElement.scrollWidth") <= width
+    broken = Axe().run(mia).response["violations"]
+    assert [f"{rule['id']}: {node['html'][:150]}" for rule in broken for node in rule["nodes"]] == []

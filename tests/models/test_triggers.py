@@ -180,7 +180,7 @@ LOGS = {
     "SyncRun", "SyncScope", "ReadingGap", "InstanceHealth", "HookDelivery", "AuditEvent", "AlsoTouched", "PortfolioRow",
     "RowWait", "LockPeriod", "Seal", "Checkpoint", "CheckpointCopy", "PersonSalt", "Verification", "KeepingRun",
     "EventWords", "Notice", "NoticePlace", "OwedMail", "OwedChat", "Sender", "Condition", "Tombstone", "BrowserSession",
-    "MetricSample", "MetricWatch",
+    "MetricSample", "MetricWatch", "IssueFeedback",
 }  # fmt: skip
 
 

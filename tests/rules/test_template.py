@@ -50,7 +50,7 @@ def test_every_rule_of_the_guide_is_in_it():
         ("G3", None, ItemKind.ISSUE, Gate.START, "flag_rollout"),
         ("G4", None, ItemKind.MANUAL, Gate.START, ""),
         ("G5", None, ItemKind.CAPACITY, Gate.START, ""),
-        ("G6", "team", ItemKind.MANUAL, Gate.COMPLETE, ""),
+        ("G6", "team", ItemKind.COMPARISON, Gate.COMPLETE, ""),
         ("G7", "team", ItemKind.ISSUE, Gate.START, "internal_feedback"),
         ("G9", "company", ItemKind.ISSUE, Gate.START, "internal_rollout"),
         ("G10", "company", ItemKind.DECISION, Gate.COMPLETE, ""),

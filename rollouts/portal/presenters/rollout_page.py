@@ -21,6 +21,8 @@ from ...services import gates, outbox, series
 from ...services.as_of import Past
 from ...services.asked_people import AskedPerson, Everybody
 from ...services.exposure_history import ExposureHistory, history_of
+from ...services.feedback import Feedback
+from ...services.feedback import of as feedback_of
 from ...services.issues import IssueShown, issue_shown
 from ...services.known_people import Named, at_gitlab, named
 from ...services.review_clock import ReviewClock, clock_of
@@ -87,6 +89,8 @@ class RolloutPage:
     waivers: tuple[WaiverShown, ...] = ()
     waivable: tuple[tuple[str, str], ...] = ()
     clock: ReviewClock | None = None
+    #: What people write in the feedback issues.
+    comments: tuple[Feedback, ...] = ()
 
     @property
     def tells_both(self) -> bool:
@@ -123,6 +127,7 @@ def build(rollout: Rollout, viewer: Actor, now: datetime) -> RolloutPage:
         writes=tuple(_writes(rollout, viewer)),
         drift_cases=drift_cases_of(rollout, now, viewer),
         waivers=asked,
+        comments=feedback_of(rollout, viewer, facts),
         waivable=tuple(waivable(rollout, asked, now)) if viewer.person.has(Role.MANAGER) else (),
         **_waits(facts),
     )

@@ -321,6 +321,7 @@ KEPT = (
             "rollouts.RolloutIssue",
             "rollouts.DriftCase",
             "rollouts.TrackedIssue",
+            "rollouts.IssueFeedback",
             "rollouts.PortfolioRow",
             "rollouts.RowWait",
             "rollouts.MetricWatch",
