@@ -399,6 +399,7 @@ CELERY_BEAT_SCHEDULE = {
     "mail": every(5, "send_mail"),
     "chat": every(5, "send_chat"),
     "clock": every(60, "watch_clock"),
+    "loose_ends": every(900, "tell_loose_ends"),  # once a week; more often so that one that was missed is made up for
     "verify": every(24 * 3600, "verify_history"),
     "copies": every(300, "copy_checkpoints"),
     "keep": every(3600, "keep"),  # once a day; each hour so that one that was broken off goes on

@@ -14,7 +14,7 @@ from .audit import sealing, verifying
 from .audit.source import coming_from
 from .models import GitLabInstance
 from .portal import mails
-from .services import conditions, due, notices
+from .services import conditions, due, notices, weekly
 from .services.instances import all_instances
 from .services.keeping import runs as keeping
 from .sync import calendars, chatting, copies, deliveries, mailing, metrics, outbox, passes
@@ -89,6 +89,12 @@ def seal_history() -> None:
 def tell_people() -> None:
     """Make notices of what happened since."""
     notices.work()
+
+
+@shared_task(ignore_result=True)
+def tell_loose_ends() -> None:
+    """Once a week, tell of what stays behind."""
+    weekly.work()
 
 
 @shared_task(ignore_result=True)

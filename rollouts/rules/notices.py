@@ -52,6 +52,7 @@ class Kind(StrEnum):
     TOKEN = "token"
     SIGN_IN = "sign_in"
     ACTED = "acted"
+    LOOSE_ENDS = "loose_ends"
 
 
 #: What of each kind somebody is told.
@@ -73,6 +74,7 @@ KIND_WORDS: Mapping[Kind, Phrase] = {
     Kind.TOKEN: say("A token of yours ends soon"),
     Kind.SIGN_IN: say("You signed in by a browser that was new"),
     Kind.ACTED: say("A guard metric paused a phase, or rolled it back"),
+    Kind.LOOSE_ENDS: say("Loose ends, once a week"),
 }
 
 
@@ -90,6 +92,7 @@ GROUPS: tuple[tuple[Phrase, tuple[Kind, ...]], ...] = (
             Kind.LOCK,
             Kind.STALE,
             Kind.CLEAN_UP,
+            Kind.LOOSE_ENDS,
             Kind.GIVEN_UP,
         ),
     ),
@@ -167,6 +170,9 @@ TELLS: Mapping[str, Tells] = {
     ),
     "cleanup.due": Tells(Kind.CLEAN_UP, _OWNERS, say("Remove the flag, then close the rollout."), "#exposure"),
     "cleanup.overdue": Tells(Kind.CLEAN_UP, _OWNERS, say("Remove the flag, then close the rollout."), "#exposure"),
+    "loose_ends.found": Tells(
+        Kind.LOOSE_ENDS, _ALL_OWNERS | {Audience.ADMINS}, say("See each of them with its cure."), page="loose_ends"
+    ),
     "token.ends": Tells(Kind.TOKEN, frozenset({Audience.SUBJECT}), say("Make a new one in time."), page="account"),
     "account.sign_in_new": Tells(
         Kind.SIGN_IN, frozenset({Audience.SUBJECT}), say("If it was not you, end that session."), page="account"
