@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("rollouts", "0053_decisions_and_comparisons"),
+        ("rollouts", "0054_decisions_and_comparisons"),
     ]
 
     operations = [

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("rollouts", "0052_drift_cases"),
+        ("rollouts", "0053_drift_is_answered"),
     ]
 
     operations = [
