@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from ipware import get_client_ip
 
-from ..models.second_factors import SHOWN
+from ..models.second_factors import SHOWN, has_one
 from ..models.sessions import DEVICE, PROVED_AT
 from ..rules import browsers
 from ..services import demo_accounts, sign_ins
@@ -93,19 +93,38 @@ def _signed_in(sender: Any, request: HttpRequest | None, user: Any, **more: Any)
         request.session.pop(SHOWN, None)
         request.session[PROVED_AT] = timezone.now().isoformat(timespec="seconds")
     request.session[DEVICE] = browsers.in_words(request.headers.get("User-Agent", ""))
+    if not (by_password and has_one(user)):
+        _is_in(request, user, sign_ins.PASSWORD if by_password else sign_ins.IDENTITY_PROVIDER)
+
+
+def showed_factor(request: HttpRequest, user: User, factor: str) -> None:
+    """Who gave their password has shown their second factor too: now they are signed in."""
+    request.session.cycle_key()
+    request.session[SHOWN] = timezone.now().isoformat(timespec="seconds")
+    _is_in(request, user, sign_ins.PASSWORD, factor)
+
+
+def _is_in(request: HttpRequest, user: User, way: str, factor: str = "") -> None:
+    known = devices.names_known(request)
     sign_ins.signed_in(
         user,
-        way=sign_ins.PASSWORD if by_password else sign_ins.IDENTITY_PROVIDER,
+        way=way,
+        factor=factor,
         address=address_of(request),
-        also_here=devices.names_known(request) - {user.get_username()},
-        is_new_here=user.get_username() not in devices.names_known(request),
+        also_here=known - {user.get_username()},
+        is_new_here=user.get_username() not in known,
     )
     devices.remember(request, user)
 
 
 def _signed_out(sender: Any, request: HttpRequest | None, user: Any, **more: Any) -> None:
-    if _came_in(request) and user is not None:
+    if _came_in(request) and user is not None and not _waits(request, user):
         sign_ins.signed_out(user, address=address_of(request))
+
+
+def _waits(request: HttpRequest, user: User) -> bool:
+    """Whether a second factor was yet to be shown: who was not in is not out."""
+    return request.session.get(BACKEND_SESSION_KEY) in BY_PASSWORD and has_one(user) and SHOWN not in request.session
 
 
 def _failed(sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **more: Any) -> None:

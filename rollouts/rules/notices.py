@@ -72,7 +72,7 @@ KIND_WORDS: Mapping[Kind, Phrase] = {
     Kind.OVERRIDE: say("An override waits for a review"),
     Kind.CLEAN_UP: say("A flag is to be cleaned up"),
     Kind.TOKEN: say("A token of yours ends soon"),
-    Kind.SIGN_IN: say("You signed in by a browser that was new"),
+    Kind.SIGN_IN: say("You signed in by a browser that was new, or your second factor was wrong"),
     Kind.ACTED: say("A guard metric paused a phase, or rolled it back"),
     Kind.LOOSE_ENDS: say("Loose ends, once a week"),
 }
@@ -176,6 +176,9 @@ TELLS: Mapping[str, Tells] = {
     "token.ends": Tells(Kind.TOKEN, frozenset({Audience.SUBJECT}), say("Make a new one in time."), page="account"),
     "account.sign_in_new": Tells(
         Kind.SIGN_IN, frozenset({Audience.SUBJECT}), say("If it was not you, end that session."), page="account"
+    ),
+    "factor.failed": Tells(
+        Kind.SIGN_IN, frozenset({Audience.SUBJECT}), say("If it was not you, change your password."), page="account"
     ),
 }
 

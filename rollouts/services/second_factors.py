@@ -31,6 +31,8 @@ RECOVERY_CODES = 10
 #: So many wrong codes in a row, and nothing is taken for as long.
 MOST_FAILURES, LOCKED_FOR = 5, timedelta(minutes=15)
 NAME = "Model Rollout Portal"
+#: What was shown, as the history says it.
+AUTHENTICATOR, RECOVERY_CODE = "authenticator", "recovery code"
 
 
 class WrongCode(Exception):
@@ -94,17 +96,20 @@ def add(person: User, secret: str, code: str, *, by: Actor) -> list[str]:
     return codes
 
 
-def show(person: User, code: str, *, by: Actor, address: str) -> None:
-    """Take a code of the authenticator, or one of the recovery codes, which then is used up. Raises ``WrongCode``."""
+def show(person: User, code: str, *, by: Actor, address: str) -> str:
+    """Take a code of the authenticator, or one of the recovery codes, which then is used up; which of them it was.
+
+    Raises ``WrongCode``, and leaves an event of that.
+    """
     code = "".join(code.split()).lower()
-    verb = "factor.recovery_used" if len(code) > DIGITS else "factor.show"
+    shown = RECOVERY_CODE if len(code) > DIGITS else AUTHENTICATOR
     is_right = False
-    with recorded(verb, by=by, about=person) as recording:
+    with recorded("factor.recovery_used", by=by, about=person) as recording:
         factor = SecondFactor.objects.locked().get(person=person)
         now = clock.now()
         if factor.failures >= MOST_FAILURES and factor.failed_at and now - factor.failed_at < LOCKED_FOR:
             raise WrongCode(say("Too many wrong codes. Wait a quarter of an hour."), is_locked=True)
-        if len(code) > DIGITS:
+        if shown == RECOVERY_CODE:
             used = next((one for one in factor.recovery if constant_time_compare(one, *_hashed([code]))), None)
             is_right = used is not None
             if used is not None:
@@ -117,8 +122,11 @@ def show(person: User, code: str, *, by: Actor, address: str) -> None:
         factor.failures, factor.failed_at = (0, None) if is_right else (factor.failures + 1, now)
         factor.save()
     if not is_right:
-        sign_ins.failed(person, address=address)
+        sign_ins.factor_failed(person, address=address)
+        if factor.failures >= MOST_FAILURES:
+            sign_ins.factor_locked(person, address=address)
         raise WrongCode(say("That code is not right, or was used already. Wait for the next one."))
+    return shown
 
 
 def renew_codes(person: User, *, by: Actor) -> list[str]:

@@ -24,14 +24,17 @@ ONE_EVENT_EACH = timedelta(minutes=15)
 PASSWORD, IDENTITY_PROVIDER = "password", "identity provider"
 
 
-def signed_in(person: User, *, way: str, address: str, also_here: frozenset[str], is_new_here: bool = False) -> None:
-    """``also_here``: names of others who sign in by this browser; ``is_new_here``: it does not know this person."""
+def signed_in(
+    person: User, *, way: str, address: str, also_here: frozenset[str], is_new_here: bool = False, factor: str = ""
+) -> None:
+    """``also_here``: names of others who sign in by this browser; ``is_new_here``: it does not know this person.
+    ``factor``: which second factor they have shown, where they have one: nobody is signed in before."""
     is_news = is_new_here and _has_signed_in(person)
     with recorded("account.sign_in", by=Actor.of(person), about=person) as recording:
         if is_news:
             with recording.finding("account.sign_in_new", by=JOB, about=person) as found:
                 found.notes |= {"person": person.get_username()}
-        _note(recording, person, {"way": way}, address)
+        _note(recording, person, {"way": way, **({"factor": factor} if factor else {})}, address)
         by_password = way == PASSWORD
         accounts.proved(person, also_here=also_here if by_password else frozenset(), by_password=by_password)
 
@@ -52,12 +55,23 @@ def failed(person: User | None, *, address: str) -> None:
     _once_in_a_while("account.sign_in_failed", person, address)
 
 
+def factor_failed(person: User, *, address: str) -> None:
+    """The right password, and a second factor that was not."""
+    _once_in_a_while("factor.failed", person, address, key="person")
+
+
+def factor_locked(person: User, *, address: str) -> None:
+    """Too many of them: none is taken for a while."""
+    _once_in_a_while("factor.lock_out", person, address, key="person")
+
+
 def locked_out(person: User | None, *, address: str) -> None:
     """Too many of them, for this name or from this address."""
     _once_in_a_while("account.lock_out", person, address)
 
 
-def _once_in_a_while(verb: str, person: User | None, address: str) -> None:
+def _once_in_a_while(verb: str, person: User | None, address: str, *, key: str = "name") -> None:
+    """``key``: under which the event names whom it concerns; who is told of it stands under ``person``."""
     lately = AuditEvent.objects.filter(verb=verb, at__gt=clock.now() - ONE_EVENT_EACH)
     if lately.filter(object_id=str(person.pk) if person else "").exists():
         return
@@ -66,7 +80,7 @@ def _once_in_a_while(verb: str, person: User | None, address: str) -> None:
             recording.notes["name"] = "nobody's"
         else:
             _note(recording, person, {}, address)
-            recording.notes["name"] = person.get_username()
+            recording.notes[key] = person.get_username()
 
 
 def _note(recording: Recording, person: User, after: dict[str, Any], address: str) -> None:

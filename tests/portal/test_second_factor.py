@@ -131,3 +131,51 @@ def test_an_operator_removes_what_is_lost_with_a_reason(world, capsys):
     event = AuditEvent.objects.get(verb="factor.remove")
     assert (event.actor, event.object_name, event.reason) == ("root", "mia", "telephone lost, seen in person")
     assert browser("mia").get("/").status_code == 200
+
+
+def events(*verbs):
+    return [
+        (event.verb, event.actor, event.after.get("factor", ""))
+        for event in AuditEvent.objects.filter(verb__in=verbs).order_by("pk")
+    ]
+
+
+def test_nobody_is_signed_in_before_the_second_factor_was_shown_and_the_history_says_by_which(world, time_machine):
+    key, codes = add(browser("mia"))
+    before = len(events("account.sign_in"))
+    time_machine.move_to(clock.now() + timedelta(minutes=2))
+    other = browser("mia")
+    assert len(events("account.sign_in", "account.sign_out")) == before
+    assert "device" not in other.cookies, "a browser is known once somebody was in by it"
+    assert other.post(SHOW, {"code": code(key)}).status_code == 303
+    assert browser("mia").post(SHOW, {"code": codes[0]}).status_code == 303
+    assert events("account.sign_in")[before:] == [
+        ("account.sign_in", "mia", "authenticator"),
+        ("account.sign_in", "mia", "recovery code"),
+    ]
+    assert "device" in other.cookies
+    given_up = browser("mia")
+    given_up.post("/accounts/logout/")
+    assert not events("account.sign_out"), "who was not in is not out"
+    other.post("/accounts/logout/")
+    assert events("account.sign_out") == [("account.sign_out", "mia", "")]
+
+
+def test_a_wrong_code_is_an_event_of_its_own_and_told_to_its_person(world, time_machine):
+    from rollouts.models import Notice
+    from rollouts.tasks import tell_people
+
+    add(browser("mia"))
+    other = browser("mia")
+    for _ in range(5):
+        assert other.post(SHOW, {"code": "000000"}).status_code == 422
+    failed = AuditEvent.objects.get(verb="factor.failed")
+    assert (failed.actor, failed.object_name, failed.after["person"]) == ("sign-in", "mia", "mia")
+    assert "127.0.0.1" in str(failed.confidential)
+    assert events("factor.lock_out") == [("factor.lock_out", "sign-in", "")]
+    assert not events("account.sign_in_failed"), "the password was right"
+    tell_people()
+    told = Notice.objects.filter(event__verb="factor.failed").values_list("person__username", "kind")
+    assert list(told) == [("mia", "sign_in")]
+    page = " ".join(browser("root").get("/audit/").content.decode().split())
+    assert "refused a second factor after the right password: mia" in page

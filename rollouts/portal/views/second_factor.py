@@ -20,7 +20,7 @@ from ...models.second_factors import PENDING, SHOWN, has_one
 from ...rules.phrases import spoken
 from ...services import second_factors as services
 from ..answers import SeeOther
-from ..signing_in import address_of
+from ..signing_in import address_of, showed_factor
 from . import people
 from .again import first, is_fresh, ours
 
@@ -37,12 +37,13 @@ def show(request: HttpRequest) -> HttpResponse:
     status = 200
     if request.method == "POST":
         try:
-            services.show(person, request.POST.get("code", ""), by=Actor.of(person), address=address_of(request))
+            shown = services.show(
+                person, request.POST.get("code", ""), by=Actor.of(person), address=address_of(request)
+            )
         except services.WrongCode as wrong:
             context["wrong"], status = spoken(wrong.args[0]), 429 if wrong.is_locked else 422
         else:
-            request.session.cycle_key()
-            request.session[SHOWN] = clock.now().isoformat(timespec="seconds")
+            showed_factor(request, person, shown)
             return SeeOther(ours(request, following, reverse("portal:portfolio")))
     answer = render(request, "registration/second_factor.html", context, status=status)
     if status == 429:
