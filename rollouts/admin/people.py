@@ -25,7 +25,7 @@ from ..audit.actor import Actor
 from ..audit.recording import Recording
 from ..rules.machine import ROLE_WORDS, Role
 from ..rules.phrases import spoken
-from ..rules.user_names import user_name
+from ..services import accounts
 from . import access_actions
 from .base import ForeignAdmin, LookOnly
 
@@ -57,7 +57,7 @@ class NewPersonForm(AdminUserCreationForm):
         if name is None:  # taken: Django has said so
             return ""
         try:
-            return user_name(name, User.objects.values_list("username", flat=True))
+            return accounts.free_name(name)
         except ValueError as wrong:
             raise ValidationError(spoken(wrong.args[0])) from None
 

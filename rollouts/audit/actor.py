@@ -71,6 +71,7 @@ class Actor:
             is_a_metric=is_job and self.name == "metrics",
             handle=cast(str, SimpleLazyObject(lambda: accounts.handle_of(self.user))),
             twins=SimpleLazyObject(lambda: accounts.twins_of(self.user)),
+            former_names=SimpleLazyObject(lambda: accounts.former_names(self.user)),
             stands_for=SimpleLazyObject(lambda: absences.stands_for(self.user)),
             touched_by=SimpleLazyObject(lambda: accounts.touched_by(self.user)),  # few rules ask
             spoken_by=self.spoken_by,

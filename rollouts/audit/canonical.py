@@ -22,8 +22,8 @@ from ..models import AuditEvent
 VERSION = 1
 #: The fields of objects, and of ways, that hold user names.
 PERSONAL = frozenset(
-    """approved_by approver asked_by authors by closed_by confirmed_by created_by ended_by entered_by instead
-    instead_of made_by os_user owner owners password_by requested_by reviewed_by same_human username""".split()
+    """approved_by approver asked_by authors by closed_by confirmed_by created_by ended_by entered_by former_names
+    instead instead_of made_by os_user owner owners password_by requested_by reviewed_by same_human username""".split()
 )
 #: Objects that are people: their name is one.
 PEOPLE = frozenset({"User", "Account"})

@@ -40,6 +40,9 @@ class Account(AuditedModel):
     same_human = models.JSONField(
         default=list, blank=True, help_text=_("Other accounts that the same GitLab user was in: one pair of eyes.")
     )
+    former_names = models.JSONField(
+        default=list, blank=True, help_text=_("What the person was called here before: nobody else may be.")
+    )
     working_hours = models.CharField(
         max_length=120, blank=True, help_text=_("As in Mon-Fri 09:00-17:00 Europe/Berlin; empty: the portal's.")
     )
@@ -128,9 +131,27 @@ def same_human(user: Any) -> frozenset[str]:
     return frozenset(account.same_human) if account else frozenset()
 
 
+def former_names(user: Any) -> frozenset[str]:
+    """What this person was called here before: what stands under those names is theirs."""
+    account = of(user)
+    return frozenset(account.former_names) if account else frozenset()
+
+
+def called_before(names: Iterable[str] | None = None) -> dict[str, str]:
+    """Former names, all or those of these, each with whose it is now; one query, of the few who were renamed."""
+    rows = Account.objects.exclude(former_names=[]).values_list("former_names", "person__username")
+    known = {former: name for formers, name in rows for former in formers}
+    return known if names is None else {name: known[name] for name in names if name in known}
+
+
 def twins_of(user: Any) -> frozenset[str]:
-    """All other names of this person: of other accounts, and GitLab's."""
-    return same_human(user) | frozenset(filter(None, (handle_of(user),)))
+    """All other names of this person: of other accounts, of before, and GitLab's."""
+    return same_human(user) | former_names(user) | frozenset(filter(None, (handle_of(user),)))
+
+
+def names_of(user: Any) -> frozenset[str]:
+    """All names of the human behind this account, as four eyes tell people apart."""
+    return same_human(user) | former_names(user) | {user.get_username()} if user is not None else frozenset()
 
 
 def handle_of(user: Any) -> str:

@@ -255,6 +255,6 @@ class RowWait(models.Model):
 def tokens_of(person: Person) -> list[str]:
     """What ``RowWait`` may call this person; an admin has every role."""
     roles = [role for role in Role if role in person.roles or Role.ADMIN in person.roles]
-    names = list(filter(None, (person.name, person.handle, *person.stands_for)))
+    names = list(filter(None, (person.name, person.handle, *person.former_names, *person.stands_for)))
     named = [token for role in roles for token in (f"role:{role}", *(f"{role}:{name}" for name in names))]
     return named + [f"group:{group}" for group in sorted(person.groups)]

@@ -154,8 +154,9 @@ class RequestFacts:
         elif who in self.authors and not self.policy.author_may:
             blockers.append(Blocker("four_eyes", say("{who} wrote the plan: somebody else must approve.", who=who)))
         elif twin := self._same_human(twins):
-            message = say("{who} and {other} are one GitLab user, and {other} had a hand in it: somebody else must "
-                           "approve.", who=who, other=twin)  # fmt: skip
+            message = say(
+                "{who} is {other} too, and had a hand in it: somebody else must approve.", who=who, other=twin
+            )
             blockers.append(Blocker("four_eyes", message))
         return blockers
 

@@ -22,6 +22,7 @@ class Person:
     ``hand`` is who types the command that names the person, so that nobody is two people; empty everywhere else.
     ``handle``: what GitLab calls them, proved by a sign-in there; empty where nobody knows, or where it is somebody
     else's name here. ``twins``: the handle, and the names of accounts here that their GitLab user was in too.
+    ``former_names``: what they were called here before; they are among the twins too.
     ``stands_for``: names, here and in GitLab, of who is away now and instead of whom this person is asked.
     ``is_the_ramp``: nobody at all, but a step that would begin by itself; ``is_a_metric``: nor here, but a guard metric
     that pauses or rolls back.
@@ -39,6 +40,7 @@ class Person:
     is_the_ramp: bool = False
     handle: str = ""
     twins: Collection[str] = frozenset()
+    former_names: Collection[str] = frozenset()
     stands_for: Collection[str] = frozenset()
     is_a_metric: bool = False
     touched_by: Collection[str] = frozenset()
@@ -55,7 +57,7 @@ class Person:
         """Whether a plan that names these means this person: by either name, or instead of who is away."""
         if self.name in names or (bool(self.handle) and self.handle in names):
             return True
-        return any(name in names for name in self.stands_for)
+        return any(name in names for name in (*self.former_names, *self.stands_for))
 
     def own_voice(self) -> list[Blocker]:
         """Who decides does it themselves: a token that somebody else made says nothing of what its person thinks."""

@@ -196,7 +196,6 @@ def blockers_of_granter(waiver: Asked, person: Person) -> list[Blocker]:
         message = say("{who} asked for it: somebody else must decide.", who=waiver.asked_by)
         blockers.append(Blocker("four_eyes", message))
     elif twin := min(asked.intersection(person.twins), default=""):
-        message = say("{who} and {other} are one GitLab user, and {other} asked for it: somebody else must decide.",
-                      who=person.name, other=twin)  # fmt: skip
+        message = say("{who} is {other} too, and asked for it: somebody else must decide.", who=person.name, other=twin)
         blockers.append(Blocker("four_eyes", message))
     return [*blockers, *person.own_voice(), *person.hands_of(asked)]

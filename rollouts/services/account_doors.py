@@ -23,7 +23,7 @@ from ..models.change_log import Change, Unaudited, current, plain
 from ..models.tokens import Ended
 from ..rules.machine import Role
 from ..rules.phrases import spoken
-from ..rules.user_names import group_name, user_name
+from ..rules.user_names import group_name
 from . import accounts
 
 FOREIGN = (User, Group)
@@ -96,13 +96,15 @@ def _is_hashed_anew(person: User) -> bool:
 
 def _refuse_name(sender: Any, thing: Any, stored: Any) -> None:
     """A new name, or another: those of earlier releases stay. Raises ``ValidationError``, in whichever door."""
-    field, check = ("username", user_name) if sender is User else ("name", group_name)
+    field = "username" if sender is User else "name"
     name = getattr(thing, field)
     if stored.pk is not None and name == getattr(stored, field):
         return
-    others = sender._default_manager.exclude(pk=thing.pk).values_list(field, flat=True)
     try:
-        check(name, others)
+        if sender is User:
+            accounts.free_name(name, stored=stored)
+        else:
+            group_name(name, sender._default_manager.exclude(pk=thing.pk).values_list(field, flat=True))
     except ValueError as wrong:
         raise ValidationError({field: spoken(wrong.args[0])}) from None
 
@@ -127,6 +129,8 @@ def _saved(sender: Any, instance: Any, update_fields: Any = None, raw: bool = Fa
         return
     is_a_door = _is_a_door()
     with _told("account.add" if is_new else "account.change", instance, before, after) as by:
+        if sender is User and not is_new and "username" in changed:  # by whatever door: it is who four eyes know
+            accounts.renamed(instance, before["username"])
         if sender is User and is_a_door:
             _follows(instance, by, changed, is_new=is_new, has_password=has_password, was=before)
 

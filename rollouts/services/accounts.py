@@ -16,7 +16,8 @@ from ..models import Absence, Account, ApiToken, AuditEvent, FeedKey, accounts, 
 from ..models.tokens import Ended
 from ..rules.blockers import Blocker
 from ..rules.machine import ROLE_WORDS, Role
-from ..rules.phrases import say
+from ..rules.phrases import invalid, say
+from ..rules.user_names import user_name
 from ..rules.working_time import working_hours
 from .refusals import Refused, refuse_if, role_missing
 
@@ -83,6 +84,38 @@ def are_one_human(people: Iterable[User]) -> None:
         account = _locked(person) or Account(person=person)
         account.same_human = sorted(names - {person.get_username()})
         _keep(found.get(person.get_username(), person), account)
+
+
+def free_name(name: str, *, stored: User | None = None) -> str:
+    """A name that may be given: to whom is ``stored``, or to somebody new. Raises ValueError with the cure."""
+    own = stored.username if stored else ""
+    formers = {former: now for former, now in accounts.called_before().items() if now != own}
+    if name in formers:
+        raise invalid(
+            "«{name}» was the name of {now} before, and what they did stands under it. Choose another name.",
+            name=name,
+            now=formers[name],
+        )
+    others = User.objects.exclude(username=own).values_list("username", flat=True)
+    return user_name(name, [*others, *formers])
+
+
+def renamed(person: User, before: str) -> None:
+    """What stands under the name of before stays theirs: inside the recorded change that renamed them.
+
+    Names of others' accounts that tell of them are told with both.
+    """
+    name = person.get_username()
+    account = _locked(person) or Account(person=person)
+    account.former_names = sorted({*account.former_names, before} - {name})
+    _keep(person, account)
+    for other in Account.objects.locked().exclude(person=person).select_related("person").order_by("pk"):
+        if before in other.same_human or before in other.touched:
+            if before in other.same_human:
+                other.same_human = sorted({*other.same_human, name})
+            if before in other.touched:
+                other.touched = {**other.touched, name: other.touched[before]}
+            other.save()
 
 
 def end_access(person: User, because: Ended) -> None:

@@ -190,7 +190,7 @@ def _given(approval: Approval, carried: Mapping[str, str]) -> Given:
         digest=carried.get(approval.digest, approval.digest),
         roles=held,
         groups=groups,
-        twins=accounts.same_human(person),
+        twins=accounts.names_of(person) - {approval.approver},
         source=approval.source,
         way=approval.way,
         hand=source.hand_in(approval.source, approval.way),

@@ -31,7 +31,7 @@ class Named:
 
 
 def named(names: Iterable[str]) -> list[Named]:
-    """Whom plans mean by these names: accounts here, else GitLab users who signed in. Four queries at most."""
+    """Whom plans mean by these names: accounts here, else GitLab users who signed in. Six queries at most."""
     names = list(names)
     if not names:
         return []
@@ -39,6 +39,9 @@ def named(names: Iterable[str]) -> list[Named]:
     people = list(called.select_related("account", "identity"))
     accounts.know_handles(people)
     by_name = {accounts.handle_of(person): person for person in people} | {p.get_username(): p for p in people}
+    before = accounts.called_before(name for name in names if name not in by_name)
+    renamed = User.objects.filter(username__in=before.values()).select_related("account", "identity") if before else []
+    by_name |= {former: person for person in renamed for former in accounts.former_names(person)}
     away = absences.now_away() if people else {}
     return [_named(name, by_name.get(name), away) for name in names]
 

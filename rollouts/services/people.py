@@ -58,11 +58,13 @@ def _has_acted(name: str) -> bool:
 
 
 def find(name: str) -> Seen | None:
-    """Whoever is called so: with an account, at GitLab, named by a plan as an owner, or in the history."""
+    """Whoever is called so, or was: with an account, at GitLab, named by a plan as an owner, or in the history."""
     people = User.objects.select_related("account", "identity").prefetch_related("groups")
     person = people.filter(username=name).first()
     if person is None:
         person = next((one for one in people.filter(identity__username=name) if accounts.handle_of(one) == name), None)
+    if person is None and (now := accounts.called_before([name])):
+        person = people.get(username=now[name])
     return seen(person) if person else outsider(name)
 
 

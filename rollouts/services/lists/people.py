@@ -90,7 +90,7 @@ def _listed(person: User, owned: Mapping[str, int], away: Absence | None, instea
         handle,
         tuple(sorted(roles.of(person))),
         person.is_active,
-        owned.get(name, 0) + (owned.get(handle, 0) if handle != name else 0),
+        sum(owned.get(one, 0) for one in {name, handle, *accounts.former_names(person)} - {""}),
         away,
         instead.get(name, ""),
     )
@@ -103,9 +103,10 @@ def owned_by() -> Counter[str]:
 
 
 def without_account(owned: Mapping[str, int]) -> list[tuple[str, int]]:
-    """Owners whom plans name, and who are nobody's name here; one query for all."""
+    """Owners whom plans name, and who are nobody's name here. Three queries at most."""
     here = User.objects.select_related("identity").filter(Q(username__in=owned) | Q(identity__username__in=owned))
     people = list(here)
     accounts.know_handles(people)
     known = {name for person in people for name in (person.get_username(), accounts.handle_of(person))}
+    known |= accounts.called_before().keys()
     return sorted((name, owned[name]) for name in owned if name not in known)

@@ -81,11 +81,11 @@ class RolloutFilter(Asked):
         return portfolio_row_query_set.filter(rollout__state=state)
 
     def owned(self, portfolio_row_query_set: PortfolioRowQuerySet, name: str, owner: str) -> PortfolioRowQuerySet:
-        """By the name here, or by the one that GitLab has for them."""
-        person = get_user_model().objects.select_related("identity").filter(username=owner).first()
+        """By the name here, of now or before, or by the one that GitLab has for them."""
+        person = get_user_model().objects.select_related("identity", "account").filter(username=owner).first()
         named = Q(owners__contains=f"\n{owner}\n")
-        if handle := accounts.handle_of(person):
-            named |= Q(owners__contains=f"\n{handle}\n")
+        for name in filter(None, (accounts.handle_of(person), *sorted(accounts.former_names(person)))):
+            named |= Q(owners__contains=f"\n{name}\n")
         return portfolio_row_query_set.filter(named)
 
     def in_health(self, portfolio_row_query_set: PortfolioRowQuerySet, name: str, health: str) -> PortfolioRowQuerySet:
