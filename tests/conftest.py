@@ -38,7 +38,8 @@ def pytest_collectstart(collector):
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if is_same_anywhere(item.path):
+        commits = (of_database := item.get_closest_marker("django_db")) and of_database.kwargs.get("transaction")
+        if is_same_anywhere(item.path) and not commits and not item.get_closest_marker("on_both"):
             item.add_marker("same_anywhere")
         if item.get_closest_marker("shared") and not SHARED.is_dir():
             if os.environ.get("CI") == "true":

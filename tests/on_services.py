@@ -16,26 +16,38 @@ from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent
 #: What no database and no Redis changes, or what starts its own: ``make test-services`` leaves it to ``make test``.
-#: What is not named here runs on both, so a new module does. Pages, forms and doors that are told apart by role, word
-#: and address are here; the rows behind them are asked for on both by what searches, pages, counts, locks and writes,
-#: and by ``tests/doors``, which asks every door the same.
+#: What is not named here runs on both, so a new module does; and so does, within these, each test that commits
+#: (``transaction=True``: locks, races, claims) or is marked ``on_both``. On both are triggers, constraints, the history,
+#: searches, filters, keyset pages, counts, numbers of queries, values at the edge of a column, reads and writes in bulk,
+#: each door (``tests/doors``) and each address (``test_bypass_matrix``), the whole way of a rollout. Here are the rules of
+#: single services, and pages, forms and commands that are told apart by role, word and address.
 SAME_ANYWHERE = (
     "browser", "calendars", "docs", "gitlab", "rules", "setup", "simulator", "test_translations.py",
-    "admin/test_asked_choices.py", "admin/test_djangos_parts.py", "admin/test_doors.py", "admin/test_first_page.py",
-    "admin/test_template_editor.py", "admin/test_words.py",
-    "api/test_doors_api.py", "audit/test_canonical.py",
-    "portal/test_accounts.py", "portal/test_asked_choices.py", "portal/test_confidential.py", "portal/test_feeds.py",
-    "portal/test_identity_provider.py", "portal/test_languages.py", "portal/test_login_page.py",
-    "portal/test_models_page.py", "portal/test_new_rollout_page.py", "portal/test_pages.py", "portal/test_people.py",
-    "portal/test_plans_page.py", "portal/test_scale.py", "portal/test_style.py", "portal/test_sync_page.py",
-    "portal/test_then_page.py", "portal/test_ticks.py", "portal/test_translatable.py", "portal/test_transport.py",
-    "portal/test_trouble.py",
-    "services/test_approval_properties.py", "services/test_reauthenticate.py", "services/test_soak_clock.py",
-    "services/test_state_machine_properties.py", "services/test_worlds.py",
-    "sync/test_stale.py",
+    "admin/test_asked_choices.py", "admin/test_asked_datetimes.py", "admin/test_djangos_parts.py", "admin/test_doors.py",
+    "admin/test_first_page.py", "admin/test_import_export.py", "admin/test_template_editor.py", "admin/test_words.py",
+    "api/test_approvals_api.py", "api/test_doors_api.py", "api/test_flags_api.py",
+    "api/test_guide.py", "api/test_notices_api.py", "api/test_tokens.py",
+    "audit/test_canonical.py", "commands/test_account_doors.py", "commands/test_demo.py",
+    "portal/test_accounts.py", "portal/test_asked_choices.py", "portal/test_asked_datetimes.py",
+    "portal/test_confidential.py", "portal/test_deciding.py", "portal/test_drift_page.py", "portal/test_feeds.py",
+    "portal/test_gitlab_user.py", "portal/test_identity_provider.py", "portal/test_languages.py",
+    "portal/test_login_page.py", "portal/test_models_page.py", "portal/test_new_rollout_page.py", "portal/test_pages.py",
+    "portal/test_people.py", "portal/test_plans_page.py", "portal/test_proof_page.py", "portal/test_rollout_page.py",
+    "portal/test_scale.py", "portal/test_second_factor.py", "portal/test_sign_ins.py", "portal/test_style.py",
+    "portal/test_sync_page.py", "portal/test_then_page.py", "portal/test_ticks.py", "portal/test_translatable.py",
+    "portal/test_transport.py", "portal/test_trouble.py", "portal/test_waivers_page.py", "portal/test_wishes.py",
+    "services/test_absences.py", "services/test_approval_properties.py", "services/test_approvals.py",
+    "services/test_approved_then_changed.py", "services/test_carrying.py", "services/test_conditions.py",
+    "services/test_criteria.py", "services/test_dry_run.py", "services/test_guard_metrics.py",
+    "services/test_loose_ends.py", "services/test_notices.py", "services/test_one_human.py", "services/test_opt_outs.py",
+    "services/test_ramps.py", "services/test_reauthenticate.py", "services/test_review_clock.py",
+    "services/test_soak_clock.py", "services/test_state_machine_properties.py", "services/test_two_plans.py",
+    "services/test_waivers.py", "services/test_worlds.py",
+    "sync/test_bound_instances.py", "sync/test_chatting.py", "sync/test_checkpoint_copies.py", "sync/test_mailing.py",
+    "sync/test_metrics_from_prometheus.py", "sync/test_stale.py",
 )  # fmt: skip
 #: Within those, what looks at the database all the same.
-ON_BOTH = ("browser/test_edges.py", "browser/test_journey.py", "browser/test_live.py", "docs/test_auditors_guide.py")
+ON_BOTH = ("browser/test_edges.py", "browser/test_live.py", "docs/test_auditors_guide.py")
 
 
 def is_same_anywhere(path: Path) -> bool:

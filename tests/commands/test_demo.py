@@ -70,7 +70,7 @@ SAID = {
 }
 
 
-def test_the_portfolio_says_which_rollout_needs_whom_and_why(demo, settings):
+def test_the_demo_shows_who_is_needed_and_why_by_the_same_services_and_never_mixes_with_real_rollouts(demo, settings):
     settings.AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     told = re.findall(r"^- \*\*(\w+)\*\* [^*]*\*([^*]+)\*", readme, re.MULTILINE)
@@ -81,8 +81,6 @@ def test_the_portfolio_says_which_rollout_needs_whom_and_why(demo, settings):
         row = only(seen[name][group], title)
         assert all(words in row for words in said), row
 
-
-def test_the_demo_is_told_by_the_same_services_and_never_mixes_with_real_rollouts(demo):
     assert Rollout.objects.count() == 7
     assert AuditEvent.objects.filter(verb="phase.approve", actor="alice").count() == 15
     assert AuditEvent.objects.filter(verb="phase.approve", actor="root").count() == 8  # companies, and steps from 50 %

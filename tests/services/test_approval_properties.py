@@ -75,7 +75,7 @@ class Record:
 
 
 class AnyInterleaving(TestCase):
-    @settings(max_examples=settings.default.max_examples // 5, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=settings.default.max_examples // 10, suppress_health_check=list(HealthCheck))
     @given(sequences)
     @example(FAR)
     @example(TWO_AT_ONCE)

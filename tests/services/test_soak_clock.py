@@ -150,7 +150,7 @@ def ends_told(world, now):
 
 
 class OneDate(TestCase):
-    @settings(max_examples=settings.default.max_examples // 5, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=settings.default.max_examples // 10, suppress_health_check=list(HealthCheck))
     @given(
         st.integers(0, 40),
         st.integers(0, 80),

@@ -30,7 +30,7 @@ recorded_in_bulk = st.lists(st.one_of(presses, presses, presses, moves, edits), 
 
 
 class AnySequence(TestCase):
-    @settings(max_examples=settings.default.max_examples // 5, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=settings.default.max_examples // 10, suppress_health_check=list(HealthCheck))
     @given(recorded_in_bulk)
     def test_no_sequence_reaches_an_illegal_state(self, sequence):
         from django.test import override_settings

@@ -17,23 +17,30 @@ pytestmark = [pytest.mark.embedded, pytest.mark.xdist_group("make_run")]
 WORKER, SIMULATOR = "celery -A config worker", "gitlab_simulator"
 
 
-@pytest.fixture
-def code(tmp_path):
+@pytest.fixture(scope="module")
+def code(tmp_path_factory):
     """A copy of what is under version control, to be edited, with the same environment."""
+    place = tmp_path_factory.mktemp("dev") / "code"
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", ":!docs", ":!tests"]
     for name in subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0"):
         if name and (ROOT / name).exists():
-            (tmp_path / "code" / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, tmp_path / "code" / name)
-    (tmp_path / "code/.venv").symlink_to(ROOT / ".venv")
-    return tmp_path / "code"
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, place / name)
+    (place / ".venv").symlink_to(ROOT / ".venv")
+    return place
 
 
-@pytest.fixture
-def dev(code, tmp_path):
-    started = Run(tmp_path / "data", "dev", code)
-    yield started
-    started.kill()
+@pytest.fixture(scope="module")
+def dev(code, folder):
+    """One for all tests here; it ends when it is asked to."""
+    started = Run(folder, "dev", code)
+    try:
+        started.wait_until_up()
+        yield started
+        os.kill(started.process.pid, signal.SIGTERM)
+        started.ends()
+    finally:
+        started.kill()
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -50,7 +57,6 @@ def until(is_so, what: str) -> None:
 
 
 def test_what_is_saved_runs_at_once(dev, code):
-    dev.wait_until_up()
     workers, simulators = dev.pids_of(WORKER), dev.pids_of(SIMULATOR)
     edit(code / "rollouts/portal/health.py", '"ok\\n"', '"saved\\n"')
     until(lambda: dev.answers("/healthz") == "saved\n", "the page is the old one")
@@ -64,12 +70,9 @@ def test_what_is_saved_runs_at_once(dev, code):
     edit(code / "rollouts/tasks.py", "this is no Python\n", "")
     until(lambda: dev.pids_of(WORKER), "what was mended does not run")
     until(lambda: dev.answers("/healthz") == "saved\n", "the page does not come back")
-    os.kill(dev.process.pid, signal.SIGTERM)
-    dev.ends()
 
 
-def test_it_has_a_toolbar_and_mail_in_a_folder_under_the_same_policy(dev, code, tmp_path):
-    dev.wait_until_up()
+def test_it_has_a_toolbar_and_mail_in_a_folder_under_the_same_policy(dev, code, folder):
     status, page = dev.get("/accounts/login/")
     assert (status, 'id="djDebug"' in page) == (200, True)
     own, none = (
@@ -82,7 +85,7 @@ def test_it_has_a_toolbar_and_mail_in_a_folder_under_the_same_policy(dev, code, 
         cwd=code, env=dev.environment_of(WORKER), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert sent.returncode == 0, sent.stderr
-    (mail,) = (tmp_path / "data/mail").iterdir()
+    (mail,) = (folder / "mail").iterdir()
     assert "To: mia@example.com" in mail.read_text()
 
 

@@ -14,13 +14,8 @@ import pytest
 from tests.on_services import free_port
 from tests.setup.running import PATIENCE, Run
 
-#: One after the other: they share one folder, so that only the first fills it with the demo.
+#: One after the other: they share one folder.
 pytestmark = [pytest.mark.embedded, pytest.mark.xdist_group("make_run")]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("run") / "a folder #1, 100 %"
 
 
 @pytest.fixture
@@ -61,7 +56,12 @@ def test_it_starts_answers_says_one_line_and_keeps_its_data(run, folder):
     second.ends()
 
 
-@pytest.mark.parametrize("victim", ["celery -A config worker", "gunicorn", "celery -A config beat", "gitlab_simulator"])
+DRILLED = [
+    pytest.param(name, marks=pytest.mark.drill) for name in ("gunicorn", "celery -A config beat", "gitlab_simulator")
+]
+
+
+@pytest.mark.parametrize("victim", ["celery -A config worker", *DRILLED])
 def test_when_one_dies_nothing_is_left_behind(run, victim):
     started = run()
     started.wait_until_up()
