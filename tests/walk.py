@@ -170,18 +170,19 @@ class World:
     def obey(self) -> None:
         """Set GitLab's flag to what the portal expects now, as the person at the chat would, and read it."""
         rollout, state = self.rollout(), self.gitlab.state
+        flag = rollout.flag.name
         expected = facts.for_rollout(rollout, self.now()).expected
         if expected.is_everyone:
-            state.set_feature(FLAG, "true")
+            state.set_feature(flag, "true")
         else:
             names = {actor.gitlab_id: actor.name for actor in rollout.flag.instance.actors.all()}
             for gitlab_id in expected.actors:
                 kind, _, name = names[gitlab_id].partition(":")
-                state.set_feature(FLAG, "true", **{kind: name})
+                state.set_feature(flag, "true", **{kind: name})
             for group in expected.groups:
-                state.set_feature(FLAG, "true", feature_group=group)
+                state.set_feature(flag, "true", feature_group=group)
             if expected.percentage_of_actors:
-                state.set_feature(FLAG, str(expected.percentage_of_actors), key="percentage_of_actors")
+                state.set_feature(flag, str(expected.percentage_of_actors), key="percentage_of_actors")
         self.sync()
 
     def let_pass(self, time_machine: Any, **span: float) -> None:

@@ -259,6 +259,16 @@ class Changes(Schema):
     fields: list[ChangedField]
 
 
+class Ordered(Schema):
+    order: Literal["after", "not_with"] = Field(
+        description="after: not before that one is complete; not_with: never in the same phase or on the same day."
+    )
+    slug: str
+    title: str
+    state: str
+    url: str
+
+
 class RolloutTold(Schema):
     slug: str
     title: str
@@ -267,6 +277,7 @@ class RolloutTold(Schema):
     flag: FlagOfRollout
     model: str = Field(description="Slug of the AI model.")
     baseline: str | None = Field(description="Slug of the AI model that it replaces.")
+    order: list[Ordered] = Field(description="Other rollouts that it is ordered with, by its plan or by theirs.")
     phases: list[PhaseTold]
     guard_metrics: list[MetricTold] = Field(description="Figures that the plan bounds, each as last measured.")
     url: str
@@ -332,6 +343,15 @@ class ClockTold(Schema):
     decided_after: int | None
 
 
+class SameDay(Schema):
+    slug: str
+    title: str
+    day: date = Field(description="In UTC.")
+    same_audience: bool
+    same_quota: bool
+    words: str
+
+
 class RequestTold(Schema):
     id: int
     rollout: str
@@ -348,6 +368,9 @@ class RequestTold(Schema):
     needed: int
     approvals: list[ApprovalTold]
     blockers: list[Blocker] = Field(description="Why you can't approve it.")
+    same_day: list[SameDay] = Field(
+        description="Other rollouts that let more people in on a day on which this would, over one audience or quota."
+    )
     clock: ClockTold
     asked: list[str] = Field(description="Whose yes would count, who is away left out for who stands in.")
     url: str

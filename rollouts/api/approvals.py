@@ -14,8 +14,8 @@ from ..rules import guards
 from ..rules.approvals import STANDING, RequestFacts
 from ..rules.guards import Wish
 from ..rules.percentages import plain_number
+from ..services import clashes, locks
 from ..services import facts as facts_of
-from ..services import locks
 from ..services.asked_people import Everybody
 from ..services.lists.asked import Asked
 from ..services.review_clock import clock_of
@@ -37,10 +37,12 @@ def approvals(request: HttpRequest, asked: Query[questions.PageAsked]) -> dict[s
         page = pages.read(Asked(asked.query, standing), OLDEST_FIRST, asked.limit)
         rollouts = Rollout.objects.for_rules().filter(pk__in=[each.phase.rollout_id for each in page.rows])
         whole = {rollout.pk: rollout for rollout in rollouts}
+    told = {pk: facts_of.for_rollout(rollout, now, holding) for pk, rollout in whole.items()}
+    same_day = clashes.before_approval(list(told.values()), now)
     items, everybody = [], Everybody()
     for pk, rollout_id, name in ((each.pk, each.phase.rollout_id, each.phase.name) for each in page.rows):
         rollout = whole[rollout_id]
-        facts = facts_of.for_rollout(rollout, now, holding)
+        facts = told[rollout_id]
         about = facts.phase(name).request
         if about is None or about.pk != pk:
             continue
@@ -73,6 +75,7 @@ def approvals(request: HttpRequest, asked: Query[questions.PageAsked]) -> dict[s
                     for one in about.given
                 ],
                 "blockers": [blocker.as_json(rollout.get_absolute_url()) for blocker in blockers],
+                "same_day": [clash.as_json() for clash in same_day[rollout.slug]],
                 "clock": _clock(about, now, everybody),
                 "asked": [one.name for one in everybody.asked(about)],
                 "url": rollout.get_absolute_url(),

@@ -25,6 +25,7 @@ from .notices import (
     OwedMail,
     Sender,
 )
+from .orders import RolloutOrder
 from .outbox import GitLabWrite
 from .phases import Phase, RampStep
 from .portfolio_rows import PortfolioRow, RowWait
@@ -90,6 +91,7 @@ __all__ = [
     "ReadingGap",
     "Rollout",
     "RolloutIssue",
+    "RolloutOrder",
     "RowWait",
     "SavedView",
     "Seal",

@@ -21,6 +21,7 @@ from ..rules.people import Person
 from .change_log import Change
 from .flags import FeatureFlag
 from .gitlab import GitLabInstance, GitLabProject
+from .orders import RolloutOrder
 from .rollouts import Rollout
 
 if TYPE_CHECKING:
@@ -50,6 +51,10 @@ UNSETTLES_ALL_OF = {
     "rollouts.GitLabActor": "rollout__flag__instance__actors",
     "rollouts.GitLabInstance": "rollout__flag__instance",
 }
+
+
+#: A change of one of these may show on rollouts that are ordered with the one that it is about.
+REACHES_NEIGHBOURS = frozenset({"rollouts.Phase", "rollouts.Rollout", "rollouts.RolloutOrder"})
 
 
 def _reached(changes: Iterable[Change]) -> tuple[Q, Q]:
@@ -149,6 +154,9 @@ class PortfolioRowQuerySet(models.QuerySet["PortfolioRow"]):
         """
         own = {rollout.pk: rollout for rollout in rollouts}
         shown, unsettled = _reached(changes)
+        reaches = own and any(change.label in REACHES_NEIGHBOURS for change in changes)
+        if reaches and (neighbours := RolloutOrder.objects.looking_at(own.values())):
+            shown, unsettled = shown | Q(rollout__in=neighbours), unsettled | Q(rollout__in=neighbours)
         values: dict[str, Any] = {"due_at": now}
         if settled:
             values["settled"] = up_to(settled)

@@ -43,6 +43,7 @@ from .flags import FeatureFlag
 from .gitlab import TrackedIssue
 from .guarded import GuardedModel, GuardedQuerySet
 from .in_a_list import InAList
+from .orders import RolloutOrder, Told
 from .phases import Phase, RampStep
 
 R = RolloutState
@@ -82,6 +83,7 @@ class RolloutQuerySet(GuardedQuerySet):
                 accepted_drift=Subquery(accepted.annotate(found=InAList("kind")).values("found")),
                 accepted_until=Subquery(accepted.annotate(first=Min("waiver__ends_at")).values("first")),
                 **self._asked_by_others(),
+                **RolloutOrder.objects.told(),
             )
         )
 
@@ -180,6 +182,11 @@ class Rollout(GuardedModel):
     #: What other rollouts of its AI model ask a minute, and of how many nobody has said; None where there are none.
     asked_by_others: Decimal | None
     untold_by_others: int | None
+    #: Other rollouts in an order with it (``models.orders``), by its plan and by theirs; None where there are none.
+    ordered: list[Told] | None
+    never_with: list[Told] | None
+    #: Rollouts, by key, whose plans name it.
+    named_by: list[int] | None
 
     slug = models.CharField(
         max_length=100, unique=True, validators=[SLUG], help_text=_("Its name in addresses and commands.")

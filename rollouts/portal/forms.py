@@ -256,7 +256,11 @@ class PlanForm(forms.Form):
             plan["workload"] = {"peak_requests_per_minute": inputs["peak"]}
         if self.copied is not None:
             along = self.copied.as_dict()
-            plan |= {key: along[key] for key in ("criteria", "guard_metrics", "mitigation") if key in along}
+            plan |= {
+                key: along[key]
+                for key in ("after", "not_with", "criteria", "guard_metrics", "mitigation")
+                if key in along
+            }
         filled = {key: value for key, value in plan.items() if value not in (None, [], {})}
         return yaml.safe_dump(filled, sort_keys=False, allow_unicode=True)
 

@@ -51,6 +51,8 @@ OVERRIDABLE = frozenset(
         "change_lock",
         "locks_unknown",
         "waiver_over",
+        "after",
+        "not_with",
     }
 )
 #: Blockers of what was written, which no time or person clears: it has to be written anew.

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 
 from .capacity import whole_requests
+from .datetimes import day_in_words
+from .expected import Audience
 from .percentages import NOTHING
-from .schedule import Certainty, Schedule
+from .phrases import Phrase, say
+from .schedule import Certainty, PhaseTimes, Schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,73 @@ class SharedQuota:
     @property
     def is_short(self) -> bool:
         return self.quota is not None and self.asked > self.quota
+
+
+@dataclass(frozen=True, slots=True)
+class Widening:
+    """A rollout that lets more people in, as somebody who is asked about another one needs to know of it."""
+
+    slug: str
+    title: str
+    instance: int
+    quota: tuple[str, ...]
+    schedule: Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """Another rollout widens on a day on which this one does, over one audience, one quota, or both."""
+
+    slug: str
+    title: str
+    day: date
+    audience: bool
+    quota: bool
+
+    @property
+    def words(self) -> Phrase:
+        known = {"other": self.title, "day": day_in_words(self.day)}
+        if self.audience and self.quota:
+            return say("On {day} “{other}” lets more people in too: the same audience, on the same quota.", **known)
+        if self.audience:
+            return say("On {day} “{other}” lets more people in too: the same audience.", **known)
+        return say("On {day} “{other}” lets more people in too, on the same quota.", **known)
+
+    def as_json(self) -> dict[str, object]:
+        return {"slug": self.slug, "title": self.title, "day": self.day, "same_audience": self.audience,
+                "same_quota": self.quota, "words": "".join(self.words)}  # fmt: skip
+
+
+def clashes(own: Widening, phase: str, others: Iterable[Widening], now: datetime) -> tuple[Clash, ...]:
+    """What to know before this phase of a rollout is approved, each other rollout once, at its first such day (UTC).
+
+    Of this one each step of the phase counts, as early as it can be; of the others what was done today or has a date.
+    """
+    mine: dict[date, PhaseTimes] = {}
+    for moment in own.schedule.moments:
+        if moment.widens and moment.at >= now and moment.phase and moment.phase.name == phase:
+            mine.setdefault(moment.at.astimezone(UTC).date(), moment.phase)
+    found = []
+    for other in others:
+        if other.slug == own.slug:
+            continue
+        for moment in other.schedule.moments:
+            day = moment.at.astimezone(UTC).date()
+            if moment.widens and moment.certainty is not Certainty.EARLIEST and day in mine and moment.phase:
+                audience = other.instance == own.instance and _same_audience(mine[day], moment.phase)
+                quota = other.quota == own.quota
+                if audience or quota:
+                    found.append(Clash(other.slug, other.title, day, audience, quota))
+                    break
+    return tuple(sorted(found, key=lambda clash: (clash.day, clash.title)))
+
+
+def _same_audience(mine: PhaseTimes, theirs: PhaseTimes) -> bool:
+    """All users are all users, whatever the phase is called; named people and groups go by the phase's name."""
+    of_all = {Audience.PERCENTAGE, Audience.ALL_AT_ONCE}
+    if Audience(mine.audience) in of_all:
+        return Audience(theirs.audience) in of_all
+    return mine.audience == theirs.audience and mine.name == theirs.name
 
 
 def quota_key(provider: str, host: str, provider_model_id: str, slug: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from .expected import Drift, FlagReading, Opening, Presence, drift, expected_exp
 from .exposure import Exposure
 from .machine import OVER, SETTLED, PhaseState, RolloutState
 from .metrics import Deed, Metric
+from .ordering import Neighbour
 from .ramp import soak_at
 from .waivers import WaiverFacts
 
@@ -70,6 +71,7 @@ class PhaseFacts:
     request: RequestFacts | None = None
     version: int = 0
     waiver: WaiverFacts | None = None
+    started_at: datetime | None = None
 
     @property
     def where(self) -> str:
@@ -131,6 +133,7 @@ class RolloutFacts:
     version: int = 0
     accepted: frozenset[str] = frozenset()
     accepted_until: datetime | None = None
+    neighbours: tuple[Neighbour, ...] = ()
 
     @property
     def is_over(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from . import guards
+from . import guards, ordering
 from .approvals import RequestFacts
 from .checklist import Gate
 from .datetimes import day_and_clock
@@ -178,7 +178,7 @@ def _go_on(facts: RolloutFacts, phase: PhaseFacts) -> NextAction:
     if wanted and "approval_missing" in {blocker.code for blocker in blockers}:
         ask = say("Ask for {percentage} %", percentage=wanted.percentage)
         return NextAction(ask, _manager(facts), blockers[0].message, "request", phase.name)
-    if {blocker.code for blocker in blockers} <= {"soak", "change_lock"}:
+    if {blocker.code for blocker in blockers} <= {"soak", "change_lock", *ordering.CODES}:
         until = phase.soaked_at if len(blockers) == 1 and blockers[0].code == "soak" else None
         return NextAction(words, None, blockers[0].message, verb, phase.name, until)
     return NextAction(words, _manager(facts), blockers[0].message, verb, phase.name)

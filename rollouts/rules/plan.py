@@ -13,6 +13,7 @@ from .document import Document, DocumentRefused, Fault, Path, read
 from .expected import Audience
 from .exposure import OPT_OUT
 from .metrics import Deed
+from .ordering import Order
 from .phrases import joined, say, shorten
 from .plan_document import Criteria, FlagPlan, ModelPlan, PhasePlan, PlanDocument, StepPlan, dump_plan
 from .plan_schema import FlagWritten, ModelWritten, PhasePlanWritten, PlanWritten, StepWritten
@@ -48,6 +49,8 @@ def parse_plan(text: str | bytes, *, source: str = "plan.yaml", templates: Mappi
         faults += [fault for phase in template.phases for fault in _schedule_faults(document, phase, written)]
         faults += [fault for phase in template.phases for fault in _criteria_faults(document, phase, written)]
         faults += _metric_faults(document, template, written)
+    if written:
+        faults += _order_faults(document, written)
     if faults or written is None or template is None:
         raise DocumentRefused(faults)
     return _plan(written, template)
@@ -185,6 +188,8 @@ def _plan(written: PlanWritten, template: Template) -> PlanDocument:
         template=template.slug,
         peak_requests_per_minute=written.workload.peak_requests_per_minute,
         owners=tuple(written.owners),
+        after=tuple(written.after),
+        not_with=tuple(written.not_with),
         issues=written.issues,
         phases=tuple(_phase(written.phases.get(phase.name), phase, written) for phase in template.phases),
         criteria=Criteria(**{key: tuple(sentences) for key, sentences in written.criteria}),
@@ -273,6 +278,20 @@ def _metric_faults(document: Document, template: Template, written: PlanWritten)
         for name, metric in written.guard_metrics.items()
         if Deed(metric.then).at_most(template.metrics_may) != metric.then
     ]  # fmt: skip
+
+
+def _order_faults(document: Document, written: PlanWritten) -> list[Fault]:
+    """Other rollouts are others, and each is named once; whether there are such is for who knows them."""
+    faults = []
+    for order, slugs in ((Order.AFTER, written.after), (Order.NOT_WITH, written.not_with)):
+        for position, slug in enumerate(slugs):
+            path: Path = (order, position) if isinstance(_at(document, (order,)), list) else (order,)
+            if slug == written.rollout:
+                message = say("{slug} is this rollout itself. Name another one, or take it out.", slug=slug)
+                faults.append(document.fault(path, message))
+            elif slug in slugs[:position]:
+                faults.append(document.fault(path, say("{slug} is named twice. Keep one.", slug=slug)))
+    return faults
 
 
 def _schedule_faults(document: Document, phase: TemplatePhase, written: PlanWritten) -> list[Fault]:

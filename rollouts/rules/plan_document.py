@@ -86,7 +86,10 @@ class Criteria:
 
 @dataclass(frozen=True, slots=True)
 class PlanDocument:
-    """A plan that was read and found good. ``model`` is a slug where the plan names a model that the portal knows."""
+    """A plan that was read and found good. ``model`` is a slug where the plan names a model that the portal knows.
+
+    ``after`` and ``not_with`` are slugs of other rollouts (``ordering.Order``).
+    """
 
     rollout: str
     title: str
@@ -97,6 +100,8 @@ class PlanDocument:
     baseline: str | None = None
     peak_requests_per_minute: int | None = None
     owners: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    not_with: tuple[str, ...] = ()
     issues: Mapping[str, str] = field(default_factory=dict, hash=False)
     criteria: Criteria = Criteria()
     guard_metrics: tuple[Bound, ...] = ()
@@ -124,6 +129,8 @@ class PlanDocument:
                 "template": self.template,
                 "workload": _without_empty({"peak_requests_per_minute": self.peak_requests_per_minute}),
                 "owners": list(self.owners),
+                "after": list(self.after),
+                "not_with": list(self.not_with),
                 "issues": dict(self.issues),
                 "phases": {phase.name: _phase(phase) for phase in self.phases},
                 "criteria": self.criteria.as_dict(),

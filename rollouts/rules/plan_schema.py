@@ -47,6 +47,9 @@ def _figure(value: Any) -> int | float:
 
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 Figure = Annotated[int | float, BeforeValidator(_figure)]
+#: More than so many rollouts nobody keeps in an order.
+MOST_NAMED = 20
+Others = Annotated[list[Slug], BeforeValidator(_as_list), Field(max_length=MOST_NAMED)]
 Sentences = Annotated[list[Annotated[str, text(2000)]], BeforeValidator(_as_list), Field(max_length=50)]
 
 
@@ -179,6 +182,8 @@ class PlanWritten(Written):
     template: str = "code_suggestions"
     workload: WorkloadWritten = WorkloadWritten()
     owners: People = []
+    after: Others = []
+    not_with: Others = []
     issues: Addresses = {}
     phases: Annotated[dict[str, PhasePlanWritten], filled] = {}
     criteria: CriteriaWritten = CriteriaWritten()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
-from . import approvals, capacity, metrics
+from . import approvals, capacity, metrics, ordering
 from .blockers import Blocker, in_words
 from .checklist import BLOCK_BY_THEMSELVES, Gate
 from .criteria import CRITERION_WORDS, Criterion
@@ -31,7 +31,7 @@ def blockers_of_step(facts: RolloutFacts, phase: PhaseFacts, to: Decimal | None)
     soak = opening.ramp.at(opening.step).soak
     blockers += _soak_blockers(facts, phase, soak, say("{n} %", n=opening.step))
     blockers += _waivers_over(facts, phase)
-    blockers += lock_blockers(facts) + _approval_blockers(facts, phase, to)
+    blockers += lock_blockers(facts) + _order_blockers(facts, phase) + _approval_blockers(facts, phase, to)
     return blockers + capacity.blockers(facts.capacity, wanted.after.least_reach, say("{n} %", n=wanted.percentage))
 
 
@@ -59,7 +59,7 @@ def blockers_of_start(facts: RolloutFacts, phase: PhaseFacts, to: Decimal | None
         for earlier in facts.before(phase)
         if earlier.state not in SETTLED
     ]
-    blockers += _skips_over(facts, phase) + lock_blockers(facts)
+    blockers += _skips_over(facts, phase) + _order_blockers(facts, phase) + lock_blockers(facts)
     if facts.reading.presence in (Presence.UNKNOWN, Presence.UNREAD):
         blockers.append(
             Blocker(
@@ -219,6 +219,11 @@ def lock_blockers(facts: RolloutFacts) -> list[Blocker]:
         for lock in facts.locks
     ]
     return blockers + [Blocker("locks_unknown", words, "/locks/") for words in facts.locks_unread]
+
+
+def _order_blockers(facts: RolloutFacts, phase: PhaseFacts) -> list[Blocker]:
+    """Rollouts that come first, or never at the same time."""
+    return ordering.blockers(facts.neighbours, facts.slug, phase.name, phase.title, phase.started_at, facts.now)
 
 
 def _reading_blockers(facts: RolloutFacts, phase: PhaseFacts) -> list[Blocker]:

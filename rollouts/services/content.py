@@ -60,6 +60,7 @@ def of(
             "timeline": dict(rollout.timeline),
             "mitigation": rollout.mitigation,
         },
+        **_order(rollout),
         "criteria": dict(rollout.criteria),
         "guard_metrics": dict(rollout.guard_metrics),
         "flag": _flag(rollout),
@@ -73,6 +74,14 @@ def of(
         "checklist": _checklist(rollout, facts, phases, phase),
         "approvals": policy.as_json(),
     }
+
+
+def _order(rollout: Rollout) -> dict[str, Any]:
+    """Which rollouts it is ordered with; nothing where with none, so that what stands from before is the same."""
+    named: dict[str, list[str]] = {}
+    for told in rollout.ordered or ():
+        named.setdefault(told["kind"], []).append(told["slug"])
+    return {"order": {kind: sorted(set(slugs)) for kind, slugs in named.items()}} if named else {}
 
 
 def _moment(at: datetime) -> str:

@@ -22,6 +22,7 @@ from ..models import (
     RampStep,
     Rollout,
     RolloutIssue,
+    RolloutOrder,
     TrackedIssue,
     Waiver,
 )
@@ -34,8 +35,8 @@ from .as_of import Looker, NotThere, Past
 
 #: Of what is told field by field, in this order.
 KINDS: tuple[type[AuditedModel], ...] = (
-    Rollout, Phase, RampStep, ChecklistItem, ApprovalRequest, Override, Waiver, RolloutIssue, TrackedIssue, FeatureFlag,
-    AIModel, PlanTemplate, ChangeLock,
+    Rollout, Phase, RampStep, ChecklistItem, ApprovalRequest, Override, Waiver, RolloutIssue, RolloutOrder,
+    TrackedIssue, FeatureFlag, AIModel, PlanTemplate, ChangeLock,
 )  # fmt: skip
 #: What only the portal reads.
 BOOKKEEPING = frozenset(

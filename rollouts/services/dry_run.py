@@ -12,7 +12,7 @@ from typing import Any
 
 from ..audit.actor import Actor
 from ..models import Phase, Rollout, clock
-from ..rules import guards
+from ..rules import guards, ordering
 from ..rules.blockers import Blocker, in_words
 from ..rules.checklist import Gate
 from ..rules.commands import Command
@@ -24,6 +24,7 @@ from ..rules.machine import LIVE, PHASE_VERBS, ROLLOUT_VERBS, SETTLED, state_in_
 from ..rules.phrases import joined, listed, say
 from . import approvals
 from . import facts as facts_of
+from .clashes import before_approval
 from .gates import commands_to
 
 
@@ -166,6 +167,10 @@ def _facts(verb: str, rollout: Rollout, facts: RolloutFacts, phase: PhaseFacts, 
     ]
     locks = [lock.title for lock in facts.locks] + list(facts.locks_unread)
     fact_list.append(Fact(say("Change locks"), joined(locks, "; ") or say("none holds"), not locks))
+    if verb != "complete" and facts.neighbours:
+        in_the_way = guards.standing_in_the_way("advance" if verb == "advance" else "start", facts, phase)
+        holds = not {blocker.code for blocker in in_the_way} & ordering.CODES
+        fact_list.append(Fact(say("Order"), ordering.words(facts.neighbours), holds))
     if verb in ("advance", "complete") and (stood := facts.stood(phase)) is not None:
         soak = phase.soak if verb == "advance" else phase.final_soak
         fact_list.append(
@@ -185,6 +190,10 @@ def _facts(verb: str, rollout: Rollout, facts: RolloutFacts, phase: PhaseFacts, 
         )
         for metric in (facts.metrics if verb == "advance" else ())
     ]
+    if verb == "approve":
+        clashes = before_approval([facts], facts.now).get(facts.slug, ())
+        words = joined([clash.words for clash in clashes]) or say("no other rollout lets more people in")
+        fact_list.append(Fact(say("On the same day"), words, not clashes))
     wanted = facts.target(phase, to)
     if wanted is not None:
         reach = wanted.after.least_reach

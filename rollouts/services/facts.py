@@ -10,6 +10,7 @@ from typing import Any
 
 from ..audit import source
 from ..models import Approval, ChecklistItem, Phase, Rollout, RolloutIssue, TrackedIssue, accounts, roles
+from ..models.orders import Told, moment
 from ..rules import checklist, criteria, digest, health, ways
 from ..rules.approval_policy import Policy, Target, target
 from ..rules.approvals import Given, RequestFacts
@@ -18,8 +19,9 @@ from ..rules.checklist import Confirmation, Gate, IssueFacts, ItemKind
 from ..rules.comparison import Comparison
 from ..rules.expected import Audience, Opening
 from ..rules.facts import ItemFacts, PhaseFacts, RolloutFacts
-from ..rules.machine import LIVE, SETTLED, PhaseState, Role, RolloutState
+from ..rules.machine import LIVE, MOVING, SETTLED, PhaseState, Role, RolloutState
 from ..rules.metrics import Deed, Metric
+from ..rules.ordering import Neighbour, Order
 from ..rules.ramp import Ramp, Step
 from ..rules.waivers import WaiverFacts
 from . import content, freshness
@@ -88,6 +90,7 @@ def for_rollout(rollout: Rollout, now: datetime, locks: Locks | None = None) -> 
                 policy=phase.policy,
                 version=phase.version,
                 waiver=waiver_of(phase),
+                started_at=phase.started_at,
             )
             for phase in phases
         ),
@@ -106,11 +109,32 @@ def for_rollout(rollout: Rollout, now: datetime, locks: Locks | None = None) -> 
         others_live=tuple(sorted(rollout.others_live or ())),
         accepted=frozenset(rollout.accepted_drift or ()),
         accepted_until=rollout.accepted_until,
+        neighbours=neighbours_of(rollout),
     )
     asked = {phase.name: asked_of(rollout, facts, phase) for phase in phases if phase.standing_requests}
     if not asked:
         return facts
     return replace(facts, phases=tuple(replace(p, request=asked.get(p.name)) for p in facts.phases))
+
+
+def neighbours_of(rollout: Rollout) -> tuple[Neighbour, ...]:
+    """Rollouts that it is ordered with, by its plan or, for both, by theirs."""
+    found: dict[tuple[Order, str], list[Told]] = {}
+    for told in (*(rollout.ordered or ()), *(rollout.never_with or ())):
+        phases = found.setdefault((Order(told["kind"]), told["slug"]), [])
+        if told not in phases:
+            phases.append(told)
+    return tuple(_neighbour(order, found[order, slug]) for order, slug in sorted(found))
+
+
+def _neighbour(order: Order, phases: list[Told]) -> Neighbour:
+    """Out of one line for each attempt at each of its phases."""
+    began = {
+        told["phase"]: at for told in phases if told["phase_state"] in MOVING and (at := moment(told["started_at"]))
+    }
+    widened = [at for told in phases for at in (moment(told["started_at"]), moment(told["stepped_at"])) if at]
+    first = phases[0]
+    return Neighbour(first["slug"], first["title"], order, first["state"], began, max(widened, default=None))
 
 
 def _capacity(rollout: Rollout) -> Capacity:

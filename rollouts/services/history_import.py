@@ -51,6 +51,7 @@ from ..models import (
     ReadingGap,
     Rollout,
     RolloutIssue,
+    RolloutOrder,
     Seal,
     Tombstone,
     TrackedIssue,
@@ -65,8 +66,8 @@ from . import schedules
 #: What is folded out of events.
 FOLDED: tuple[type[models.Model], ...] = (
     GitLabInstance, GitLabProject, GitLabActor, IncidentSource, AIModel, PlanTemplate, FeatureFlag, FlagReading,
-    TrackedIssue, Rollout, Phase, RampStep, ChecklistItem, RolloutIssue, ApprovalRequest, Approval, Override,
-    Waiver, DriftCase, ChangeLock,
+    TrackedIssue, Rollout, Phase, RampStep, ChecklistItem, RolloutIssue, RolloutOrder, ApprovalRequest, Approval,
+    Override, Waiver, DriftCase, ChangeLock,
 )  # fmt: skip
 CONCERNS = AuditEvent.concerns.through
 #: What an empty portal has all the same, by ``migrate``, and what goes with it.

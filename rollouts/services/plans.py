@@ -22,11 +22,12 @@ from ..rules.expected import Audience
 from ..rules.issue_url import IssueRef, parse_issue_url
 from ..rules.machine import PhaseState, Role, state_in_words
 from ..rules.metrics import Bound
+from ..rules.ordering import Order
 from ..rules.phrases import invalid, say
 from ..rules.plan import parse_plan
 from ..rules.plan_document import Criteria, FlagPlan, ModelPlan, PhasePlan, PlanDocument, StepPlan, dump_plan
 from . import facts as facts_of
-from . import outbox, plan_rows, series
+from . import orders, outbox, plan_rows, series
 from .instances import all_instances
 from .refusals import Refused, refuse_if, role_missing
 from .rollout_work import Work, resting_on, working_on
@@ -53,6 +54,7 @@ def check(text: str | bytes, *, source: str) -> PlanDocument:
     """Read a plan and check what can be checked without applying it. Raises ``DocumentRefused``."""
     plan = parse_plan(text, source=source, templates=all_templates())
     _issue_refs(plan, text, source)
+    orders.named(plan, text, source)
     return plan
 
 
@@ -74,14 +76,16 @@ def apply(
             only=only[:100],
         )
         raise DocumentRefused([document.read(text, source=source).fault(("rollout",), message)])
-    refs = _issue_refs(plan, text, source)
+    refs, others = _issue_refs(plan, text, source), orders.named(plan, text, source)
     known = Rollout.objects.filter(slug=plan.rollout).values_list("pk", flat=True).first()
     model = plan_rows.ai_model_of(plan)
+    besides = [*(resting_on(model) if model.differs else ()), *orders.resting_on(others.values())]
     applied = Applied(plan.rollout, plan.title, False)
     try:
-        with working_on(known, "plan.apply", by=by, besides=resting_on(model) if model.differs else ()) as work:
+        with working_on(known, "plan.apply", by=by, besides=besides) as work:
             _refuse_another(expect, work)
-            is_new, recording = _apply(plan, refs, work, by), work.recording
+            orders.refuse_circle(plan, text, source)  # as the others stand now that nobody can change them
+            is_new, recording = _apply(plan, refs, others, work, by), work.recording
             changes = [change for each in (recording, *recording.after) for change in each.change_log.changes]
             applied = Applied(plan.rollout, plan.title, is_new, [_sentence(change) for change in changes])
             if dry_run:
@@ -138,6 +142,8 @@ def document_of(rollout: Rollout) -> PlanDocument:
         template=rollout.template.slug,
         peak_requests_per_minute=rollout.peak_requests_per_minute,
         owners=tuple(rollout.owners),
+        after=_named(rollout, Order.AFTER),
+        not_with=_named(rollout, Order.NOT_WITH),
         issues={link.role: link.issue.url for link in links if not link.phase_name},
         phases=tuple(
             PhasePlan(
@@ -159,6 +165,10 @@ def document_of(rollout: Rollout) -> PlanDocument:
         timeline=rollout.timeline,
         mitigation=rollout.mitigation,
     )
+
+
+def _named(rollout: Rollout, order: Order) -> tuple[str, ...]:
+    return tuple(sorted({told["slug"] for told in rollout.ordered or () if told["kind"] == order}))
 
 
 def refuse_others(by: Actor) -> None:
@@ -204,7 +214,11 @@ def issue_ref(url: str, instances: list[GitLabInstance]) -> tuple[GitLabInstance
 
 
 def _apply(
-    plan: PlanDocument, refs: Mapping[tuple[str, str], tuple[GitLabInstance, IssueRef]], work: Work, by: Actor
+    plan: PlanDocument,
+    refs: Mapping[tuple[str, str], tuple[GitLabInstance, IssueRef]],
+    others: Mapping[tuple[Order, str], int],
+    work: Work,
+    by: Actor,
 ) -> bool:
     """Make the rows what the plan says; whether the rollout is new."""
     recording, template_row = work.recording, PlanTemplate.objects.get(slug=plan.template)
@@ -242,6 +256,7 @@ def _apply(
         phase = plan_rows.apply_phase(rollout, template, pattern.name, position, plan.phase(pattern.name))
         plan_rows.ask_for_criteria(rollout, phase, after=len(template.items))
     plan_rows.link_issues(rollout, refs)
+    recording.concerns = orders.keep(rollout, others)
     plan_rows.know_actors(flag.instance, plan)
     work.load_again()
     series.rejudge(work.rollout, work.now)

@@ -20,7 +20,7 @@ from django.db import InterfaceError, OperationalError, transaction
 
 from ..models import FeatureFlag, Phase, PortfolioRow, Rollout, RowWait, clock, waiting
 from ..models.portfolio_rows import read_last
-from ..rules import health
+from ..rules import health, ordering
 from ..rules.expected import Drift, difference_in_words
 from ..rules.facts import PhaseFacts, RolloutFacts
 from ..rules.health import Health
@@ -48,7 +48,7 @@ URGENCY = {kind: rank for rank, kind in enumerate(Health)}
 LATELY = 300
 BATCH = 100
 #: Counted up when what ``content`` holds changes: rows of another layout are worked out anew after an upgrade.
-LAYOUT = 6
+LAYOUT = 7
 
 
 def bring_up_to_date(*, most: int = BATCH, among: Iterable[int] | None = None) -> int:
@@ -236,7 +236,7 @@ def _edges(
     facts: RolloutFacts, phase: PhaseFacts | None, attempt: Phase | None, step: NextAction, locks: Locks, now: datetime
 ) -> list[datetime]:
     """When the row may say something else, or a step begin by itself or be held, though nobody does anything."""
-    moments = [now + TRUSTED, locks.changes_at, step.until]
+    moments = [now + TRUSTED, locks.changes_at, step.until, ordering.changes_at(facts.neighbours, now)]
     if phase is not None and phase.request is not None:
         moments += [phase.request.expires_at, *review_clock.next_due(phase.request, now)]
     if phase is not None:

@@ -16,6 +16,7 @@ from ..rules import health
 from ..rules.facts import PhaseFacts, RolloutFacts
 from ..rules.health import Health
 from ..rules.metrics import Metric
+from ..rules.ordering import Neighbour
 from ..rules.percentages import plain_number
 from . import facts as facts_of
 
@@ -38,6 +39,7 @@ def of(rollout: Rollout, facts: RolloutFacts, state: health.State) -> dict[str, 
         },
         "model": rollout.ai_model.slug,
         "baseline": rollout.baseline.slug if rollout.baseline else None,
+        "order": [_ordered(other) for other in facts.neighbours],
         "phases": [_phase(phase, rows[phase.name], facts) for phase in facts.phases],
         "guard_metrics": [_metric(metric) for metric in facts.metrics],
         "url": rollout.get_absolute_url(),
@@ -51,6 +53,10 @@ def as_of_now(row: Mapping[str, Any], now: datetime, fresh: timedelta) -> dict[s
     told["health"] = Health(row["health"]).as_read(read_at, now, fresh)
     told["flag"]["read_at"] = read_at.isoformat() if read_at else None
     return told
+
+
+def _ordered(other: Neighbour) -> dict[str, str]:
+    return {"order": other.order, "slug": other.slug, "title": other.title, "state": other.state, "url": other.where}
 
 
 def _metric(metric: Metric) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from django.db.models import F, Model, Q, prefetch_related_objects
 
 from ..audit.actor import Actor
 from ..audit.recording import Recording, recorded
-from ..models import Phase, Rollout, clock
+from ..models import Phase, Rollout, RolloutOrder, clock
 from ..models.approvals import RESTS_ON
 from ..models.change_log import ChangedMeanwhile
 from ..rules.approvals import STANDING
@@ -29,6 +29,8 @@ from . import facts as facts_of
 from . import reconcile
 from .locks import NO_LOCKS, standing
 from .refusals import overtaken
+
+NOBODY_ELSE = Q()
 
 
 @dataclass
@@ -116,16 +118,18 @@ _FOLLOW = {
 
 @contextmanager
 def working_on(
-    pk: int | None, verb: str, *, by: Actor, reason: str = "", besides: Iterable[int] = ()
+    pk: int | None, verb: str, *, by: Actor, reason: str = "", besides: Iterable[int] = (), in_order: bool = False
 ) -> Iterator[Work]:
     """Change one rollout in this block: one transaction, one event for it and one for each thing found by the way.
 
     ``pk`` is None for a rollout that is yet to be made. ``besides`` are other rollouts that what is done may reach, by
-    key: locked with it. Raises ``Refused`` where somebody else has changed what is written meanwhile.
+    key: locked with it, and ``in_order`` those that it is ordered with: two that exclude each other are not both the
+    first. Raises ``Refused`` where somebody else has changed what is written meanwhile.
     """
     try:
         with recorded(verb, by=by, reason=reason) as recording:
-            lock([*besides, *([] if pk is None else [pk])])
+            keys = [*besides, *([] if pk is None else [pk])]
+            lock(keys, RolloutOrder.objects.around(pk) if in_order and pk is not None else NOBODY_ELSE)
             yield Work(recording, pk)
     except ChangedMeanwhile:
         raise overtaken() from None
@@ -140,6 +144,6 @@ def resting_on(thing: Model) -> list[int]:
     return list(Rollout.objects.filter(rests, asked).values_list("pk", flat=True)) if rests else []
 
 
-def lock(pks: Iterable[int]) -> None:
+def lock(pks: Iterable[int], and_these: Q = NOBODY_ELSE) -> None:
     """Nobody else changes these rollouts until the transaction ends. Called once, before anything is written."""
-    list(Rollout.objects.filter(pk__in=pks).locked().values_list("pk", flat=True))
+    list(Rollout.objects.filter(Q(pk__in=pks) | and_these).locked().values_list("pk", flat=True))

@@ -29,13 +29,16 @@ from ..models import (
     RampStep,
     Rollout,
     RolloutIssue,
+    RolloutOrder,
     TrackedIssue,
     Waiver,
     roles,
 )
+from ..models.orders import Told, told_of
 from ..rules.approvals import STANDING
 from ..rules.facts import RolloutFacts
 from ..rules.machine import LIVE, OVER
+from ..rules.ordering import Order
 from ..rules.phrases import say
 from . import freshness, locks, schedules, series
 
@@ -79,6 +82,7 @@ class Built:
         rollout.flag = self._shared(FeatureFlag, rollout.flag_id)
         rollout.flag.instance = self._shared(GitLabInstance, rollout.flag.instance_id)
         rollout.flag.project = self._project(rollout.flag.project_id)
+        self._neighbours()
         self._phases()
         links = sorted(self._own(RolloutIssue), key=lambda link: link.role)
         for link in links:
@@ -248,6 +252,24 @@ class Built:
             self.untold.append(say("Calendars of change locks are told as they are known now."))
         holding = locks.of_these(self.moment, there, calendars, incidents, calendars_read=True)
         return holding, known
+
+    def _neighbours(self) -> None:
+        """Rollouts that it was ordered with, as they were: what another plan says stands in this history too."""
+        orders, key = list(self.replay.all(RolloutOrder, self.moment)), self.rollout.pk
+        mine = [one for row in orders if row.rollout_id == key for one in self._told(row.kind, row.other_id)]
+        theirs = [row for row in orders if row.other_id == key and row.kind == Order.NOT_WITH]
+        self.rollout.ordered = mine or None
+        self.rollout.never_with = [one for row in theirs for one in self._told(row.kind, row.rollout_id)] or None
+        self.rollout.named_by = None
+
+    def _told(self, kind: str, key: int) -> list[Told]:
+        """Another rollout and its phases as they were then."""
+        now = Rollout.objects.get(pk=key)
+        other = Replay(self.moment)
+        other.read(AuditEvent.objects.of_rollout(now.slug))
+        row = row_of(Rollout, {**now.as_it_is(), **(other.values("Rollout", key, self.moment) or {}), "id": key})
+        phases = [phase for phase in other.all(Phase, self.moment) if phase.rollout_id == key]
+        return [told_of(kind, row, phase) for phase in phases]
 
     def _others_live(self) -> list[str] | None:
         """Titles of other rollouts that let anybody in on the flag: who does can't leave the flag any more."""

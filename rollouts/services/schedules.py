@@ -40,7 +40,7 @@ _PHASE = (
     "ended_at",
 )
 _STEP = ("id", "phase_id", "percentage", "soak", "planned_at", "began_at")
-_ROLLOUT = (
+COLUMNS = (
     "id",
     "slug",
     "title",
@@ -78,7 +78,7 @@ class Lock:
 
 @dataclass(frozen=True, slots=True)
 class Scheduled:
-    """One rollout with its schedule. ``row`` holds what ``_ROLLOUT`` names."""
+    """One rollout with its schedule. ``row`` holds what ``COLUMNS`` names."""
 
     row: Mapping[str, Any]
     schedule: Schedule
@@ -238,13 +238,13 @@ def page(
     Raises ``WrongCursor``.
     """
     still, over = touching(rollouts, since, until, now, locks)
-    parts = ((STILL, still.values(*_ROLLOUT)), (OVER, over.values(*_ROLLOUT)))
+    parts = ((STILL, still.values(*COLUMNS)), (OVER, over.values(*COLUMNS)))
     page = keyset.page_of(parts, after, limit)
     return replace(page, rows=scheduled(chain(*page.rows), now, locks))
 
 
 def scheduled(rows: Iterable[Mapping[str, Any]], now: datetime, locks: Sequence[Lock] = ()) -> list[Scheduled]:
-    """These rows (``_ROLLOUT``) with their schedules; two queries."""
+    """These rows (``COLUMNS``) with their schedules; two queries."""
     rows = list(rows)
     phases: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
     steps: dict[int, list[Mapping[str, Any]]] = defaultdict(list)

@@ -47,12 +47,13 @@ def perform(
     Raises ``Refused`` with every blocker; then nothing changed.
     """
     wish = Wish(reason.strip(), to, looked_at, override, confirm)
-    with working_on(phase.rollout_id, f"phase.{verb}", by=by, reason=wish.reason) as work:
+    widens = verb in guards.HELD_BY_LOCKS
+    with working_on(phase.rollout_id, f"phase.{verb}", by=by, reason=wish.reason, in_order=widens) as work:
         recording, current = work.recording, work.phase(phase.name)
         _refuse_if_overtaken(current, phase, seen)
         _refuse_another_request(current, request)
         _settle_first(work, current, verb)
-        facts = work.facts(with_locks=verb in guards.HELD_BY_LOCKS)
+        facts = work.facts(with_locks=widens)
         passed = guards.blockers(verb, facts, current.name, by.person, replace(wish, override=False))
         refuse_if(guards.blockers(verb, facts, current.name, by.person, wish) if override else passed)
         if override and passed:

@@ -28,6 +28,7 @@ from rollouts.models import (
     RampStep,
     Rollout,
     RolloutIssue,
+    RolloutOrder,
     TrackedIssue,
     Waiver,
 )
@@ -39,7 +40,9 @@ from tests.services.test_state_machine_properties import PHASES, edits, moves, p
 from tests.walk import World
 
 #: What a rollout is made of, and what it rests on.
-MADE_OF = (Phase, RampStep, ChecklistItem, ApprovalRequest, Approval, Override, RolloutIssue, Waiver, DriftCase)
+MADE_OF = (
+    Phase, RampStep, ChecklistItem, ApprovalRequest, Approval, Override, RolloutIssue, RolloutOrder, Waiver, DriftCase,
+)  # fmt: skip
 RESTS_ON = (AIModel, PlanTemplate, FeatureFlag, FlagReading, GitLabInstance, GitLabProject, GitLabActor, TrackedIssue)
 ELSEWHERE = {
     "Absence",

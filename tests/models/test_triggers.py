@@ -21,7 +21,7 @@ from rollouts.models.guarded import StateIsProtected
 from rollouts.models.history import HistoryIsAppendOnly
 from rollouts.models.second_factors import opened
 from rollouts.rules.identities import Claims
-from rollouts.services import absences, feed_keys, identities, second_factors, tokens, views, wishes
+from rollouts.services import absences, feed_keys, identities, plans, second_factors, tokens, views, wishes
 from tests.models.approvals import with_approvals
 
 pytestmark = pytest.mark.django_db
@@ -196,6 +196,8 @@ def test_every_model_is_audited_or_a_log():
 @pytest.mark.parametrize("model", AUDITED, ids=lambda model: model.__name__)
 def test_nothing_changes_outside_a_deed(world, model):
     with_approvals(world)
+    later = f"{world.document(slug='opus', flag='use_opus')}after: [haiku]\n"
+    plans.apply(later, by=world.actor("mia"), source="plan.yaml")
     tokens.issue(world.people["mia"], "report", BY)
     feed_keys.renew(world.people["mia"], by=BY)
     views.keep("mine", "health=drifting", by=world.actor("mia"))

@@ -214,7 +214,7 @@ BAD = [
     (("title: T", "title: ' '"), 2, "it is empty"),
     (("title: T", "title: " + "x" * 201), 2, "200 characters, it has 201"),
     (("title: T", "title: T\ntitel: T"), 3, "`titel` is not a key of the document. Did you mean `title`?"),
-    (("title: T", "title: T\nzzz:"), 3, "`zzz` is not a key of the document. There are: baseline, criteria"),
+    (("title: T", "title: T\nzzz:"), 3, "`zzz` is not a key of the document. There are: after, baseline, criteria"),
     (("{name: f}", "{name: a/b}"), 4, "has a slash (/) in it"),
     (("{name: f}", "{name: a b}"), 4, "has a space in it"),
     (("{name: f}", "{name: aäb}"), 4, "has «ä» in it"),

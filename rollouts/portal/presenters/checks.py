@@ -9,11 +9,12 @@ from django.utils.formats import localize
 from django.utils.translation import gettext as _
 
 from ...models import Rollout
-from ...rules import guards
+from ...rules import guards, ordering
 from ...rules.blockers import in_words
 from ...rules.checklist import Gate
 from ...rules.facts import PhaseFacts, RolloutFacts
 from ...rules.machine import PhaseState
+from ...rules.ordering import Order
 from ...rules.phrases import spoken
 from ...services.exposure_history import ExposureHistory
 from .datetimes import day_and_clock
@@ -71,6 +72,11 @@ def _facts_that_stand(
     if coming := history.next_lock:
         next_lock = _("next: %(title)s, %(at)s") % {"title": coming.title, "at": day_and_clock(coming.starts_at)}
     free = (("change_lock", "locks_unknown"), Check(True, _("No change lock holds"), "", next_lock))
+    ordered = (
+        [((Order.AFTER, Order.NOT_WITH), Check(True, _("Its order with other rollouts holds"), "", order))]
+        if (order := spoken(ordering.words(facts.neighbours)))
+        else []
+    )
     if verb == "start":
         there = _("The flag is there and not ahead: %(words)s") % {"words": spoken(read.words)}
         return [
@@ -78,6 +84,7 @@ def _facts_that_stand(
             (("earlier_phase_open",), Check(True, _("Earlier phases are completed or skipped"))),
             (("flag_missing", "flag_ahead"), Check(True, there, "", _("since"), read.since)),
             fresh,
+            *ordered,
             free,
             *approved,
             capacity,
@@ -96,4 +103,11 @@ def _facts_that_stand(
     if any(item.gate is Gate.ADVANCE and item.phase == phase.name for item in facts.items_due):
         stands.append((("item_open",), Check(True, _("The criteria are answered so that it may go on"))))
     soak = _("Soak of %(span)s is over") % {"span": spoken(in_words(phase.soak))}
-    return [*stands, (("soak",), Check(True, soak, "", _("confirmed"), phase.confirmed_at)), free, *approved, capacity]
+    return [
+        *stands,
+        (("soak",), Check(True, soak, "", _("confirmed"), phase.confirmed_at)),
+        *ordered,
+        free,
+        *approved,
+        capacity,
+    ]

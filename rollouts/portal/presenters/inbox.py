@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db.models import OuterRef, Subquery
@@ -15,6 +15,7 @@ from ...models.rollouts import RolloutQuerySet
 from ...rules import guards, offers
 from ...rules.approvals import STANDING, RequestFacts
 from ...rules.blockers import Blocker, in_words
+from ...rules.collisions import Clash
 from ...rules.expected import Drift
 from ...rules.facts import PhaseFacts, RolloutFacts
 from ...rules.guards import Wish
@@ -24,6 +25,7 @@ from ...rules.people import SIGN_IN_OLD
 from ...rules.phrases import say
 from ...services import facts as facts_of
 from ...services.asked_people import AskedPerson, Everybody
+from ...services.clashes import before_approval
 from ...services.issues import IssueShown, issue_shown
 from ...services.locks import Locks
 from ...services.review_clock import ReviewClock, clock_of
@@ -70,6 +72,7 @@ class Card:
     deciders: tuple[AskedPerson, ...]
     is_granted: bool
     clock: ReviewClock
+    clashes: tuple[Clash, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +106,12 @@ def cards(
     ]
     everybody = Everybody() if asked_in else None
     earlier = _earlier(phase.request.pk for *_, phase in asked_in if phase.request)
+    same_day = before_approval([facts for _, facts, _ in asked_in], now)
     for rollout, facts, phase in asked_in:
         assert phase.request is not None
         assert everybody is not None
         card = _card(rollout, facts, phase, viewer, earlier.get(phase.request.pk), everybody)
+        card = replace(card, clashes=same_day[rollout.slug])
         if phase.request.requested_by == viewer.name:
             asked.append(card)
         elif all(each.code == SIGN_IN_OLD for each in card.why_not_me) and not phase.request.is_granted(now):

@@ -10,6 +10,7 @@ from typing import Any
 from ...audit.actor import Actor
 from ...models import AuditEvent, GitLabWrite, Phase, Rollout
 from ...rules import commands, health, offers
+from ...rules.collisions import Clash
 from ...rules.expected import Drift
 from ...rules.exposure import leaves_actorless_code_off
 from ...rules.facts import RolloutFacts
@@ -20,6 +21,7 @@ from ...services import facts as facts_of
 from ...services import gates, outbox, series
 from ...services.as_of import Past
 from ...services.asked_people import AskedPerson, Everybody
+from ...services.clashes import before_approval
 from ...services.exposure_history import ExposureHistory, history_of
 from ...services.feedback import Feedback
 from ...services.feedback import of as feedback_of
@@ -91,6 +93,8 @@ class RolloutPage:
     clock: ReviewClock | None = None
     #: What people write in the feedback issues.
     comments: tuple[Feedback, ...] = ()
+    #: Who else lets more people in on the days of what waits for an answer.
+    clashes: tuple[Clash, ...] = ()
 
     @property
     def tells_both(self) -> bool:
@@ -139,7 +143,9 @@ def _waits(facts: RolloutFacts) -> dict[str, Any]:
     if request is None or request.is_granted(facts.now):
         return {}
     everybody = Everybody()
-    return {"deciders": everybody.asked(request), "clock": clock_of(request, facts.now, everybody)}
+    same_day = before_approval([facts], facts.now)[facts.slug]
+    clock = clock_of(request, facts.now, everybody)
+    return {"deciders": everybody.asked(request), "clock": clock, "clashes": same_day}
 
 
 def as_it_was(past: Past, viewer: Actor) -> RolloutPage:

@@ -320,6 +320,7 @@ KEPT = (
             "rollouts.ChecklistItem",
             "rollouts.RolloutIssue",
             "rollouts.DriftCase",
+            "rollouts.RolloutOrder",
             "rollouts.TrackedIssue",
             "rollouts.IssueFeedback",
             "rollouts.PortfolioRow",
