@@ -11,7 +11,7 @@ from django.db.models import F, OuterRef, Q, Subquery
 from django.db.models.functions import JSONObject
 from django.utils.translation import gettext_lazy as _
 
-from ..rules.ordering import ORDER_WORDS, Order
+from ..rules.ordering import Order
 from .change_log import AuditedModel, AuditedQuerySet
 from .in_a_list import InAList
 
@@ -93,11 +93,7 @@ class RolloutOrder(AuditedModel):
     """One rollout is ordered with another, because its plan says so."""
 
     rollout = models.ForeignKey("rollouts.Rollout", on_delete=models.PROTECT, related_name="orders")
-    kind = models.CharField(
-        max_length=20,
-        choices=[(kind.value, words) for kind, words in ORDER_WORDS.items()],
-        help_text=_("After the other one, or never side by side with it."),
-    )
+    kind = models.CharField(max_length=20, help_text=_("after, or not_with: as the plan says it."))
     other = models.ForeignKey("rollouts.Rollout", on_delete=models.PROTECT, related_name="ordered_by")
 
     objects = RolloutOrderQuerySet.as_manager()  # type: ignore[misc]

@@ -22,8 +22,6 @@ class Order(StrEnum):
     NOT_WITH = "not_with"
 
 
-ORDER_WORDS = {Order.AFTER: say("not before that one is complete"),
-               Order.NOT_WITH: say("not in the same phase, nor on the same day")}  # fmt: skip
 #: Blockers that pass without anybody of this rollout doing anything.
 CODES = frozenset(Order)
 _DONE = frozenset({RolloutState.COMPLETED, RolloutState.CLOSED})
