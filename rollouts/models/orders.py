@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypedDict
+from typing import Any, TypedDict
 
 from django.db import models
 from django.db.models import F, OuterRef, Q, Subquery
@@ -14,10 +14,6 @@ from django.utils.translation import gettext_lazy as _
 from ..rules.ordering import Order
 from .change_log import AuditedModel, AuditedQuerySet
 from .in_a_list import InAList
-
-if TYPE_CHECKING:
-    from .phases import Phase
-    from .rollouts import Rollout
 
 
 class Told(TypedDict):
@@ -40,13 +36,6 @@ def moment(text: str | None) -> datetime | None:
     return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
 
 
-def told_of(kind: str, other: Rollout, phase: Phase) -> Told:
-    """The same out of rows."""
-    times = [at.isoformat() if at else None for at in (phase.started_at, phase.stepped_at)]
-    return Told(kind=kind, key=other.pk, slug=other.slug, title=other.title, state=other.state, phase=phase.name,
-                phase_state=phase.state, started_at=times[0], stepped_at=times[1])  # fmt: skip
-
-
 class RolloutOrderQuerySet(AuditedQuerySet):
     def told(self) -> dict[str, Subquery]:
         """For rollouts: what their own plans and those of others say, as columns, so that no list asks more for it."""
@@ -60,7 +49,7 @@ class RolloutOrderQuerySet(AuditedQuerySet):
             "named_by": Subquery(theirs.values("other").annotate(found=InAList("rollout_id")).values("found")),
         }
 
-    def looking_at(self, rollouts: Iterable[Rollout]) -> set[int]:
+    def looking_at(self, rollouts: Iterable[Any]) -> set[int]:
         """Rollouts, by key, whose guards look at one of these; no query where all were loaded with ``told``."""
         looking: set[int] = set()
         unknown = []

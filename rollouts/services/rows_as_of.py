@@ -34,7 +34,7 @@ from ..models import (
     Waiver,
     roles,
 )
-from ..models.orders import Told, told_of
+from ..models.orders import Told
 from ..rules.approvals import STANDING
 from ..rules.facts import RolloutFacts
 from ..rules.machine import LIVE, OVER
@@ -269,7 +269,7 @@ class Built:
         other.read(AuditEvent.objects.of_rollout(now.slug))
         row = row_of(Rollout, {**now.as_it_is(), **(other.values("Rollout", key, self.moment) or {}), "id": key})
         phases = [phase for phase in other.all(Phase, self.moment) if phase.rollout_id == key]
-        return [told_of(kind, row, phase) for phase in phases]
+        return [_told_of(kind, row, phase) for phase in phases]
 
     def _others_live(self) -> list[str] | None:
         """Titles of other rollouts that let anybody in on the flag: who does can't leave the flag any more."""
@@ -291,3 +291,10 @@ def _know(owner: models.Model, name: str, rows: list[Any]) -> None:
     found = getattr(owner, name).get_queryset()
     found._result_cache, found._prefetch_done = list(rows), True
     cache[name] = found
+
+
+def _told_of(kind: str, other: Rollout, phase: Phase) -> Told:
+    """As ``models.orders`` tells it out of columns."""
+    times = [at.isoformat() if at else None for at in (phase.started_at, phase.stepped_at)]
+    return Told(kind=kind, key=other.pk, slug=other.slug, title=other.title, state=other.state, phase=phase.name,
+                phase_state=phase.state, started_at=times[0], stepped_at=times[1])  # fmt: skip
