@@ -279,3 +279,9 @@ def test_lines_of_an_older_portal_are_worked_out_anew_after_an_upgrade(world):
     PortfolioRow.objects.update(content={"layout": 0})
     call_command("migrate", verbosity=0)
     assert row(world).title == "Claude Haiku"
+
+
+def test_the_lists_of_what_must_not_be_forgotten_are_one_step_away(world):
+    page = signed_in(world, "vic").get("/").content.decode()
+    for address in ("/drift/", "/waivers/", "/loose-ends/", "/reports/"):
+        assert f'href="{address}"' in page
