@@ -157,6 +157,7 @@ if "issue" in ways and GITLAB_WRITES == "off":
     stop("AUDIT_CHECKPOINT_ISSUE is set, and GITLAB_WRITES is off. Set it to issues, or leave the issue out.")
 if "mail" in ways and not env.str("EMAIL_URL", default=""):
     stop("AUDIT_CHECKPOINT_MAIL is set, and no mail is sent. Set EMAIL_URL, or leave the address out.")
+GITLAB_FLAG_LOG = understood("GITLAB_FLAG_LOG", lambda written: written and names.project_path(written))
 SYNC_INTERVAL_SECONDS = number("SYNC_INTERVAL_SECONDS", 60)
 FRESHNESS_SECONDS = number("FRESHNESS_SECONDS", 300)
 FLAG_INTERVAL_SECONDS = number("FLAG_INTERVAL_SECONDS", 20)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 
-from gitlab_simulator.instance_flags import InstanceFlags
-from gitlab_simulator.issues import Issues
+from gitlab_simulator.chatops import ChatOps
 from gitlab_simulator.project_flags import ProjectFlags
 
 
-class State(InstanceFlags, Issues, ProjectFlags):
+class State(ChatOps, ProjectFlags):
     """``State()`` lives in memory, ``State(path)`` in a file. Wrap many changes in ``with state.change():``."""
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:

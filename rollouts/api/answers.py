@@ -426,6 +426,10 @@ class DriftCaseTold(Schema):
     what: list[str] = Field(description="Who or what it is, as far as it has a name.")
     gitlab: str = Field(description="Where GitLab stood when it was found.")
     plan: str
+    changed_by: str = Field(description="Who changed the flag, as GitLab's log of flag changes says; empty if unknown.")
+    changed_at: MomentWritten | None
+    command: str = Field(description="What they typed after /chatops.")
+    log_url: str = Field(description="The issue that logs the change.")
     answer: str = Field(description="What was done about it: restore, adopt, or nothing yet.")
     answered_by: str
     answered_at: MomentWritten | None

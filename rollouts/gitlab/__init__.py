@@ -15,6 +15,7 @@ from rollouts.gitlab.errors import (
     Unauthorized,
     Unreachable,
 )
+from rollouts.gitlab.flag_log import FlagChange
 from rollouts.gitlab.rate import Rate
 from rollouts.gitlab.records import (
     DefinitionRecord,
@@ -33,6 +34,7 @@ __all__ = [
     "BadAnswer",
     "DefinitionRecord",
     "FeatureRecord",
+    "FlagChange",
     "Forbidden",
     "GateRecord",
     "GitLab",

@@ -20,6 +20,7 @@ from rollouts.gitlab import fields, wishes
 from rollouts.gitlab.answers import json_of
 from rollouts.gitlab.connection import PER_PAGE, flag_segment, read_row, segment
 from rollouts.gitlab.errors import BadAnswer, Forbidden, Gone
+from rollouts.gitlab.flag_log import FlagChange
 from rollouts.gitlab.hooks import Hooks
 from rollouts.gitlab.note_record import emoji_from_gitlab
 from rollouts.gitlab.records import (
@@ -140,6 +141,25 @@ class GitLab(Hooks):
             if record.state == "opened" and label in record.labels:  # a plainer server may ignore the filters
                 by_iid[record.iid] = record
         return list(by_iid.values())
+
+    def flag_changes(self, project: str | int, flag: str, since: datetime) -> list[FlagChange]:
+        """What a log project has of a flag since then, the newest first, a hundred at most; what is no log is left out.
+
+        Gone for an unknown project.
+        """
+        query = {
+            "search": flag,
+            "in": "title",
+            "scope": "all",
+            "state": "all",
+            "created_after": since.astimezone(UTC).isoformat(timespec="seconds"),
+            "order_by": "created_at",
+            "sort": "desc",
+            "per_page": PER_PAGE,
+        }
+        rows = islice(self._rows(_issues(project), query, needs=Forbidden.PROJECT), PER_PAGE)
+        found = (read_row(FlagChange.from_gitlab, row, place) for place, row in rows)
+        return [change for change in found if change is not None and change.flag == flag and change.at >= since]
 
     def find_issue(self, project: str | int, marker: str, mark: str = "") -> IssueRecord | None:
         """The issue, open or closed, whose description holds this marker; the oldest of several, or None.

@@ -72,6 +72,12 @@ class DriftCase(GuardedModel):
     )
     answered_by = models.CharField(max_length=150, blank=True)
     answered_at = models.DateTimeField(null=True, blank=True)
+    changed_by = models.CharField(
+        max_length=255, blank=True, help_text=_("Who changed the flag in GitLab, by the log of changes there.")
+    )
+    changed_at = models.DateTimeField(null=True, blank=True)
+    command = models.CharField(max_length=500, blank=True, help_text=_("What they typed after /chatops."))
+    log_url = models.URLField(max_length=2000, blank=True, help_text=_("The issue that logs it."))
     ended_at = models.DateTimeField(null=True, blank=True)
     ending = models.CharField(
         max_length=20,

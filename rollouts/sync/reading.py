@@ -29,7 +29,7 @@ from ..models import (
 )
 from ..rules.phrases import say
 from ..services import due
-from . import feedback, flags, issues, renames
+from . import feedback, flag_log, flags, issues, renames
 from .leases import Lease
 from .outcome import Problem, Report, phrase_of
 
@@ -120,6 +120,7 @@ def _read_instance(reading: Reading) -> None:
     if reading.full:  # a list that is the same as before says nothing of the definitions of flags that it lacks
         reading.etags.pop("flags", None)
     flags.sync_instance_flags(gitlab, instance, report, reading.etags)
+    flag_log.sync(gitlab, instance, report)
     sync_incidents(gitlab, instance, report)
     resolve_actors(gitlab, instance, report, full=reading.full)
     _read_token(reading)

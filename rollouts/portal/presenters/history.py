@@ -117,6 +117,7 @@ DONE = {
     "waiver.withdraw": later("withdrew the waiver: {what}"),
     "waiver.end": later("ended the waiver early: {what}"),
     "waiver.over": later("found that a waiver has nothing to let stand any more: {what}"),
+    "drift.explain": later("found in GitLab's log who changed the flag: {what}"),
     "drift.restore": later("set the flag back: {what}"),
     "waiver.expire": later("let the waiver run out: {what}"),
 }
