@@ -52,7 +52,7 @@ class AIModelAdmin(ImportExportAdmin):
     readonly_fields = ("catalogue_identifier",)
     fieldsets = (
         (None, {"fields": ("name", "slug", "provider", "provider_model_id", "host", "capability", "description")}),
-        (gettext_lazy("What it can carry"), {"fields": ("quota_requests_per_minute",)}),
+        (gettext_lazy("What it can carry"), {"fields": ("quota_requests_per_minute", "quota_lead_time")}),
         (gettext_lazy("Where it is used"), {"fields": ("default_for", "selectable_for")}),
         (gettext_lazy("Its end"), {"fields": ("deprecated_on", "removal_version")}),
         (gettext_lazy("Where it came from"), {"fields": ("catalogue_identifier",)}),

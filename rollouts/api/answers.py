@@ -634,6 +634,29 @@ class PlanTold(Schema):
     digest: str = Field(description="What it is known by; the header `ETag` has it in quotes.")
 
 
+class StepLoadTold(Schema):
+    percentage: int | float
+    needed: int = Field(description="Requests a minute of this rollout at this step.")
+    total: int = Field(description="With what others ask of the quota, and the margin.")
+    is_short: bool
+    at: MomentWritten | None = Field(description="When the step comes at the earliest.")
+    ask_by: MomentWritten | None = Field(description="By when a larger quota is to be asked for.")
+    is_late: bool
+
+
+class CapacityTold(Schema):
+    slug: str
+    model: str
+    quota: int | None = Field(description="Requests a minute; null where nobody has said.")
+    lead_time_seconds: int | None = Field(description="How long a larger quota takes to be granted.")
+    peak: int | None
+    others: int = Field(description="What other rollouts of the model ask now.")
+    untold: int = Field(description="Of how many other rollouts nobody has said it.")
+    margin: int = Field(description="Per cent.")
+    words: str
+    steps: list[StepLoadTold]
+
+
 class PlanApproved(Schema):
     by: str
     at: MomentWritten

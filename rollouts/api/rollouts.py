@@ -26,6 +26,7 @@ from ..services import (
     plans,
     portfolio_rows,
     rollout_json,
+    shared_quota,
     transitions,
 )
 from ..services import facts as facts_of
@@ -209,6 +210,16 @@ def measure(request: HttpRequest, slug: questions.Name, name: questions.Name) ->
 def checklist(request: HttpRequest, slug: questions.Name) -> dict[str, Any]:
     """Each item with its verdict, its issue as far as you may see it, and what you can do to it now."""
     return _items_now(slug, actor(request))
+
+
+@router.get(
+    "/rollouts/{slug}/capacity", response={200: answers.CapacityTold, **LOOK}, summary="What steps ask of quota"
+)
+def get_capacity(request: HttpRequest, slug: questions.Name) -> dict[str, Any]:
+    """Of each step what it asks of the model's quota, with others and the margin; which needs a larger one, and by when
+    to ask for it."""
+    rollout = _whole(slug)
+    return shared_quota.as_json(rollout, facts_of.for_rollout(rollout, clock.now()))
 
 
 @router.get("/rollouts/{slug}/feedback", response={200: answers.FeedbackOfRollout, **LOOK}, summary="What people write")

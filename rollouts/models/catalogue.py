@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,12 @@ class AIModel(AuditedModel):
     quota_requests_per_minute = models.PositiveIntegerField(
         _("quota"), null=True, blank=True, help_text=_("Requests a minute that the provider grants. Empty: not known.")
     )
+    quota_lead_time = models.DurationField(
+        _("lead time of the quota"),
+        null=True,
+        blank=True,
+        help_text=_("How long the provider takes to grant more. Empty: not known."),
+    )
     deprecated_on = models.DateField(null=True, blank=True, help_text=_("The provider's deprecation date."))
     removal_version = models.CharField(max_length=20, blank=True, help_text=_("The release that removes it."))
     default_for = models.JSONField(default=list, blank=True, help_text=_("Features that use it by default."))
@@ -55,6 +62,10 @@ class AIModel(AuditedModel):
             models.CheckConstraint(
                 condition=Q(quota_requests_per_minute__isnull=True) | Q(quota_requests_per_minute__gt=0),
                 name="quota_is_positive",
+            ),
+            models.CheckConstraint(
+                condition=Q(quota_lead_time__isnull=True) | Q(quota_lead_time__gte=timedelta(0)),
+                name="lead_time_is_a_time",
             ),
             models.UniqueConstraint(
                 fields=("catalogue_identifier",),

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 
 from .blockers import Blocker
-from .percentages import NOTHING
+from .percentages import NOTHING, share_of
 from .phrases import Phrase, say
 
 
@@ -19,6 +20,7 @@ class Capacity:
     """``quota`` and ``peak`` are requests a minute, or None where nobody has said; ``others`` what other rollouts of
     the model ask now, as their phases stand.
 
+    ``lead_time`` is how long a larger quota takes, None where nobody has said.
     ``margin`` is kept free besides, in per cent of what all ask together. ``untold``: of so many other rollouts nobody
     has said what they ask. ``is_demanded``: whether the template asks for quota and peak to be known.
     """
@@ -29,6 +31,7 @@ class Capacity:
     untold: int = 0
     margin: int = 0
     is_demanded: bool = True
+    lead_time: timedelta | None = None
 
     @property
     def is_known(self) -> bool:
@@ -134,6 +137,37 @@ def _short(capacity: Capacity, reach: Decimal, what: str) -> Phrase:
         what=what, needed=needed, others=whole_requests(capacity.others), total=total, margin=capacity.margin,
         quota=quota,
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class StepLoad:
+    """What one step of the ramp asks of the quota a minute: ``needed`` by itself, ``total`` with others and margin.
+
+    ``at`` is when it comes at the earliest; of a step that the quota does not carry ``ask_by`` is when a larger one is
+    to be asked for at the latest, which may have been (``is_late``). None where it is not known when.
+    """
+
+    percentage: Decimal
+    needed: int
+    total: int
+    is_short: bool
+    at: datetime | None
+    ask_by: datetime | None
+    is_late: bool
+
+
+def loads(capacity: Capacity, steps: Iterable[tuple[Decimal, datetime | None]], now: datetime) -> tuple[StepLoad, ...]:
+    """Of each step (its percentage, and when it comes); none where nobody has said what is asked at peak."""
+    found = []
+    for percentage, at in steps:
+        reach = share_of(percentage)
+        needed, total = capacity.needed(reach), capacity.total(reach)
+        if needed is None or total is None:
+            break
+        is_short = capacity.quota is not None and not capacity.carries_reach(reach)
+        ask_by = at - (capacity.lead_time or timedelta(0)) if is_short and at else None
+        found.append(StepLoad(percentage, needed, total, is_short, at, ask_by, bool(ask_by and ask_by < now)))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

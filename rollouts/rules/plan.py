@@ -207,6 +207,7 @@ def _model(written: ModelWritten) -> ModelPlan:
         host=written.host,
         name=written.name,
         requests_per_minute=written.quota.requests_per_minute,
+        lead_time=written.quota.lead_time,
     )
 
 

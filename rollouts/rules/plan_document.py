@@ -18,7 +18,8 @@ from .percentages import plain_number
 
 @dataclass(frozen=True, slots=True)
 class ModelPlan:
-    """The AI model that is rolled out; ``requests_per_minute`` is its quota, None where the plan does not say."""
+    """The AI model that is rolled out; ``requests_per_minute`` is its quota, ``lead_time`` how long a larger one takes;
+    each is None where the plan does not say."""
 
     provider: str
     id: str
@@ -26,6 +27,7 @@ class ModelPlan:
     host: str = ""
     name: str = ""
     requests_per_minute: int | None = None
+    lead_time: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +185,12 @@ def _model(model: ModelPlan) -> dict[str, Any]:
             "host": model.host,
             "capability": model.capability,
             "name": model.name,
-            "quota": _without_empty({"requests_per_minute": model.requests_per_minute}),
+            "quota": _without_empty(
+                {
+                    "requests_per_minute": model.requests_per_minute,
+                    "lead_time": None if model.lead_time is None else durations.short(model.lead_time),
+                }
+            ),
         }
     )
 

@@ -55,6 +55,7 @@ Sentences = Annotated[list[Annotated[str, text(2000)]], BeforeValidator(_as_list
 
 class QuotaWritten(Written):
     requests_per_minute: Annotated[int, Field(ge=1, le=MOST_REQUESTS)] | None = None
+    lead_time: Duration | None = None
 
 
 class ModelWritten(Written):

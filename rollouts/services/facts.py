@@ -146,6 +146,7 @@ def _capacity(rollout: Rollout) -> Capacity:
         others=round(Decimal(rollout.asked_by_others or 0), 3),
         untold=rollout.untold_by_others or 0,
         margin=template.capacity_margin,
+        lead_time=rollout.ai_model.quota_lead_time,
         is_demanded=any(item.kind is ItemKind.CAPACITY and item.required for item in template.items),
     )
 

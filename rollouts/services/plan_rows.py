@@ -67,6 +67,8 @@ def ai_model_of(plan: PlanDocument) -> AIModel:
         model.capability = wanted.capability
     if wanted.requests_per_minute is not None:
         model.quota_requests_per_minute = wanted.requests_per_minute
+    if wanted.lead_time is not None:
+        model.quota_lead_time = wanted.lead_time
     return model
 
 

@@ -20,7 +20,8 @@ PLANNED = {
     "Phase": {"audience", "actors", "groups", "final_soak", "criteria_asked"},
     "RampStep": {"percentage", "soak", "planned_at", "auto"},
     "RolloutIssue": {"role", "phase_name", "issue_id"},
-    "AIModel": {"slug", "provider", "provider_model_id", "host", "capability", "name", "quota_requests_per_minute"},
+    "AIModel": {"slug", "provider", "provider_model_id", "host", "capability", "name", "quota_requests_per_minute",
+                "quota_lead_time"},
     "FeatureFlag": {"name", "environment"},
 }  # fmt: skip
 #: So many versions are told, the newest.

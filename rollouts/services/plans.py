@@ -134,6 +134,7 @@ def document_of(rollout: Rollout) -> PlanDocument:
             capability=model.capability,
             name="" if model.name == model.provider_model_id else model.name,
             requests_per_minute=model.quota_requests_per_minute,
+            lead_time=model.quota_lead_time,
         )
         if described
         else model.slug,

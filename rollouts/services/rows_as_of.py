@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from django.contrib.auth import get_user_model
@@ -36,6 +38,7 @@ from ..models import (
 )
 from ..models.orders import Told
 from ..rules.approvals import STANDING
+from ..rules.expected import Audience
 from ..rules.facts import RolloutFacts
 from ..rules.machine import LIVE, OVER
 from ..rules.ordering import Order
@@ -43,6 +46,8 @@ from ..rules.phrases import say
 from . import freshness, locks, schedules, series
 
 Row = TypeVar("Row", bound=models.Model)
+#: So many rollouts that share a flag or a quota are looked at.
+MOST_OTHERS = 50
 User = get_user_model()
 
 
@@ -96,7 +101,7 @@ class Built:
         for link in rollout.issue_links.all():
             self._read_issues(link.issue.project)
         rollout.others_live = self._others_live()
-        rollout.asked_by_others, rollout.untold_by_others = None, None
+        rollout.asked_by_others, rollout.untold_by_others = self._asked_by_others()
         cases = sorted(self._own(DriftCase), key=lambda case: (case.found_at, case.pk), reverse=True)
         for case in cases:
             case.rollout = rollout
@@ -271,17 +276,40 @@ class Built:
         phases = [phase for phase in other.all(Phase, self.moment) if phase.rollout_id == key]
         return [_told_of(kind, row, phase) for phase in phases]
 
+    def _asked_by_others(self) -> tuple[Decimal | None, int | None]:
+        """What other rollouts of its AI model asked a minute as their phases stood, and of how many nobody had said it
+        (``RolloutQuerySet.for_rules``).
+        """
+        mine = {"ai_model": self.rollout.ai_model_id}
+        asked, untold = Decimal(0), 0
+        for row, phases, steps in self._others(mine, "Rollout", "Phase", "RampStep"):
+            alive = sorted((p for p in phases if p.state in LIVE), key=lambda one: (one.position, one.attempt))
+            if row.ai_model_id != self.rollout.ai_model_id or not alive:
+                continue
+            last = alive[-1]
+            share = next((step.percentage for step in steps if step.pk == last.current_step_id), Decimal(0))
+            share = Decimal(100) if last.audience == Audience.ALL_AT_ONCE else share
+            asked += (row.peak_requests_per_minute or 0) * share / 100
+            untold += bool(share and row.peak_requests_per_minute is None)
+        return asked, untold
+
+    def _others(self, which: dict[str, Any], *kinds: str) -> Iterator[tuple[Rollout, list[Phase], list[RampStep]]]:
+        """Other rollouts that share something by now, as they were, with their phases, and steps if those are asked
+        for; none that was over."""
+        others = Rollout.objects.filter(**which).exclude(pk=self.rollout.pk).order_by("pk")
+        for pk, slug in others.values_list("pk", "slug")[:MOST_OTHERS]:
+            other = Replay(self.moment)
+            other.read(AuditEvent.objects.of_rollout(slug).filter(object_type__in=kinds))
+            row = other.one(Rollout, pk, self.moment)
+            if row is None or row.state in OVER:
+                continue
+            phases = [phase for phase in other.all(Phase, self.moment) if phase.rollout_id == pk]
+            yield row, phases, list(other.all(RampStep, self.moment))
+
     def _others_live(self) -> list[str] | None:
         """Titles of other rollouts that let anybody in on the flag: who does can't leave the flag any more."""
-        titles = []
-        for slug in (
-            Rollout.objects.filter(flag=self.rollout.flag_id).exclude(pk=self.rollout.pk).values_list("slug", flat=True)
-        ):
-            other = Replay(self.moment)
-            other.read(AuditEvent.objects.of_rollout(slug).filter(object_type__in=("Phase", "Rollout")))
-            rows = [row for row in other.all(Rollout, self.moment) if row.slug == slug and row.state not in OVER]
-            alive = [phase for phase in other.all(Phase, self.moment) if phase.state in LIVE]
-            titles += [row.title for row in rows if any(phase.rollout_id == row.pk for phase in alive)]
+        others = self._others({"flag": self.rollout.flag_id}, "Rollout", "Phase")
+        titles = [row.title for row, phases, _ in others if any(phase.state in LIVE for phase in phases)]
         return sorted(titles) or None
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Prefetch
 
 from ..models import Phase, Rollout
-from ..rules.capacity import requests_at
+from ..rules.capacity import StepLoad, loads, requests_at, whole_requests
 from ..rules.expected import Audience
+from ..rules.facts import RolloutFacts
 from ..rules.machine import LIVE
-from ..rules.percentages import FULL, NOTHING, share_of
+from ..rules.percentages import FULL, NOTHING, plain_number, share_of
+from ..rules.prediction import Prediction
 from . import facts as facts_of
+from .exposure_history import history_of
 
 #: More than so many rollouts do not share one quota; if they do, the first by title count.
 MOST = 50
@@ -40,6 +44,43 @@ def sharers_of(rollout: Rollout) -> tuple[Sharer, ...]:
         for other in others
         if any(phase.state in LIVE for phase in facts_of.newest_attempts(other))
     )
+
+
+def loads_of(facts: RolloutFacts, prediction: Prediction) -> tuple[StepLoad, ...]:
+    """What each step of the ramp asks of the quota, and by when a larger one is to be asked for."""
+    ramp = next((phase.opening.ramp for phase in facts.phases if phase.opening.ramp), None)
+    coming = {step.percentage: prediction.of_step(step.percentage) for step in ramp.steps} if ramp else {}
+    steps = [(percentage, station.at if station else None) for percentage, station in coming.items()]
+    return loads(facts.capacity, steps, facts.now)
+
+
+def as_json(rollout: Rollout, facts: RolloutFacts) -> dict[str, Any]:
+    """As the API and ``manage.py capacity`` give it; ``rollout`` was loaded whole."""
+    capacity, prediction = facts.capacity, history_of(rollout, facts.now).prediction
+    lead = capacity.lead_time
+    return {
+        "slug": rollout.slug,
+        "model": rollout.ai_model.slug,
+        "quota": capacity.quota,
+        "lead_time_seconds": None if lead is None else int(lead.total_seconds()),
+        "peak": capacity.peak,
+        "others": whole_requests(capacity.others),
+        "untold": capacity.untold,
+        "margin": capacity.margin,
+        "words": str(capacity.words),
+        "steps": [
+            {
+                "percentage": plain_number(load.percentage),
+                "needed": load.needed,
+                "total": load.total,
+                "is_short": load.is_short,
+                "at": load.at.isoformat() if load.at else None,
+                "ask_by": load.ask_by.isoformat() if load.ask_by else None,
+                "is_late": load.is_late,
+            }
+            for load in loads_of(facts, prediction)
+        ],
+    }
 
 
 def _needed(other: Rollout) -> int | None:

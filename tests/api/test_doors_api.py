@@ -303,6 +303,7 @@ def test_the_openapi_document_declares_every_refusal(world, script):
     assert document["paths"].keys() == {
         "/api/v1/", "/api/v1/approvals", "/api/v1/rollouts", "/api/v1/rollouts/{slug}", "/api/v1/rollouts/{slug}/plan",
         "/api/v1/rollouts/{slug}/plan/versions", "/api/v1/rollouts/{slug}/feedback",
+        "/api/v1/rollouts/{slug}/capacity",
         "/api/v1/rollouts/{slug}/phases/{phase}/{verb}", "/api/v1/rollouts/{slug}/metrics/{name}", "/api/v1/flags",
         "/api/v1/rollouts/{slug}/items", "/api/v1/rollouts/{slug}/items/{key}/{verb}",
         "/api/v1/flags/{name}",

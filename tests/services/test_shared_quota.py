@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.core.management import call_command
+from django.test import Client
 
 from rollouts.audit.recording import recorded
 from rollouts.rules.capacity import Capacity, blockers
 from rollouts.rules.document import DocumentRefused
-from rollouts.services import facts, plans
+from rollouts.services import as_of, facts, plans, tokens
 from rollouts.services.refusals import Refused
+from tests.markup import flat
 from tests.portal.pages import signed_in
 
 pytestmark = pytest.mark.django_db
@@ -85,3 +90,51 @@ def test_an_unknown_quota_blocks_where_the_template_demands_it():
     assert [one.code for one in blockers(unknown, Decimal(1), "100 %")] == ["capacity_unknown"]
     assert blockers(replace(unknown, is_demanded=False), Decimal(1), "100 %") == []
     assert "not known" in unknown.words
+
+
+def capacity_at_each_door(world, capsys):
+    """What page, API and command tell; the same."""
+    _, token = tokens.issue(world.people["mia"], "look", world.actor("mia"))
+    api = Client(headers={"Authorization": f"Bearer {token}"}).get("/api/v1/rollouts/haiku/capacity").json()
+    call_command("capacity", "haiku", "--json")
+    assert json.loads(capsys.readouterr().out) == api
+    page = signed_in(world, "mia").get("/rollouts/haiku/").context["page"].capacity
+    rows = [(row.needed, row.is_short, row.ask_by and row.ask_by.isoformat(), row.is_late) for row in page.rows]
+    assert rows == [(one["needed"], one["is_short"], one["ask_by"], one["is_late"]) for one in api["steps"]]
+    return api
+
+
+def test_a_larger_quota_is_asked_for_so_long_before_the_step_as_it_takes(world, capsys):
+    soon = (world.now() + timedelta(days=20)).replace(microsecond=0)
+    text = world.document(steps=f"[1, 100], schedule: [{{step: 100, at: {soon.isoformat()}}}]")
+    text = text.replace("requests_per_minute: 60000", "requests_per_minute: 40000, lead_time: 14d")
+    plans.apply(text, by=world.actor("mia"), source="x")
+    assert "lead_time: 14d" in plans.export(world.rollout())
+    told = capacity_at_each_door(world, capsys)
+    assert told["lead_time_seconds"] == 14 * 24 * 3600
+    first, last = told["steps"]
+    assert (first["is_short"], first["ask_by"]) == (False, None)
+    assert datetime.fromisoformat(last["ask_by"]) == datetime.fromisoformat(last["at"]) - timedelta(days=14)
+    assert (last["is_short"], last["is_late"]) == (True, False)
+    plans.apply(text.replace("14d", "30d"), by=world.actor("mia"), source="x")
+    assert capacity_at_each_door(world, capsys)["steps"][1]["is_late"]
+    assert "quota was to be asked for by" in flat(signed_in(world, "mia").get("/rollouts/haiku/"))
+
+
+@pytest.mark.parametrize("wrong", ["-1d", "14", "3 years", "x"])
+def test_what_is_no_lead_time_is_refused_with_its_line(world, wrong):
+    text = world.document().replace("requests_per_minute: 60000", f"requests_per_minute: 60000, lead_time: {wrong}")
+    with pytest.raises(DocumentRefused) as refused:
+        plans.apply(text, by=world.actor("mia"), source="plan.yaml")
+    assert refused.value.faults[0].line
+
+
+def test_what_others_asked_of_the_quota_is_told_of_any_moment(world):
+    live_at_100(world)
+    second = other(world, "opus", 9_000)
+    then = world.now()
+    assert as_of.of("opus", then).facts.capacity == facts.for_rollout(second, then).capacity
+    assert as_of.of("opus", then).facts.capacity.others == 42_000
+    world.do("roll_back", "everyone", "mia", reason="slow")
+    assert facts.for_rollout(world.rollout("opus"), world.now()).capacity.others == 0
+    assert as_of.of("opus", then).facts.capacity.others == 42_000

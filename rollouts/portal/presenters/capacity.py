@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
 
@@ -13,7 +13,7 @@ from ...rules.machine import PhaseState
 from ...rules.percentages import FULL, share_of
 from ...rules.phrases import say
 from ...rules.prediction import Prediction
-from ...services.shared_quota import Sharer
+from ...services.shared_quota import Sharer, loads_of
 from ..charts.scale import percent
 
 
@@ -34,7 +34,7 @@ class Stack:
 
 @dataclass(frozen=True, slots=True)
 class CapacityRow:
-    """``share`` is of the quota, in percent, others included; ``ask_by`` is when the step comes at the earliest."""
+    """``share`` is of the quota, in percent, others included; ``ask_by`` is by when a larger one is to be asked for."""
 
     name: str
     needed: int
@@ -43,6 +43,7 @@ class CapacityRow:
     is_short: bool
     is_now: bool
     ask_by: datetime | None
+    is_late: bool
     stack: Stack | None = None
 
 
@@ -54,6 +55,7 @@ class CapacityTable:
     others: tuple[Sharer, ...]
     untold: tuple[Sharer, ...]
     quota: int | None
+    lead_time: timedelta | None = None
 
 
 def _stack(own: int, others: int, total: int, quota: int | None, most: int) -> Stack | None:
@@ -79,23 +81,20 @@ def table(facts: RolloutFacts, sharers: tuple[Sharer, ...], prediction: Predicti
     phase = next((phase for phase in facts.phases if phase.opening.ramp), None)
     most = max(facts.capacity.total(share_of(FULL)) or 0, quota or 0)
     rows = []
-    for step in phase.opening.ramp.steps if phase and phase.opening.ramp else ():
-        needed = facts.capacity.needed(share_of(step.percentage))
-        if needed is None or phase is None:
-            break
-        together = needed + by_others
-        coming = prediction.of_step(step.percentage)
-        is_short = quota is not None and not facts.capacity.carries_reach(share_of(step.percentage))
+    stands_at = phase.opening.step if phase and phase.state in (PhaseState.ACTIVE, PhaseState.PAUSED) else None
+    for load in loads_of(facts, prediction):
+        together = load.needed + by_others
         rows.append(
             CapacityRow(
-                name=say("{n} %", n=step.percentage),
-                needed=needed,
+                name=say("{n} %", n=load.percentage),
+                needed=load.needed,
                 together=together,
                 share=percent_of(together, quota) if quota else None,
-                is_short=is_short,
-                is_now=phase.state in (PhaseState.ACTIVE, PhaseState.PAUSED) and step.percentage == phase.opening.step,
-                ask_by=coming.at if is_short and coming else None,
-                stack=_stack(needed, by_others, facts.capacity.total(share_of(step.percentage)) or 0, quota, most),
+                is_short=load.is_short,
+                is_now=load.percentage == stands_at,
+                ask_by=load.ask_by,
+                is_late=load.is_late,
+                stack=_stack(load.needed, by_others, load.total, quota, most),
             )
         )
-    return CapacityTable(tuple(rows), counted, untold, quota)
+    return CapacityTable(tuple(rows), counted, untold, quota, facts.capacity.lead_time)
