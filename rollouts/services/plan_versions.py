@@ -19,6 +19,7 @@ PLANNED = {
                 "criteria", "guard_metrics", "timeline", "mitigation"},
     "Phase": {"audience", "actors", "groups", "final_soak", "criteria_asked"},
     "RampStep": {"percentage", "soak", "planned_at", "auto"},
+    "RolloutOrder": {"kind", "other_id"},
     "RolloutIssue": {"role", "phase_name", "issue_id"},
     "AIModel": {"slug", "provider", "provider_model_id", "host", "capability", "name", "quota_requests_per_minute",
                 "quota_lead_time"},

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("rollouts", "0055_issue_feedback"),
+        ("rollouts", "0058_drift_is_explained"),
     ]
 
     operations = [
