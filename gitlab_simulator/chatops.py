@@ -16,25 +16,47 @@ SCOPES = ("user", "project", "group", "namespace")
 
 class ChatOps(InstanceFlags, Issues):
     def chatops_feature_set(
-        self, log_project: str, name: str, value: str, *, by: str, host: str, actors: bool = False, **scopes: str
+        self,
+        log_project: str,
+        name: str,
+        value: str,
+        *,
+        by: str,
+        host: str,
+        actors: bool = False,
+        at: datetime | None = None,
+        **scopes: str,
     ) -> int:
-        """``/chatops gitlab run feature set NAME VALUE [--actors] [--user=…]``. The number of the log's issue."""
+        """``/chatops gitlab run feature set NAME VALUE [--actors] [--user=…]``, now or ``at`` a time of before.
+
+        Returns the number of the log's issue.
+        """
         if unknown := set(scopes) - set(SCOPES):
             raise TypeError(f"ChatOps has no scope {', '.join(sorted(unknown))}")
         with self.change():
             targets: dict[str, Any] = dict(scopes)
             self.set_feature(name, value, "percentage_of_actors" if actors else None, **targets)
-            return self._log(log_project, name, f'set to "{value}"', value, by, host, actors, scopes)
+            return self._log(log_project, name, f'set to "{value}"', value, by, host, actors, scopes, at)
 
     def chatops_feature_delete(self, log_project: str, name: str, *, by: str, host: str) -> int:
         """``/chatops gitlab run feature delete NAME``."""
         with self.change():
             self.delete_feature(name)
-            return self._log(log_project, name, "deleted", "deleted", by, host, False, {})
+            return self._log(log_project, name, "deleted", "deleted", by, host, False, {}, None)
 
     def _log(
-        self, project: str, name: str, did: str, value: str, by: str, host: str, actors: bool, scopes: dict[str, Any]
+        self,
+        project: str,
+        name: str,
+        did: str,
+        value: str,
+        by: str,
+        host: str,
+        actors: bool,
+        scopes: dict[str, Any],
+        at: datetime | None,
     ) -> int:
+        written = f"{at or datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
         shown = [f'`"{scopes[scope]}"`' if scope in scopes else "`nil`" for scope in SCOPES]
         description = "\n".join(
             (
@@ -42,7 +64,7 @@ class ChatOps(InstanceFlags, Issues):
                 f"* New value: `{value}`",
                 f"* Percentage of actors: `{'true' if actors else ''}`",
                 f"* Changed by: [`@{by}`](https://{host}/{by})",
-                f"* Changed on (in UTC): `{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}`",
+                f"* Changed on (in UTC): `{written}`",
                 f"* Host: https://{host}",
                 "",
                 "## Feature flag scopes",
@@ -53,6 +75,8 @@ class ChatOps(InstanceFlags, Issues):
             )
         )
         title = f'Feature flag "{name}" has been {did}'
-        iid = self.add_issue(project, title, description=description, labels=["change", f"host::{host}"])
+        iid = self.add_issue(
+            project, title, description=description, labels=["change", f"host::{host}"], created_at=written
+        )
         self.set_issue(project, iid, state="closed")
         return iid

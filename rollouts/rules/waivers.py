@@ -58,6 +58,8 @@ VERB_LABELS: dict[str, Phrase] = {
     "withdraw": say("Withdraw the waiver"),
     "end": say("End the waiver"),
 }
+#: Of one that adopts drift.
+ADOPT_LABEL = say("Let the plan take it over")
 #: Who decides is somebody else than who asked.
 DECISIONS = frozenset({"grant", "refuse"})
 

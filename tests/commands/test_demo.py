@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.test import Client
 
-from rollouts.models import AuditEvent, Rollout
+from rollouts.models import AuditEvent, DriftCase, Rollout
 
 pytestmark = pytest.mark.django_db
 
@@ -81,6 +81,9 @@ def test_the_demo_shows_who_is_needed_and_why_by_the_same_services_and_never_mix
         row = only(seen[name][group], title)
         assert all(words in row for words in said), row
 
+    case = DriftCase.objects.get()
+    assert (case.kind, case.state, case.owner) == ("ahead", "open", "mia")
+    assert (case.changed_by, case.command) == ("jrivera", "feature set code_completion_v4_endpoint 50 --actors")
     assert Rollout.objects.count() == 7
     assert AuditEvent.objects.filter(verb="phase.approve", actor="alice").count() == 15
     assert AuditEvent.objects.filter(verb="phase.approve", actor="root").count() == 8  # companies, and steps from 50 %

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from gitlab_simulator import Simulator
 from rollouts.audit.source import coming_from
-from rollouts.management.demo.seeds import seed
+from rollouts.management.demo.seeds import FLAG_LOG, seed
 from rollouts.management.demo.story import Story
 from rollouts.models import Rollout
 from rollouts.services import demo_accounts
@@ -35,6 +35,7 @@ class Command(BaseCommand):
         if url.hostname != "127.0.0.1" or url.port is None:
             raise CommandError("GITLAB_URL names a real GitLab: the demo is for the simulator only. Unset it.")
         settings.GITLAB_URL, settings.GITLAB_TOKEN = url.geturl(), Simulator.token
+        log, settings.GITLAB_FLAG_LOG = settings.GITLAB_FLAG_LOG, FLAG_LOG
         path = Path(settings.DATA_DIR) / "simulator.json"
         path.unlink(missing_ok=True)
         now = timezone.now()
@@ -49,4 +50,5 @@ class Command(BaseCommand):
                 Story(simulator, now).tell()
         finally:
             simulator.stop()
+            settings.GITLAB_FLAG_LOG = log
         self.stdout.write(f"The demo is there: {Rollout.objects.count()} rollouts.")

@@ -10,6 +10,8 @@ from rollouts.rules.definitions import FlagDefinition, parse_definition
 
 HERE = Path(__file__).parent
 PROJECT = "acme/code-suggestions"
+#: Where ChatOps logs each change of a flag.
+FLAG_LOG = "acme/feature-flag-log"
 #: First issue number of each rollout and what it is about.
 SUBJECTS = {
     11: "Claude Haiku 4.5 for code completion",
@@ -40,10 +42,11 @@ def seed(gitlab: Simulator, now: datetime) -> None:
     opened = (now - timedelta(days=22)).strftime("%Y-%m-%dT%H:%M:%SZ")
     state = gitlab.state
     with state.change():
-        for name in ("mia", "kim", "alice", "vic"):
+        for name in ("mia", "kim", "alice", "vic", "jrivera"):
             state.add_user(name)
         state.add_group("acme/ai-coding")
         state.add_project(PROJECT)
+        state.add_project(FLAG_LOG)
         for definition in definitions():
             state.add_flag_definition(
                 definition.name,

@@ -196,9 +196,13 @@ class Story:
         self.obey(slug)
 
     def elsewhere(self, flag: str, percentage: int) -> None:
-        """Somebody turns the flag past the plan."""
-        self.gitlab.state.set_feature(flag, percentage, key="percentage_of_actors")
+        """Somebody turns the flag past the plan, by ChatOps, which logs it."""
+        self.gitlab.state.chatops_feature_set(
+            seeds.FLAG_LOG, flag, str(percentage), by="jrivera", host="127.0.0.1", actors=True, at=clock.now()
+        )
         self.read()
+        with clock.told_at(clock.now() + timedelta(minutes=1)):
+            self.read()  # and finds who it was
 
     def decide(self, slug: str, count: int) -> None:
         """Confirm the open items that gate the completion of the phases, up to so many."""

@@ -9,7 +9,7 @@ from datetime import datetime
 from ...audit.actor import Actor
 from ...models import Phase, Rollout, Waiver
 from ...rules.phrases import say
-from ...rules.waivers import DECISIONS, VERB_LABELS, WaiverState
+from ...rules.waivers import ADOPT_LABEL, DECISIONS, VERB_LABELS, WaiverState
 from ...services import waivers
 
 CASE = Waiver._meta.get_field("drift_case")
@@ -82,7 +82,13 @@ def _is_open(waiver: Waiver, now: datetime) -> bool:
 def _shown(waiver: Waiver, viewer: Actor | None, now: datetime) -> WaiverShown:
     offered = waivers.offers(waiver, viewer, now) if viewer else {}
     presses = tuple(
-        Press(verb, VERB_LABELS[verb], verb in ("refuse", "end")) for verb, blockers in offered.items() if not blockers
+        Press(
+            verb,
+            ADOPT_LABEL if waiver.adopts and verb == "grant" else VERB_LABELS[verb],
+            asks_why=verb in ("refuse", "end"),
+        )
+        for verb, blockers in offered.items()
+        if not blockers
     )
     messages = [each.message for verb, blockers in offered.items() if verb in DECISIONS for each in blockers]
     look = "go" if waiver.stands(now) else "wait" if waiver.state == WaiverState.ASKED else ""
