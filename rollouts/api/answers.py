@@ -259,6 +259,16 @@ class Changes(Schema):
     fields: list[ChangedField]
 
 
+class Predicted(Schema):
+    at: MomentWritten | None = Field(description="When all users have it, about; null where too few have finished.")
+    from_: MomentWritten | None = Field(alias="from", serialization_alias="from")
+    to: MomentWritten | None
+    earliest: MomentWritten | None = Field(description="When guards, soaks and locks would let it be.")
+    rate: float = Field(description="In so many of all cases it is within from and to.")
+    samples: int = Field(description="Finished rollouts of the template that it is drawn from.")
+    words: str
+
+
 class Ordered(Schema):
     order: Literal["after", "not_with"] = Field(
         description="after: not before that one is complete; not_with: never in the same phase or on the same day."
@@ -280,6 +290,9 @@ class RolloutTold(Schema):
     order: list[Ordered] = Field(description="Other rollouts that it is ordered with, by its plan or by theirs.")
     phases: list[PhaseTold]
     guard_metrics: list[MetricTold] = Field(description="Figures that the plan bounds, each as last measured.")
+    prediction: Predicted | None = Field(
+        None, description="When everybody will have it; null where all have, it is over, or was asked for as of then."
+    )
     url: str
     then: AsOf | None = Field(None, description="Only where `as_of` was asked for.")
     changed: Changes | None = Field(None, description="Only where `since` was asked for.")

@@ -14,11 +14,13 @@ from ..models import Phase, Rollout, clock
 from ..models.keyset import Keyset
 from ..rules import health, offers, plan_merge
 from ..rules.facts import RolloutFacts
+from ..rules.forecast import Forecast
 from ..rules.machine import PHASE_VERBS, ROLLOUT_VERBS
 from ..rules.percentages import plain_number
 from ..services import (
     dry_run,
     feedback,
+    forecasts,
     items,
     locks,
     metrics,
@@ -26,6 +28,7 @@ from ..services import (
     plans,
     portfolio_rows,
     rollout_json,
+    schedules,
     shared_quota,
     transitions,
 )
@@ -76,10 +79,14 @@ def _told_ahead(read: Sequence[dict[str, Any]], now: datetime) -> list[dict[str,
 
 def _told_whole(keys: Iterable[int], now: datetime, by: Actor | None = None) -> dict[int, dict[str, Any]]:
     """Each of these rollouts in the order in which they were made; with blockers where somebody asks for theirs."""
-    holding, told = locks.standing(now), {}
+    holding, told, experience = locks.standing(now), {}, forecasts.Experience()
+    ahead = schedules.locks_between(now, now + schedules.AHEAD)
     for each in Rollout.objects.for_rules().filter(pk__in=list(keys)).order_by("pk"):
         facts = facts_of.for_rollout(each, now, holding)
-        told[each.pk] = rollout_answer(each, facts, by) if by else rollout_json.of(each, facts, health.judge(facts))
+        likely = forecasts.of(each, now, experience, locks=ahead)
+        told[each.pk] = (
+            rollout_answer(each, facts, by, likely) if by else rollout_json.of(each, facts, health.judge(facts), likely)
+        )
     return told
 
 
@@ -253,9 +260,9 @@ def item(request: HttpRequest, slug: questions.Name, key: questions.Name, verb: 
     return _items_now(slug, by)
 
 
-def rollout_answer(rollout: Rollout, facts: RolloutFacts, by: Actor) -> dict[str, Any]:
+def rollout_answer(rollout: Rollout, facts: RolloutFacts, by: Actor, likely: Forecast | None = None) -> dict[str, Any]:
     """A rollout as the API tells it to this caller (``answers.RolloutTold``): no queries on one loaded whole."""
-    answer = rollout_json.of(rollout, facts, health.judge(facts))
+    answer = rollout_json.of(rollout, facts, health.judge(facts), likely)
     for phase, told in zip(facts.phases, answer["phases"], strict=True):
         verb = offers.following(facts, phase)
         in_the_way = offers.of_verb(verb, facts, phase, by.person).blockers if verb else ()
@@ -272,7 +279,9 @@ def _whole(slug: str) -> Rollout:
 
 def _told_now(slug: str, by: Actor) -> dict[str, Any]:
     rollout = _whole(slug)
-    return rollout_answer(rollout, facts_of.for_rollout(rollout, clock.now()), by)
+    now = clock.now()
+    likely = forecasts.of(rollout, now, forecasts.Experience())
+    return rollout_answer(rollout, facts_of.for_rollout(rollout, now), by, likely)
 
 
 def _items_now(slug: str, by: Actor) -> dict[str, Any]:

@@ -29,6 +29,11 @@ class Prediction:
     coming: tuple[Coming, ...] = ()
     complete_at: datetime | None = None
 
+    @property
+    def everybody_at(self) -> datetime | None:
+        """When all that are meant are let in at the earliest: the last start or step of the last phase."""
+        return self.coming[-1].at if self.complete_at and self.coming else None
+
     def of_step(self, percentage: Decimal) -> Coming | None:
         return next((each for each in self.coming if each.percentage == percentage), None)
 

@@ -23,6 +23,7 @@ from ..models.portfolio_rows import read_last
 from ..rules import health, ordering
 from ..rules.expected import Drift, difference_in_words
 from ..rules.facts import PhaseFacts, RolloutFacts
+from ..rules.forecast import Forecast
 from ..rules.health import Health
 from ..rules.machine import LIVE, PhaseState
 from ..rules.next_action import NextAction, Waits, next_action
@@ -30,7 +31,7 @@ from ..rules.percentages import plain_number
 from ..rules.phrases import as_text
 from ..rules.track import track_phases
 from . import facts as facts_of
-from . import freshness, ramps, review_clock, rollout_json
+from . import forecasts, freshness, ramps, review_clock, rollout_json, schedules
 from .locks import Locks, standing
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ URGENCY = {kind: rank for rank, kind in enumerate(Health)}
 LATELY = 300
 BATCH = 100
 #: Counted up when what ``content`` holds changes: rows of another layout are worked out anew after an upgrade.
-LAYOUT = 7
+LAYOUT = 8
 
 
 def bring_up_to_date(*, most: int = BATCH, among: Iterable[int] | None = None) -> int:
@@ -69,11 +70,13 @@ def bring_up_to_date(*, most: int = BATCH, among: Iterable[int] | None = None) -
         rows = {row.rollout_id: row for row in locked[:most]}
         taken = len(rows)
         holding, usual = standing(now), usual_lengths()
+        experience, ahead = forecasts.Experience(), schedules.locks_between(now, now + schedules.AHEAD)
         waits: list[RowWait] = []
         for rollout in Rollout.objects.whole().filter(pk__in=list(rows)):
             row = rows[rollout.pk]
             try:
-                waits += [RowWait(row=row, who=who) for who in _work_out(row, rollout, now, holding, usual)]
+                likely = forecasts.of(rollout, now, experience, locks=ahead)
+                waits += [RowWait(row=row, who=who) for who in _work_out(row, rollout, now, holding, usual, likely)]
             except (OperationalError, InterfaceError):
                 raise
             except Exception:  # one rollout that breaks keeps no other from being shown
@@ -125,7 +128,12 @@ def usual_lengths() -> dict[tuple[int, str], float]:
 
 
 def _work_out(
-    row: PortfolioRow, rollout: Rollout, now: datetime, locks: Locks, usual: Mapping[tuple[int, str], float]
+    row: PortfolioRow,
+    rollout: Rollout,
+    now: datetime,
+    locks: Locks,
+    usual: Mapping[tuple[int, str], float],
+    likely: Forecast | None,
 ) -> list[str]:
     """Fill a row from a rollout loaded whole; for whom it waits."""
     facts = replace(facts_of.for_rollout(rollout, now, locks), freshness=ALWAYS)
@@ -170,10 +178,11 @@ def _work_out(
         "read_nobody": facts.reading.exposure is not None and facts.reading.exposure.is_nobody,
         "drift_since": _moment(rollout.drift_since) if state.drift is not Drift.NONE else None,
         "usual": usual.get((rollout.template_id, current.name)) if current else None,
+        "everybody": _range(likely),
         "is_live": current is not None and current.state in LIVE,
         **(_standing_at(facts, current) if current and not is_over else {}),
     }
-    row.told = json.dumps(rollout_json.of(rollout, facts, state))
+    row.told = json.dumps(rollout_json.of(rollout, facts, state, likely))
     row.due_at = None if is_over else min(_edges(facts, current, attempt, step, locks, now))
     return _tokens(step.waits) if row.place == Place.WAITS else []
 
@@ -259,6 +268,21 @@ def _tokens(waits: Waits | None) -> list[str]:
         return sorted(f"{role}:{name}" for role in waits.roles for name in waits.only)
     admitted = {f"role:{role}" for role in waits.roles} | {f"group:{name}" for name in waits.groups} | {"role:admin"}
     return sorted(admitted | {f"!{name}" for name in waits.never})
+
+
+def _range(likely: Forecast | None) -> list[str] | None:
+    """From when to when everybody may have it, and about when."""
+    if likely is None or likely.at is None or likely.since is None or likely.until is None:
+        return None
+    return [likely.since.isoformat(), likely.at.isoformat(), likely.until.isoformat()]
+
+
+def likely_ranges(rollouts: Iterable[int]) -> dict[int, tuple[datetime, datetime, datetime]]:
+    """From when, about when and until when everybody has these, where that can be predicted; as the rows tell it."""
+    rows = PortfolioRow.objects.filter(rollout__in=list(rollouts)).values_list("rollout_id", "content")
+    known = {pk: content.get("everybody") for pk, content in rows}
+    moments = {pk: [datetime.fromisoformat(text) for text in texts] for pk, texts in known.items() if texts}
+    return {pk: (since, at, until) for pk, (since, at, until) in moments.items()}
 
 
 def _moment(moment: datetime | None) -> str | None:

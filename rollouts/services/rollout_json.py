@@ -14,6 +14,7 @@ from typing import Any
 from ..models import Phase, Rollout
 from ..rules import health
 from ..rules.facts import PhaseFacts, RolloutFacts
+from ..rules.forecast import Forecast
 from ..rules.health import Health
 from ..rules.metrics import Metric
 from ..rules.ordering import Neighbour
@@ -21,7 +22,7 @@ from ..rules.percentages import plain_number
 from . import facts as facts_of
 
 
-def of(rollout: Rollout, facts: RolloutFacts, state: health.State) -> dict[str, Any]:
+def of(rollout: Rollout, facts: RolloutFacts, state: health.State, likely: Forecast | None = None) -> dict[str, Any]:
     """A rollout loaded whole: no queries. Times are texts."""
     rows = {phase.name: phase for phase in facts_of.newest_attempts(rollout)}
     read, read_at = facts.reading.exposure, facts.reading.read_at
@@ -42,6 +43,7 @@ def of(rollout: Rollout, facts: RolloutFacts, state: health.State) -> dict[str, 
         "order": [_ordered(other) for other in facts.neighbours],
         "phases": [_phase(phase, rows[phase.name], facts) for phase in facts.phases],
         "guard_metrics": [_metric(metric) for metric in facts.metrics],
+        "prediction": likely.as_json() if likely else None,
         "url": rollout.get_absolute_url(),
     }
 

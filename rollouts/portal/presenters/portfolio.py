@@ -111,6 +111,19 @@ class ShownRow:
         return say("usual {length}", length=self.usual)
 
     @property
+    def everybody(self) -> str:
+        """From when to when all users have it, where that can be predicted."""
+        likely = self.content.get("everybody")
+        if not likely:
+            return ""
+        since, about, until = (date_format(localtime(datetime.fromisoformat(at)), _("j M")) for at in likely)
+        return _("everybody %(since)s – %(until)s, about %(about)s") % {
+            "since": since,
+            "until": until,
+            "about": about,
+        }
+
+    @property
     def url(self) -> str:
         return f"/rollouts/{self.slug}/"
 

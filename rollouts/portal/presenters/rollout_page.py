@@ -14,11 +14,12 @@ from ...rules.collisions import Clash
 from ...rules.expected import Drift
 from ...rules.exposure import leaves_actorless_code_off
 from ...rules.facts import RolloutFacts
+from ...rules.forecast import Forecast
 from ...rules.machine import Role
 from ...rules.next_action import NextAction, next_action
 from ...rules.offers import Offer
 from ...services import facts as facts_of
-from ...services import gates, outbox, series
+from ...services import forecasts, gates, outbox, series
 from ...services.as_of import Past
 from ...services.asked_people import AskedPerson, Everybody
 from ...services.clashes import before_approval
@@ -95,6 +96,8 @@ class RolloutPage:
     comments: tuple[Feedback, ...] = ()
     #: Who else lets more people in on the days of what waits for an answer.
     clashes: tuple[Clash, ...] = ()
+    #: When everybody will have it.
+    likely: Forecast | None = None
 
     @property
     def tells_both(self) -> bool:
@@ -124,6 +127,7 @@ def build(rollout: Rollout, viewer: Actor, now: datetime) -> RolloutPage:
     is_at_rest = rollout.is_over or page.health.drift is Drift.NONE
     return replace(
         page,
+        likely=forecasts.of(rollout, now, forecasts.Experience(), history.prediction),
         actions=offers.ways_on(facts, facts.current, viewer.person) if facts.current else (),
         roll_backs=offers.ways_back(facts, viewer.person),
         rollout_actions=offers.of_rollout(facts, viewer.person),

@@ -22,6 +22,9 @@ from ..charts.scale import percent
 from ..charts.timeline import Axis
 from .collisions import Collision
 
+#: From when, about when and until when everybody has it.
+Range = tuple[datetime, datetime, datetime]
+
 #: A label needs so much of the width, in per cent for each character, at the least width of the picture.
 PER_CHARACTER, BETWEEN = 0.95, 4.5
 #: Nearer than this to an edge, words in the middle would be cut off.
@@ -70,6 +73,16 @@ class TimelineLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Everybody:
+    """When all users have it: the range as a bar, and where it is likeliest; empty where the axis does not reach."""
+
+    x: str
+    width: str
+    at: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class TimelineRow:
     title: str
     url: str
@@ -82,6 +95,7 @@ class TimelineRow:
     collisions: tuple[tuple[str, int], ...]
     lines: tuple[TimelineLine, ...]
     words: str
+    everybody: Everybody | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,21 +108,28 @@ class Band:
     words: str
 
 
-def rows(scheduled: Sequence[Scheduled], axis: Axis, collisions: Iterable[Collision]) -> list[TimelineRow]:
-    """One row for each rollout; ``collisions`` are marked with their numbers."""
+def rows(
+    scheduled: Sequence[Scheduled], axis: Axis, collisions: Iterable[Collision], likely: Mapping[int, Range]
+) -> list[TimelineRow]:
+    """One row for each rollout; ``collisions`` are marked with their numbers. ``likely`` is when everybody has it."""
     marked: dict[str, list[tuple[str, int]]] = {}
     for collision in collisions:
         for slug, at in collision.at.items():
             if axis.shows(at):
                 marked.setdefault(slug, []).append((axis.x(at), collision.number))
-    return [_row(each, axis, tuple(marked.get(each.slug, ()))) for each in scheduled]
+    return [_row(each, axis, tuple(marked.get(each.slug, ())), likely.get(each.row["id"])) for each in scheduled]
 
 
-def _row(scheduled: Scheduled, axis: Axis, collisions: tuple[tuple[str, int], ...]) -> TimelineRow:
+def _row(
+    scheduled: Scheduled, axis: Axis, collisions: tuple[tuple[str, int], ...], likely: Range | None
+) -> TimelineRow:
     row, schedule = scheduled.row, scheduled.schedule
     is_off = row["drift"] not in (Drift.NONE, Drift.BEHIND)
     lines = tuple(_lines(schedule))
     summary = "; ".join(f"{line.phase}: {line.state}, {line.starts} – {line.ends}" for line in lines)
+    everybody = _everybody(likely, axis) if likely else None
+    if everybody:
+        summary = f"{summary}. {everybody.words}" if summary else everybody.words
     numbers = ", ".join(str(number) for _x, number in collisions)
     if numbers:
         summary = f"{summary}. " + _("Collisions: {numbers}").format(numbers=numbers)
@@ -124,7 +145,20 @@ def _row(scheduled: Scheduled, axis: Axis, collisions: tuple[tuple[str, int], ..
         collisions=collisions,
         lines=lines,
         words=summary or _("No dates yet."),
+        everybody=everybody,
     )
+
+
+def _everybody(likely: Range, axis: Axis) -> Everybody:
+    """When all users have it, as far as the axis shows it."""
+    since, at, until = likely
+    days = [date_format(localtime(moment), _("j M")) for moment in likely]
+    dates = dict(zip(("since", "at", "until"), days, strict=True))
+    words = _("Everybody has it about %(at)s, between %(since)s and %(until)s.") % dates
+    start, end = max(axis.share(since), 0), min(axis.share(until), 100)
+    if start >= 100 or end <= 0:
+        return Everybody("", "", "", words)
+    return Everybody(percent(start), percent(max(end - start, 0.2)), axis.x(at) if axis.shows(at) else "", words)
 
 
 def model_words(row: Mapping[str, object]) -> str:

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from ...audit.actor import Actor
 from ...models import clock
-from ...services import choices, schedules
+from ...services import choices, portfolio_rows, schedules
 from ...services.lists.asked import Day, Shown
 from ...services.lists.rollouts import RolloutFilter, owners
 from ...services.schedules import Scheduled
@@ -42,11 +42,12 @@ def timeline(request: HttpRequest) -> HttpResponse:
     page = asked.paged(lambda after: schedules.page(fitting, since, until, now, locks=locks, after=after, limit=ROWS))
     scheduled = page.rows
     told = collisions(scheduled, axis, now)
+    likely = portfolio_rows.likely_ranges(each.row["id"] for each in scheduled)
     bands = present.bands((lock for lock in locks if lock.window.ends_at > since), axis)
     context = {
         "axis": axis,
         "zooms": [(zoom.value, name, zoom is axis.zoom) for zoom, name in NAMES.items()],
-        "rows": present.rows(scheduled, axis, told),
+        "rows": present.rows(scheduled, axis, told, likely),
         "ahead": [collision for collision in told if collision.is_ahead or collision.is_short],
         "past": [collision for collision in told if not collision.is_ahead and not collision.is_short],
         "bands": bands,
