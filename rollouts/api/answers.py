@@ -261,10 +261,10 @@ class Changes(Schema):
 
 class Predicted(Schema):
     at: MomentWritten | None = Field(description="When all users have it, about; null where too few have finished.")
-    from_: MomentWritten | None = Field(alias="from", serialization_alias="from")
-    to: MomentWritten | None
+    since: MomentWritten | None
+    until: MomentWritten | None
     earliest: MomentWritten | None = Field(description="When guards, soaks and locks would let it be.")
-    rate: float = Field(description="In so many of all cases it is within from and to.")
+    rate: float = Field(description="In so many of all cases it is from since to until.")
     samples: int = Field(description="Finished rollouts of the template that it is drawn from.")
     words: str
 

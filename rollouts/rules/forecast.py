@@ -68,7 +68,7 @@ class Forecast:
         )
 
     def as_json(self) -> dict[str, Any]:
-        times = {"at": self.at, "from": self.since, "to": self.until, "earliest": self.earliest}
+        times = {"at": self.at, "since": self.since, "until": self.until, "earliest": self.earliest}
         return {
             **{name: at.isoformat() if at else None for name, at in times.items()},
             "rate": RATE,

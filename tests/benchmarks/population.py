@@ -48,12 +48,17 @@ def grow_to(wanted: int) -> int:
     stride = 1_000_000  # beyond any key of the demo
     there, copies = Rollout.objects.count() // base, -(-wanted // base)
     if copies > there:
-        with transaction.atomic(), connection.cursor() as cursor:
-            for model in COPIED:
-                cursor.execute(_insert(model, there, copies - 1, stride))
+        copy(there, copies - 1, stride)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     return Rollout.objects.count()
+
+
+def copy(first: int, last: int, stride: int = 1_000_000) -> None:
+    """Copy all that has a key below ``stride`` under the numbers from the first to the last."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        for model in COPIED:
+            cursor.execute(_insert(model, first, last, stride))
 
 
 def _insert(model: type[models.Model], first: int, last: int, stride: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,12 @@ def test_the_demo_shows_who_is_needed_and_why_by_the_same_services_and_never_mix
     case = DriftCase.objects.get()
     assert (case.kind, case.state, case.owner) == ("ahead", "open", "mia")
     assert (case.changed_by, case.command) == ("jrivera", "feature set code_completion_v4_endpoint 50 --actors")
+    client = Client()
+    client.login(username="alice", password="rollout")
+    page = unescape(client.get("/rollouts/gemini-fail-over/").content.decode())
+    assert "“Codestral 25.08 over the v4 endpoint” comes first: it is underway." in page
+    assert "When everybody has it can't be predicted yet" in page
+
     assert Rollout.objects.count() == 7
     assert AuditEvent.objects.filter(verb="phase.approve", actor="alice").count() == 15
     assert AuditEvent.objects.filter(verb="phase.approve", actor="root").count() == 8  # companies, and steps from 50 %
