@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from rollouts.rules import guards
+from rollouts.rules import guards, health
 from rollouts.rules.approval_policy import Policy
 from rollouts.rules.checklist import Gate, ItemKind, Verdict
 from rollouts.rules.expected import Presence
@@ -50,6 +50,21 @@ def told(found):
 def test_a_rollout_that_is_over_waits_for_nobody():
     found = facts(phase("team", "planned", TEAM), state="abandoned")
     assert told(found) == ("Nothing", "The rollout is abandoned.", "", None)
+
+
+def test_drift_that_somebody_else_let_stand_waits_for_its_end_and_no_longer():
+    until = NOW + timedelta(hours=2)
+    found = facts(phase("team", "planned", TEAM), reading=reading(Exposure(boolean=True)))
+    held = replace(found, accepted=frozenset({"boolean"}), accepted_until=until)
+    assert told(held) == ("Nothing until 23 Nov 14:00 UTC", "the drift is accepted", "", None)
+    assert health.judge(held).health == "accepted"
+    for counts in (
+        replace(held, now=until),
+        replace(held, accepted=frozenset({"ahead"})),
+        replace(held, accepted_until=None),
+    ):
+        assert health.judge(counts).health == "drifting"
+        assert told(counts)[0].startswith("Set the flag back to")
 
 
 def test_a_flag_that_is_ahead_is_set_back_before_anything_else():

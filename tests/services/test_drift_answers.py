@@ -7,13 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-from rollouts.models import AuditEvent, DriftCase, GitLabWrite, Waiver, clock
+from rollouts.models import AuditEvent, DriftCase, GitLabWrite, Waiver
 from rollouts.rules import health
 from rollouts.rules.drift_cases import Answer
 from rollouts.services import drift_answers, waivers
 from rollouts.services.refusals import Refused
 from rollouts.sync import outbox
 from tests.at_rest import broken_chains, findings, illegal_walks, unsettled
+from tests.services.change_locks import once
 
 pytestmark = pytest.mark.django_db
 FLAG = "use_haiku"
@@ -190,4 +191,22 @@ def test_what_no_phase_can_take_over_says_which_way_there_is(world, value, targe
 def test_one_request_of_a_case_at_a_time(ahead):
     give(ahead, "accept")
     assert codes(give, ahead, "adopt") == {"another_waiver"}
-    assert clock.now() >= DriftCase.objects.get().found_at
+    assert Waiver.objects.count() == 1
+
+
+def test_under_a_change_lock_nobody_is_let_in_again(world, settings):
+    world.up_to("everyone", "active")
+    set_to(world, "false")
+    once(world)
+    settings.GITLAB_WRITES = "flags"
+    assert codes(give, world, "restore", kind="behind") == {"change_lock"}
+    assert not GitLabWrite.objects.filter(kind="set_gates").exists()
+
+
+def test_a_flag_that_is_gone_must_come_back_first(world):
+    world.up_to("everyone", "active")
+    world.gitlab.state.delete_feature(FLAG)
+    world.gitlab.state.remove_flag_definition(FLAG)
+    world.sync()
+    world.sync(full=True)
+    assert codes(give, world, "restore", kind="missing") == {"flag_missing"}

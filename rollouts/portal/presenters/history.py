@@ -118,7 +118,7 @@ DONE = {
     "waiver.end": later("ended the waiver early: {what}"),
     "waiver.over": later("found that a waiver has nothing to let stand any more: {what}"),
     "drift.explain": later("found in GitLab's log who changed the flag: {what}"),
-    "drift.restore": later("set the flag back: {what}"),
+    "drift.restore": later("wants the flag set back: {what}"),
     "waiver.expire": later("let the waiver run out: {what}"),
 }
 
