@@ -15,6 +15,7 @@ from ..models import PortfolioRow, keyset
 from ..models.keyset import Keyset
 from ..models.portfolio_rows import PortfolioRowQuerySet
 from ..services import portfolio_rows as worked_out
+from ..services.asked_people import stand_ins_of
 from ..services.freshness import limit
 from ..services.lists.rollouts import counted
 from .presenters import portfolio as present
@@ -157,8 +158,9 @@ def board(selection: PortfolioRowQuerySet, phases: Sequence[tuple[str, str]], no
 def rows_of(read: list[StoredRow], now: datetime) -> list[ShownRow]:
     """Stored rows as shown ones, up to date whatever was changed meanwhile; without what never was worked out."""
     fresh = limit()
-    worked = (row for row in worked_out.as_of_now(read, now) if row["content"])
-    return [present.shown_row(row, row["read_at"], now, fresh) for row in worked]
+    worked = [row for row in worked_out.as_of_now(read, now) if row["content"]]
+    instead = stand_ins_of([row["pk"] for row in worked])
+    return [present.shown_row(row, row["read_at"], now, fresh, instead.get(row["pk"], ())) for row in worked]
 
 
 def _those_of(read: list[StoredRow], rows: Mapping[int, ShownRow]) -> list[ShownRow]:
@@ -171,10 +173,10 @@ def _first(rows: PortfolioRowQuerySet, order: Sequence[str], most: int) -> list[
 
 def everything(rows: PortfolioRowQuerySet, now: datetime) -> Iterator[ShownRow]:
     """All rows of a selection, in the order of the page, without keeping them in memory."""
-    fresh = limit()
+    fresh, instead = limit(), stand_ins_of(rows.order_by().values("pk"))
     worked = rows.exclude(content={}).with_reading().order_by("urgency", "since", "pk")
     for row in worked.values(*FIELDS, "read_at").iterator(500):
-        yield present.shown_row(row, row["read_at"], now, fresh)
+        yield present.shown_row(row, row["read_at"], now, fresh, instead.get(row["pk"], ()))
 
 
 def _key(one: ShownRow, group: str) -> str:

@@ -47,6 +47,51 @@ def test_who_stands_in_is_asked_and_told_and_shown(world):
     assert AuditEvent.objects.get(verb="phase.approve").after["instead_of"] == ["alice"]
 
 
+def test_the_portfolio_names_who_stands_in_on_page_board_and_file(world):
+    world.up_to("team", "requested")
+    mia = signed_in(world, "mia")
+    assert "instead of" not in text(mia.get("/"))
+    away(world, "alice", "sam")
+    words = "an approver (sam instead of alice, away)"
+    for address in ("/", "/?view=board"):
+        assert words in text(mia.get(address)), address
+    file = b"".join(mia.get("/portfolio.csv").streaming_content).decode()
+    assert words in file
+    absences.end(absences.of(world.people["alice"])[0], by=world.actor("alice"))
+    assert "instead of" not in text(mia.get("/"))
+
+
+def test_the_portfolio_names_nobody_who_may_not_decide(world):
+    """sam asked for it themselves, so alice is asked although she is away."""
+    world.people["sam"].groups.add(Group.objects.get(name="manager"))
+    world.up_to("team", "planned")
+    world.confirm("team")
+    world.apply_text(world.document().replace("owners: [mia]", "owners: [mia, sam]"))
+    away(world, "alice", "sam")
+    world.do("request", "team", "sam")
+    assert "instead of" not in text(signed_in(world, "mia").get("/"))
+
+
+def test_the_portfolio_asks_as_often_for_many_who_are_away_as_for_one(world):
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    world.up_to("team", "requested")
+    mia = signed_in(world, "mia")
+    away(world, "alice", "sam")
+    mia.get("/")
+    with CaptureQueriesContext(connection) as few:
+        mia.get("/")
+    for n in range(5):
+        person = world.join(f"approver{n}", "approver")
+        absences.add(person, by=world.actor(f"approver{n}"), since=f"{world.now():%Y-%m-%d}",
+                     until=f"{world.now() + timedelta(days=3):%Y-%m-%d}", instead="sam")  # fmt: skip
+    mia.get("/")  # works out what the new people may have changed
+    with CaptureQueriesContext(connection) as many:
+        assert "sam instead of alice, approver0," in text(mia.get("/"))
+    assert len(many) <= len(few)
+
+
 def test_who_is_away_is_told_again_when_they_are_back_or_nobody_may_stand_in(world, time_machine):
     away(world, "alice", "sam", days=(0, 1))
     time_machine.move_to(world.now() + timedelta(days=3))

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from rollouts.models import AuditEvent, Condition, Notice
 from rollouts.rules.notices import TELLS
-from rollouts.services import conditions, overrides, tokens
+from rollouts.services import conditions, due, overrides, tokens
 from rollouts.services.refusals import Refused
 from rollouts.tasks import tell_people, watch_clock
 from tests.portal.pages import browser, signed_in, words
@@ -124,3 +124,32 @@ def test_owners_are_told_a_day_before_a_waiver_ends(world, later):
 
 def test_whatever_the_clock_tells_has_somebody_to_tell():
     assert TELLS.keys() >= conditions.VERBS
+
+
+def test_a_clean_up_is_told_to_owners_when_it_is_due_and_once_more_when_it_is_overdue(world, later):
+    world.up_to("everyone", "completed")
+    tell()
+    assert told("clean_up") == [("mia", "cleanup.due")]
+    mia = signed_in(world, "mia")
+    page = words(mia.get("/notifications/"))
+    assert "found that the rollout of Claude Haiku is through: its flag is to be removed" in page
+    assert "Remove the flag, then close the rollout." in page
+    assert 'href="/rollouts/haiku/#exposure"' in page
+    assert 'id="exposure"' in words(mia.get("/rollouts/haiku/"))
+    later(days=2 * 365)
+    due.work()
+    tell()
+    assert told("clean_up") == [("mia", "cleanup.due"), ("mia", "cleanup.overdue")]
+    assert "found that the clean-up of Claude Haiku is overdue" in words(signed_in(world, "mia").get("/notifications/"))
+    tell()
+    assert len(told("clean_up")) == 2, "each once"
+
+
+def test_of_a_clean_up_that_is_done_nobody_is_told(world, later):
+    world.up_to("everyone", "completed")
+    world.gitlab.state.delete_feature("use_haiku")
+    world.sync()
+    later(days=2 * 365)
+    due.work()
+    tell()
+    assert told("clean_up") == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -19,8 +19,9 @@ from ...rules.blockers import in_words
 from ...rules.expected import Presence
 from ...rules.health import Health
 from ...rules.machine import PhaseState, state_in_words
-from ...rules.phrases import from_text, joined, say
+from ...rules.phrases import from_text, joined, listed, say
 from ...rules.track import PhaseLook, TrackPhase
+from ...services.asked_people import AskedPerson
 from ..charts.track import Track, drawn
 
 Place = PortfolioRow.Place
@@ -128,8 +129,14 @@ class ShownRow:
         return f"/rollouts/{self.slug}/"
 
 
-def shown_row(row: Mapping[str, Any], read_at: datetime | None, now: datetime, limit: timedelta) -> ShownRow:
-    """A row out of the values of ``FIELDS``, and when the flag was read last."""
+def shown_row(
+    row: Mapping[str, Any],
+    read_at: datetime | None,
+    now: datetime,
+    limit: timedelta,
+    stand_ins: Sequence[AskedPerson] = (),
+) -> ShownRow:
+    """A row out of the values of ``FIELDS``, when the flag was read last, and who stands in of those who are asked."""
     content = row["content"]
     known = Health(row["health"])
     health = known.as_read(read_at, now, limit)
@@ -164,7 +171,7 @@ def shown_row(row: Mapping[str, Any], read_at: datetime | None, now: datetime, l
         read_at=read_at,
         next_words=action,
         next_detail=detail,
-        who=from_text(content["who"]),
+        who=_who(content["who"], stand_ins),
         waits_since=_moment(content["waits_since"]),
         since=row["since"],
         usual=in_words(timedelta(seconds=usual), units=1) if usual is not None else "",
@@ -176,6 +183,15 @@ def shown_row(row: Mapping[str, Any], read_at: datetime | None, now: datetime, l
         debts_overdue=row["reviews_due_at"] is not None and row["reviews_due_at"] < now,
         content=content,
     )
+
+
+def _who(kept: str, stand_ins: Sequence[AskedPerson]) -> str:
+    """«an approver (sam instead of alice, away)»"""
+    who = from_text(kept)
+    if not stand_ins:
+        return who
+    these = [say("{instead} instead of {absent}", instead=one.name, absent=listed(one.instead_of)) for one in stand_ins]
+    return say("{who} ({these}, away)", who=who, these=joined(these, ", "))
 
 
 @lru_cache(maxsize=4096)
