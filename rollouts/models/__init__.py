@@ -31,7 +31,7 @@ from .phases import Phase, RampStep
 from .portfolio_rows import PortfolioRow, RowWait
 from .rollouts import Rollout, RolloutIssue
 from .seals import Checkpoint, CheckpointCopy, PersonSalt, Seal, Tombstone, Verification
-from .second_factors import SecondFactor
+from .second_factors import Passkey, SecondFactor
 from .sessions import BrowserSession
 from .sync import HookDelivery, InstanceHealth, ReadingGap, SyncRun, SyncScope
 from .tokens import ApiToken, FeedKey
@@ -83,6 +83,7 @@ __all__ = [
     "Override",
     "OwedChat",
     "OwedMail",
+    "Passkey",
     "PersonSalt",
     "Phase",
     "PlanTemplate",

@@ -1,4 +1,4 @@
-"""A second factor beside a password: an authenticator's secret, and codes for the day on which it is lost."""
+"""A second factor beside a password: an authenticator's secret, passkeys, and codes for the day on which it is lost."""
 
 from __future__ import annotations
 
@@ -20,14 +20,17 @@ SHOWN, PENDING = "second_factor_shown", "second_factor_pending"
 
 
 class SecondFactor(AuditedModel):
-    """``secret`` is encrypted with a key that follows from ``SECRET_KEY``; ``recovery`` holds hashes of the codes that
+    """There where somebody has one: an authenticator, passkeys, or both.
+
+    ``secret`` is the authenticator's, empty where there is none, and encrypted with a key that follows from
+    ``SECRET_KEY``; ``recovery`` holds hashes of the codes that
     are left. ``last_step`` is the time step of the newest code that was taken: none is taken twice."""
 
     unaudited_fields = frozenset({"last_step", "failures", "failed_at"})
     secret_fields = frozenset({"secret", "recovery"})
 
     person = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="second_factor")
-    secret = models.TextField(editable=False)
+    secret = models.TextField(blank=True, editable=False)
     recovery = models.JSONField(default=list, editable=False)
     added_at = models.DateTimeField()
     last_step = models.BigIntegerField(default=0, editable=False)
@@ -39,6 +42,30 @@ class SecondFactor(AuditedModel):
 
     def __str__(self) -> str:
         return say("second factor {number}", number=str(self.pk or ""))
+
+
+class Passkey(AuditedModel):
+    """``credential`` is what the device told of its key when it was made: which kind of device, number, public key.
+
+    ``sign_count`` is how often it has signed, where the device counts.
+    """
+
+    unaudited_fields = frozenset({"sign_count", "used_at"})
+    secret_fields = frozenset({"credential", "credential_id"})
+
+    factor = models.ForeignKey(SecondFactor, on_delete=models.PROTECT, related_name="passkeys")
+    name = models.CharField(max_length=60)
+    credential_id = models.CharField(max_length=1400, unique=True, editable=False)
+    credential = models.TextField(editable=False)
+    sign_count = models.BigIntegerField(default=0, editable=False)
+    added_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        ordering = ("added_at", "pk")
+
+    def __str__(self) -> str:
+        return say("passkey {number}", number=str(self.pk or ""))
 
 
 def sealed(secret: bytes) -> str:

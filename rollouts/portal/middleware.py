@@ -34,7 +34,9 @@ WITHOUT_OWN_PASSWORD = frozenset(
 #: What somebody may do who has yet to show a second factor, or to add one.
 WITHOUT_SECOND_FACTOR = {
     "show": frozenset({"second_factor", "logout", "portal:language", "portal:zone"}),
-    "add": frozenset({"add_second_factor", "again", "logout", "portal:language", "portal:password", "portal:zone"}),
+    "add": frozenset(
+        {"add_second_factor", "add_passkey", "again", "logout", "portal:language", "portal:password", "portal:zone"}
+    ),
 }
 ROOM_OF_API = "/api/"
 #: What one request may wait for others' writes, in seconds: GitLab hangs up after ten, people before.

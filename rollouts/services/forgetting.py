@@ -38,6 +38,7 @@ from ..models import (
     Identity,
     Notice,
     NoticeSettings,
+    Passkey,
     PersonSalt,
     Rollout,
     SavedView,
@@ -240,6 +241,7 @@ def _close(person: User, name: str, words: dict[str, str]) -> None:
     for kind in (Notice, NoticeSettings, FollowedRollout):
         models.QuerySet(kind).filter(person=person).delete()
     models.QuerySet(Identity).filter(person=person).delete()
+    models.QuerySet(Passkey).filter(factor__person=person).delete()
     models.QuerySet(SecondFactor).filter(person=person).delete()
     models.QuerySet(FormerIdentity).filter(person=person).delete()
     models.QuerySet(Absence).filter(Q(person=person) | Q(instead=person)).delete()

@@ -2,6 +2,7 @@
 
 Codes are those of RFC 6238 (30 seconds, six digits, SHA-1, as authenticators have them); one step to either side is
 taken for clocks that differ, and none twice. Who comes by the identity provider has their second factor there.
+Passkeys have a module of their own.
 """
 
 from __future__ import annotations
@@ -80,20 +81,52 @@ def link(person: User, secret: str) -> str:
 
 
 def add(person: User, secret: str, code: str, *, by: Actor) -> list[str]:
-    """Theirs from now on; the recovery codes, which are told this once. Raises ``WrongCode`` and ``Refused``."""
-    blockers = [] if accounts.is_own(person, by) else [_not_own(person)]
-    if has_one(person):
+    """Theirs from now on; the recovery codes, told this once, where it is their first factor.
+
+    Raises ``WrongCode`` and ``Refused``.
+    """
+    blockers = [] if accounts.is_own(person, by) else [not_own(person)]
+    if has_authenticator(person):
         blockers.append(Blocker("has_factor", say("You have a second factor already: remove it first.")))
     refuse_if(blockers)
     step = _step_of(opened(secret), code, after=0)
     if step is None:
         raise WrongCode(say("That is not the code of this moment. Wait for the next one, and look at your clock."))
-    codes = _codes()
     with recorded("factor.add", by=by, about=person):
-        SecondFactor.objects.create(
-            person=person, secret=secret, recovery=_hashed(codes), added_at=clock.now(), last_step=step
-        )
+        factor, codes = ensure(person)
+        factor.secret, factor.last_step = secret, step
+        factor.save()
     return codes
+
+
+def has_authenticator(person: Any) -> bool:
+    factor = getattr(person, "second_factor", None)
+    return factor is not None and bool(factor.secret)
+
+
+def ensure(person: User) -> tuple[SecondFactor, list[str]]:
+    """Inside the recorded change that adds to it: theirs, and the recovery codes where it is new."""
+    factor = SecondFactor.objects.locked().filter(person=person).first()
+    if factor is not None:
+        return factor, []
+    codes = _codes()
+    return SecondFactor.objects.create(person=person, recovery=_hashed(codes), added_at=clock.now()), codes
+
+
+def refuse_locked(factor: SecondFactor) -> None:
+    """Raises ``WrongCode`` where nothing is taken for a while."""
+    if factor.failures >= MOST_FAILURES and factor.failed_at and clock.now() - factor.failed_at < LOCKED_FOR:
+        raise WrongCode(say("Too many wrong codes. Wait a quarter of an hour."), is_locked=True)
+
+
+def count(factor: SecondFactor, *, is_right: bool) -> None:
+    factor.failures, factor.failed_at = (0, None) if is_right else (factor.failures + 1, clock.now())
+
+
+def tell_failure(person: User, factor: SecondFactor, address: str) -> None:
+    sign_ins.factor_failed(person, address=address)
+    if factor.failures >= MOST_FAILURES:
+        sign_ins.factor_locked(person, address=address)
 
 
 def show(person: User, code: str, *, by: Actor, address: str) -> str:
@@ -106,9 +139,7 @@ def show(person: User, code: str, *, by: Actor, address: str) -> str:
     is_right = False
     with recorded("factor.recovery_used", by=by, about=person) as recording:
         factor = SecondFactor.objects.locked().get(person=person)
-        now = clock.now()
-        if factor.failures >= MOST_FAILURES and factor.failed_at and now - factor.failed_at < LOCKED_FOR:
-            raise WrongCode(say("Too many wrong codes. Wait a quarter of an hour."), is_locked=True)
+        refuse_locked(factor)
         if shown == RECOVERY_CODE:
             used = next((one for one in factor.recovery if constant_time_compare(one, *_hashed([code]))), None)
             is_right = used is not None
@@ -119,19 +150,17 @@ def show(person: User, code: str, *, by: Actor, address: str) -> str:
             step = _step_of(opened(factor.secret), code, after=factor.last_step)
             is_right = step is not None
             factor.last_step = step or factor.last_step
-        factor.failures, factor.failed_at = (0, None) if is_right else (factor.failures + 1, now)
+        count(factor, is_right=is_right)
         factor.save()
     if not is_right:
-        sign_ins.factor_failed(person, address=address)
-        if factor.failures >= MOST_FAILURES:
-            sign_ins.factor_locked(person, address=address)
+        tell_failure(person, factor, address)
         raise WrongCode(say("That code is not right, or was used already. Wait for the next one."))
     return shown
 
 
 def renew_codes(person: User, *, by: Actor) -> list[str]:
     """Other recovery codes; the old ones open nothing any more."""
-    refuse_if([] if accounts.is_own(person, by) else [_not_own(person)])
+    refuse_if([] if accounts.is_own(person, by) else [not_own(person)])
     codes = _codes()
     with recorded("factor.renew_codes", by=by, about=person):
         factor = SecondFactor.objects.locked().filter(person=person).first()
@@ -149,8 +178,7 @@ def remove(person: User, *, by: Actor, reason: str = "") -> None:
     """
     blockers = []
     if accounts.is_own(person, by):
-        if must(person):
-            blockers.append(Blocker("must", say("Your role needs a second factor: you can't be without one.")))
+        blockers += must_stay(person)
     else:
         blockers += role_missing(by, Role.ADMIN, say("Removing the second factor of somebody else"))
         if not reason.strip():
@@ -160,11 +188,19 @@ def remove(person: User, *, by: Actor, reason: str = "") -> None:
         factor = SecondFactor.objects.locked().filter(person=person).first()
         if factor is None:
             raise Refused([Blocker("no_factor", say("There is no second factor."))])
+        for passkey in factor.passkeys.all():
+            passkey.delete()
         factor.delete()
         accounts.touch(person, by)
 
 
-def _not_own(person: User) -> Blocker:
+def must_stay(person: User) -> list[Blocker]:
+    if not must(person):
+        return []
+    return [Blocker("must", say("Your role needs a second factor: you can't be without one."))]
+
+
+def not_own(person: User) -> Blocker:
     return Blocker(
         "role", say("Nobody but {name} has a hand in the second factor of {name}.", name=person.get_username())
     )

@@ -49,6 +49,7 @@ ELSEWHERE = {
     "Account",
     "FormerIdentity",
     "Identity",
+    "Passkey",
     "SecondFactor",
     "ApiToken",
     "ChangeLock",

@@ -268,6 +268,7 @@ BOOKKEEPING = {
     # its periods are told when they begin and end
     "LockCalendar": {"content", "digest", "known_until", "notes", "outcome", "read_at", "tried_at", "words"},
     "NoticeSettings": {"id", "person"},
+    "Passkey": {"sign_count", "used_at"},
     "SecondFactor": {"last_step", "failures", "failed_at"},  # codes that were tried
     "Rollout": {"begins_at", "ends_at", "until", "takes"},  # worked out from the plan and the clock
 }  # fmt: skip

@@ -57,6 +57,8 @@ DONE = {
     "factor.failed": later("refused a second factor after the right password: {what}"),
     "factor.lock_out": later("takes no second factor for a while, after too many wrong codes: {what}"),
     "factor.add": later("added a second factor: {what}"),
+    "factor.add_passkey": later("added a passkey: {what}"),
+    "factor.remove_passkey": later("removed a passkey of {what}"),
     "factor.remove": later("removed the second factor of {what}"),
     "factor.recovery_used": later("used up a recovery code: {what}"),
     "factor.renew_codes": later("made new recovery codes: {what}"),

@@ -22,7 +22,7 @@ from ...audit.actor import Actor
 from ...models import Absence, ApiToken, FeedKey, Identity, accounts, clock, keyset
 from ...models.sessions import LINK, reference_of
 from ...rules.machine import ROLE_WORDS, Role
-from ...services import absences, known_people, people, review_clock, sessions, tokens
+from ...services import absences, known_people, passkeys, people, review_clock, sessions, tokens
 from ...services import accounts as accounts_of
 from ...services.lists.people import BY_NAME, PeopleFilter, listed, owned_by, without_account
 from ...services.refusals import Refused
@@ -221,6 +221,7 @@ def _own_page(request: HttpRequest, form: TokenForm, *, status: int = 200, **mor
         "provider_name": settings.OIDC_NAME,
         "form": form,
         "factor": getattr(request.user, "second_factor", None),
+        "passkeys": passkeys.of(request.user),  # type: ignore[arg-type]
         "may_be_away": True,
         "hours_written": account.working_hours if (account := accounts.of(request.user)) else "",
         "hours_usual": review_clock.usual_hours().written,

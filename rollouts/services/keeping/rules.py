@@ -363,6 +363,7 @@ KEPT = (
             "rollouts.FormerIdentity",
             "rollouts.Absence",
             "rollouts.SecondFactor",
+            "rollouts.Passkey",
             "rollouts.NoticePlace",
             "rollouts.NoticeSettings",
             "rollouts.FollowedRollout",
