@@ -930,6 +930,25 @@ class PersonTold(Schema):
     waiting: list[str] = Field(description="What waits for them to do something.")
 
 
+class ListedPerson(Schema):
+    """An account, in a line."""
+
+    name: str
+    full_name: str
+    gitlab_user: str = Field(description="What the followed GitLab calls them, as they showed by a sign-in there.")
+    roles: list[str]
+    is_active: bool
+    owns: int = Field(description="How many open rollouts.")
+    away_until: datetime | None = Field(description="Where they are away now.")
+    instead: str = Field(description="Who is asked while they are away.")
+
+
+class People(Schema):
+    items: list[ListedPerson]
+    next: Next
+    previous: Previous
+
+
 class NoticeTold(Schema):
     """Something that happened and concerns the caller."""
 

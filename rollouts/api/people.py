@@ -6,15 +6,37 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest
-from ninja import Router
+from ninja import Query, Router
 
 from ..models import Absence
 from ..services import absences, people
-from . import answers, bodies, questions
+from ..services.lists.people import BY_NAME, Listed, PeopleFilter, listed, owned_by
+from . import answers, bodies, pages, questions
 from .auth import actor
-from .contract import AWAY_BODY, LOOK, TRANSITION
+from .contract import AWAY_BODY, LIST, LOOK, TRANSITION
 
 router = Router(tags=["people"])
+
+
+@router.get("/people", response={200: answers.People, **LIST}, summary="Everybody")
+def everybody(request: HttpRequest, asked: Query[questions.PeopleAsked]) -> dict[str, Any]:
+    """Accounts by name; who is switched off only where it is asked for."""
+    owned = owned_by()
+    found = pages.read(PeopleFilter(asked.query), BY_NAME, asked.limit)
+    return pages.holding([_line(one) for one in listed(found.rows, owned)], found)
+
+
+def _line(one: Listed) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "full_name": one.full_name,
+        "gitlab_user": one.handle,
+        "roles": list(one.roles),
+        "is_active": one.is_active,
+        "owns": one.owns,
+        "away_until": one.away.ends_at if one.away else None,
+        "instead": one.instead,
+    }
 
 
 @router.get("/people/{name}", response={200: answers.PersonTold, **LOOK}, summary="Somebody")

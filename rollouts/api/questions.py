@@ -32,6 +32,7 @@ from ..services.lists.asked import Asked, Filter, Moment, OneOf
 from ..services.lists.drift import DriftFilter
 from ..services.lists.flags import FlagFilter
 from ..services.lists.history import HistoryFilter
+from ..services.lists.people import PeopleFilter
 from ..services.lists.rollouts import RolloutFilter
 from ..services.lists.waivers import WaiverFilter
 from . import pages
@@ -173,6 +174,10 @@ class EventsAsked(_asked(HistoryFilter)):  # type: ignore[misc]
 
 
 class WaiversAsked(_asked(WaiverFilter)):  # type: ignore[misc]
+    pass
+
+
+class PeopleAsked(_asked(PeopleFilter)):  # type: ignore[misc]
     pass
 
 

@@ -17,7 +17,7 @@ from tests.walk import FLAG
 
 pytestmark = pytest.mark.django_db
 READ = ["/", "/rollouts", "/rollouts/haiku", "/flags", f"/flags/{FLAG}", f"/flags/{FLAG}/readings",
-        f"/flags/{FLAG}/includes?actor=User:42", "/audit", "/sync", "/openapi.json"]  # fmt: skip
+        f"/flags/{FLAG}/includes?actor=User:42", "/audit", "/sync", "/people", "/openapi.json"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["mia", "alice", "vic", "root", "sam"])
@@ -308,7 +308,7 @@ def test_the_openapi_document_declares_every_refusal(world, script):
         "/api/v1/rollouts/{slug}/items", "/api/v1/rollouts/{slug}/items/{key}/{verb}",
         "/api/v1/flags/{name}",
         "/api/v1/flags/{name}/readings", "/api/v1/flags/{name}/includes", "/api/v1/audit", "/api/v1/audit/verify",
-        "/api/v1/people/{name}", "/api/v1/notifications", "/api/v1/notifications/settings", "/api/v1/sync",
+        "/api/v1/people", "/api/v1/people/{name}", "/api/v1/notifications", "/api/v1/notifications/settings", "/api/v1/sync",
         "/api/v1/rollouts/{slug}/follow", "/api/v1/rollouts/{slug}/report", "/api/v1/reports",
         "/api/v1/waivers", "/api/v1/waivers/{number}/{verb}", "/api/v1/rollouts/{slug}/waivers", "/api/v1/loose-ends", "/api/v1/people/{name}/absences",
         "/api/v1/people/{name}/absences/{number}/end",

@@ -9,11 +9,18 @@ from django.urls import URLPattern, reverse
 from rollouts.models import Rollout
 from rollouts.portal import urls
 
+#: Pages of one's own account that stand beside the portal's, and somebody else's page.
+OF_THE_ACCOUNT = (
+    "/accounts/again/",
+    "/people/sam/",
+    "/people/?q=nobody",
+)
+
 
 def portal_pages(user, slug: str = "haiku") -> list[str]:
     """Addresses of the portal that answer this person with a page."""
     rollout = Rollout.objects.select_related("flag", "ai_model").get(slug=slug)
-    known = {"slug": slug, "phase": "everyone", "verb": "advance", "pk": rollout.flag.pk, "name": "x"}
+    known = {"slug": slug, "phase": "everyone", "verb": "advance", "pk": rollout.flag.pk, "name": user.get_username()}
     found = []
     for pattern in urls.urlpatterns:
         assert isinstance(pattern, URLPattern)
@@ -22,7 +29,7 @@ def portal_pages(user, slug: str = "haiku") -> list[str]:
             values = {"slug": rollout.ai_model.slug} if values else {}
         if len(values) == len(pattern.pattern.converters):
             found.append(reverse(f"portal:{pattern.name}", kwargs=values))
-    return _only_pages(user, [*dict.fromkeys(found), f"/flags/{rollout.flag.pk}/?actor=User:1"])
+    return _only_pages(user, [*dict.fromkeys(found), *OF_THE_ACCOUNT, f"/flags/{rollout.flag.pk}/?actor=User:1"])
 
 
 def admin_pages() -> list[str]:

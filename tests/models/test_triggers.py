@@ -14,7 +14,7 @@ from django.utils import timezone
 from rollouts import models
 from rollouts.audit.actor import Actor
 from rollouts.audit.recording import recorded
-from rollouts.models import AIModel, AuditEvent, ChatRoom, ChecklistItem, Phase, RampStep, Rollout
+from rollouts.models import AIModel, AuditEvent, ChatRoom, ChecklistItem, Passkey, Phase, RampStep, Rollout
 from rollouts.models.approvals import ApprovalIsProtected
 from rollouts.models.change_log import AuditedModel, Unaudited
 from rollouts.models.guarded import StateIsProtected
@@ -212,6 +212,11 @@ def test_nothing_changes_outside_a_deed(world, model):
     secret = second_factors.new_secret()
     key = TOTP(opened(secret), 6, SHA1(), 30)  # as RFC 6238 and every authenticator have it
     second_factors.add(world.people["vic"], secret, key.generate(int(time.time())).decode(), by=world.actor("vic"))
+    with recorded("factor.add_passkey", by=world.actor("vic")) as recording:
+        factor = world.people["vic"].second_factor
+        recording.about = Passkey.objects.create(
+            factor=factor, name="ring", credential_id="a", added_at=factor.added_at
+        )
     thing = model.objects.first()
     assert thing is not None
     field = next(

@@ -243,3 +243,17 @@ def test_a_template_says_which_groups_can_be_named_and_where_one_is_empty(world)
     assert "<code>ai-leads</code> <small>1 person</small>" in page
     assert "Nobody is in the group “ai-heads”" in page
     assert "<code>approver</code>" not in page
+
+
+def test_the_api_lists_people_by_the_same_filters(world):
+    world.up_to("team", "requested")
+    vic = signed_in(world, "vic")
+    told = vic.get("/api/v1/people?role=manager").json()["items"]
+    assert told == [
+        {"name": "mia", "full_name": "", "gitlab_user": "", "roles": ["manager", "viewer"], "is_active": True, "owns": 1,
+         "away_until": None, "instead": ""}
+    ]  # fmt: skip
+    first = vic.get("/api/v1/people?limit=2").json()
+    assert [one["name"] for one in first["items"]] == ["alice", "mia"]
+    assert vic.get(f"/api/v1/people?limit=2&cursor={first['next']}").json()["items"][0]["name"] == "root"
+    assert vic.get("/api/v1/people?role=boss").status_code == 422
