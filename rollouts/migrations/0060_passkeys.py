@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("rollouts", "0056_former_names"),
+        ("rollouts", "0059_quota_lead_time"),
     ]
 
     operations = [
