@@ -12,6 +12,7 @@ from ..rules.adopting import Adoption, adoption, approvals_needed
 from ..rules.blockers import Blocker
 from ..rules.drift_cases import Answer, DriftClass
 from ..rules.facts import RolloutFacts
+from ..rules.machine import MOVING
 from ..rules.phrases import say
 from ..rules.waivers import Waivable
 from .refusals import refuse_if
@@ -60,7 +61,8 @@ def take_over(work: Work, waiver: Waiver, *, by: Actor, note: str) -> None:
         named = "user:" if work.rollout.flag.project_id else ""
         phase.actors = [*phase.actors, *(f"{named}{name}" for name in sorted(found.actors))]
         phase.groups = [*phase.groups, *sorted(found.groups)]
-        phase.confirmed_at, phase.stepped_at = None, work.now
+        if phase.state in MOVING:  # its soak starts anew; of one that is complete it is over
+            phase.confirmed_at, phase.stepped_at = None, work.now
         phase.save()
     else:
         step = next((row for row in phase.steps.all() if row.percentage == found.step), None)
