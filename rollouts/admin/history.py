@@ -34,6 +34,16 @@ class SyncRunAdmin(RecordsOnly):
         return f"{run.seconds:.1f}" if run.finished_at else gettext("running")
 
 
+class MetricSampleAdmin(RecordsOnly):
+    list_display = ("at", "rollout", "name", "value", "baseline")
+    date_hierarchy = "at"
+    list_select_related = ("rollout",)
+    search_fields = ("name", "rollout__title", "rollout__slug")
+    fields = ("rollout", "name", "at", "value", "baseline")
+    ordering = ("-at", "-pk")
+    show_full_result_count = False
+
+
 class SubjectFilter(admin.SimpleListFilter):
     """By the first part of the verb; a fixed list, so that it asks nothing of a long history."""
 

@@ -101,6 +101,14 @@ OF = {
         _("People, groups and projects that plans name, and what GitLab calls them in a flag's gates."),
         _("Actors come with plans."),
     ),
+    "MetricSample": PageHelp(
+        format_lazy(
+            _("Values of guard metrics as they were told, or read from Prometheus. Kept for {days} days."),
+            days=setting("KEEP_SAMPLES_DAYS"),
+        ),
+        _("No value was told or read yet."),
+        _("Values of guard metrics"),
+    ),
     "SyncRun": PageHelp(
         format_lazy(
             _("Passes of reading GitLab: what was asked, what was found, what failed. Kept for {days} days."),

@@ -31,6 +31,7 @@ PAGES = (
     (models.ChatRoom, approvals_and_locks.ChatRoomAdmin),
     (models.GitLabWrite, approvals_and_locks.GitLabWriteAdmin),
     (models.SyncRun, history.SyncRunAdmin),
+    (models.MetricSample, history.MetricSampleAdmin),
     (models.AuditEvent, history.AuditEventAdmin),
     (models.ApiToken, tokens.ApiTokenAdmin),
     (models.FeedKey, tokens.FeedKeyAdmin),

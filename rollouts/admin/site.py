@@ -26,7 +26,7 @@ NO_ENTRY = gettext_lazy(
 )
 #: The admin's first page, by what a person looks for.
 ROOMS = (
-    (gettext_noop("Rollouts"), "Rollout Phase ChecklistItem ApprovalRequest Override Waiver DriftCase"),
+    (gettext_noop("Rollouts"), "Rollout Phase ChecklistItem ApprovalRequest Override Waiver DriftCase MetricSample"),
     (gettext_noop("Change locks"), "ChangeLock LockCalendar IncidentSource"),
     (gettext_noop("What is rolled out"), "AIModel PlanTemplate"),
     (

@@ -14,6 +14,7 @@ from rollouts.models import (
     ChecklistItem,
     GitLabActor,
     IncidentSource,
+    MetricSample,
     Phase,
     PlanTemplate,
     RampStep,
@@ -43,11 +44,11 @@ ALL = [
     "rollouts/gitlabinstance", "rollouts/gitlabproject", "rollouts/gitlabactor", "rollouts/featureflag",
     "rollouts/flagreading", "rollouts/trackedissue", "rollouts/syncrun", "rollouts/auditevent", "auth/user", "auth/group",
     "rollouts/approvalrequest", "rollouts/override", "rollouts/changelock", "rollouts/lockcalendar",
-    "rollouts/incidentsource", "rollouts/gitlabwrite", "rollouts/apitoken", "rollouts/feedkey",
+    "rollouts/incidentsource", "rollouts/gitlabwrite", "rollouts/apitoken", "rollouts/feedkey", "rollouts/metricsample",
 ]  # fmt: skip
 RECORDS = [
     "flagreading", "syncrun", "auditevent", "gitlabactor", "approvalrequest", "override", "changelock", "lockcalendar",
-    "gitlabwrite", "apitoken", "feedkey",
+    "gitlabwrite", "apitoken", "feedkey", "metricsample",
 ]  # fmt: skip
 NEVER_DELETED = [*RECORDS, "rollout", "phase", "checklistitem"]
 
@@ -70,6 +71,7 @@ def walk(world):
     freeze = {"starts": clocks + timedelta(hours=1), "ends": clocks + timedelta(hours=2)}
     locks.add({"title": "Freeze", "kind": "once", **freeze}, by=root)
     calendars.import_calendar("freezes", CALENDAR, by=root)
+    MetricSample.of(world.rollout().pk, "latency_p95", timezone.now(), 900.0, 880.0).save()
     for name in ("mia", "alice", "root"):
         tokens.issue(world.people[name], "report", by=world.actor(name))
         feed_keys.renew(world.people[name], by=world.actor(name))

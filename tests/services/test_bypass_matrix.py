@@ -33,6 +33,7 @@ from rollouts.models import (
     DriftCase,
     Override,
     Phase,
+    PlanTemplate,
     RampStep,
     Waiver,
     clock,
@@ -43,7 +44,7 @@ from rollouts.models.guarded import StateIsProtected
 from rollouts.rules.document import DocumentRefused
 from rollouts.rules.drift_cases import Answer
 from rollouts.rules.exposure import widens
-from rollouts.services import absences, accounts, checklist, drift_answers, plans, tokens, transitions
+from rollouts.services import absences, accounts, checklist, drift_answers, due, metrics, plans, tokens, transitions
 from rollouts.services.refusals import Refused
 from tests.addresses import every_address
 from tests.portal.pages import signed_in
@@ -235,7 +236,45 @@ def request_of_her_other_account(world, eve):
     return "team", "approve", {}
 
 
+HURTS = "guard_metrics:\n  latency: {unit: ms, at_most: 1200, hurt_for: 2m, then: roll_back}\n"
+
+
+def figure_beyond(world, tell):
+    """Told to be beyond its bound for longer than its plan lets it, and then looked at as workers do."""
+    for minute in range(1, 5):
+        with clock.told_at(world.now() + timedelta(minutes=minute)):
+            tell()
+    with clock.told_at(world.now() + timedelta(minutes=4)):
+        due.work()
+
+
+def start_again_what_a_figure_rolled_back(world, eve):
+    """The portal rolled the phase back by itself: that grant is spent, whoever tries."""
+    world.up_to("team", "active")
+    plans.apply(world.document() + HURTS, by=world.actor("mia"), source="plan.yaml")
+    mia = world.actor("mia")
+    figure_beyond(world, lambda: metrics.measure(world.rollout(), "latency", 9000, by=mia))
+    assert world.phase("team").state == "rolled_back"
+    return "team", "start", {}
+
+
+def roll_back_by_a_figure_that_may_only_hold(world, eve):
+    """The plan wants a figure to roll back, its template lets no figure act any more. No press of hers starts more."""
+    own_template(world, "{needed: 1}")
+    document = world.document().replace("flag: {name", "template: ours\nflag: {name") + HURTS
+    plans.apply(document, by=world.actor("mia"), source="plan.yaml")
+    for verb, by in (("request", "mia"), ("approve", "alice"), ("start", "mia")):
+        world.do(verb, "team", by)
+    world.obey()
+    with recorded("test", by=world.actor("root")):
+        ours = PlanTemplate.objects.get(slug="ours")
+        ours.document = ours.document.replace("metrics_may: roll_back", "metrics_may: hold")
+        ours.save()
+    return "company", "start", {}
+
+
 FORBIDDEN = (
+    start_again_what_a_figure_rolled_back, roll_back_by_a_figure_that_may_only_hold,
     own_request_instead_of_who_is_away, request_of_her_other_account, approve_without_a_fresh_sign_in,
     skip_without_a_waiver, skip_on_a_waiver_of_her_own, skip_on_a_waiver_of_her_other_account,
     adopt_what_she_asked_for, adopt_what_her_other_account_asked_for, adopt_what_has_moved_since,
@@ -421,6 +460,20 @@ def raw_drift(world, eve, phase, verb, extra):
     attempt(world, lambda: setattr(case, "waiver", waiver), case)
 
 
+def figures(world, eve, phase, verb, extra):
+    """She tells a figure far beyond, by page, API and command, and workers look."""
+    client, (_, token) = signed_in(world, "eve"), tokens.issue(eve, "figures", world.actor("eve"))
+    program = Client(headers={"Authorization": f"Bearer {token}"})
+
+    def tell():
+        client.post("/rollouts/haiku/metrics/latency/", {"value": "9000", "evidence": "x"})
+        program.post("/api/v1/rollouts/haiku/metrics/latency", {"value": 9000}, content_type="application/json")
+        with contextlib.suppress(*WALLS):
+            call_command("metric", "haiku", "latency", "9000", "--as", "eve")
+
+    figure_beyond(world, tell)
+
+
 def admin_delete(world, eve, phase, verb, extra):
     client = signed_in(world, "eve")
     client.post(f"/admin/rollouts/phase/{world.phase(phase).pk}/delete/", {"post": "yes"})
@@ -547,6 +600,7 @@ DOORS = (
     page, inbox, admin_button, admin_save, admin_inline, admin_bulk, admin_delete, api, command, command_of_operators,
     command_overriding, plan_apply, policy_for_a_moment, celery_tasks, webhook, raw_phase, raw_approvals, service,
     waiver_page, waiver_admin, waiver_api, waiver_command, raw_waivers, drift_doors, raw_drift,
+    figures,
 )  # fmt: skip
 
 
@@ -580,6 +634,17 @@ def try_doors(world, settings, forbidden, role, doors):
         assert not [e.verb for e in new if e.verb.startswith(("phase.", "attack", "approval.", "waiver."))], (
             door.__name__
         )
+
+
+def test_the_figures_that_are_tried_would_roll_back_where_they_may(world):
+    """So that the door above is one."""
+    world.up_to("team", "active")
+    plans.apply(world.document() + HURTS, by=world.actor("mia"), source="plan.yaml")
+    eve = world.join("eve", "manager")
+    figures(world, eve, "team", "start", {})
+    assert world.phase("team").state == "rolled_back"
+    event = AuditEvent.objects.get(verb="phase.roll_back")
+    assert (event.actor_kind, event.actor) == ("job", "metrics")
 
 
 def names(each):
