@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.test import Client
 
-from rollouts.models import AuditEvent, DriftCase, Rollout
+from rollouts.models import AuditEvent, ChecklistItem, DriftCase, IssueFeedback, Rollout
 
 pytestmark = pytest.mark.django_db
 
@@ -71,6 +71,23 @@ SAID = {
 }
 
 
+def judged():
+    """What judgement rests on is told as well: figures that acted, comparisons, decisions, comments, loose ends."""
+    acted = AuditEvent.objects.get(verb="phase.pause", actor="metrics")
+    assert acted.after["metrics"]["errors"]["value"] == 3.1
+    resumed = AuditEvent.objects.get(verb="phase.resume", actor="mia")
+    assert (acted.object_id, acted.at < resumed.at) == (resumed.object_id, True)
+    assert AuditEvent.objects.get(verb="loose_ends.found").after["count"] > 0
+    compared = ChecklistItem.objects.filter(
+        rollout__slug="haiku-code-completion", kind="comparison", confirmed_by="mia"
+    )
+    assert {item.comparison["verdict"] for item in compared} == {"better"}
+    decided = ChecklistItem.objects.filter(kind="decision", confirmed_at__isnull=False)
+    assert set(decided.values_list("owner", flat=True)) == {"alice"}
+    comments = IssueFeedback.objects.get(issue__iid=14).comments
+    assert [one["author"] for one in comments] == ["vic", "kim"]
+
+
 def test_the_demo_shows_who_is_needed_and_why_by_the_same_services_and_never_mixes_with_real_rollouts(demo, settings):
     settings.AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
     readme = (Path(__file__).parents[2] / "README.md").read_text()
@@ -90,7 +107,7 @@ def test_the_demo_shows_who_is_needed_and_why_by_the_same_services_and_never_mix
     page = unescape(client.get("/rollouts/gemini-fail-over/").content.decode())
     assert "“Codestral 25.08 over the v4 endpoint” comes first: it is underway." in page
     assert "When everybody has it can't be predicted yet" in page
-
+    judged()
     assert Rollout.objects.count() == 7
     assert AuditEvent.objects.filter(verb="phase.approve", actor="alice").count() == 15
     assert AuditEvent.objects.filter(verb="phase.approve", actor="root").count() == 8  # companies, and steps from 50 %

@@ -13,7 +13,19 @@ from rollouts.audit.recording import recorded
 from rollouts.models import AIModel, ChecklistItem, Phase, ReadingGap, Rollout, clock
 from rollouts.rules import criteria
 from rollouts.rules.catalogue import parse_models, parse_unit_primitives
-from rollouts.services import checklist, facts, imports, locks, metrics, plans, transitions, waivers
+from rollouts.services import (
+    checklist,
+    due,
+    facts,
+    guarding,
+    imports,
+    locks,
+    metrics,
+    plans,
+    transitions,
+    waivers,
+    weekly,
+)
 from rollouts.services.instances import default_instance
 from rollouts.sync import passes
 
@@ -47,7 +59,9 @@ class Story:
         self.ago(lambda: self.whole_phase("haiku-code-completion", "company"), days=9)
         self.ago(lambda: self.whole_phase("codestral-2508-v4", "company"), days=8)
         self.ago(lambda: self.whole_phase("sonnet-default-models", "team"), days=6)
-        self.climb("haiku-code-completion", {1: 5.0, 10: 3.5, 25: 1.6})
+        self.climb("haiku-code-completion", {1: 5.0, 10: 3.5})
+        self.paused_by_itself("haiku-code-completion")
+        self.climb("haiku-code-completion", {25: 1.6})
         self.measure("haiku-code-completion")
         self.climb("codestral-2508-v4", {1: 4.0, 10: 2.6, 25: 1.2})
         self.ago(lambda: self.ask_for_the_step("haiku-code-completion"), days=1)
@@ -62,9 +76,11 @@ class Story:
         self.ago(
             lambda: self.waive("sonnet-code-review", "company", item, reason=why, days=14, granted=False), minutes=1
         )
+        self.comments()
         self.read()
         self.read_all_along()
         self.lock()
+        weekly.work()
 
     def read_all_along(self) -> None:
         """GitLab was read every minute, but for one night."""
@@ -100,6 +116,7 @@ class Story:
         for model in AIModel.objects.filter(slug__in=QUOTAS):
             with recorded("model.quota", by=self.admin) as recording:
                 model.quota_requests_per_minute = QUOTAS[model.slug]
+                model.quota_lead_time = timedelta(days=14)
                 model.save()
                 recording.about = model
         for slug, text in seeds.plans().items():
@@ -146,13 +163,45 @@ class Story:
         """What a monitor told of the rollout to all users, twice a day, beside the baseline."""
         for number in range(9):
             latency, rate = 985 + 7 * (number * 5 % 9), 19.4 + 0.2 * (number * 4 % 7)
-            for name, value, baseline in (("latency_p95", latency, 1010), ("acceptance_rate", round(rate, 1), 19.6)):
+            for name, value, baseline in (
+                ("latency_p95", latency, 1010), ("acceptance_rate", round(rate, 1), 19.6), ("errors", 0.3, None),
+            ):  # fmt: skip
                 self.ago(
                     lambda name=name, value=value, baseline=baseline: metrics.measure(  # type: ignore[misc]
                         self.rollout(slug), name, value, by=self.person("mia"), baseline=baseline
                     ),
                     days=4.8 - number * 0.5,
                 )
+
+    def paused_by_itself(self, slug: str) -> None:
+        """Errors rose for more than half an hour: the portal paused it, and mia let it go on when they had fallen."""
+
+        def tell(errors: float) -> None:
+            metrics.measure(self.rollout(slug), "errors", errors, by=self.person("mia"))
+
+        for minutes, errors in ((0, 3.4), (20, 3.6), (40, 3.1)):
+            self.ago(lambda errors=errors: tell(errors), days=3, minutes=-minutes)  # type: ignore[misc]
+        self.ago(lambda: self.look_at_figures(slug), days=3, minutes=-41)
+        assert self.phase(slug, "everyone").state == "paused"
+        self.ago(lambda: tell(0.3), days=2.9)
+        why = "The host had a fault, which it has mended: errors are as before."
+        self.ago(lambda: self.do(slug, "everyone", "resume", "mia", reason=why), days=2.9)
+
+    def look_at_figures(self, slug: str) -> None:
+        """As workers do."""
+        self.read()
+        guarding.look(Rollout.objects.for_rules().get(slug=slug), clock.now(), due.Done())
+
+    def comments(self) -> None:
+        """What people write in the feedback issue, and what others make of it."""
+        state = self.gitlab.state
+        for author, body, emoji in (
+            ("kim", "Completions come as quickly as before, and long ones are better.", ("thumbsup", "tada")),
+            ("vic", "In Ruby it sometimes repeats the line above.", ("eyes",)),
+        ):
+            note = state.add_note(seeds.PROJECT, 14, body, author=author)
+            for name in emoji:
+                state.react(seeds.PROJECT, 14, name, by="mia", note=note["id"])
 
     def climb(self, slug: str, days_ago: dict[int, float]) -> None:
         for percentage, days in days_ago.items():
