@@ -634,11 +634,27 @@ class FigureReported(Schema):
     rows: list[RowReported] = Field(description="The newest 200.")
 
 
+class WaitReported(Schema):
+    phase: str
+    what: str
+    words: str
+    median_seconds: float
+    rollouts: int = Field(description="Of so many that were completed in this time, 50 at most, and had this phase.")
+
+
+class MonthReported(Schema):
+    month: str = Field(description="In which they were completed, in UTC: 2026-11.")
+    count: int
+    median_seconds: float = Field(description="From plan to end.")
+
+
 class PeriodReport(Schema):
     from_: Moment = Field(alias="from", serialization_alias="from")
     to: Moment
     gone_before: Moment | None = Field(description="Events of before are past their age: they are not counted.")
     figures: list[FigureReported]
+    waits: list[WaitReported] = Field(description="What each phase's time was spent on.")
+    months: list[MonthReported]
 
 
 class PlanTold(Schema):

@@ -15,6 +15,8 @@ from ..models import Approval, AuditEvent, Override, Phase, Rollout, Waiver
 from ..rules.machine import PHASE_VERBS
 from ..rules.phrases import say
 from ..rules.waivers import WaiverState
+from . import waits
+from .waits import Month, Wait
 
 #: So many rows of each kind are told, the newest; their number is told whole.
 ROWS = 200
@@ -33,7 +35,8 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class PeriodReport:
-    """``since`` and ``until`` bound it: from the first on, before the second.
+    """``since`` and ``until`` bound it: from the first on, before the second. ``waits`` are where rollouts
+    wait, ``months`` the lead time by the month in which they were completed.
 
     ``gone_before`` is the moment before which events are past their age, where that is within: figures drawn from
     events then count less than there was.
@@ -42,6 +45,8 @@ class PeriodReport:
     since: datetime
     until: datetime
     figures: tuple[Figure, ...]
+    waits: tuple[Wait, ...] = ()
+    months: tuple[Month, ...] = ()
     gone_before: datetime | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -59,6 +64,8 @@ class PeriodReport:
                 }
                 for one in self.figures
             ],
+            "waits": [wait.as_json() for wait in self.waits],
+            "months": [month.as_json() for month in self.months],
         }
 
 
@@ -82,7 +89,8 @@ def of_period(since: datetime, until: datetime) -> PeriodReport:
         _own_approvals(*within),
     ]
     gone = tombstones.gone_before()
-    return PeriodReport(since, until, tuple(figures), gone if gone and gone > since else None)
+    waiting, months = waits.of_period(*within), waits.by_month(*within)
+    return PeriodReport(since, until, tuple(figures), waiting, months, gone if gone and gone > since else None)
 
 
 def _row(slug: str, title: str, at: datetime, words: str, length: timedelta | None = None) -> dict[str, Any]:

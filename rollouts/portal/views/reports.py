@@ -13,6 +13,7 @@ from ...models import Rollout, clock
 from ...rules.datetimes import asked_since, asked_until
 from ...rules.phrases import spoken
 from ...services import period_report, reports
+from ..charts import waits
 
 #: Where no time is asked for.
 USUAL = timedelta(days=90)
@@ -39,5 +40,6 @@ def period(request: HttpRequest) -> HttpResponse:
         found = period_report.of_period(since, until)
     except ValueError as error:
         wrong, found = spoken(error.args[0]), period_report.of_period(now - USUAL, now)
-    context = {"report": found, "written": written, "now": now, "not_understood": [wrong] if wrong else ()}
+    bars = {"waits": waits.of_waits(found.waits), "months": waits.of_months(found.months)}
+    context = {**bars, "report": found, "written": written, "now": now, "not_understood": [wrong] if wrong else ()}
     return render(request, "portal/reports.html", context, status=422 if wrong else 200)
