@@ -411,7 +411,7 @@ def test_every_text_that_is_asked_has_its_bound_and_every_page_its_words(documen
                 if parameter["name"] == "cursor":
                     assert "next" in parameter["schema"]["description"], where
     pages = [tree["properties"]["next"] for _, tree in nodes(document) if "next" in tree.get("properties", {})]
-    assert len(pages) == 8
+    assert len(pages) == 9
     assert all("cursor" in page["description"] for page in pages)
     back = [tree["properties"]["previous"] for _, tree in nodes(document) if "next" in tree.get("properties", {})]
     assert all("cursor" in page["description"] for page in back)
