@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.db import transaction
 
+from rollouts.audit.recording import recorded
 from rollouts.models import Account, AuditEvent
 from rollouts.services.lists.rollouts import RolloutFilter
 from tests.portal.pages import signed_in, words
@@ -106,3 +107,19 @@ def test_a_name_of_before_is_nobody_elses_and_may_be_taken_back(world, tmp_path)
     assert Account.objects.get(person__username="alice").former_names == ["ally"]
     event = AuditEvent.objects.filter(verb="account.change", object_id=str(world.people["alice"].pk)).newest_first()[0]
     assert (event.before["username"], event.after["username"]) == ("ally", "alice")
+
+
+def test_who_was_renamed_under_an_earlier_release_is_found_in_the_history(world, tmp_path):
+    from importlib import import_module
+
+    from django.apps import apps
+
+    rename(world, "alice", "ally", tmp_path)
+    account = Account.objects.get(person__username="ally")
+    with recorded("admin.change", by=world.actor("root"), about=account):  # as an earlier release left it
+        account.former_names = []
+        account.save()
+    with recorded("admin.change", by=world.actor("root"), about=account):
+        import_module("rollouts.migrations.0056_former_names").take_from_history(apps, None)
+    assert Account.objects.get(person__username="ally").former_names == ["alice"]
+    assert not Account.objects.exclude(former_names=[]).exclude(person__username="ally").exists()
