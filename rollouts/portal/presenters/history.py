@@ -57,6 +57,7 @@ DONE = {
     "factor.failed": later("refused a second factor after the right password: {what}"),
     "factor.lock_out": later("takes no second factor for a while, after too many wrong codes: {what}"),
     "factor.add": later("added a second factor: {what}"),
+    "factor.show": later("showed a second factor"),
     "factor.add_passkey": later("added a passkey: {what}"),
     "factor.remove_passkey": later("removed a passkey of {what}"),
     "factor.remove": later("removed the second factor of {what}"),
