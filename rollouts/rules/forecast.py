@@ -68,7 +68,8 @@ class Forecast:
         )
 
     def as_json(self) -> dict[str, Any]:
-        times = {"at": self.at, "since": self.since, "until": self.until, "earliest": self.earliest}
+        """Without ``earliest``, which moves on with the clock."""
+        times = {"at": self.at, "since": self.since, "until": self.until}
         return {
             **{name: at.isoformat() if at else None for name, at in times.items()},
             "rate": RATE,
