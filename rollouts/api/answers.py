@@ -263,9 +263,6 @@ class Predicted(Schema):
     at: MomentWritten | None = Field(description="When all users have it, about; null where too few have finished.")
     since: MomentWritten | None
     until: MomentWritten | None
-    earliest: MomentWritten | None = Field(
-        None, description="When guards, soaks and locks would let it be; a list tells it with `include=blockers`."
-    )
     rate: float = Field(description="In so many of all cases it is from since to until.")
     samples: int = Field(description="Finished rollouts of the template that it is drawn from.")
     words: str

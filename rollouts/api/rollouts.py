@@ -263,8 +263,6 @@ def item(request: HttpRequest, slug: questions.Name, key: questions.Name, verb: 
 def rollout_answer(rollout: Rollout, facts: RolloutFacts, by: Actor, likely: Forecast | None = None) -> dict[str, Any]:
     """A rollout as the API tells it to this caller (``answers.RolloutTold``): no queries on one loaded whole."""
     answer = rollout_json.of(rollout, facts, health.judge(facts), likely)
-    if likely:
-        answer["prediction"]["earliest"] = likely.earliest.isoformat() if likely.earliest else None
     for phase, told in zip(facts.phases, answer["phases"], strict=True):
         verb = offers.following(facts, phase)
         in_the_way = offers.of_verb(verb, facts, phase, by.person).blockers if verb else ()

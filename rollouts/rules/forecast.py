@@ -40,11 +40,10 @@ class Finished:
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """All users have it about ``at``, and in ``RATE`` of all cases from ``since`` to ``until``; None where too few
-    finished rollouts (``samples``) came this far. ``earliest`` is when the guards would let it be.
+    finished rollouts (``samples``) came this far.
     """
 
     samples: int
-    earliest: datetime | None = None
     at: datetime | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -68,7 +67,6 @@ class Forecast:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """Without ``earliest``, which moves on with the clock."""
         times = {"at": self.at, "since": self.since, "until": self.until}
         return {
             **{name: at.isoformat() if at else None for name, at in times.items()},
@@ -81,18 +79,20 @@ class Forecast:
 def forecast(
     finished: Iterable[Finished], phase: str, entered_at: datetime, now: datetime, earliest: datetime | None = None
 ) -> Forecast:
-    """For a rollout whose turn this phase is since ``entered_at``. Nothing is told from before ``earliest``."""
+    """For a rollout whose turn this phase is since ``entered_at``. Nothing is told from before ``earliest``, when the
+    guards would let it be.
+    """
     stood = max(now - entered_at, timedelta(0))
     left = sorted(each for one in finished if (each := one.left(phase, stood)) is not None)
     bounds = ranks(len(left))
     if bounds is None:
-        return Forecast(len(left), earliest)
+        return Forecast(len(left))
     lowest, highest = bounds
     middle = len(left) // 2
     soonest = max(now, earliest or now)
     usual = (left[middle] + left[-middle - 1]) / 2
     since, at, until = (max(soonest, now + span) for span in (left[lowest - 1], usual, left[highest - 1]))
-    return Forecast(len(left), earliest, at, since, until)
+    return Forecast(len(left), at, since, until)
 
 
 def ranks(samples: int) -> tuple[int, int] | None:

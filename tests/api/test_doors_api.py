@@ -166,7 +166,9 @@ def test_a_parameter_that_there_is_not_is_refused_with_those_there_are(world, sc
             names = [each["name"] for each in operation.get("parameters", []) if each["in"] == "query"]
             if not names:
                 continue
-            address = path.removeprefix("/api/v1").format(slug="haiku", phase="team", verb="pause", name=FLAG, number=1)
+            address = path.removeprefix("/api/v1").format(
+                slug="haiku", phase="team", verb="pause", name=FLAG, number=1, answer="accept"
+            )
             answer = refused(mia.send(method.upper(), f"{address}?actor=1&dryrun=true" if "actor" in names else f"{address}?dryrun=true",
                                       {"reason": "x"} if method == "post" else b""), 422)  # fmt: skip
             (fault,) = answer["errors"]
