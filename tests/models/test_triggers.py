@@ -23,6 +23,7 @@ from rollouts.models.second_factors import opened
 from rollouts.rules.identities import Claims
 from rollouts.services import absences, feed_keys, identities, plans, second_factors, tokens, views, wishes
 from tests.models.approvals import with_approvals
+from tests.walk import FLAG
 
 pytestmark = pytest.mark.django_db
 BY = Actor.system_user()
@@ -217,6 +218,8 @@ def test_nothing_changes_outside_a_deed(world, model):
         recording.about = Passkey.objects.create(
             factor=factor, name="ring", credential_id="a", added_at=factor.added_at
         )
+    world.gitlab.state.set_feature(FLAG, "true")
+    world.sync()
     thing = model.objects.first()
     assert thing is not None
     field = next(
