@@ -68,6 +68,7 @@ PARTS: dict[str, Phrase] = {
     "host": say("host"),
     "capability": say("capability"),
     "quota": say("quota"),
+    "lead_time_seconds": say("lead time of the quota"),
     "optional": say("optional"),
     "audience": say("audience"),
     "steps": say("steps"),
@@ -117,7 +118,9 @@ CODES: dict[str, Mapping[Any, Phrase]] = {
     "criteria_asked": ASKED_WORDS,
     "roles": ROLE_WORDS,
 }
-SPANS = frozenset({"soak", "final_soak", "lives_seconds", "reauthenticate_seconds", "decide_within_seconds"})
+SPANS = frozenset(
+    {"soak", "final_soak", "lives_seconds", "reauthenticate_seconds", "decide_within_seconds", "lead_time_seconds"}
+)
 MOMENTS = frozenset({"at", "expires_at", "planned_at"})
 #: Parts that are told as one, and not field by field.
 WHOLE = frozenset({"steps"})

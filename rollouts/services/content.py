@@ -114,7 +114,11 @@ def _flag(rollout: Rollout) -> dict[str, str]:
 
 
 def _model(model: AIModel) -> dict[str, Any]:
-    """What stands behind a model's short name: another provider, id or host is another model."""
+    """What stands behind a model's short name: another provider, id or host is another model.
+
+    The lead time only where it is known, so that what stands from before is the same.
+    """
+    lead_time = model.quota_lead_time
     return {
         "slug": model.slug,
         "name": model.name,
@@ -123,6 +127,7 @@ def _model(model: AIModel) -> dict[str, Any]:
         "host": model.host,
         "capability": model.capability,
         "quota": model.quota_requests_per_minute,
+        **({"lead_time_seconds": int(lead_time.total_seconds())} if lead_time else {}),
     }
 
 

@@ -19,6 +19,7 @@ CONTENT = {
     "form": digest.FORM,
     "what": {"phase": "everyone", "percentage": "25", "is_start": False},
     "exposure": "25 %",
+    "model": {"slug": "haiku"},
     "expires_at": "2026-12-01T09:00:00+00:00",
     "plan": {
         "everyone": {
@@ -122,6 +123,10 @@ def test_contents_of_two_forms_are_not_compared_and_equal_ones_differ_in_nothing
             lambda c: c["plan"].update(company={"title": "Whole company", "optional": False}),
             "Plan, “Whole company”: was nothing, is title Whole company, optional no.",
         ),
+        (
+            lambda c: c.update(model={"slug": "haiku", "lead_time_seconds": 1_209_600}),
+            "AI model, “lead time of the quota”: was nothing, is 2w.",
+        ),
         (lambda c: c["plan"].pop("everyone"), None),
     ],
 )
@@ -165,6 +170,7 @@ def test_the_whole_in_sentences_leaves_out_what_is_empty_and_what_is_a_name():
         "expires: 1 Dec 09:00 UTC",
         "Who sees it then: 25 %",
         "Guard metrics, “latency p95”: at most 1,200 ms",
+        "AI model, “name in addresses”: haiku",
         "Plan, “All users”, audience: everyone",
         "Plan, “All users”, final soak: 1d",
         "Plan, “All users”, optional: no",

@@ -208,6 +208,8 @@ def other(field, value):
         case models.JSONField():
             if field.name == "guard_metrics":
                 return {"canary": {"at_most": 3}}
+            if field.name == "comparison":
+                return {"latency": "worse", "correctness": "alike", "verdict": "worse", "numbers": []}
             return [*value, "canary"] if isinstance(value, list) else {"canary": ["canary"]}
         case models.URLField():
             return "https://canary.example.com"
@@ -256,7 +258,7 @@ def test_what_the_digest_lacks_is_not_on_the_approvers_pages(world, time_machine
 
 def is_asked(item, name):
     """A confirmation is for the phase that starts on it; what another phase has or leaves is how things stand there."""
-    is_confirmation = name in ("confirmed_by", "evidence", "channel")
+    is_confirmation = name in ("confirmed_by", "evidence", "channel", "owner", "link", "comparison")
     return not is_confirmation or (item.gate == "start" and (item.phase is None or item.phase.name == "company"))
 
 

@@ -59,13 +59,14 @@ NOTES = {
 class Changed:
     """One field, and what of it stayed, went and came; ``thing`` where it is another object's than the event's.
 
-    ``url``: where what it refers to now is found.
+    ``url``: where what it refers to now is found. ``is_code``: it holds names that nobody has words for.
     """
 
     what: str
     parts: tuple[Part, ...]
     thing: str = ""
     is_confidential: bool = False
+    is_code: bool = False
     url: str = ""
 
 
@@ -115,11 +116,11 @@ def _fields(
             was, now = (told(side) or side if isinstance(side, dict) else side for side in (was, now))
         referred = [known.of(kind, key, side) for side in (was, now)]
         was, now = ([one.name] if one else side for one, side in zip(referred, (was, now), strict=True))  # as a whole
-        is_long = key == "content" or _is_mapping(was) or _is_mapping(now)
+        is_code = _is_mapping(was) or _is_mapping(now)
         was, now = (_lines(side) if _is_mapping(side) else side for side in (was, now))
-        if key not in TOLD_OTHERWISE and (parts := _parts(was, now, "\n" if is_long else ", ")):
+        if key not in TOLD_OTHERWISE and (parts := _parts(was, now, "\n" if is_code or key == "content" else ", ")):
             thing = event.name_in_words(name) if name else ""
-            yield Changed(words, parts, thing, is_confidential, referred[1].url if referred[1] else "")
+            yield Changed(words, parts, thing, is_confidential, is_code, referred[1].url if referred[1] else "")
 
 
 def _field(kind: str, key: str) -> models.Field[Any, Any] | None:
