@@ -37,6 +37,7 @@ JUDGED = {
     "ApprovalRequest.digest": "of what approvers were shown",
     "Approval.digest": "of what the approver was shown",
     "ChecklistItem.key": "its name within the rollout",
+    "DriftCase.log_url": "an issue of GitLab's log of changes, which GitLab itself guards",
     "PlanTemplate.document": "everybody reads it; bounded like all else",
 }
 
