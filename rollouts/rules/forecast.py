@@ -14,7 +14,7 @@ from math import floor
 from typing import Any
 
 from .datetimes import day_in_words
-from .phrases import Phrase, say
+from .phrases import Phrase, say, say_n
 
 #: The range holds the truth so often, at least.
 RATE = 0.8
@@ -51,7 +51,9 @@ class Forecast:
     @property
     def words(self) -> Phrase:
         if self.at is None or self.since is None or self.until is None:
-            return say(
+            return say_n(
+                "When everybody has it can't be predicted yet: {n} finished rollout of the template came by here, "
+                "{needed} are needed.",
                 "When everybody has it can't be predicted yet: {n} finished rollouts of the template came by here, "
                 "{needed} are needed.",
                 n=self.samples, needed=NEEDED,
