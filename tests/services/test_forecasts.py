@@ -16,7 +16,7 @@ from tests.portal.pages import signed_in
 from tests.services.test_order import planned, walk
 
 pytestmark = pytest.mark.django_db
-TOO_FEW = "1 finished rollouts of the template came by here, 9 are needed."
+TOO_FEW = "1 finished rollout of the template came by here, 9 are needed."
 
 
 def told_everywhere(world, slug, capsys):
