@@ -102,9 +102,10 @@ def test_an_answer_is_taken_once_and_of_a_copied_key_none(portal, desk):
         "**/accounts/second-factor/",
         lambda route: route.fulfill(status=204) if route.request.method == "POST" else route.continue_(),
     )
-    with other.expect_request(lambda asked: asked.method == "POST") as sent:
+    with other.expect_response(lambda told: told.request.method == "POST") as held:
         other.get_by_role("button", name="Use a passkey").click()
-    body = sent.value.post_data
+    assert held.value.status == 204, "the portal never saw it"
+    body = held.value.request.post_data
     other.unroute("**/accounts/second-factor/")
     post = """async ([path, body]) => (await fetch(path, {method: "POST", body,
       headers: {"Content-Type": "application/x-www-form-urlencoded"}, redirect: "manual"})).status"""
