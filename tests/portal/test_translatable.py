@@ -66,7 +66,10 @@ def own_words():
         for row in apps.get_model("rollouts", kind).objects.values_list(*fields):
             found |= {" ".join(str(value).replace("_", " ").split()) for value in row}
     for document in apps.get_model("rollouts", "PlanTemplate").objects.values_list("document", flat=True):
-        found |= {line.strip(" -\"'") for line in document.splitlines()}
+        for line in document.splitlines():
+            found.add(line.strip(" -\"'"))
+            words = line.split()  # a long text is cut within a line
+            found |= {" ".join(words[:n]) for n in range(4, len(words))}
     return sorted((text for text in found if len(text) > 2), key=len, reverse=True)
 
 

@@ -141,7 +141,7 @@ def ends_told(world, now):
     told = facts.for_rollout(rollout, now)
     phase = told.phase("everyone")
     seen = exposure_history.history_of(rollout, now)
-    row = schedules.scheduled(type(rollout).objects.filter(pk=rollout.pk).values(*schedules._ROLLOUT), now)[0]
+    row = schedules.scheduled(type(rollout).objects.filter(pk=rollout.pk).values(*schedules.COLUMNS), now)[0]
     ahead = [moment for moment in row.schedule.moments if moment.certainty is not Certainty.DONE]
     complete = [moment.at for moment in ahead if moment.kind is Kind.COMPLETE]
     steps = {moment.percentage: moment.at for moment in ahead if moment.percentage}
